@@ -1,0 +1,154 @@
+//! What can go wrong while an image is read, and where.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// A result whose error is [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why something could not be read. One variant per kind of trouble, whatever structure it struck.
+///
+/// An `Error` says that we could not read; what was read and found wrong is a finding, never an `Error`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or device that was asked.
+        path: PathBuf,
+        /// What it answered.
+        source: io::Error,
+    },
+    /// The path given as an image leads to none.
+    #[error("{}: {reason}", path.display())]
+    NoImage {
+        /// The path as the user gave it.
+        path: PathBuf,
+        /// What is there instead, and what to do about it.
+        reason: String,
+    },
+    /// A field holds what its standard does not allow.
+    #[error("{structure} at {place}: invalid {field}")]
+    Malformed {
+        /// The structure, by its name in the standard.
+        structure: &'static str,
+        /// The field of the structure, or what is wrong with it.
+        field: &'static str,
+        /// Where the field stands.
+        place: Place,
+    },
+    /// The image ends before the structure does.
+    #[error("{structure} at {place}: truncated, needs {wanted} bytes, {available} are there")]
+    Truncated {
+        /// The structure, by its name in the standard.
+        structure: &'static str,
+        /// Where the structure begins.
+        place: Place,
+        /// How many bytes the structure takes from there.
+        wanted: u64,
+        /// How many of them the image has.
+        available: u64,
+    },
+    /// The image is right, but this version cannot read it.
+    #[error("{what} at {place}: not supported")]
+    Unsupported {
+        /// What is not supported.
+        what: Cow<'static, str>,
+        /// Where it was met.
+        place: Place,
+    },
+    /// Reading on would take more than any real image asks for.
+    #[error("{what} at {place}: over the limit")]
+    Limit {
+        /// Which named limit was reached.
+        what: &'static str,
+        /// Where it was reached.
+        place: Place,
+    },
+    /// No file of that path is in the image.
+    #[error("{}: no such file in the image", path.escape_ascii())]
+    NotFound {
+        /// The path, in the namespace of the image.
+        path: Vec<u8>,
+    },
+    /// The file is there, but it is of another type than was asked for.
+    #[error("{}: not a {wanted}", path.escape_ascii())]
+    WrongType {
+        /// The path, in the namespace of the image.
+        path: Vec<u8>,
+        /// The type that was asked for.
+        wanted: &'static str,
+    },
+}
+
+/// Coordinates that a reader of a message can visit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A byte of the image file: `0x8800`, as `xxd -s` takes it.
+    Byte(u64),
+    /// A byte of a decompressed metadata block: `0x3c40+0x1f`, the block by its place in the image.
+    Metadata {
+        /// The byte of the image at which the metadata block begins.
+        block: u64,
+        /// The byte inside the decompressed block.
+        offset: u64,
+    },
+    /// A line of a text file inside the image: `nix-path-registration:17`.
+    Line {
+        /// The file, in the namespace of the image.
+        file: String,
+        /// The line, counted from 1.
+        line: u64,
+    },
+}
+
+impl Place {
+    /// The place `distance` bytes further on. A line stays where it is.
+    #[must_use]
+    pub fn advance(&self, distance: u64) -> Self {
+        match self {
+            Self::Byte(byte) => Self::Byte(byte.saturating_add(distance)),
+            Self::Metadata { block, offset } => {
+                Self::Metadata { block: *block, offset: offset.saturating_add(distance) }
+            }
+            Self::Line { .. } => self.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Byte(byte) => write!(formatter, "{byte:#x}"),
+            Self::Metadata { block, offset } => write!(formatter, "{block:#x}+{offset:#x}"),
+            Self::Line { file, line } => write!(formatter, "{}:{line}", file.escape_debug()),
+        }
+    }
+}
+
+/// A reader can only hand out [`io::Error`]: the real error travels inside it.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match &error {
+            Error::Truncated { .. } => io::ErrorKind::UnexpectedEof,
+            Error::NotFound { .. } => io::ErrorKind::NotFound,
+            Error::Unsupported { .. } => io::ErrorKind::Unsupported,
+            _ => io::ErrorKind::InvalidData,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl Error {
+    /// Takes the error back out of a reader's [`io::Error`]; a plain one is of the file at `path`.
+    #[must_use]
+    pub fn from_read(error: io::Error, path: &std::path::Path) -> Self {
+        match error.downcast::<Self>() {
+            Ok(inner) => inner,
+            Err(source) => Self::Io { path: path.to_path_buf(), source },
+        }
+    }
+}

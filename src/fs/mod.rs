@@ -1,0 +1,140 @@
+//! File systems: one trait, and what is the same for all of them.
+
+pub mod iso9660;
+pub mod squashfs;
+
+use std::io::Read;
+
+use crate::error::Result;
+
+/// The address of the record that describes a node: the offset of a directory record, an inode reference.
+///
+/// Addresses are below 2⁶⁰, so that a [`namespace`](self) of several trees can mark them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub u64);
+
+/// A read-only file system tree. Implemented by an ISO 9660 volume, a squashfs archive, and a namespace of both.
+pub trait Tree: Sync {
+    /// The root directory.
+    fn root(&self) -> NodeId;
+
+    /// What the node is: its type, permissions, owner and time.
+    ///
+    /// # Errors
+    /// Where the record of the node cannot be read.
+    fn node(&self, id: NodeId) -> Result<Node>;
+
+    /// The entries of a directory in the order of their name's bytes: NAR's order, and that of a comparison.
+    /// `.` and `..` are not among them.
+    ///
+    /// # Errors
+    /// Where the directory cannot be read whole.
+    fn entries(&self, directory: NodeId) -> Result<Vec<Entry>>;
+
+    /// The entry of that name, found without listing the directory where the format can.
+    ///
+    /// # Errors
+    /// Where the part of the directory that would hold the name cannot be read.
+    fn lookup(&self, directory: NodeId, name: &[u8]) -> Result<Option<NodeId>>;
+
+    /// Reads the contents of a regular file. A failing read carries an [`Error`](crate::Error) inside.
+    ///
+    /// # Errors
+    /// Where the node is no regular file, or its record cannot be read.
+    fn open(&self, file: NodeId) -> Result<Box<dyn Read + Send + '_>>;
+}
+
+/// What a node is, without its name and contents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// The type, with what belongs to that type alone.
+    pub kind: Kind,
+    /// The twelve permission bits (POSIX `S_ISUID` to `S_IXOTH`).
+    pub mode: u16,
+    /// Numeric owner.
+    pub uid: u32,
+    /// Numeric group.
+    pub gid: u32,
+    /// Time of last modification, in seconds since 1970-01-01 UTC.
+    pub mtime: i64,
+}
+
+/// The type of a node, with what belongs to that type alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File {
+        /// Length of the contents in bytes.
+        size: u64,
+    },
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink {
+        /// The target's bytes, as stored.
+        target: Vec<u8>,
+    },
+    /// A character device.
+    CharDevice(Device),
+    /// A block device.
+    BlockDevice(Device),
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+}
+
+/// The numbers of a device node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Selects the driver.
+    pub major: u32,
+    /// Selects the device of that driver.
+    pub minor: u32,
+}
+
+/// A name in a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The name's bytes; not empty, without `/` and NUL.
+    pub name: Vec<u8>,
+    /// The node it names.
+    pub id: NodeId,
+    /// The type of that node, which every format tells in the directory itself.
+    pub file_type: FileType,
+}
+
+/// The seven types of a POSIX file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FileType {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A character device.
+    CharDevice,
+    /// A block device.
+    BlockDevice,
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+}
+
+impl Kind {
+    /// The type alone.
+    #[must_use]
+    pub fn file_type(&self) -> FileType {
+        match self {
+            Self::File { .. } => FileType::File,
+            Self::Directory => FileType::Directory,
+            Self::Symlink { .. } => FileType::Symlink,
+            Self::CharDevice(_) => FileType::CharDevice,
+            Self::BlockDevice(_) => FileType::BlockDevice,
+            Self::Fifo => FileType::Fifo,
+            Self::Socket => FileType::Socket,
+        }
+    }
+}

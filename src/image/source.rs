@@ -1,0 +1,123 @@
+//! Where the bytes of an image come from.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt, FileTypeExt};
+use std::path::{Path, PathBuf};
+
+use memmap2::Mmap;
+
+use crate::error::{Error, Result};
+
+/// The bytes of an image: a mapped file, a device read in positioned reads, or memory.
+#[derive(Debug)]
+pub struct Source {
+    path: PathBuf,
+    bytes: Bytes,
+}
+
+#[derive(Debug)]
+enum Bytes {
+    Mapped(Mmap),
+    /// A mapped device would kill the process at its first bad sector; a read of it fails with an error.
+    Device {
+        device: File,
+        length: u64,
+    },
+    Memory(Vec<u8>),
+}
+
+impl Source {
+    /// Opens the regular file or block device at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be opened, measured or mapped.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|source| Error::Io { path: path.to_path_buf(), source })?;
+        Self::from_file(path, file)
+    }
+
+    /// Takes an open file; `path` stands for it in messages.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be measured or mapped.
+    pub fn from_file(path: &Path, mut file: File) -> Result<Self> {
+        let named = |source| Error::Io { path: path.to_path_buf(), source };
+        let metadata = file.metadata().map_err(named)?;
+        let bytes = if metadata.file_type().is_block_device() {
+            let length = io::Seek::seek(&mut file, io::SeekFrom::End(0)).map_err(named)?;
+            Bytes::Device { device: file, length }
+        } else if metadata.len() == 0 {
+            Bytes::Memory(Vec::new())
+        } else {
+            Bytes::Mapped(map(&file).map_err(named)?)
+        };
+        Ok(Self { path: path.to_path_buf(), bytes })
+    }
+
+    /// An image that is in memory already.
+    #[must_use]
+    pub fn memory(bytes: Vec<u8>) -> Self {
+        Self { path: PathBuf::from("memory"), bytes: Bytes::Memory(bytes) }
+    }
+
+    /// The path by which messages call this source.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Length in bytes.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        match &self.bytes {
+            Bytes::Mapped(map) => u64::try_from(map.len()).unwrap_or(u64::MAX),
+            Bytes::Device { length, .. } => *length,
+            Bytes::Memory(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Lends or reads `length` bytes at `start`, which a [`Region`](crate::image::Region) has checked to be there.
+    pub(super) fn bytes(&self, start: u64, length: u64) -> Result<Cow<'_, [u8]>> {
+        if let Some(lent) = self.lend(start, length) {
+            return Ok(Cow::Borrowed(lent));
+        }
+        let length = usize::try_from(length).map_err(|_| self.io(io::ErrorKind::OutOfMemory.into()))?;
+        let mut read = vec![0; length];
+        self.read_exact_at(start, &mut read)?;
+        Ok(Cow::Owned(read))
+    }
+
+    /// Fills `buffer` with the bytes at `start`.
+    pub(super) fn read_exact_at(&self, start: u64, buffer: &mut [u8]) -> Result<()> {
+        if let Bytes::Device { device, .. } = &self.bytes {
+            return device.read_exact_at(buffer, start).map_err(|source| self.io(source));
+        }
+        let length = u64::try_from(buffer.len()).unwrap_or(u64::MAX);
+        let lent = self.lend(start, length).ok_or_else(|| self.io(io::ErrorKind::UnexpectedEof.into()))?;
+        buffer.copy_from_slice(lent);
+        Ok(())
+    }
+
+    fn lend(&self, start: u64, length: u64) -> Option<&[u8]> {
+        let all: &[u8] = match &self.bytes {
+            Bytes::Mapped(map) => map,
+            Bytes::Memory(bytes) => bytes,
+            Bytes::Device { .. } => return None,
+        };
+        let start = usize::try_from(start).ok()?;
+        all.get(start..start.checked_add(usize::try_from(length).ok()?)?)
+    }
+
+    fn io(&self, source: io::Error) -> Error {
+        Error::Io { path: self.path.clone(), source }
+    }
+}
+
+#[expect(unsafe_code, reason = "the one memory map")]
+fn map(file: &File) -> io::Result<Mmap> {
+    // SAFETY: the map is read-only and private to this process. Whoever truncates the file while it is read ends the
+    // process with SIGBUS, as with every tool that maps its input; no other guarantee is needed for plain bytes.
+    unsafe { Mmap::map(file) }
+}

@@ -1,0 +1,8 @@
+//! Reads NixOS ISO images in place: no root, no mount, no unpacking, no Nix.
+
+pub mod error;
+pub mod fs;
+pub mod image;
+pub mod parse;
+
+pub use error::{Error, Place, Result};
