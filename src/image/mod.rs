@@ -1,7 +1,58 @@
 //! The file behind an image, and views of its bytes.
 
+mod compressed;
+mod find;
+mod products;
 mod region;
 mod source;
 
+use std::path::{Path, PathBuf};
+
 pub use region::{Region, RegionReader};
 pub use source::Source;
+
+use crate::error::Result;
+
+/// An image that has been found and opened: its file, and its bytes.
+#[derive(Debug)]
+pub struct Image {
+    path: PathBuf,
+    source: Source,
+}
+
+/// Is told how far a long work has come: bytes done, and bytes in all.
+pub type Progress<'p> = &'p mut dyn FnMut(u64, u64);
+
+impl Image {
+    /// Opens what `name` leads to: an ISO file or device, the out path of a `nix-build` or a link to it, a compressed
+    /// image (unpacked to an unnamed temporary file, of which `progress` hears), or a bare squashfs.
+    ///
+    /// # Errors
+    /// [`Error::NoImage`](crate::Error::NoImage) where the path leads to none, [`Error::Io`](crate::Error::Io) where it
+    /// cannot be read.
+    pub fn open(name: &Path, progress: Progress<'_>) -> Result<Self> {
+        let path = find::find(name)?;
+        let source = Source::open(&path)?;
+        let source = compressed::unpack(source, progress)?;
+        Ok(Self { path, source })
+    }
+
+    /// An image that is in memory already.
+    #[must_use]
+    pub fn memory(bytes: Vec<u8>) -> Self {
+        let source = Source::memory(bytes);
+        Self { path: source.path().to_path_buf(), source }
+    }
+
+    /// The file that was found, before it was unpacked.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// All bytes of the image, unpacked.
+    #[must_use]
+    pub fn region(&self) -> Region<'_> {
+        Region::whole(&self.source)
+    }
+}

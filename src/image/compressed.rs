@@ -1,0 +1,119 @@
+//! Compressed images, unpacked to where they can be mapped.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
+
+use super::{Progress, Region, RegionReader, Source};
+use crate::error::{Error, Place, Result};
+
+/// Bytes that pass between two reports of progress.
+const CHUNK: usize = 1 << 20;
+
+/// Unpacks an image that is compressed as a whole, told by its magic, to an unnamed temporary file; gives back any other.
+pub(super) fn unpack(source: Source, progress: Progress<'_>) -> Result<Source> {
+    let whole = Region::whole(&source);
+    let mut magic = [0; 6];
+    let filled = whole.read_at(0, &mut magic)?;
+    let path = source.path();
+    let packed =
+        Packed { of: whole.length(), read: 0, progress, reader: BufReader::with_capacity(CHUNK, whole.reader()) };
+    let unpacked = match magic.get(..filled) {
+        Some([0x28, 0xb5, 0x2f, 0xfd, ..]) => {
+            let decoder = zstd::Decoder::with_buffer(packed);
+            copy(path, &mut decoder.map_err(|source| Error::Io { path: path.to_path_buf(), source })?)
+        }
+        Some([b'B', b'Z', b'h', ..]) => copy(path, &mut bzip2::bufread::MultiBzDecoder::new(packed)),
+        Some([0x1f, 0x8b, ..]) => Err(unsupported("a gzip file; gunzip it first")),
+        Some([0xfd, b'7', b'z', b'X', b'Z', 0]) => Err(unsupported("an xz file; unxz it first")),
+        _ => return Ok(source),
+    };
+    Source::from_file(path, unpacked?)
+}
+
+fn unsupported(what: &'static str) -> Error {
+    Error::Unsupported { what: what.into(), place: Place::Byte(0) }
+}
+
+fn copy(path: &Path, decoder: &mut dyn Read) -> Result<File> {
+    let directory = std::env::temp_dir();
+    let output = |source| Error::Io { path: directory.clone(), source };
+    let mut file = tempfile::tempfile_in(&directory).map_err(output)?;
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let filled = decoder.read(&mut buffer).map_err(|source| Error::from_read(source, path))?;
+        match buffer.get(..filled) {
+            None | Some([]) => return Ok(file),
+            Some(bytes) => file.write_all(bytes).map_err(output)?,
+        }
+    }
+}
+
+/// Counts what a decoder takes from the compressed image, which alone has a known length.
+struct Packed<'s, 'p> {
+    reader: BufReader<RegionReader<'s>>,
+    read: u64,
+    of: u64,
+    progress: Progress<'p>,
+}
+
+impl BufRead for Packed<'_, '_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.reader.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.reader.consume(amount);
+        self.read = self.read.saturating_add(u64::try_from(amount).unwrap_or(0));
+        (self.progress)(self.read, self.of);
+    }
+}
+
+impl Read for Packed<'_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let filled = self.fill_buf()?.read(buffer)?;
+        self.consume(filled);
+        Ok(filled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unpacked(bytes: Vec<u8>) -> (Vec<u8>, (u64, u64)) {
+        let mut last = (0, 0);
+        let source = unpack(Source::memory(bytes), &mut |done, of| last = (done, of)).unwrap();
+        let mut all = Vec::new();
+        Region::whole(&source).reader().read_to_end(&mut all).unwrap();
+        (all, last)
+    }
+
+    #[test]
+    fn a_zstd_image_is_unpacked_with_progress() {
+        let packed = zstd::encode_all(&b"CD001"[..], 3).unwrap();
+        let length = u64::try_from(packed.len()).unwrap();
+        assert_eq!(unpacked(packed), (b"CD001".to_vec(), (length, length)));
+    }
+
+    #[test]
+    fn a_bzip2_image_of_several_streams_is_unpacked_whole() {
+        let mut packed = Vec::new();
+        for part in [b"CD", b"00"] {
+            bzip2::bufread::BzEncoder::new(&part[..], bzip2::Compression::best()).read_to_end(&mut packed).unwrap();
+        }
+        assert_eq!(unpacked(packed).0, b"CD00");
+    }
+
+    #[test]
+    fn any_other_image_is_given_back() {
+        assert_eq!(unpacked(b"plain".to_vec()), (b"plain".to_vec(), (0, 0)));
+    }
+
+    #[test]
+    fn a_truncated_compressed_image_is_an_error() {
+        let mut packed = zstd::encode_all(&[7; 1000][..], 3).unwrap();
+        packed.truncate(packed.len() - 2);
+        assert!(unpack(Source::memory(packed), &mut |_, _| ()).is_err());
+    }
+}

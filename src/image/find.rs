@@ -1,0 +1,212 @@
+//! From the path that a user gives to the one image file behind it.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Component, Path, PathBuf};
+
+use super::products::{self, Product};
+use crate::error::{Error, Result};
+
+/// Finds the file. A directory's name says nothing: out paths of image builds end in `.iso` themselves.
+pub(super) fn find(name: &Path) -> Result<PathBuf> {
+    let metadata = fs::metadata(name).map_err(|source| missing(name, source))?;
+    if metadata.is_dir() {
+        return in_directory(name);
+    }
+    let kind = metadata.file_type();
+    if kind.is_file() || kind.is_block_device() {
+        return Ok(name.to_path_buf());
+    }
+    let what = if kind.is_char_device() { "a character device" } else { "a pipe or socket" };
+    Err(no_image(name, format!("{what} cannot be read in place; copy it to a file first")))
+}
+
+fn missing(name: &Path, source: io::Error) -> Error {
+    if source.kind() != io::ErrorKind::NotFound {
+        return Error::Io { path: name.to_path_buf(), source };
+    }
+    match fs::read_link(name) {
+        Ok(target) => no_image(
+            name,
+            format!("the link leads to {}, which does not exist; build it again with nix-build", target.display()),
+        ),
+        Err(_) => no_image(name, "no such file or directory".to_owned()),
+    }
+}
+
+fn in_directory(directory: &Path) -> Result<PathBuf> {
+    let mut broken = None;
+    match fs::read_to_string(directory.join("nix-support/hydra-build-products")) {
+        Ok(text) => {
+            let products = products::files(&text);
+            let mut found: Vec<PathBuf> = Vec::new();
+            for wanted in ["iso", "squashfs-image"] {
+                let images = products.iter().filter(|product| product.subtype == wanted);
+                for product in images {
+                    match behind(product, directory) {
+                        Some(path) if !found.contains(&path) => found.push(path),
+                        Some(_) => {}
+                        None => broken = broken.or(Some(product.path.clone())),
+                    }
+                }
+                if !found.is_empty() {
+                    return only(directory, found);
+                }
+            }
+        }
+        Err(source) if source.kind() == io::ErrorKind::NotFound => {}
+        Err(source) => return Err(Error::Io { path: directory.join("nix-support/hydra-build-products"), source }),
+    }
+    // A build without product lines, or with wrong ones; then the directory that holds the image itself.
+    for place in [directory.join("iso"), directory.to_path_buf()] {
+        let found = images_in(&place)?;
+        if !found.is_empty() {
+            return only(directory, found);
+        }
+    }
+    Err(no_image(
+        directory,
+        match broken {
+            Some(path) => format!(
+                "nix-support/hydra-build-products names {}, which is neither there nor under this directory",
+                path.display()
+            ),
+            None => "a directory without an ISO: it has no product line `file iso …` and no iso/*.iso".to_owned(),
+        },
+    ))
+}
+
+fn only(directory: &Path, mut found: Vec<PathBuf>) -> Result<PathBuf> {
+    match (found.pop(), found.is_empty()) {
+        (Some(one), true) => Ok(one),
+        (last, _) => {
+            found.extend(last);
+            found.sort();
+            let list: Vec<String> = found.iter().map(|path| path.display().to_string()).collect();
+            Err(no_image(directory, format!("holds several images, name one of them: {}", list.join(", "))))
+        }
+    }
+}
+
+/// The file of a product line: where it says, or under the same result, which a copied result needs; compressed where
+/// the line says otherwise, as it did from 2016 to 2020.
+fn behind(product: &Product, result: &Path) -> Option<PathBuf> {
+    let mut candidates = vec![product.path.clone()];
+    let mut components = product.path.components();
+    let in_store = ["/", "nix", "store"].iter().all(|name| {
+        components.next().is_some_and(|component| match component {
+            Component::RootDir => *name == "/",
+            other => other.as_os_str() == *name,
+        })
+    });
+    if in_store && components.next().is_some() {
+        candidates.push(result.join(components.as_path()));
+    }
+    if let Some(file) = product.path.file_name() {
+        candidates.push(result.join("iso").join(file));
+    }
+    candidates.into_iter().find_map(|path| {
+        ["", ".zst", ".bz2"].iter().find_map(|suffix| {
+            let mut named = path.clone().into_os_string();
+            named.push(suffix);
+            let named = PathBuf::from(named);
+            let metadata = fs::metadata(&named).ok()?;
+            if metadata.is_dir() { find(&named).ok() } else { Some(named) }
+        })
+    })
+}
+
+/// The regular files of a directory that are named as images are.
+fn images_in(directory: &Path) -> Result<Vec<PathBuf>> {
+    let listing = match fs::read_dir(directory) {
+        Ok(listing) => listing,
+        Err(source) if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        Err(source) => return Err(Error::Io { path: directory.to_path_buf(), source }),
+    };
+    let mut found = Vec::new();
+    for entry in listing {
+        let path = entry.map_err(|source| Error::Io { path: directory.to_path_buf(), source })?.path();
+        let named = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| {
+            let name = name.strip_suffix(".zst").or(name.strip_suffix(".bz2")).unwrap_or(name);
+            name.ends_with(".iso")
+        });
+        if named && path.is_file() {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+fn no_image(path: &Path, reason: String) -> Error {
+    Error::NoImage { path: path.to_path_buf(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A result directory with the given files, all empty but for the product lines.
+    fn result(products: Option<&str>, files: &[&str]) -> tempfile::TempDir {
+        let result = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = result.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        if let Some(lines) = products {
+            fs::create_dir_all(result.path().join("nix-support")).unwrap();
+            fs::write(result.path().join("nix-support/hydra-build-products"), lines).unwrap();
+        }
+        result
+    }
+
+    fn found(products: Option<&str>, files: &[&str]) -> std::result::Result<String, String> {
+        let result = result(products, files);
+        let strip = |text: String| text.replace(&format!("{}", result.path().display()), "R");
+        find(result.path()).map(|path| strip(path.display().to_string())).map_err(|error| strip(error.to_string()))
+    }
+
+    #[test]
+    fn a_product_that_is_not_in_this_store_is_looked_for_under_the_result() {
+        let line = "file iso /nix/store/eeee-x.iso/iso/x.iso\n";
+        assert_eq!(found(Some(line), &["iso/x.iso"]), Ok("R/iso/x.iso".into()));
+        assert_eq!(found(Some(line), &["iso/x.iso", "iso/y.iso"]), Ok("R/iso/x.iso".into()));
+    }
+
+    #[test]
+    fn a_product_that_was_compressed_afterwards_is_found() {
+        let line = "file iso /nix/store/eeee-x.iso/iso/x.iso\n";
+        assert_eq!(found(Some(line), &["iso/x.iso.bz2"]), Ok("R/iso/x.iso.bz2".into()));
+        assert_eq!(found(Some(line), &["iso/x.iso.zst"]), Ok("R/iso/x.iso.zst".into()));
+    }
+
+    #[test]
+    fn a_result_without_product_lines_has_its_one_iso() {
+        assert_eq!(found(None, &["iso/x.iso"]), Ok("R/iso/x.iso".into()));
+        assert_eq!(found(Some("doc manual /nix/store/m\n"), &["iso/x.iso"]), Ok("R/iso/x.iso".into()));
+    }
+
+    #[test]
+    fn a_directory_named_like_an_image_is_entered() {
+        let result = result(None, &["outer.iso/iso/x.iso"]);
+        assert!(find(&result.path().join("outer.iso")).unwrap().ends_with("outer.iso/iso/x.iso"));
+    }
+
+    #[test]
+    fn several_images_are_listed_and_none_is_chosen() {
+        let expected = "R: holds several images, name one of them: R/iso/x.iso, R/iso/y.iso";
+        assert_eq!(found(None, &["iso/y.iso", "iso/x.iso"]), Err(expected.into()));
+    }
+
+    #[test]
+    fn a_directory_without_an_image_says_what_was_looked_for() {
+        let expected = "R: a directory without an ISO: it has no product line `file iso …` and no iso/*.iso";
+        assert_eq!(found(None, &["README"]), Err(expected.into()));
+        let expected = "R: nix-support/hydra-build-products names /nix/store/eeee-x/x.iso, \
+                        which is neither there nor under this directory";
+        assert_eq!(found(Some("file iso /nix/store/eeee-x/x.iso"), &[]), Err(expected.into()));
+    }
+}
