@@ -4,5 +4,6 @@ pub mod error;
 pub mod fs;
 pub mod image;
 pub mod parse;
+pub mod store;
 
 pub use error::{Error, Place, Result};

@@ -1,0 +1,225 @@
+//! The reference graph: closures, their sizes, and the chains that lead into them.
+
+use std::collections::VecDeque;
+
+/// Which object refers to which, by index. Cycles are rare, but Nix allows an object to refer to itself, and a broken
+/// image may hold any graph.
+#[derive(Debug, Default)]
+pub struct Graph {
+    /// The references of each object.
+    pub references: Vec<Vec<u32>>,
+}
+
+/// Bytes of working memory for all closure sizes at once.
+const BUDGET: usize = 16 << 20;
+
+impl Graph {
+    /// The references of one object.
+    pub fn of(&self, object: usize) -> impl Iterator<Item = usize> + '_ {
+        let references = self.references.get(object).map_or(&[][..], Vec::as_slice);
+        references.iter().map(|&reference| usize::try_from(reference).unwrap_or(usize::MAX))
+    }
+
+    /// Which objects can be reached from `roots`, the roots included: one flag an object.
+    #[must_use]
+    pub fn closure(&self, roots: impl IntoIterator<Item = usize>) -> Vec<bool> {
+        let mut reached = vec![false; self.references.len()];
+        let mut next: Vec<usize> = roots.into_iter().collect();
+        while let Some(object) = next.pop() {
+            if let Some(flag) = reached.get_mut(object).filter(|flag| !**flag) {
+                *flag = true;
+                next.extend(self.of(object));
+            }
+        }
+        reached
+    }
+
+    /// The shortest chain of references from one of `roots` to an object that `wanted` accepts, both ends included.
+    #[must_use]
+    pub fn chain(&self, roots: impl IntoIterator<Item = usize>, wanted: impl Fn(usize) -> bool) -> Option<Vec<usize>> {
+        let mut from: Vec<Option<usize>> = vec![None; self.references.len()];
+        let mut queue = VecDeque::new();
+        for root in roots {
+            if let Some(place) = from.get_mut(root).filter(|place| place.is_none()) {
+                *place = Some(root);
+                queue.push_back(root);
+            }
+        }
+        while let Some(object) = queue.pop_front() {
+            if wanted(object) {
+                let mut chain = vec![object];
+                while let Some(&Some(before)) = chain.last().and_then(|&last| from.get(last)) {
+                    if chain.last() == Some(&before) {
+                        break;
+                    }
+                    chain.push(before);
+                }
+                chain.reverse();
+                return Some(chain);
+            }
+            for reference in self.of(object) {
+                if let Some(place) = from.get_mut(reference).filter(|place| place.is_none()) {
+                    *place = Some(object);
+                    queue.push_back(reference);
+                }
+            }
+        }
+        None
+    }
+
+    /// The sum of `sizes` over the closure of each object.
+    ///
+    /// Objects that reach each other have one closure, so they count as one node. What a node reaches is kept as one bit
+    /// a target, for as many targets at a time as fit the memory budget.
+    #[must_use]
+    pub fn closure_sizes(&self, sizes: &[u64]) -> Vec<u64> {
+        let component = self.components();
+        let count = component.iter().max().map_or(0, |last| last + 1);
+        let mut own = vec![0u64; count];
+        let mut members: Vec<Vec<usize>> = vec![Vec::new(); count];
+        for (object, &node) in component.iter().enumerate() {
+            if let (Some(own), Some(members)) = (own.get_mut(node), members.get_mut(node)) {
+                *own = own.saturating_add(sizes.get(object).copied().unwrap_or(0));
+                members.push(object);
+            }
+        }
+        // A component is numbered after all those it refers to, so one pass upwards finds their bits ready.
+        let words = (BUDGET / 8 / count.max(1)).clamp(1, count.div_ceil(64).max(1));
+        let mut total = vec![0u64; count];
+        for first in (0..count).step_by(words * 64) {
+            let mut reach = vec![0u64; count * words];
+            for node in first..count {
+                let (ready, open) = reach.split_at_mut(node * words);
+                let Some(row) = open.get_mut(..words) else { continue };
+                if let Some(word) = row.get_mut((node - first) / 64) {
+                    *word |= 1 << ((node - first) % 64);
+                }
+                for object in members.get(node).into_iter().flatten() {
+                    for target in self.of(*object).filter_map(|reference| component.get(reference)) {
+                        let Some(other) = ready.get(target * words..(target + 1) * words) else { continue };
+                        row.iter_mut().zip(other).for_each(|(word, other)| *word |= other);
+                    }
+                }
+                if let Some(total) = total.get_mut(node) {
+                    *total = total.saturating_add(sum(row, own.get(first..).unwrap_or_default()));
+                }
+            }
+        }
+        component.iter().map(|&node| total.get(node).copied().unwrap_or(0)).collect()
+    }
+
+    /// Numbers the strongly connected components, each after all those it refers to (Tarjan, without recursion).
+    fn components(&self) -> Vec<usize> {
+        const UNSEEN: usize = usize::MAX;
+        let count = self.references.len();
+        let (mut component, mut low, mut order) = (vec![UNSEEN; count], vec![UNSEEN; count], vec![UNSEEN; count]);
+        let (mut seen, mut done, mut open) = (0, 0, Vec::new());
+        for root in 0..count {
+            // Each step is an object and how many of its references have been followed.
+            let mut steps = if order.get(root) == Some(&UNSEEN) { vec![(root, 0)] } else { Vec::new() };
+            while let Some((object, followed)) = steps.pop() {
+                if followed == 0 {
+                    set(&mut order, object, seen);
+                    set(&mut low, object, seen);
+                    seen += 1;
+                    open.push(object);
+                }
+                let references = self.references.get(object).and_then(|all| all.get(followed..)).unwrap_or_default();
+                let mut descend = None;
+                let mut next = followed;
+                for reference in references.iter().map(|&reference| usize::try_from(reference).unwrap_or(UNSEEN)) {
+                    next += 1;
+                    if reference < count && get(&order, reference) == UNSEEN {
+                        descend = Some(reference);
+                        break;
+                    }
+                    if reference < count && get(&component, reference) == UNSEEN {
+                        let lower = get(&low, object).min(get(&order, reference));
+                        set(&mut low, object, lower);
+                    }
+                }
+                if let Some(reference) = descend {
+                    steps.push((object, next));
+                    steps.push((reference, 0));
+                    continue;
+                }
+                if get(&low, object) == get(&order, object) {
+                    while let Some(member) = open.pop() {
+                        set(&mut component, member, done);
+                        if member == object {
+                            break;
+                        }
+                    }
+                    done += 1;
+                }
+                if let Some(&(parent, _)) = steps.last() {
+                    let lower = get(&low, parent).min(get(&low, object));
+                    set(&mut low, parent, lower);
+                }
+            }
+        }
+        component
+    }
+}
+
+fn get(values: &[usize], at: usize) -> usize {
+    values.get(at).copied().unwrap_or(usize::MAX)
+}
+
+fn set(values: &mut [usize], at: usize, value: usize) {
+    if let Some(place) = values.get_mut(at) {
+        *place = value;
+    }
+}
+
+/// The sizes whose bit is set.
+fn sum(bits: &[u64], sizes: &[u64]) -> u64 {
+    let set = bits.iter().zip(sizes.chunks(64)).flat_map(|(&word, sizes)| {
+        sizes.iter().enumerate().filter(move |(at, _)| word >> at & 1 == 1).map(|(_, size)| *size)
+    });
+    set.fold(0, u64::saturating_add)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn graph(references: &[&[u32]]) -> Graph {
+        Graph { references: references.iter().map(|references| references.to_vec()).collect() }
+    }
+
+    #[test]
+    fn a_shared_reference_counts_once_in_a_closure() {
+        let diamond = graph(&[&[1, 2], &[3], &[3], &[3]]);
+        assert_eq!(diamond.closure_sizes(&[1, 10, 100, 1000]), [1111, 1010, 1100, 1000]);
+    }
+
+    #[test]
+    fn objects_of_a_cycle_have_one_closure() {
+        let cycle = graph(&[&[1], &[2], &[0, 3], &[], &[9]]);
+        assert_eq!(cycle.closure_sizes(&[1, 2, 4, 8, 16]), [15, 15, 15, 8, 16]);
+    }
+
+    #[test]
+    fn closure_sizes_agree_with_the_closures_in_a_graph_of_any_form() {
+        let references: Vec<Vec<u32>> = (0..300u32)
+            .map(|n| (0..n % 4).map(|k| n.wrapping_mul(2_654_435_761).wrapping_add(k * 977) % 300).collect())
+            .collect();
+        let graph = Graph { references };
+        let sizes: Vec<u64> = (0..300).collect();
+        let all = graph.closure_sizes(&sizes);
+        for object in 0..300 {
+            let closure = graph.closure([object]);
+            let expected: u64 =
+                sizes.iter().zip(&closure).filter(|(_, reached)| **reached).map(|(size, _)| *size).sum();
+            assert_eq!(all[object], expected, "object {object}");
+        }
+    }
+
+    #[test]
+    fn the_shortest_chain_is_found() {
+        let graph = graph(&[&[0, 1, 3], &[2], &[4], &[4], &[]]);
+        assert_eq!(graph.chain([0], |object| object == 4), Some(vec![0, 3, 4]));
+        assert_eq!(graph.chain([4], |object| object == 0), None);
+    }
+}

@@ -1,0 +1,82 @@
+//! A store path's name → package name, version, output.
+
+/// Outputs other than `out`, which Nix appends to the name. A version may end in such a word by chance, so nothing is
+/// decided on an output alone.
+const OUTPUTS: &[&str] = &[
+    "bin", "data", "debug", "dev", "devdoc", "devman", "dist", "dnsutils", "doc", "getent", "host", "info", "lib",
+    "lib32", "libgcc", "login", "man", "modules", "mount", "out", "pam", "py", "python", "scripts", "static", "su",
+    "swap", "terminfo", "tools",
+];
+
+/// What a store path's name says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Name<'n> {
+    /// Package name: all before the version.
+    pub pname: &'n str,
+    /// Version; empty where there is none.
+    pub version: &'n str,
+    /// The output, where the name ends in one and a version stands before it.
+    pub output: Option<&'n str>,
+}
+
+impl<'n> Name<'n> {
+    /// Takes a name apart. A known output is taken off only where a version remains.
+    #[must_use]
+    pub fn parse(name: &'n str) -> Self {
+        let (pname, version) = parse_drv_name(name);
+        let output =
+            version.rsplit_once('-').filter(|(version, output)| !version.is_empty() && OUTPUTS.contains(output));
+        match output {
+            Some((version, output)) => Self { pname, version, output: Some(output) },
+            None => Self { pname, version, output: None },
+        }
+    }
+}
+
+/// `builtins.parseDrvName`: the version begins behind the first dash that no letter follows (Nix, `libstore/names.cc`).
+#[must_use]
+pub fn parse_drv_name(name: &str) -> (&str, &str) {
+    let bytes = name.as_bytes();
+    let dash = bytes.windows(2).position(|pair| matches!(pair, [b'-', next] if !next.is_ascii_alphabetic()));
+    match dash.and_then(|at| Some((name.get(..at)?, name.get(at + 1..)?))) {
+        Some(split) => split,
+        None => (name, ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_split_as_builtins_parse_drv_name_splits_them() {
+        for (name, pname, version) in [
+            ("apache-httpd-2.0.48", "apache-httpd", "2.0.48"),
+            ("nixos-system-nixos-25.05.1234.abcdef", "nixos-system-nixos", "25.05.1234.abcdef"),
+            ("python3.11-numpy-1.26.4", "python3.11-numpy", "1.26.4"),
+            ("xf86-video-intel-2021-01-15", "xf86-video-intel", "2021-01-15"),
+            ("7zip-24.09", "7zip", "24.09"),
+            ("2048-in-terminal-0.1", "2048-in-terminal", "0.1"),
+            ("unit-sshd.service", "unit-sshd.service", ""),
+            ("a-", "a-", ""),
+            ("foo-+1", "foo", "+1"),
+            ("-1", "", "1"),
+            ("a--b", "a", "-b"),
+        ] {
+            assert_eq!(parse_drv_name(name), (pname, version), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_output_is_taken_off_where_a_version_remains() {
+        for (name, pname, version, output) in [
+            ("gcc-13.3.0-lib", "gcc", "13.3.0", Some("lib")),
+            ("glibc-2.40-66-bin", "glibc", "2.40-66", Some("bin")),
+            ("linux-firmware-20250311-zstd", "linux-firmware", "20250311-zstd", None),
+            ("git-doc", "git-doc", "", None),
+            ("x-1-dev-man", "x", "1-dev", Some("man")),
+        ] {
+            assert_eq!(Name::parse(name), Name { pname, version, output }, "{name}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Nix32, the base-32 notation of Nix: a little-endian number, most significant digit first.
+
+/// The digits: no `e`, `o`, `t` and `u`.
+const ALPHABET: &[u8; 32] = b"0123456789abcdfghijklmnpqrsvwxyz";
+
+/// Whether the byte is a digit of Nix32.
+#[must_use]
+pub fn is_digit(byte: u8) -> bool {
+    ALPHABET.contains(&byte)
+}
+
+/// Writes bytes in Nix32: 52 digits for a SHA-256 digest.
+#[must_use]
+pub fn encode(bytes: &[u8]) -> String {
+    let bit = |at: usize| bytes.get(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1);
+    let digits = (bytes.len() * 8).div_ceil(5);
+    let digit = |n: usize| (0..5).rev().fold(0, |digit, at| digit << 1 | usize::from(bit(n * 5 + at)));
+    (0..digits).rev().filter_map(|n| ALPHABET.get(digit(n))).map(|&digit| char::from(digit)).collect()
+}
+
+/// Reads the `N` bytes that `text` stands for; `None` where it is no Nix32 of that length, or over its range.
+#[must_use]
+pub fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0u8; N];
+    if text.len() != (N * 8).div_ceil(5) {
+        return None;
+    }
+    for (n, letter) in text.bytes().rev().enumerate() {
+        let digit = ALPHABET.iter().position(|&known| known == letter)?;
+        for at in (0..5).filter(|at| digit >> at & 1 == 1) {
+            *bytes.get_mut((n * 5 + at) / 8)? |= 1 << ((n * 5 + at) % 8);
+        }
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_are_written_as_nix_hash_writes_them() {
+        let empty = data_encoding::HEXLOWER.decode(b"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        let empty: [u8; 32] = empty.unwrap().try_into().unwrap();
+        assert_eq!(encode(&empty), "0mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73");
+        assert_eq!(decode("0mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73"), Some(empty));
+        let count: Vec<u8> = (0..20).collect();
+        assert_eq!(encode(&count), "2c91240g1q6hq2qa1440f1h50h1h4080");
+        assert_eq!(encode(&[0xff; 32]), format!("1{}", "z".repeat(51)));
+    }
+
+    #[test]
+    fn a_number_over_the_range_and_a_foreign_letter_are_refused() {
+        assert_eq!(decode::<32>(&format!("2{}", "0".repeat(51))), None);
+        assert_eq!(decode::<32>(&"e".repeat(52)), None);
+        assert_eq!(decode::<32>("0"), None);
+    }
+}

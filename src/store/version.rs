@@ -1,0 +1,186 @@
+//! Versions, compared as Nix compares them, and what may be asked of one.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+/// `builtins.compareVersions`: components end at `.`, `-` and between digits and other bytes; numbers are compared as
+/// numbers, `pre` is before everything, a word before a number, nothing before a number (Nix, `libstore/names.cc`).
+#[must_use]
+pub fn compare(one: &str, other: &str) -> Ordering {
+    let (mut left, mut right) = (one, other);
+    while !(left.is_empty() && right.is_empty()) {
+        let order = compare_components(next_component(&mut left), next_component(&mut right));
+        if order.is_ne() {
+            return order;
+        }
+    }
+    Ordering::Equal
+}
+
+fn next_component<'v>(version: &mut &'v str) -> &'v str {
+    let rest = version.trim_start_matches(['.', '-']);
+    let digit = rest.starts_with(|letter: char| letter.is_ascii_digit());
+    let inside = |letter: char| letter.is_ascii_digit() == digit && !matches!(letter, '.' | '-');
+    let end = rest.find(|letter| !inside(letter)).unwrap_or(rest.len());
+    let (component, behind) = rest.split_at_checked(end).unwrap_or((rest, ""));
+    *version = behind;
+    component
+}
+
+fn compare_components(one: &str, other: &str) -> Ordering {
+    // Nix holds components in an `int`: digits that do not fit are a word to it, so they are one here.
+    let (left, right) = (one.parse::<i32>(), other.parse::<i32>());
+    match (left, right) {
+        (Ok(left), Ok(right)) => left.cmp(&right),
+        _ if one == other => Ordering::Equal,
+        (_, Ok(_)) if one.is_empty() => Ordering::Less,
+        (Ok(_), _) if other.is_empty() => Ordering::Greater,
+        _ if one == "pre" => Ordering::Less,
+        _ if other == "pre" => Ordering::Greater,
+        (_, Ok(_)) => Ordering::Less,
+        (Ok(_), _) => Ordering::Greater,
+        _ => one.cmp(other),
+    }
+}
+
+/// What is asked of a version: `1.2`, `>=1.2`, `^1`, `1.*`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requirement {
+    relation: Relation,
+    version: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Relation {
+    Equal,
+    Less,
+    AtMost,
+    AtLeast,
+    Greater,
+    /// `^1.2`: at least 1.2, with the same first component that is not zero.
+    Compatible,
+    /// `1.*`: begins with these components.
+    Prefix,
+}
+
+/// The operators, longest first.
+const OPERATORS: [(&str, Relation); 6] = [
+    (">=", Relation::AtLeast),
+    ("<=", Relation::AtMost),
+    (">", Relation::Greater),
+    ("<", Relation::Less),
+    ("^", Relation::Compatible),
+    ("=", Relation::Equal),
+];
+
+impl Requirement {
+    /// Reads a requirement; `None` where no version is in it, or a `*` stands elsewhere than at the end.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let operator = OPERATORS.iter().find_map(|(sign, relation)| Some((*relation, text.strip_prefix(sign)?)));
+        let (relation, version) = match (operator, text.strip_suffix('*')) {
+            (Some((relation, version)), _) => (relation, version),
+            (None, Some(prefix)) => (Relation::Prefix, prefix.trim_end_matches('.')),
+            (None, None) => (Relation::Equal, text),
+        };
+        let version = version.trim();
+        let right = !version.contains(['*', ' ', '<', '>', '^', '=']) && (!version.is_empty() || text == "*");
+        right.then(|| Self { relation, version: version.to_owned() })
+    }
+
+    /// Whether `version` is what is asked for.
+    #[must_use]
+    pub fn admits(&self, version: &str) -> bool {
+        let order = compare(version, &self.version);
+        match self.relation {
+            Relation::Equal => order.is_eq(),
+            Relation::Less => order.is_lt(),
+            Relation::AtMost => order.is_le(),
+            Relation::AtLeast => order.is_ge(),
+            Relation::Greater => order.is_gt(),
+            Relation::Compatible => order.is_ge() && self.begins(version, self.leading()),
+            Relation::Prefix => self.begins(version, usize::MAX),
+        }
+    }
+
+    /// How many components `^` keeps: those up to the first that is not zero.
+    fn leading(&self) -> usize {
+        let mut rest = self.version.as_str();
+        let mut count = 1;
+        while !rest.is_empty() && next_component(&mut rest).bytes().all(|byte| byte == b'0') {
+            count += 1;
+        }
+        count
+    }
+
+    /// Whether `version` begins with the first `count` components of ours.
+    fn begins(&self, mut version: &str, count: usize) -> bool {
+        let mut ours = self.version.as_str();
+        let mut seen = 0;
+        while !ours.is_empty() && seen < count {
+            if compare_components(next_component(&mut version), next_component(&mut ours)).is_ne() {
+                return false;
+            }
+            seen += 1;
+        }
+        true
+    }
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = OPERATORS.iter().find(|(_, relation)| *relation == self.relation).map(|(sign, _)| *sign);
+        match self.relation {
+            Relation::Equal => write!(formatter, "{}", self.version),
+            Relation::Prefix if self.version.is_empty() => write!(formatter, "*"),
+            Relation::Prefix => write!(formatter, "{}.*", self.version),
+            _ => write!(formatter, "{}{}", sign.unwrap_or_default(), self.version),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_as_nix_compares_them() {
+        for (one, other, order) in [
+            ("1.0", "2.3", Ordering::Less),
+            ("2.1", "2.3", Ordering::Less),
+            ("2.3", "2.3", Ordering::Equal),
+            ("2.5", "2.3", Ordering::Greater),
+            ("2.3.1", "2.3", Ordering::Greater),
+            ("2.3.1", "2.3.1a", Ordering::Less),
+            ("2.3pre1", "2.3", Ordering::Less),
+            ("2.3pre3", "2.3pre12", Ordering::Less),
+            ("2.3a", "2.3c", Ordering::Less),
+            ("2.3pre1", "2.3c", Ordering::Less),
+            ("2.3pre1", "2.3q", Ordering::Less),
+            ("1.09", "1.9", Ordering::Equal),
+            ("99999999999", "100000000000", Ordering::Greater),
+        ] {
+            assert_eq!(compare(one, other), order, "{one} {other}");
+            assert_eq!(compare(other, one), order.reverse(), "{other} {one}");
+        }
+    }
+
+    #[test]
+    fn requirements_admit_what_they_say() {
+        for (requirement, admitted, refused) in [
+            ("1.2", &["1.2", "1.02"][..], &["1.2.1", "1"][..]),
+            (">=1.2", &["1.2", "1.10", "2"], &["1.1", "1.2pre1"]),
+            ("<2", &["1.9"], &["2", "2.0"]),
+            ("^1", &["1", "1.9.3"], &["2.0", "0.9", "10"]),
+            ("^0.3", &["0.3", "0.3.7"], &["0.4", "0.2"]),
+            ("1.*", &["1", "1.0", "1.9-3"], &["10", "2"]),
+            ("25.11*", &["25.11", "25.11.1234"], &["25.05"]),
+            ("*", &["", "3"], &[]),
+        ] {
+            let parsed = Requirement::parse(requirement).unwrap();
+            admitted.iter().for_each(|version| assert!(parsed.admits(version), "{requirement} {version}"));
+            refused.iter().for_each(|version| assert!(!parsed.admits(version), "{requirement} {version}"));
+        }
+        assert!(["", ">=", "1.*.2", ">= <3", "^"].iter().all(|text| Requirement::parse(text).is_none()));
+    }
+}
