@@ -96,6 +96,8 @@ pub enum Place {
         /// The byte inside the decompressed block.
         offset: u64,
     },
+    /// A file of the image, by its path in the namespace.
+    File(Vec<u8>),
     /// A line of a text file inside the image: `nix-path-registration:17`.
     Line {
         /// The file, in the namespace of the image.
@@ -106,7 +108,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// The place `distance` bytes further on. A line stays where it is.
+    /// The place `distance` bytes further on. A file and a line stay where they are.
     #[must_use]
     pub fn advance(&self, distance: u64) -> Self {
         match self {
@@ -114,7 +116,7 @@ impl Place {
             Self::Metadata { block, offset } => {
                 Self::Metadata { block: *block, offset: offset.saturating_add(distance) }
             }
-            Self::Line { .. } => self.clone(),
+            Self::File(_) | Self::Line { .. } => self.clone(),
         }
     }
 }
@@ -124,6 +126,7 @@ impl fmt::Display for Place {
         match self {
             Self::Byte(byte) => write!(formatter, "{byte:#x}"),
             Self::Metadata { block, offset } => write!(formatter, "{block:#x}+{offset:#x}"),
+            Self::File(path) => write!(formatter, "{}", path.escape_ascii()),
             Self::Line { file, line } => write!(formatter, "{}:{line}", file.escape_debug()),
         }
     }

@@ -1,7 +1,10 @@
 //! File systems: one trait, and what is the same for all of them.
 
 pub mod iso9660;
+pub mod namespace;
+pub mod path;
 pub mod squashfs;
+pub mod walk;
 
 use std::io::Read;
 
@@ -9,12 +12,12 @@ use crate::error::Result;
 
 /// The address of the record that describes a node: the offset of a directory record, an inode reference.
 ///
-/// Addresses are below 2⁶⁰, so that a [`namespace`](self) of several trees can mark them.
+/// Addresses are below 2⁶⁰, so that a [`Namespace`](namespace::Namespace) of several trees can mark them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub u64);
 
 /// A read-only file system tree. Implemented by an ISO 9660 volume, a squashfs archive, and a namespace of both.
-pub trait Tree: Sync {
+pub trait Tree: Send + Sync {
     /// The root directory.
     fn root(&self) -> NodeId;
 
