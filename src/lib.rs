@@ -1,9 +1,12 @@
 //! Reads NixOS ISO images in place: no root, no mount, no unpacking, no Nix.
 
+pub mod check;
 pub mod error;
 pub mod fs;
 pub mod image;
+pub mod nixos;
 pub mod parse;
+pub mod report;
 pub mod store;
 
 pub use error::{Error, Place, Result};

@@ -43,7 +43,7 @@ impl<'t> Walk<'t> {
     }
 
     /// Leaves out what lies below the directory of the last visit.
-    pub fn skip(&mut self) {
+    pub fn prune(&mut self) {
         self.pending = None;
     }
 

@@ -1,0 +1,88 @@
+//! `nixoscope find`
+
+use std::io::Write;
+
+use anyhow::Context;
+use globset::{Glob, GlobBuilder, GlobMatcher};
+use nixoscope::fs::walk::Walk;
+use nixoscope::nixos::Disc;
+use nixoscope::report::files;
+
+use super::open::{ImageArg, open};
+use super::{Global, Outcome, output, report_troubles};
+
+/// Arguments of `find`.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    image: ImageArg,
+    /// Patterns: of the name, or of the whole path if there is a / in it (** for any number of directories)
+    #[arg(required = true, value_name = "GLOB")]
+    globs: Vec<String>,
+    /// Only the disc's own tree, without the store and what boot would add
+    #[arg(short = 'x', long)]
+    own: bool,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
+    let mut patterns = args.globs.iter().map(|glob| Pattern::new(glob)).collect::<anyhow::Result<Vec<_>>>()?;
+    let image = open(&args.image.path, global)?;
+    let mut disc = Disc::open(&image)?;
+    let mut troubles = std::mem::take(&mut disc.troubles);
+    let tree = if args.own { disc.own_tree() } else { disc.tree() };
+    let mut found = Vec::new();
+    for visit in Walk::new(tree, tree.root(), b"/") {
+        let step = visit.and_then(|visit| {
+            // Every pattern is tried: each has to say whether it found anything.
+            let matching = patterns.iter_mut().fold(false, |any, pattern| pattern.matches(&visit.path) || any);
+            if matching {
+                let node = tree.node(visit.id)?;
+                found.push((visit, node));
+            }
+            Ok(())
+        });
+        troubles.extend(step.err());
+    }
+    if global.json {
+        let mut out = output::bytes();
+        files::owned_json(&mut out, "nixoscope.find.v1", found)?;
+        out.flush()?;
+    } else {
+        let mut out = output::results();
+        files::owned_table(&mut out, &found, output::width())?;
+        out.flush()?;
+    }
+    let mut outcome = Outcome::Holds;
+    for pattern in patterns.iter().filter(|pattern| !pattern.found) {
+        outcome = Outcome::Fails;
+        if !global.quiet {
+            output::complain(&format!("{}: no file of that name", pattern.text));
+        }
+    }
+    Ok(report_troubles(&troubles, outcome))
+}
+
+struct Pattern {
+    text: String,
+    matcher: GlobMatcher,
+    whole_path: bool,
+    found: bool,
+}
+
+impl Pattern {
+    fn new(text: &str) -> anyhow::Result<Self> {
+        let whole_path = text.contains('/');
+        let anchored = if whole_path && !text.starts_with(['/', '*']) { format!("**/{text}") } else { text.to_owned() };
+        let glob: Result<Glob, _> = GlobBuilder::new(&anchored).literal_separator(true).build();
+        let matcher = glob.with_context(|| format!("{text} is no pattern"))?.compile_matcher();
+        Ok(Self { text: text.to_owned(), matcher, whole_path, found: false })
+    }
+
+    fn matches(&mut self, path: &[u8]) -> bool {
+        use std::os::unix::ffi::OsStrExt;
+        let name = if self.whole_path { path } else { path.rsplit(|&byte| byte == b'/').next().unwrap_or_default() };
+        let matches = self.matcher.is_match(std::ffi::OsStr::from_bytes(name));
+        self.found |= matches;
+        matches
+    }
+}

@@ -1,0 +1,33 @@
+//! `nixoscope inspect`
+
+use std::io::Write;
+
+use nixoscope::nixos::{Disc, Summary};
+use nixoscope::report::inspect;
+
+use super::open::{ImageArg, open};
+use super::{Global, Outcome, output, report_troubles};
+
+/// Arguments of `inspect`.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    image: ImageArg,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
+    let image = open(&args.image.path, global)?;
+    let mut disc = Disc::open(&image)?;
+    let mut troubles = std::mem::take(&mut disc.troubles);
+    let summary = Summary::of(&disc, &mut troubles);
+    if global.json {
+        let mut out = output::bytes();
+        inspect::json(&mut out, &summary)?;
+        out.flush()?;
+    } else {
+        let mut out = output::results();
+        inspect::page(&mut out, &summary, output::width())?;
+        out.flush()?;
+    }
+    Ok(report_troubles(&troubles, Outcome::Holds))
+}

@@ -1,0 +1,149 @@
+//! The command line: arguments in, exit codes out. A file a subcommand.
+
+mod cat;
+mod check;
+mod find;
+
+mod ls;
+mod open;
+mod output;
+mod packages;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+
+use nixoscope::Error;
+
+/// Looks into NixOS ISO images: no root, no mount, no unpacking, no Nix.
+#[derive(Parser)]
+#[command(name = "nixoscope", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    global: Global,
+}
+
+const EXIT_CODES: &str = "\
+IMAGE is an ISO file or device, the result of a nix-build, an .iso.zst or .iso.bz2, or a bare squashfs.
+
+Exit codes: 0 all holds, 1 something asked for is not there, 2 could not tell.";
+
+#[derive(Args)]
+struct Global {
+    /// Print one JSON document
+    #[arg(long, global = true)]
+    json: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    color: Color,
+    /// Threads to use [default: one a core]
+    #[arg(short, long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+    /// Print no messages, only results
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Print no progress
+    #[arg(long, global = true)]
+    no_progress: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Color {
+    /// Where a terminal reads, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Subcommand)]
+enum Command {
+
+
+    /// List files
+    Ls(ls::Args),
+    /// Print files
+    Cat(cat::Args),
+    /// Find files by name, with the package that owns them
+    Find(find::Args),
+    /// List software with versions and sizes
+    Packages(packages::Args),
+    /// Assert that packages, commands, files and authorized keys are really there
+    Check(check::Args),
+}
+
+/// How a command ended, when it could tell.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// All holds.
+    Holds,
+    /// Something asked for is not there.
+    Fails,
+    /// A part could not be read; the rest was.
+    Unsure,
+}
+
+impl Outcome {
+    fn code(self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Holds => 0,
+            Self::Fails => 1,
+            Self::Unsure => 2,
+        })
+    }
+}
+
+/// Runs the command line.
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let color = match cli.global.color {
+        Color::Auto => ColorChoice::Auto,
+        Color::Always => ColorChoice::Always,
+        Color::Never => ColorChoice::Never,
+    };
+    output::choose_color(color);
+    let context = match run(&cli) {
+        Ok(outcome) => return outcome.code(),
+        Err(error) => error,
+    };
+    if is_broken_pipe(&context) {
+        return Outcome::Holds.code();
+    }
+    output::complain(&format!("{context:#}"));
+    Outcome::Unsure.code()
+}
+
+fn run(cli: &Cli) -> anyhow::Result<Outcome> {
+    if let Some(jobs) = cli.global.jobs {
+        rayon::ThreadPoolBuilder::new().num_threads(usize::from(jobs)).build_global()?;
+    }
+    match &cli.command {
+
+        Command::Ls(args) => ls::run(args, &cli.global),
+        Command::Cat(args) => cat::run(args, &cli.global),
+        Command::Find(args) => find::run(args, &cli.global),
+        Command::Packages(args) => packages::run(args, &cli.global),
+        Command::Check(args) => check::run(args, &cli.global),
+    }
+}
+
+/// A reader that closes the pipe early has seen enough.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let plain = cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+        let json = cause.downcast_ref::<serde_json::Error>();
+        plain || json.is_some_and(|error| error.io_error_kind() == Some(io::ErrorKind::BrokenPipe))
+    })
+}
+
+/// Says what could not be read, and what that means for the exit code.
+fn report_troubles(troubles: &[Error], outcome: Outcome) -> Outcome {
+    for trouble in troubles {
+        output::complain(&trouble.to_string());
+    }
+    if troubles.is_empty() { outcome } else { Outcome::Unsure }
+}

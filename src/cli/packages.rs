@@ -1,0 +1,94 @@
+//! `nixoscope packages`
+
+use std::io::Write;
+
+use clap::ValueEnum;
+use nixoscope::check::PackageQuery;
+use nixoscope::nixos::Disc;
+use nixoscope::nixos::package::{self, Column, Order};
+use nixoscope::nixos::software::Software;
+use nixoscope::report::packages;
+
+use super::open::{ImageArg, open};
+use super::{Global, Outcome, output, report_troubles};
+
+/// Arguments of `packages`.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    image: ImageArg,
+    /// Only these, as NAME or NAME@VERSION; NAME may be a glob
+    #[arg(value_name = "NAME", value_parser = PackageQuery::parse)]
+    names: Vec<PackageQuery>,
+    /// Only what the default system has in its system path (environment.systemPackages)
+    #[arg(long)]
+    installed: bool,
+    /// Show store paths without a version too: units, configuration, sources
+    #[arg(short, long)]
+    all: bool,
+    /// What comes first
+    #[arg(long, value_enum, value_name = "KEY")]
+    sort: Option<Sort>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Sort {
+    /// The largest by itself
+    Size,
+    /// The largest with all that it needs
+    Closure,
+    /// The largest on the disc, compressed
+    Disk,
+    /// By name and version
+    Name,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
+    let image = open(&args.image.path, global)?;
+    let mut disc = Disc::open(&image)?;
+    let troubles = std::mem::take(&mut disc.troubles);
+    let software = match Software::of(&disc) {
+        Ok(software) => software,
+        // Why there is no store, if that is known, says more than that there is none.
+        Err(error) => return Err(troubles.into_iter().next().unwrap_or(error).into()),
+    };
+    let order = match args.sort {
+        Some(Sort::Size) => Order::Size,
+        Some(Sort::Closure) => Order::Closure,
+        Some(Sort::Disk) => Order::Disk,
+        Some(Sort::Name) => Order::Name,
+        None if global.json => Order::Path,
+        None => Order::Name,
+    };
+    let mut columns = Vec::new();
+    if global.json || matches!(order, Order::Closure) {
+        columns.push(Column::Closure);
+    }
+    if global.json || matches!(order, Order::Disk) {
+        columns.push(Column::Disk);
+    }
+    let mut rows = package::list(&disc, &software, &columns)?;
+    rows.retain(|row| !args.installed || row.installed);
+    rows.retain(|row| args.names.is_empty() || args.names.iter().any(|query| query.matches(&row.path)));
+    package::sort(&mut rows, order);
+    let mut outcome = Outcome::Holds;
+    for query in &args.names {
+        if !rows.iter().any(|row| query.matches(&row.path)) {
+            outcome = Outcome::Fails;
+            if !global.quiet {
+                output::complain(&nixoscope::check::missing_package(&software, query));
+            }
+        }
+    }
+    if global.json {
+        let mut out = output::bytes();
+        packages::json(&mut out, &software, &rows)?;
+        out.flush()?;
+    } else {
+        let every = args.all || !args.names.is_empty();
+        let mut out = output::results();
+        packages::table(&mut out, &rows, &columns, if every { packages::Rows::All } else { packages::Rows::Versioned }, output::width())?;
+        out.flush()?;
+    }
+    Ok(report_troubles(&troubles, outcome))
+}

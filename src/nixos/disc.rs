@@ -1,0 +1,166 @@
+//! A disc as a whole: its file system, its store, its systems, and one namespace for all of them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::menu::{self, MenuEntry};
+use super::system::{self, System};
+use crate::error::{Error, Result};
+use crate::fs::Tree;
+use crate::fs::iso9660::Volume;
+use crate::fs::namespace::Namespace;
+use crate::fs::path;
+use crate::fs::squashfs::Archive;
+use crate::image::Image;
+use crate::store::{self, Carrier, STORE, Store, StorePath};
+
+/// An image that has been opened and looked at: enough is read to say where everything is, and no more.
+pub struct Disc<'i> {
+    image: &'i Image,
+    /// What the image is.
+    pub carrier: Medium<'i>,
+    /// The store, if the disc has one that can be read.
+    pub store: Option<Store<'i>>,
+    /// The boot menus.
+    pub menu: Vec<MenuEntry>,
+    /// The systems, the default one first.
+    pub systems: Vec<System>,
+    /// What could not be read. The rest still was.
+    pub troubles: Vec<Error>,
+    namespace: Namespace<'i>,
+}
+
+/// The two forms of an image.
+pub enum Medium<'i> {
+    /// An ISO 9660 volume.
+    Volume(Arc<Volume<'i>>),
+    /// A bare squashfs.
+    Archive(Arc<Archive<'i>>),
+}
+
+impl<'i> Disc<'i> {
+    /// Opens the image's file system and finds the store and the systems in it.
+    ///
+    /// # Errors
+    /// Where the image is neither an ISO 9660 volume nor a squashfs, or its root directory cannot be read. Whatever is
+    /// broken deeper is among [`Disc::troubles`].
+    pub fn open(image: &'i Image) -> Result<Self> {
+        let carrier = Medium::open(image)?;
+        let mut troubles = Vec::new();
+        let (store, mut namespace, menu) = match &carrier {
+            Medium::Archive(archive) => {
+                let store = Store::in_archive(archive)?;
+                let tree = Arc::clone(archive) as Arc<dyn Tree + 'i>;
+                let namespace = match store {
+                    // The store paths are shown once, where they belong.
+                    Some(_) => Namespace::with_root(tree, |entry| StorePath::from_base(&entry.name).is_none())?,
+                    None => Namespace::new(tree),
+                };
+                (store, namespace, Vec::new())
+            }
+            Medium::Volume(volume) => {
+                let store = Store::on_disc(volume).unwrap_or_else(|error| {
+                    troubles.push(error);
+                    None
+                });
+                let menu = menu::read(&**volume).unwrap_or_else(|error| {
+                    troubles.push(error);
+                    Vec::new()
+                });
+                (store, Namespace::new(Arc::clone(volume) as Arc<dyn Tree + 'i>), menu)
+            }
+        };
+        if let Some(Store { carrier: Carrier::Squashfs { archive, .. }, .. }) = &store {
+            namespace.mount(STORE.as_bytes(), Arc::clone(archive) as Arc<dyn Tree + 'i>)?;
+        }
+        let systems = system::find(&namespace, &menu).unwrap_or_else(|error| {
+            troubles.push(error);
+            Vec::new()
+        });
+        if let Some(system) = systems.iter().find(|system| system.default) {
+            namespace.link(b"/run/current-system", system.path.to_string().into_bytes())?;
+            namespace.link(b"/etc", format!("{}/etc", system.path).into_bytes())?;
+        }
+        Ok(Self { image, carrier, store, menu, systems, troubles, namespace })
+    }
+
+    /// The file that was opened.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.image.path()
+    }
+
+    /// The image.
+    #[must_use]
+    pub fn image(&self) -> &'i Image {
+        self.image
+    }
+
+    /// The namespace: the disc's own tree, the store at `/nix/store`, `/run/current-system` and `/etc`.
+    #[must_use]
+    pub fn tree(&self) -> &(dyn Tree + 'i) {
+        &self.namespace
+    }
+
+    /// The disc's own tree alone.
+    #[must_use]
+    pub fn own_tree(&self) -> &(dyn Tree + 'i) {
+        match &self.carrier {
+            Medium::Volume(volume) => &**volume,
+            Medium::Archive(archive) => &**archive,
+        }
+    }
+
+    /// The store, for questions that need one.
+    ///
+    /// # Errors
+    /// [`Error::NoImage`] where there is none.
+    pub fn require_store(&self) -> Result<&Store<'i>> {
+        self.store.as_ref().ok_or_else(|| store::none_here(self.path()))
+    }
+
+    /// The system that boots when nobody chooses.
+    #[must_use]
+    pub fn default_system(&self) -> Option<&System> {
+        self.systems.iter().find(|system| system.default && system.present)
+    }
+
+    /// The store path of a system's `sw`: what `environment.systemPackages` made.
+    ///
+    /// # Errors
+    /// Where the toplevel is there but cannot be read.
+    pub fn system_path(&self, system: &System) -> Result<Option<StorePath>> {
+        let found = path::find(&self.namespace, format!("{}/sw", system.path).as_bytes())?;
+        Ok(found.and_then(|found| Some(StorePath::containing(&found.path)?.0)))
+    }
+}
+
+impl<'i> Medium<'i> {
+    fn open(image: &'i Image) -> Result<Self> {
+        let region = image.region();
+        let mut magic = [0; 4];
+        region.read_at(0, &mut magic)?;
+        if matches!(&magic, b"hsqs" | b"sqsh") {
+            return Ok(Self::Archive(Arc::new(Archive::open(region)?)));
+        }
+        let mut identifier = [0; 5];
+        region.read_at(0x8001, &mut identifier)?;
+        if identifier != *b"CD001" {
+            return Err(Error::NoImage { path: image.path().to_path_buf(), reason: no_image(&magic, region.length()) });
+        }
+        Ok(Self::Volume(Arc::new(Volume::open(region)?)))
+    }
+}
+
+/// What the file is instead, as far as its first bytes tell.
+fn no_image(magic: &[u8; 4], length: u64) -> String {
+    let what = match magic {
+        _ if length == 0 => "an empty file",
+        b"QFI\xfb" => "a qcow2 disk image",
+        b"\x7fELF" => "an ELF program",
+        b"PK\x03\x04" => "a zip archive",
+        _ if length < 0x8800 => "too short for an image",
+        _ => "no image",
+    };
+    format!("{what}: no ISO 9660 volume descriptor (CD001) at 0x8001, and no squashfs superblock (hsqs) at 0x0")
+}

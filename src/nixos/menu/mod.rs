@@ -1,0 +1,127 @@
+//! Boot menus: which kernels a disc offers to start, and with which systems.
+
+mod grub;
+mod isolinux;
+mod legacy;
+mod loader;
+
+use crate::error::{Error, Result};
+use crate::fs::path::join;
+use crate::fs::{FileType, Kind, NodeId, Tree, path};
+
+/// No menu is longer; that of a graphical installer with four specialisations has some 60 KiB.
+const LONGEST: u64 = 4 << 20;
+
+/// No loader has more entry files.
+const MOST_FILES: usize = 1000;
+
+/// An entry of a boot menu.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MenuEntry {
+    /// The menu file, by its path on the disc.
+    pub file: Vec<u8>,
+    /// The submenus that lead to it, outermost first.
+    pub submenus: Vec<String>,
+    /// What the menu shows.
+    pub title: String,
+    /// The kernel, by its path on the disc; none for entries that start no kernel.
+    pub linux: Option<String>,
+    /// The initrd, by its path on the disc.
+    pub initrd: Option<String>,
+    /// The value of `init=`.
+    pub init: Option<String>,
+    /// The kernel's other parameters.
+    pub params: Vec<String>,
+    /// Whether this one starts when nobody chooses.
+    pub default: bool,
+}
+
+impl MenuEntry {
+    /// Takes the words behind the kernel: `init=`, `initrd=`, and the rest.
+    fn parameters<'w>(&mut self, words: impl IntoIterator<Item = &'w str>) {
+        for word in words {
+            if let Some(init) = word.strip_prefix("init=") {
+                self.init = Some(init.to_owned());
+            } else if let Some(initrd) = word.strip_prefix("initrd=") {
+                self.initrd = Some(on_disc(initrd));
+            } else {
+                self.params.push(word.to_owned());
+            }
+        }
+    }
+}
+
+/// A path as a boot loader reads it: doubled slashes count once, and `(cd)` in front names the disc itself.
+fn on_disc(path: &str) -> String {
+    let path = path.rsplit_once(')').map_or(path, |(_, path)| path);
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    format!("/{}", parts.join("/"))
+}
+
+/// Reads one menu format; gives the entries without their `file`.
+type Reader = fn(&str) -> Vec<MenuEntry>;
+
+/// Where the eras keep their menus, the one that a BIOS would show first. Names are found in any case: `EFI/boot` became
+/// `EFI/BOOT` in 2024, and loaders do not care.
+const MENUS: [(&[&str], Reader); 4] = [
+    (&["isolinux", "isolinux.cfg"], isolinux::read),
+    (&["EFI", "BOOT", "grub.cfg"], grub::read),
+    (&["boot", "grub", "grub.cfg"], grub::read),
+    (&["boot", "grub", "menu.lst"], legacy::read),
+];
+
+/// The entries of all menus on the disc, in their order.
+///
+/// # Errors
+/// Where a menu is there but cannot be read.
+pub fn read(disc: &dyn Tree) -> Result<Vec<MenuEntry>> {
+    let mut all = Vec::new();
+    for (names, reader) in MENUS {
+        if let Some((path, text)) = text(disc, names)? {
+            all.extend(reader(&text).into_iter().map(|entry| MenuEntry { file: path.clone(), ..entry }));
+        }
+    }
+    let default = text(disc, &["loader", "loader.conf"])?.and_then(|(_, text)| loader::default(&text));
+    if let Some((id, directory)) = any_case(disc, &["loader", "entries"])? {
+        for entry in disc.entries(id)?.into_iter().filter(|entry| entry.file_type == FileType::File).take(MOST_FILES) {
+            let Some(name) = std::str::from_utf8(&entry.name).ok().and_then(|name| name.strip_suffix(".conf")) else {
+                continue;
+            };
+            let file = join(&directory, &entry.name);
+            let text = String::from_utf8_lossy(&path::read(disc, &file, LONGEST)?).into_owned();
+            let default = default.as_ref().is_some_and(|default| loader::matches(default, name));
+            all.push(MenuEntry { file, default, ..loader::read(&text) });
+        }
+    }
+    Ok(all)
+}
+
+fn text(disc: &dyn Tree, names: &[&str]) -> Result<Option<(Vec<u8>, String)>> {
+    let Some((_, path)) = any_case(disc, names)? else { return Ok(None) };
+    let bytes = match path::read(disc, &path, LONGEST) {
+        Err(Error::WrongType { .. } | Error::NotFound { .. }) => return Ok(None),
+        other => other?,
+    };
+    Ok(Some((path, String::from_utf8_lossy(&bytes).into_owned())))
+}
+
+/// Finds names below the root, as written first, then in any case.
+fn any_case(disc: &dyn Tree, names: &[&str]) -> Result<Option<(NodeId, Vec<u8>)>> {
+    let (mut id, mut path) = (disc.root(), b"/".to_vec());
+    for name in names {
+        if disc.node(id)?.kind != Kind::Directory {
+            return Ok(None);
+        }
+        let found = match disc.lookup(id, name.as_bytes())? {
+            Some(node) => Some((node, name.as_bytes().to_vec())),
+            None => {
+                let mut entries = disc.entries(id)?.into_iter();
+                let same = entries.find(|entry| entry.name.eq_ignore_ascii_case(name.as_bytes()));
+                same.map(|entry| (entry.id, entry.name))
+            }
+        };
+        let Some((node, name)) = found else { return Ok(None) };
+        (id, path) = (node, join(&path, &name));
+    }
+    Ok(Some((id, path)))
+}

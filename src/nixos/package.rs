@@ -1,0 +1,94 @@
+//! The rows of a list of packages: each store path with its sizes.
+
+use super::Disc;
+use super::software::Software;
+use crate::error::Result;
+use crate::store::name::Name;
+use crate::store::version;
+use crate::store::{StorePath, disk};
+
+/// A store path that is in the image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// The path.
+    pub path: StorePath,
+    /// Its object in [`Contents`](crate::store::Contents).
+    pub index: usize,
+    /// Whether the default system has it in its system path.
+    pub installed: bool,
+    /// Length of its NAR in bytes, as registered.
+    pub nar_size: Option<u64>,
+    /// NAR bytes of all that it needs, itself included; if asked for and registered.
+    pub closure_size: Option<u64>,
+    /// Bytes that it takes on the disc, compressed, shared blocks shared out; if asked for.
+    pub disk_size: Option<u64>,
+    /// SHA-256 of its NAR, as registered.
+    pub nar_hash: Option<[u8; 32]>,
+}
+
+/// A size that takes more than the registration to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// NAR bytes of the closure: from the reference graph.
+    Closure,
+    /// Bytes on the disc: from the inodes of all files.
+    Disk,
+}
+
+/// What comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The path, as Nix orders them.
+    Path,
+    /// The name, then the version.
+    Name,
+    /// The largest NAR.
+    Size,
+    /// The largest closure.
+    Closure,
+    /// The most bytes on the disc.
+    Disk,
+}
+
+/// The store paths that are there, by path.
+///
+/// # Errors
+/// Where the inodes are asked for and cannot be read.
+pub fn list(disc: &Disc<'_>, software: &Software, columns: &[Column]) -> Result<Vec<Package>> {
+    let objects = &software.contents.objects;
+    let nar_size = |index: usize| objects.get(index)?.record.as_ref()?.nar_size;
+    let sized = (0..objects.len()).any(|index| nar_size(index).is_some());
+    let closures = (sized && columns.contains(&Column::Closure)).then(|| {
+        let sizes: Vec<u64> = (0..objects.len()).map(|index| nar_size(index).unwrap_or(0)).collect();
+        software.contents.graph.closure_sizes(&sizes)
+    });
+    let on_disk = match columns.contains(&Column::Disk) {
+        true => Some(disk::sizes(disc.require_store()?, &software.contents)?),
+        false => None,
+    };
+    let rows = software.present().map(|(index, object)| Package {
+        path: object.path.clone(),
+        index,
+        installed: software.is_installed(index),
+        nar_size: nar_size(index),
+        closure_size: closures.as_ref().and_then(|sizes| sizes.get(index).copied()).filter(|_| nar_size(index).is_some()),
+        disk_size: on_disk.as_ref().and_then(|sizes| sizes.get(index).copied()),
+        nar_hash: object.record.as_ref().and_then(|record| record.nar_hash),
+    });
+    Ok(rows.collect())
+}
+
+/// Puts the rows in an order; equal ones stay by path.
+pub fn sort(rows: &mut [Package], order: Order) {
+    match order {
+        Order::Path => rows.sort_by(|one, other| one.path.cmp(&other.path)),
+        Order::Name => rows.sort_by(|one, other| {
+            let (left, right) = (Name::parse(one.path.name()), Name::parse(other.path.name()));
+            let names = left.pname.to_ascii_lowercase().cmp(&right.pname.to_ascii_lowercase()).then(left.pname.cmp(right.pname));
+            names.then_with(|| version::compare(left.version, right.version)).then(left.output.cmp(&right.output))
+        }),
+        Order::Size => rows.sort_by_key(|row| std::cmp::Reverse(row.nar_size)),
+        Order::Closure => rows.sort_by_key(|row| std::cmp::Reverse(row.closure_size)),
+        Order::Disk => rows.sort_by_key(|row| std::cmp::Reverse(row.disk_size)),
+    }
+}

@@ -1,0 +1,96 @@
+//! The software of an image: its store paths as packages, and which of them a system has installed.
+
+use super::{Disc, System};
+use crate::error::Result;
+use crate::fs::walk::Walk;
+use crate::fs::{FileType, Kind, Tree, path};
+use crate::store::contents::Object;
+use crate::store::name::Name;
+use crate::store::{Contents, StorePath};
+
+/// Links of a system path that are followed where no registration tells what it refers to.
+const MOST_LINKS: usize = 100_000;
+
+/// The store of a disc, seen as packages.
+pub struct Software {
+    /// The objects and their references.
+    pub contents: Contents,
+    /// For each object: whether the default system has it in its system path (`environment.systemPackages`).
+    pub installed: Vec<bool>,
+}
+
+impl Software {
+    /// Reads the store's registration, and what the default system has installed.
+    ///
+    /// # Errors
+    /// Where there is no store, or it cannot be read.
+    pub fn of(disc: &Disc<'_>) -> Result<Self> {
+        let contents = disc.require_store()?.contents()?;
+        let installed = match disc.default_system() {
+            Some(system) => installed(disc, &contents, system)?,
+            None => vec![false; contents.objects.len()],
+        };
+        Ok(Self { contents, installed })
+    }
+
+    /// The objects that are really there, with their index.
+    pub fn present(&self) -> impl Iterator<Item = (usize, &Object)> {
+        self.contents.objects.iter().enumerate().filter(|(_, object)| object.node.is_some())
+    }
+
+    /// Whether an object is installed.
+    #[must_use]
+    pub fn is_installed(&self, index: usize) -> bool {
+        self.installed.get(index).copied().unwrap_or(false)
+    }
+}
+
+/// What a system's path refers to: for each object, whether it is installed there.
+///
+/// # Errors
+/// Where the system path cannot be read.
+pub fn installed(disc: &Disc<'_>, contents: &Contents, system: &System) -> Result<Vec<bool>> {
+    let mut installed = vec![false; contents.objects.len()];
+    let Some(system_path) = disc.system_path(system)? else { return Ok(installed) };
+    let Some(index) = contents.index(&system_path) else { return Ok(installed) };
+    let registered = contents.objects.get(index).is_some_and(|object| object.record.is_some());
+    let referred: Vec<usize> = if registered {
+        contents.graph.of(index).filter(|&other| other != index).collect()
+    } else {
+        linked(disc.tree(), &system_path)?.iter().filter_map(|path| contents.index(path)).collect()
+    };
+    for index in referred {
+        if let Some(flag) = installed.get_mut(index) {
+            *flag = true;
+        }
+    }
+    Ok(installed)
+}
+
+/// The store paths that the links of a system path lead to.
+fn linked(tree: &dyn Tree, system_path: &StorePath) -> Result<Vec<StorePath>> {
+    let root = system_path.to_string().into_bytes();
+    let Some(found) = path::find(tree, &root)? else { return Ok(Vec::new()) };
+    let mut paths: Vec<StorePath> = Vec::new();
+    for visit in Walk::new(tree, found.id, &root).take(MOST_LINKS) {
+        let visit = visit?;
+        if visit.file_type == FileType::Symlink
+            && let Kind::Symlink { target } = tree.node(visit.id)?.kind
+            && let Some((path, _)) = StorePath::containing(&target)
+        {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    paths.dedup();
+    Ok(paths)
+}
+
+/// A name as people write it: `git 2.51.2`, `glibc 2.40-66 (bin)`.
+#[must_use]
+pub fn shown(path: &StorePath) -> String {
+    let Name { pname, version, output } = Name::parse(path.name());
+    let version = if version.is_empty() { String::new() } else { format!(" {version}") };
+    let output = output.map(|output| format!(" ({output})")).unwrap_or_default();
+    format!("{pname}{version}{output}")
+}

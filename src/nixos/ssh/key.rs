@@ -1,0 +1,247 @@
+//! SSH public keys, as `authorized_keys` and `*.pub` files hold them (sshd(8), "AUTHORIZED_KEYS FILE FORMAT").
+
+use std::fmt;
+
+use data_encoding::{BASE64, BASE64_NOPAD};
+use sha2::{Digest, Sha256};
+
+/// A public key: the same key whatever options and comment stand beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicKey {
+    /// Type as written: `ssh-ed25519`, `ecdsa-sha2-nistp256`, `ssh-rsa-cert-v01@openssh.com`, …
+    pub kind: String,
+    /// The key in the SSH wire format (RFC 4253 §6.6).
+    pub blob: Vec<u8>,
+}
+
+/// A line of an `authorized_keys` file that holds a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyLine {
+    /// Options before the key, as written; empty where there are none.
+    pub options: String,
+    /// The key.
+    pub key: PublicKey,
+    /// All behind the key.
+    pub comment: String,
+}
+
+/// Why a text is no public key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// It is the other half.
+    #[error("this is a private key; give the public one, from the file that ends in .pub")]
+    Private,
+    /// The line has no known key type where one must stand.
+    #[error("no key type such as ssh-ed25519 or ssh-rsa in it")]
+    NoType,
+    /// Behind the type there is nothing.
+    #[error("nothing follows the key type")]
+    NoKey,
+    /// The key is not base64.
+    #[error("the key behind its type is no base64; is it cut off?")]
+    Base64,
+    /// The key's own bytes do not agree with its type, or end early.
+    #[error("the key behind its type is damaged or cut off")]
+    Blob,
+    /// A quote in the options is not closed.
+    #[error("a quote in its options is not closed")]
+    Quote,
+}
+
+/// Key types of OpenSSH, without those of certificates.
+const TYPES: [&str; 8] = [
+    "ssh-ed25519",
+    "ssh-rsa",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+    "ssh-dss",
+];
+
+fn is_type(word: &str) -> bool {
+    let plain = word.strip_suffix("-cert-v01@openssh.com");
+    TYPES.iter().any(|known| *known == word || plain.is_some_and(|plain| known.split('@').next() == Some(plain)))
+}
+
+impl KeyLine {
+    /// Reads a line; `None` for blank lines and comments.
+    ///
+    /// # Errors
+    /// [`KeyError`] where sshd would pass the line over.
+    pub fn parse(line: &str) -> Result<Option<Self>, KeyError> {
+        let line = line.trim_matches([' ', '\t', '\r']);
+        if line.is_empty() || line.starts_with('#') {
+            return Ok(None);
+        }
+        if line.starts_with("-----BEGIN ") && line.contains("PRIVATE KEY") {
+            return Err(KeyError::Private);
+        }
+        let (first, rest) = word(line);
+        let (options, first, rest) = if is_type(first) {
+            ("", first, rest)
+        } else {
+            let (options, behind) = options(line)?;
+            let (first, rest) = word(behind);
+            (options, first, rest)
+        };
+        if !is_type(first) {
+            return Err(KeyError::NoType);
+        }
+        let (base64, comment) = word(rest);
+        if base64.is_empty() {
+            return Err(KeyError::NoKey);
+        }
+        let decoded = BASE64.decode(base64.as_bytes()).or_else(|_| BASE64_NOPAD.decode(base64.as_bytes()));
+        let blob = decoded.map_err(|_| KeyError::Base64)?;
+        let key = PublicKey { kind: first.to_owned(), blob };
+        if !key.is_whole() {
+            return Err(KeyError::Blob);
+        }
+        Ok(Some(Self { options: options.to_owned(), key, comment: comment.to_owned() }))
+    }
+}
+
+/// The first word, and what follows it.
+fn word(line: &str) -> (&str, &str) {
+    let line = line.trim_start_matches([' ', '\t']);
+    let (word, rest) = line.split_at_checked(line.find([' ', '\t']).unwrap_or(line.len())).unwrap_or((line, ""));
+    (word, rest.trim_matches([' ', '\t']))
+}
+
+/// The options, which end at the first blank outside quotes, and what follows them.
+fn options(line: &str) -> Result<(&str, &str), KeyError> {
+    let mut quoted = false;
+    let mut escaped = false;
+    for (at, letter) in line.char_indices() {
+        match letter {
+            ' ' | '\t' if !quoted => return Ok(line.split_at_checked(at).unwrap_or((line, ""))),
+            '"' if !escaped => quoted = !quoted,
+            _ => {}
+        }
+        escaped = letter == '\\' && !escaped;
+    }
+    if quoted { Err(KeyError::Quote) } else { Ok((line, "")) }
+}
+
+impl PublicKey {
+    /// The fingerprint, as `ssh-keygen -l` prints it: `SHA256:` and base64 without padding.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        format!("SHA256:{}", BASE64_NOPAD.encode(&Sha256::digest(&self.blob)))
+    }
+
+    /// Length of the key in bits, as `ssh-keygen -l` counts it; of the certified key for a certificate.
+    #[must_use]
+    pub fn bits(&self) -> Option<usize> {
+        let certificate = usize::from(self.kind.contains("-cert-"));
+        // A certificate has a nonce before the fields of its key (PROTOCOL.certkeys).
+        let number = |index: usize| self.fields().nth(index + certificate);
+        match self.kind.trim_start_matches("sk-").split('-').nth(1)? {
+            "ed25519" | "ed25519@openssh.com" => Some(256),
+            "rsa" => Some(bit_length(number(2)?)),
+            "dss" => Some(bit_length(number(1)?)),
+            "sha2" => number(1).and_then(|curve| std::str::from_utf8(curve).ok()?.strip_prefix("nistp")?.parse().ok()),
+            _ => None,
+        }
+    }
+
+    /// The strings that the blob is made of (RFC 4251 §5), up to the first that is not whole.
+    fn fields(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = self.blob.as_slice();
+        std::iter::from_fn(move || {
+            let (length, behind) = rest.split_first_chunk::<4>()?;
+            let (field, behind) = behind.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+            rest = behind;
+            Some(field)
+        })
+    }
+
+    /// Whether the blob names its own type, and all fields of a key of that type are there.
+    fn is_whole(&self) -> bool {
+        let plain = self.kind.strip_suffix("-cert-v01@openssh.com");
+        let fields: Vec<&[u8]> = self.fields().collect();
+        if fields.first() != Some(&self.kind.as_bytes()) {
+            return false;
+        }
+        // A certificate holds numbers between its strings: only its beginning can be told here.
+        let used: usize = fields.iter().map(|field| field.len() + 4).sum();
+        match plain {
+            Some(_) => fields.len() >= 3,
+            None => used == self.blob.len() && fields.len() == self.expected_fields(),
+        }
+    }
+
+    fn expected_fields(&self) -> usize {
+        match self.kind.as_str() {
+            "ssh-ed25519" => 2,
+            "ssh-dss" => 5,
+            "sk-ecdsa-sha2-nistp256@openssh.com" => 4,
+            // ssh-rsa: exponent, modulus; ecdsa: curve, point; sk-ssh-ed25519: key, application.
+            _ => 3,
+        }
+    }
+}
+
+/// Bits of a positive multiple-precision integer (RFC 4251 §5, mpint).
+fn bit_length(number: &[u8]) -> usize {
+    let number = number.iter().position(|&byte| byte != 0).and_then(|start| number.get(start..)).unwrap_or_default();
+    let leading = number.first().map_or(0, |byte| byte.leading_zeros());
+    number.len() * 8 - usize::try_from(leading).unwrap_or(0)
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.kind, self.fingerprint())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ED25519: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAII7ljl4JdLSt+CD7YkmrwvG1TaPi0sfs9pBOFKBqfUvP";
+
+    fn parse(line: &str) -> Result<KeyLine, KeyError> {
+        KeyLine::parse(line).map(|line| line.expect("a key"))
+    }
+
+    #[test]
+    fn a_key_is_the_same_key_with_any_options_and_comment() {
+        let bare = parse(ED25519).unwrap();
+        for (line, options, comment) in [
+            (format!("  {ED25519} me@home laptop "), "", "me@home laptop"),
+            (format!("restrict,command=\"echo \\\"a b\\\" # c\"\t{ED25519}\tx"), "restrict,command=\"echo \\\"a b\\\" # c\"", "x"),
+        ] {
+            let parsed = parse(&line).unwrap();
+            assert_eq!(parsed.key, bare.key);
+            assert_eq!((parsed.options.as_str(), parsed.comment.as_str()), (options, comment));
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_is_what_ssh_keygen_prints() {
+        let key = parse(ED25519).unwrap().key;
+        assert_eq!(key.fingerprint(), "SHA256:XqW7m0NKQIB9dC5GlP34cwjymuFHC1zNSQHW7flwxtc");
+        assert_eq!(key.bits(), Some(256));
+    }
+
+    #[test]
+    fn what_is_no_key_says_why() {
+        let base64 = ED25519.split(' ').nth(1).unwrap();
+        for (line, error) in [
+            ("hello world".to_owned(), KeyError::NoType),
+            ("ssh-rsa".to_owned(), KeyError::NoKey),
+            ("ssh-rsa AAAAB3...".to_owned(), KeyError::Base64),
+            (format!("ssh-rsa {base64}"), KeyError::Blob),
+            (format!("ssh-ed25519 {}", &base64[..64]), KeyError::Blob),
+            ("command=\"x ssh-rsa AAAA".to_owned(), KeyError::Quote),
+            ("-----BEGIN OPENSSH PRIVATE KEY-----".to_owned(), KeyError::Private),
+        ] {
+            assert_eq!(parse(&line), Err(error), "{line}");
+        }
+        assert_eq!(KeyLine::parse("  # comment"), Ok(None));
+        assert_eq!(KeyLine::parse("\t"), Ok(None));
+    }
+}

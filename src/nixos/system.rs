@@ -1,0 +1,171 @@
+//! The NixOS systems of an image: each a store path that `system.build.toplevel` made.
+
+use serde_json::Value;
+
+use super::menu::MenuEntry;
+use crate::error::{Error, Result};
+use crate::fs::path::{self, join};
+use crate::fs::{FileType, Kind, Tree};
+use crate::store::{STORE, StorePath, name::Name};
+
+/// No bootspec is longer; one with four specialisations has some 20 KiB.
+const LONGEST: u64 = 4 << 20;
+
+/// A system that the image can boot, or holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct System {
+    /// The toplevel.
+    pub path: StorePath,
+    /// What a boot menu shows for it: of its bootspec, or the title of its first entry.
+    pub label: Option<String>,
+    /// NixOS's own version text, `25.11.1234.abcdef`; none before 2012.
+    pub version: Option<String>,
+    /// The platform, `x86_64-linux`.
+    pub system: Option<String>,
+    /// The kernel's version, `6.12.57`.
+    pub kernel: Option<String>,
+    /// Whether this one boots when nobody chooses.
+    pub default: bool,
+    /// Its name as a specialisation of another system here.
+    pub specialisation: Option<String>,
+    /// Whether the toplevel is in the store; a menu may name one that is not.
+    pub present: bool,
+}
+
+/// Finds the systems: those of the menus, with their specialisations, and if no menu names one, those that the store
+/// holds. The default is the first; then they come in the order of the menus.
+///
+/// # Errors
+/// Where a toplevel is there but cannot be read.
+pub(super) fn find(tree: &dyn Tree, menu: &[MenuEntry]) -> Result<Vec<System>> {
+    let mut systems: Vec<System> = Vec::new();
+    let chosen = menu.iter().filter(|entry| entry.default).chain(menu);
+    for entry in chosen {
+        if let Some(path) = toplevel(tree, entry)? {
+            add(tree, &mut systems, path, Some(&entry.title))?;
+        }
+    }
+    if systems.is_empty() {
+        for path in in_store(tree)? {
+            add(tree, &mut systems, path, None)?;
+        }
+    }
+    specialisations(tree, &mut systems)?;
+    // Among systems that no menu orders, the one that others specialise is what was asked for.
+    let first = if menu.iter().any(|entry| entry.init.is_some()) {
+        systems.iter().position(|system| system.present)
+    } else {
+        systems.iter().position(|system| system.specialisation.is_none())
+    };
+    if let Some(first) = first {
+        let mut default = systems.remove(first);
+        default.default = true;
+        systems.insert(0, default);
+    }
+    Ok(systems)
+}
+
+/// Every toplevel in the store, told by what it contains: the bundled channel is named like one, too.
+///
+/// # Errors
+/// Where the store's directory cannot be read.
+pub fn in_store(tree: &dyn Tree) -> Result<Vec<StorePath>> {
+    let Some(store) = path::find(tree, STORE.as_bytes())? else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    for entry in tree.entries(store.id)? {
+        let (FileType::Directory, Some(path)) = (entry.file_type, StorePath::from_base(&entry.name)) else { continue };
+        let has = |name: &[u8]| Ok::<_, Error>(tree.lookup(entry.id, name)?.is_some());
+        if has(b"init")? && has(b"sw")? && (has(b"nixos-version")? || has(b"activate")?) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+/// The system that a menu entry starts.
+fn toplevel(tree: &dyn Tree, entry: &MenuEntry) -> Result<Option<StorePath>> {
+    // To 2010, `init=` was a script that all systems shared.
+    let config = entry.params.iter().find_map(|word| word.strip_prefix("systemConfig="));
+    let Some(target) = config.or(entry.init.as_deref()) else { return Ok(None) };
+    let target = target.strip_suffix("/init").filter(|rest| !rest.is_empty()).unwrap_or(target);
+    if let Some(path) = StorePath::from_path(target.as_bytes()) {
+        return Ok(Some(path));
+    }
+    // To 2011, a link on the disc led to the toplevel.
+    let link = if target == "/init" { "/system" } else { target };
+    let found = match path::resolve_link(tree, link.as_bytes()) {
+        Ok(found) => found,
+        Err(Error::NotFound { .. } | Error::WrongType { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    Ok(match tree.node(found.id)?.kind {
+        Kind::Symlink { target } => StorePath::from_path(&target),
+        _ => None,
+    })
+}
+
+fn add(tree: &dyn Tree, systems: &mut Vec<System>, path: StorePath, title: Option<&str>) -> Result<()> {
+    if systems.iter().any(|system| system.path == path) {
+        return Ok(());
+    }
+    let root = path.to_string();
+    let present = path::find(tree, root.as_bytes())?.is_some();
+    let spec = text(tree, &root, "boot.json")?;
+    systems.push(System {
+        label: spec.as_deref().and_then(label).or(title.map(str::to_owned)),
+        version: text(tree, &root, "nixos-version")?,
+        system: text(tree, &root, "system")?,
+        kernel: kernel(tree, &root)?,
+        default: false,
+        specialisation: None,
+        present,
+        path,
+    });
+    Ok(())
+}
+
+/// The label of a bootspec (RFC 125), or of its preview in 22.11.
+fn label(text: &str) -> Option<String> {
+    let document: Value = serde_json::from_str(text).ok()?;
+    let spec = document.get("org.nixos.bootspec.v1").or(document.get("v1"))?;
+    Some(spec.get("label")?.as_str()?.to_owned())
+}
+
+/// The version in the name of the kernel's store path.
+fn kernel(tree: &dyn Tree, root: &str) -> Result<Option<String>> {
+    let Some(found) = path::find(tree, format!("{root}/kernel").as_bytes())? else { return Ok(None) };
+    let Some((path, _)) = StorePath::containing(&found.path) else { return Ok(None) };
+    Ok(Some(Name::parse(path.name()).version.to_owned()).filter(|version| !version.is_empty()))
+}
+
+fn text(tree: &dyn Tree, root: &str, name: &str) -> Result<Option<String>> {
+    match path::read(tree, format!("{root}/{name}").as_bytes(), LONGEST) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).trim_end().to_owned())),
+        Err(Error::NotFound { .. } | Error::WrongType { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Names the systems that others specialise to, and adds those that no menu names.
+fn specialisations(tree: &dyn Tree, systems: &mut Vec<System>) -> Result<()> {
+    let mut next = 0;
+    while let Some(parent) = systems.get(next) {
+        let root = parent.path.to_string().into_bytes();
+        next += 1;
+        // `fine-tune` until 19.09.
+        for directory in [&b"specialisation"[..], b"fine-tune"] {
+            let directory = join(&root, directory);
+            let Some(found) = path::find(tree, &directory)? else { continue };
+            for entry in tree.entries(found.id)? {
+                let Kind::Symlink { target } = tree.node(entry.id)?.kind else { continue };
+                let Some(child) = StorePath::from_path(&target) else { continue };
+                add(tree, systems, child.clone(), None)?;
+                let name = String::from_utf8_lossy(&entry.name).into_owned();
+                if let Some(system) = systems.iter_mut().find(|system| system.path == child) {
+                    system.specialisation = Some(name);
+                }
+            }
+        }
+    }
+    Ok(())
+}

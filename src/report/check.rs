@@ -1,0 +1,93 @@
+//! The verdicts of `check`.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::{escape, table};
+use crate::check::{Report, Verdict};
+
+const PASS: anstyle::Style = anstyle::AnsiColor::Green.on_default().bold();
+const FAIL: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
+
+/// Pieces of evidence that a table shows for one failure.
+const SHOWN: usize = 8;
+
+/// One line a verdict, the evidence below each that fails, and the sum.
+///
+/// # Errors
+/// What the writer meets.
+pub fn table(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Result<()> {
+    let mut table = table::new(&["", "ASSERTION", "SUBJECT", "WHAT IS THERE"], width);
+    for verdict in &report.verdicts {
+        let status = if verdict.holds { "pass" } else { "FAIL" };
+        table.add_row([status.to_owned(), verdict.kind.to_owned(), escape(verdict.subject.as_bytes()).into_owned(), escape(verdict.message.as_bytes()).into_owned()]);
+    }
+    if !report.verdicts.is_empty() {
+        table::write_styled(out, table, |line| match line.get(..4) {
+            Some("pass") => Some(PASS),
+            Some("FAIL") => Some(FAIL),
+            _ => None,
+        })?;
+    }
+    for verdict in report.verdicts.iter().filter(|verdict| !verdict.holds && !verdict.evidence.is_empty()) {
+        writeln!(out)?;
+        evidence(out, verdict)?;
+    }
+    let (passed, failed) = (report.passed(), report.failed());
+    let unsure = if report.troubles.is_empty() { String::new() } else { format!(", {} could not be judged", report.troubles.len()) };
+    let style = if failed == 0 && report.troubles.is_empty() { PASS } else { FAIL };
+    writeln!(out, "\n{style}{passed} passed, {failed} failed{unsure}{style:#}")
+}
+
+fn evidence(out: &mut dyn Write, verdict: &Verdict) -> io::Result<()> {
+    let heading = match verdict.kind {
+        "forbid" => "is brought in by",
+        _ => "see",
+    };
+    writeln!(out, "{} {}: {heading}", verdict.kind, escape(verdict.subject.as_bytes()))?;
+    for (depth, line) in verdict.evidence.iter().take(SHOWN).enumerate() {
+        let arrow = if verdict.kind == "forbid" && depth > 0 { format!("{}-> ", "  ".repeat(depth - 1)) } else { String::new() };
+        writeln!(out, "  {arrow}{}", escape(line.as_bytes()))?;
+    }
+    match verdict.evidence.len().checked_sub(SHOWN) {
+        Some(more @ 1..) => writeln!(out, "  and {more} more"),
+        _ => Ok(()),
+    }
+}
+
+/// The document of `check`.
+///
+/// # Errors
+/// What the writer meets.
+pub fn json(out: &mut dyn Write, report: &Report) -> serde_json::Result<()> {
+    let results = report.verdicts.iter().map(|verdict| Entry {
+        id: &verdict.id,
+        kind: verdict.kind,
+        subject: &verdict.subject,
+        status: if verdict.holds { "pass" } else { "fail" },
+        message: &verdict.message,
+        evidence: &verdict.evidence,
+    });
+    let document = Document { schema: "nixoscope.check.v1", results: results.collect(), passed: report.passed(), failed: report.failed() };
+    serde_json::to_writer(&mut *out, &document)?;
+    out.write_all(b"\n").map_err(serde_json::Error::io)
+}
+
+#[derive(Serialize)]
+struct Document<'v> {
+    schema: &'static str,
+    results: Vec<Entry<'v>>,
+    passed: usize,
+    failed: usize,
+}
+
+#[derive(Serialize)]
+struct Entry<'v> {
+    id: &'v str,
+    kind: &'static str,
+    subject: &'v str,
+    status: &'static str,
+    message: &'v str,
+    evidence: &'v [String],
+}

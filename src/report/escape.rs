@@ -1,0 +1,42 @@
+//! Text from an image, made harmless for a terminal.
+
+use std::borrow::Cow;
+
+/// Shows bytes as text: control characters and bytes that are no UTF-8 as `\n`, `\x1b`, `\xff`; all others as they are.
+#[must_use]
+pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.chars().any(is_harmful) => Cow::Borrowed(text),
+        _ => Cow::Owned(bytes.utf8_chunks().fold(String::new(), |mut shown, chunk| {
+            for letter in chunk.valid().chars() {
+                if is_harmful(letter) { shown.extend(letter.escape_default()) } else { shown.push(letter) }
+            }
+            chunk.invalid().iter().for_each(|byte| shown.extend(byte.escape_ascii().map(char::from)));
+            shown
+        })),
+    }
+}
+
+/// Control characters move the cursor; marks of direction make a text look like another.
+fn is_harmful(letter: char) -> bool {
+    letter.is_control() || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_instead() {
+        for (bytes, shown) in [
+            (&b"plain \xc3\xa9"[..], "plain é"),
+            (b"a\nb\tc", "a\\nb\\tc"),
+            (b"\x1b[31mred", "\\u{1b}[31mred"),
+            (b"caf\xe9", "caf\\xe9"),
+            (b"systemd\\x2dfsck", "systemd\\x2dfsck"),
+            ("\u{202e}gpj".as_bytes(), "\\u{202e}gpj"),
+        ] {
+            assert_eq!(escape(bytes), shown);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Lists of packages.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::{size, table};
+use crate::nixos::package::{Column, Package};
+use crate::nixos::software::Software;
+use crate::store::name::Name;
+use crate::store::nix32;
+
+/// Which rows a table shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// All.
+    All,
+    /// Those with a version, and those that are installed; the others are counted.
+    Versioned,
+}
+
+/// A table with the sum of the sizes below.
+///
+/// # Errors
+/// What the writer meets.
+pub fn table(out: &mut dyn Write, rows: &[Package], columns: &[Column], which: Rows, width: Option<u16>) -> io::Result<()> {
+    let mut headers = vec!["NAME", "VERSION", "OUTPUT", "INSTALLED", "SIZE"];
+    headers.extend(columns.iter().map(|column| match column {
+        Column::Closure => "CLOSURE",
+        Column::Disk => "ON DISK",
+    }));
+    let mut table = table::new(&headers, width);
+    let known = |size: Option<u64>| table::number(size.map_or_else(|| "?".to_owned(), size::format));
+    let mut hidden = 0;
+    for row in rows {
+        let name = Name::parse(row.path.name());
+        if which == Rows::Versioned && name.version.is_empty() && !row.installed {
+            hidden += 1;
+            continue;
+        }
+        let mut cells = vec![
+            name.pname.into(),
+            name.version.into(),
+            name.output.unwrap_or_default().into(),
+            if row.installed { "installed" } else { "" }.into(),
+            known(row.nar_size),
+        ];
+        cells.extend(columns.iter().map(|column| match column {
+            Column::Closure => known(row.closure_size),
+            Column::Disk => known(row.disk_size),
+        }));
+        table.add_row(cells);
+    }
+    if table.row_count() > 0 {
+        table::write(out, table)?;
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    let total: u64 = rows.iter().filter_map(|row| row.nar_size).fold(0, u64::saturating_add);
+    write!(out, "{} store paths", rows.len())?;
+    if rows.iter().any(|row| row.nar_size.is_some()) {
+        write!(out, ", {}", size::format(total))?;
+    } else {
+        write!(out, "; this image records no sizes")?;
+    }
+    match hidden {
+        0 => writeln!(out),
+        _ => writeln!(out, "; {hidden} without a version (units, configuration, sources) are not shown, --all shows them"),
+    }
+}
+
+/// The document of `packages`.
+///
+/// # Errors
+/// What the writer meets.
+pub fn json(out: &mut dyn Write, software: &Software, rows: &[Package]) -> serde_json::Result<()> {
+    let objects = &software.contents.objects;
+    let reference = |index: usize| objects.get(index).map(|object| object.path.to_string());
+    let packages = rows.iter().map(|row| {
+        let Name { pname, version, output } = Name::parse(row.path.name());
+        Entry {
+            path: row.path.to_string(),
+            name: row.path.name(),
+            pname,
+            version,
+            output,
+            installed: row.installed,
+            nar_size: row.nar_size,
+            closure_size: row.closure_size,
+            disk_size: row.disk_size,
+            nar_hash: row.nar_hash.map(|hash| format!("sha256:{}", nix32::encode(&hash))),
+            references: software.contents.graph.of(row.index).filter_map(reference).collect(),
+        }
+    });
+    let document = Document { schema: "nixoscope.packages.v1", packages: packages.collect() };
+    serde_json::to_writer(&mut *out, &document)?;
+    out.write_all(b"\n").map_err(serde_json::Error::io)
+}
+
+#[derive(Serialize)]
+struct Document<'n> {
+    schema: &'static str,
+    packages: Vec<Entry<'n>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry<'n> {
+    path: String,
+    name: &'n str,
+    pname: &'n str,
+    version: &'n str,
+    output: Option<&'n str>,
+    installed: bool,
+    nar_size: Option<u64>,
+    closure_size: Option<u64>,
+    disk_size: Option<u64>,
+    nar_hash: Option<String>,
+    references: Vec<String>,
+}
