@@ -28,9 +28,9 @@ use crate::error::{Error, Result};
 use crate::fs::{Device, Entry, FileType, Kind, Node, NodeId, Tree};
 use crate::image::Region;
 use directory::{DirectoryRecord, Sector, Sectors};
-use rock_ridge::RockRidge;
+use rock_ridge::{RockRidge, is_rock_ridge};
 use symbolic_link::Target;
-use system_use::{SharedUse, SystemUse};
+use system_use::{SharedUse, each_entry};
 use zisofs::Compressed;
 
 /// A volume and its directory tree.
@@ -113,7 +113,11 @@ impl<'a> Volume<'a> {
         let sector = self.described(NodeId(self.root))?;
         let record = sector.record()?;
         let Some(SharedUse { start, skip }) = SharedUse::find(&record) else { return Ok(None) };
-        let used = RockRidge::is_used(&SystemUse::read(&self.region, self.block_size, &record, start)?)?;
+        let mut used = false;
+        each_entry(&self.region, self.block_size, (&record, start), |entry| {
+            used |= is_rock_ridge(entry)?;
+            Ok(())
+        })?;
         Ok(used.then_some(skip))
     }
 
@@ -145,9 +149,16 @@ impl<'a> Volume<'a> {
 
     /// What Rock Ridge says in a record; nothing where the volume has none.
     fn rock_ridge(&self, record: &DirectoryRecord<'_>) -> Result<RockRidge> {
-        let Names::RockRidge { skip } = self.names else { return Ok(RockRidge::default()) };
+        let mut found = RockRidge::default();
+        self.take_rock_ridge(record, &mut found)?;
+        Ok(found)
+    }
+
+    /// Adds to `found` what Rock Ridge says in a record, up to the first error.
+    fn take_rock_ridge(&self, record: &DirectoryRecord<'_>, found: &mut RockRidge) -> Result<()> {
+        let Names::RockRidge { skip } = self.names else { return Ok(()) };
         let skip = SharedUse::find(record).map_or(skip, |shared| shared.start);
-        RockRidge::read(&SystemUse::read(&self.region, self.block_size, record, skip)?)
+        each_entry(&self.region, self.block_size, (record, skip), |entry| found.take(entry))
     }
 
     /// Shows the entries of a directory to `visitor` as they are recorded, until it breaks off.
@@ -166,7 +177,9 @@ impl<'a> Volume<'a> {
                 if !first || record.is_dot() || record.has(DirectoryRecord::ASSOCIATED) {
                     continue;
                 }
-                let rock_ridge = self.rock_ridge(&record)?;
+                // What is wrong with one node is told when that node is asked for: the others can still be listed.
+                let mut rock_ridge = RockRidge::default();
+                let _ = self.take_rock_ridge(&record, &mut rock_ridge);
                 if rock_ridge.relocated {
                     continue; // it is seen where its child link stands
                 }

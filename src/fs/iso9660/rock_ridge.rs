@@ -7,7 +7,7 @@ use nom::combinator::rest;
 use super::date::{Date, long_date, short_date};
 use super::directory::DirectoryRecord;
 use super::symbolic_link::Target;
-use super::system_use::SystemUse;
+use super::system_use::SystemUseEntry;
 use super::zisofs::Compressed;
 use crate::error::Result;
 use crate::fs::{Device, FileType};
@@ -18,6 +18,8 @@ use crate::parse::{Parsed, both32, field, uint8};
 pub(super) struct RockRidge {
     /// The alternate name (NM).
     pub(super) name: Option<Vec<u8>>,
+    /// The next part of the name is still to come.
+    name_goes_on: bool,
     /// Type, permissions and owner (PX).
     pub(super) attributes: Option<Attributes>,
     /// The numbers of a device (PN).
@@ -67,33 +69,28 @@ impl Attributes {
 }
 
 impl RockRidge {
-    /// Reads the entries of a record; those of other standards are passed over. Where an entry is recorded twice and does
-    /// not go on, the first one counts.
+    /// Takes in an entry; those of other standards are passed over. Where an entry is recorded twice and does not go on,
+    /// the first one counts.
     ///
     /// # Errors
-    /// [`Error::Malformed`](crate::Error) where an entry is shorter than its fields.
-    pub(super) fn read(system_use: &SystemUse<'_>) -> Result<Self> {
-        let mut found = Self::default();
-        let mut name_goes_on = true;
-        for entry in system_use.entries() {
-            let entry = entry?;
-            match &entry.signature {
-                b"PX" => keep(&mut found.attributes, entry.parse("POSIX attributes", attributes)?),
-                b"PN" => keep(&mut found.device, entry.parse("device number", device)?),
-                b"SL" => found.target.get_or_insert_default().append(&entry)?,
-                b"CL" => keep(&mut found.child_link, entry.parse("child link", both32)?),
-                b"RE" => found.relocated = true,
-                b"ZF" => keep(&mut found.compressed, entry.parse("zisofs entry", Compressed::parse)?),
-                b"NM" if name_goes_on => {
-                    let (flags, part) = entry.parse("alternate name", alternate_name)?;
-                    found.name.get_or_insert_default().extend_from_slice(part);
-                    name_goes_on = flags & 0x01 != 0; // CONTINUE
-                }
-                b"TF" if found.modified.is_none() => found.modified = entry.parse("time stamps", modified)?,
-                _ => {}
+    /// [`Error::Malformed`](crate::Error) where the entry is shorter than its fields.
+    pub(super) fn take(&mut self, entry: &SystemUseEntry<'_>) -> Result<()> {
+        match &entry.signature {
+            b"PX" => keep(&mut self.attributes, entry.parse("POSIX attributes", attributes)?),
+            b"PN" => keep(&mut self.device, entry.parse("device number", device)?),
+            b"SL" => self.target.get_or_insert_default().append(entry)?,
+            b"CL" => keep(&mut self.child_link, entry.parse("child link", both32)?),
+            b"RE" => self.relocated = true,
+            b"ZF" => keep(&mut self.compressed, entry.parse("zisofs entry", Compressed::parse)?),
+            b"NM" if self.name.is_none() || self.name_goes_on => {
+                let (flags, part) = entry.parse("alternate name", alternate_name)?;
+                self.name.get_or_insert_default().extend_from_slice(part);
+                self.name_goes_on = flags & 0x01 != 0; // CONTINUE
             }
+            b"TF" if self.modified.is_none() => self.modified = entry.parse("time stamps", modified)?,
+            _ => {}
         }
-        Ok(found)
+        Ok(())
     }
 
     /// The type of the record's node. The file mode decides, as it does for Linux; a link to a relocated directory counts
@@ -108,25 +105,18 @@ impl RockRidge {
             None => self.attributes.and_then(|attributes| attributes.file_type()).unwrap_or(flagged),
         }
     }
+}
 
-    /// Whether a volume whose root carries these system use entries has Rock Ridge: its extension is named (ER), or its
-    /// entries are there (writers are known to forget the name).
-    pub(super) fn is_used(system_use: &SystemUse<'_>) -> Result<bool> {
-        for entry in system_use.entries() {
-            let entry = entry?;
-            let used = match &entry.signature {
-                b"RR" | b"PX" | b"NM" => true,
-                b"ER" => {
-                    let identifier = entry.parse("extensions reference", extension_identifier)?;
-                    matches!(identifier, b"RRIP_1991A" | b"IEEE_P1282" | b"IEEE_1282")
-                }
-                _ => false,
-            };
-            if used {
-                return Ok(true);
-            }
+/// Whether a volume whose root carries this entry has Rock Ridge: the extension is named (ER), or its entries are there
+/// (writers are known to forget the name).
+pub(super) fn is_rock_ridge(entry: &SystemUseEntry<'_>) -> Result<bool> {
+    match &entry.signature {
+        b"RR" | b"PX" | b"NM" => Ok(true),
+        b"ER" => {
+            let identifier = entry.parse("extensions reference", extension_identifier)?;
+            Ok(matches!(identifier, b"RRIP_1991A" | b"IEEE_P1282" | b"IEEE_1282"))
         }
-        Ok(false)
+        _ => Ok(false),
     }
 }
 
@@ -200,18 +190,21 @@ fn modified(input: &[u8]) -> Parsed<'_, Option<Date>> {
 mod tests {
     use super::super::build::{both32 as number, record_with, system_use as entry};
     use super::super::directory::Sector;
+    use super::super::system_use::each_entry;
     use super::*;
     use crate::image::{Region, Source};
 
-    fn read_with<T>(entries: &[Vec<u8>], reader: impl Fn(&SystemUse<'_>) -> Result<T>) -> Result<T> {
+    fn read(entries: &[Vec<u8>]) -> Result<RockRidge> {
+        let mut found = RockRidge::default();
+        each(entries, |entry| found.take(entry))?;
+        Ok(found)
+    }
+
+    fn each(entries: &[Vec<u8>], visitor: impl FnMut(&SystemUseEntry<'_>) -> Result<()>) -> Result<()> {
         let source = Source::memory(record_with(b"A", 0, 0, 0, &entries.concat()));
         let volume = Region::whole(&source);
         let sector = Sector::of_record(&volume, 0)?;
-        reader(&SystemUse::read(&volume, 2048, &sector.record()?, 0)?)
-    }
-
-    fn read(entries: &[Vec<u8>]) -> Result<RockRidge> {
-        read_with(entries, RockRidge::read)
+        each_entry(&volume, 2048, (&sector.record()?, 0), visitor)
     }
 
     #[test]
@@ -281,7 +274,11 @@ mod tests {
             (entry(b"RR", b"\x81"), true),
             (entry(b"SP", b"\xbe\xef\x00"), false),
         ] {
-            assert_eq!(read_with(&[field], RockRidge::is_used).unwrap(), used);
+            each(&[field], |entry| {
+                assert_eq!(is_rock_ridge(entry).unwrap(), used);
+                Ok(())
+            })
+            .unwrap();
         }
     }
 }

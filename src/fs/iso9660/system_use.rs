@@ -50,19 +50,6 @@ fn system_use_entry(input: &[u8]) -> Parsed<'_, ([u8; 2], u8, &[u8])> {
     Ok((rest, ([first, second], version, data)))
 }
 
-/// The system use field of a record and the continuation areas that it leads to.
-#[derive(Debug)]
-pub(super) struct SystemUse<'s> {
-    areas: Vec<Area<'s>>,
-}
-
-/// A run of system use entries.
-#[derive(Debug)]
-struct Area<'s> {
-    bytes: Cow<'s, [u8]>,
-    place: Place,
-}
-
 /// Where a continuation area lies (SUSP §5.1).
 struct Continuation {
     /// Logical block, counted from the start of the volume.
@@ -83,54 +70,40 @@ fn continuation(input: &[u8]) -> Parsed<'_, Continuation> {
     Ok((rest, Continuation { location, offset, length }))
 }
 
-impl<'s> SystemUse<'s> {
-    /// Collects the areas of a record: `skip` bytes of its system use field belong to others (SUSP §5.3).
-    ///
-    /// # Errors
-    /// [`Error::Limit`] where continuation areas lead to one another without end or are too long,
-    /// [`Error::Truncated`] where one lies past the end, [`Error::Malformed`] where entries do not fit their area.
-    pub(super) fn read<'a: 's>(
-        volume: &Region<'a>,
-        block_size: u64,
-        record: &DirectoryRecord<'s>,
-        skip: u8,
-    ) -> Result<Self> {
-        let bytes = record.system_use.get(usize::from(skip)..).unwrap_or_default();
-        let place = volume.place(record.system_use_offset().saturating_add(u64::from(skip)));
-        let mut areas = vec![Area { bytes: Cow::Borrowed(bytes), place }];
-        while let Some((next, place)) = areas.last().map(Area::continuation).transpose()?.flatten() {
-            if areas.len() > MAX_CONTINUATIONS || next.length > MAX_CONTINUATION {
-                return Err(Error::Limit { what: "continuation areas", place });
-            }
-            let start = u64::from(next.location) * block_size + u64::from(next.offset);
-            let bytes = volume.bytes("continuation area", start, u64::from(next.length))?;
-            areas.push(Area { bytes, place: volume.place(start) });
-        }
-        Ok(Self { areas })
-    }
-
-    /// The entries of all areas, in order.
-    pub(super) fn entries(&self) -> impl Iterator<Item = Result<SystemUseEntry<'_>>> {
-        self.areas.iter().flat_map(Area::entries)
-    }
-}
-
-impl Area<'_> {
-    fn entries(&self) -> Entries<'_> {
-        Entries { rest: &self.bytes, place: self.place.clone() }
-    }
-
-    /// Where the entries go on. Only one entry of an area may say so; the last one counts (SUSP §5.1).
-    fn continuation(&self) -> Result<Option<(Continuation, Place)>> {
-        let mut found = None;
-        for entry in self.entries() {
+/// Shows the system use entries of a record to `visitor`: those of its system use field, of which `skip` bytes belong to
+/// others (SUSP §5.3), and then those of the continuation areas that they lead to.
+///
+/// # Errors
+/// [`Error::Limit`] where continuation areas lead to one another without end or are too long,
+/// [`Error::Truncated`] where one lies past the end, [`Error::Malformed`] where an entry does not fit its area. What came
+/// before has been shown.
+pub(super) fn each_entry(
+    volume: &Region<'_>,
+    block_size: u64,
+    (record, skip): (&DirectoryRecord<'_>, u8),
+    mut visitor: impl FnMut(&SystemUseEntry<'_>) -> Result<()>,
+) -> Result<()> {
+    let mut bytes = Cow::Borrowed(record.system_use.get(usize::from(skip)..).unwrap_or_default());
+    let mut place = volume.place(record.system_use_offset().saturating_add(u64::from(skip)));
+    for _ in 0..=MAX_CONTINUATIONS {
+        let mut next = None;
+        for entry in (Entries { rest: &bytes, place: place.clone() }) {
             let entry = entry?;
-            if &entry.signature == b"CE" {
-                found = Some((entry.parse("continuation entry", continuation)?, entry.place));
+            match &entry.signature {
+                b"CE" => next = Some(entry.parse("continuation entry", continuation)?),
+                _ => visitor(&entry)?,
             }
         }
-        Ok(found)
+        // Only one entry of an area may say where they go on, and the rest of the area comes first (SUSP §5.1).
+        let Some(next) = next else { return Ok(()) };
+        let start = u64::from(next.location) * block_size + u64::from(next.offset);
+        place = volume.place(start);
+        if next.length > MAX_CONTINUATION {
+            return Err(Error::Limit { what: "continuation area", place });
+        }
+        bytes = volume.bytes("continuation area", start, u64::from(next.length))?;
     }
+    Err(Error::Limit { what: "continuation areas", place })
 }
 
 /// The entries of one area.
@@ -202,15 +175,19 @@ mod tests {
         let source = Source::memory(image);
         let volume = Region::whole(&source);
         let sector = Sector::of_record(&volume, 0)?;
-        let areas = SystemUse::read(&volume, 2048, &sector.record()?, skip)?;
-        areas.entries().map(|entry| Ok(String::from_utf8_lossy(&entry?.signature).into_owned())).collect()
+        let mut signatures = Vec::new();
+        each_entry(&volume, 2048, (&sector.record()?, skip), |entry| {
+            signatures.push(String::from_utf8_lossy(&entry.signature).into_owned());
+            Ok(())
+        })?;
+        Ok(signatures)
     }
 
     #[test]
     fn entries_go_on_in_the_continuation_area_after_the_last_of_their_own() {
         let field = [continuation_entry(1, 4, 10), system_use(b"PX", &[])].concat();
         let area = [vec![0; 4], system_use(b"NM", b"ab"), system_use(b"TF", b"")].concat();
-        assert_eq!(signatures(&field, &area, 0).unwrap(), ["CE", "PX", "NM", "TF"]);
+        assert_eq!(signatures(&field, &area, 0).unwrap(), ["PX", "NM", "TF"]);
     }
 
     #[test]
@@ -223,7 +200,7 @@ mod tests {
     fn a_continuation_that_leads_to_itself_reaches_the_limit() {
         let area = continuation_entry(1, 0, 28);
         let error = signatures(&area, &area, 0).unwrap_err();
-        assert_eq!(error.to_string(), "continuation areas at 0x804: over the limit");
+        assert_eq!(error.to_string(), "continuation areas at 0x800: over the limit");
     }
 
     #[test]
