@@ -36,9 +36,11 @@ where
     P: Parser<&'a [u8], Error = Trouble<'a>>,
 {
     move |input| {
-        parser
-            .parse(input)
-            .map_err(|error| error.map(|trouble| Trouble { field: trouble.field.or(Some(name)), ..trouble }))
+        parser.parse(input).map_err(|error| match error {
+            // nom's own `length_data` asks for more where there is no more.
+            nom::Err::Incomplete(_) => nom::Err::Error(Trouble { rest: input, field: Some(name) }),
+            error => error.map(|trouble| Trouble { field: trouble.field.or(Some(name)), ..trouble }),
+        })
     }
 }
 
@@ -122,6 +124,13 @@ mod tests {
         let inner = field("magic", tag(&b"hsqs"[..]));
         let error = parse("superblock", &Place::Byte(0), b"xsqs", field("header", inner)).unwrap_err();
         assert_eq!(error.to_string(), "superblock at 0x0: invalid magic");
+    }
+
+    #[test]
+    fn a_field_that_asks_for_more_than_there_is_is_named() {
+        let mut row = (field("flags", uint8), field("identifier", nom::multi::length_data(uint8)));
+        let error = parse("row", &Place::Byte(0), &[1, 3, 0, 0], |input| row.parse(input)).unwrap_err();
+        assert_eq!(error.to_string(), "row at 0x1: invalid identifier");
     }
 
     #[test]

@@ -1,0 +1,73 @@
+//! Joliet: a second tree of names in UCS-2, most significant byte first.
+
+use super::identifier::without_version;
+
+/// Escape sequences by which a supplementary volume descriptor says that it is Joliet's: UCS-2 levels 1, 2 and 3.
+const ESCAPES: [&[u8]; 3] = [b"%/@", b"%/C", b"%/E"];
+
+/// Whether the escape sequences of a supplementary volume descriptor are one of Joliet's.
+pub(super) fn is_escape(sequences: &[u8]) -> bool {
+    ESCAPES.iter().any(|escape| sequences.starts_with(escape))
+}
+
+/// The text of a descriptor's field, in UTF-8. Half a surrogate pair becomes U+FFFD.
+pub(super) fn text(bytes: &[u8]) -> String {
+    decode(bytes).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+}
+
+/// The name that an identifier stands for: UTF-8, without its version. Pairs of surrogates are one character, as writers
+/// record them. Half a pair keeps its number, in the three bytes that UTF-8 would have for it (as WTF-8 does), so that
+/// different names stay different.
+pub(super) fn name(identifier: &[u8]) -> Vec<u8> {
+    let mut name = Vec::with_capacity(identifier.len());
+    for unit in decode(identifier) {
+        match unit {
+            Ok(character) => name.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+            Err(half) => name.extend_from_slice(&three_bytes(half)),
+        }
+    }
+    let length = without_version(&name).len();
+    name.truncate(length);
+    name
+}
+
+/// The characters of UTF-16; an odd last byte is dropped, as the fields of 37 bytes have one.
+fn decode(bytes: &[u8]) -> impl Iterator<Item = Result<char, u16>> + '_ {
+    let units = bytes.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair));
+    char::decode_utf16(units).map(|unit| unit.map_err(|half| half.unpaired_surrogate()))
+}
+
+fn three_bytes(half: u16) -> [u8; 3] {
+    let [high, low] = half.to_be_bytes();
+    [0xe0 | high >> 4, 0x80 | (high & 0x0f) << 2 | low >> 6, 0x80 | low & 0x3f]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn units(units: &[u16]) -> Vec<u8> {
+        units.iter().flat_map(|unit| unit.to_be_bytes()).collect()
+    }
+
+    #[test]
+    fn a_name_is_utf8_without_its_version() {
+        let identifier: Vec<u16> = "grüße 雪 🦀.txt;1".encode_utf16().collect();
+        assert_eq!(name(&units(&identifier)), "grüße 雪 🦀.txt".as_bytes());
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_keeps_its_number() {
+        assert_eq!(name(&units(&[0x61, 0xd800, 0x62])), b"a\xed\xa0\x80b");
+        assert_eq!(name(&units(&[0xdfff])), b"\xed\xbf\xbf");
+        assert_eq!(text(&units(&[0x61, 0xd800])), "a\u{fffd}");
+    }
+
+    #[test]
+    fn only_three_escape_sequences_are_of_joliet() {
+        for (sequences, joliet) in [(b"%/@", true), (b"%/C", true), (b"%/E", true), (b"%/G", false), (b"\0\0\0", false)]
+        {
+            assert_eq!(is_escape(sequences), joliet);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! File sections: the extents of a file, one a directory record.
+
+use super::directory::{DirectoryRecord, Sectors};
+use crate::error::{Error, Result};
+use crate::image::Region;
+
+/// The most sections of a file. Those of 4 GiB that writers make would fill the largest volume twice.
+const MAX_SECTIONS: u64 = 4096;
+
+/// The contents of the file whose first record this is, its sections behind one another.
+///
+/// # Errors
+/// [`Error::Truncated`] where a section lies past the end, [`Error::Unsupported`] where it is interleaved.
+pub(super) fn contents<'a>(volume: &Region<'a>, block_size: u64, first: &DirectoryRecord<'_>) -> Result<Region<'a>> {
+    let mut sections = Vec::new();
+    each(volume, first, |record| {
+        let start = start(volume, block_size, record)?;
+        sections.push(volume.slice("file section", start, record.extent.length.into())?);
+        Ok(())
+    })?;
+    Ok(Region::join(&sections).unwrap_or_else(|| volume.clamp(0, 0)))
+}
+
+/// The length of that file in bytes, whether or not its sections are there.
+pub(super) fn size(volume: &Region<'_>, first: &DirectoryRecord<'_>) -> Result<u64> {
+    let mut size = 0;
+    each(volume, first, |record| {
+        size += u64::from(record.extent.length);
+        Ok(())
+    })?;
+    Ok(size)
+}
+
+/// First byte of a record's section, counted from the start of the volume: behind the extended attribute record
+/// (ECMA-119 §6.5.1). A section without bytes may be said to lie anywhere.
+///
+/// # Errors
+/// [`Error::Unsupported`] where the section is interleaved.
+pub(super) fn start(volume: &Region<'_>, block_size: u64, record: &DirectoryRecord<'_>) -> Result<u64> {
+    if record.interleaving != [0, 0] {
+        return Err(Error::Unsupported { what: "interleaved file".into(), place: volume.place(record.offset) });
+    }
+    Ok((u64::from(record.extent.location) + u64::from(record.extended_attributes)) * block_size)
+}
+
+/// Shows the records of a file's sections, which follow one another, to `visitor`.
+fn each(
+    volume: &Region<'_>,
+    first: &DirectoryRecord<'_>,
+    mut visitor: impl FnMut(&DirectoryRecord<'_>) -> Result<()>,
+) -> Result<()> {
+    if !first.has(DirectoryRecord::MULTI_EXTENT) {
+        return visitor(first);
+    }
+    // No directory says here where it ends: the last section does.
+    let length = (MAX_SECTIONS * 256).min(volume.length().saturating_sub(first.offset));
+    for sector in Sectors::new(volume, first.offset, length)? {
+        let sector = sector?;
+        for record in sector.records() {
+            let record = record?;
+            visitor(&record)?;
+            if !record.has(DirectoryRecord::MULTI_EXTENT) {
+                return Ok(());
+            }
+        }
+    }
+    Err(Error::Limit { what: "file sections", place: volume.place(first.offset) })
+}

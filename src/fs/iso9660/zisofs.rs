@@ -1,0 +1,240 @@
+//! Transparently compressed files of zisofs (version 1, `pz`).
+
+use std::borrow::Cow;
+use std::io::{self, Read};
+
+use libdeflater::Decompressor;
+use nom::Parser;
+use nom::bytes::complete::{tag, take};
+
+use crate::error::{Error, Result};
+use crate::image::Region;
+use crate::parse::{Parsed, both32, field, little32, little64, parse, uint8};
+
+/// What the ZF entry says of a compressed file.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Compressed {
+    /// Two characters: `pz` is the only algorithm that is read.
+    algorithm: [u8; 2],
+    /// Binary logarithm of the block size.
+    block_log: u8,
+    /// Length of the uncompressed contents, in bytes.
+    pub(super) size: u64,
+}
+
+impl Compressed {
+    /// Parses the data of a ZF entry. The second version (`PZ`) widens the size to 64 bits, least significant byte first.
+    pub(super) fn parse(input: &[u8]) -> Parsed<'_, Self> {
+        let (input, (first, second, _, block_log)) = (
+            field("algorithm", uint8), // BP 5
+            field("algorithm", uint8),
+            field("header size", uint8), // BP 7, in units of four bytes
+            field("block size", uint8),  // BP 8
+        )
+            .parse(input)?;
+        let algorithm = [first, second];
+        let (rest, size) = match &algorithm {
+            b"PZ" => field("uncompressed size", little64).parse(input)?, // BP 9
+            _ => field("uncompressed size", both32.map(u64::from)).parse(input)?,
+        };
+        Ok((rest, Self { algorithm, block_log, size }))
+    }
+
+    /// Opens the compressed `contents`.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for other algorithms, [`Error::Malformed`] where the contents do not begin as they must.
+    pub(super) fn open<'a>(&self, contents: Region<'a>) -> Result<ZisofsReader<'a>> {
+        if &self.algorithm != b"pz" {
+            let what = Cow::Owned(format!("zisofs algorithm {}", self.algorithm.escape_ascii()));
+            return Err(Error::Unsupported { what, place: contents.place(0) });
+        }
+        let bytes = contents.bytes("zisofs header", 0, HEADER)?;
+        let header = parse("zisofs header", &contents.place(0), &bytes, header)?;
+        // Linux decodes these three sizes, and writers write no others.
+        if !(15..=17).contains(&header.block_log) || header.block_log != self.block_log {
+            return Err(Error::Malformed {
+                structure: "zisofs header",
+                field: "block size",
+                place: contents.place(13),
+            });
+        }
+        if u64::from(header.size) != self.size {
+            return Err(Error::Malformed {
+                structure: "zisofs header",
+                field: "uncompressed size",
+                place: contents.place(8),
+            });
+        }
+        let block_size = 1 << header.block_log;
+        Ok(ZisofsReader {
+            contents,
+            pointers: u64::from(header.header_size) * 4,
+            block_size,
+            left: self.size,
+            block: 0,
+            decompressor: Decompressor::new(),
+            buffer: Vec::new(),
+            read: 0,
+        })
+    }
+}
+
+/// Bytes of the header that are looked at.
+const HEADER: u64 = 16;
+
+/// What stands before the block pointers.
+struct Header {
+    /// Length of the uncompressed contents, in bytes.
+    size: u32,
+    /// Where the block pointers begin, in units of four bytes.
+    header_size: u8,
+    /// Binary logarithm of the block size.
+    block_log: u8,
+}
+
+fn header(input: &[u8]) -> Parsed<'_, Header> {
+    let (rest, (_, size, header_size, block_log, _)) = (
+        field("magic", tag(&b"\x37\xe4\x53\x96\xc9\xdb\xd6\x07"[..])), // byte 0
+        field("uncompressed size", little32),                          // byte 8
+        field("header size", uint8),                                   // byte 12
+        field("block size", uint8),                                    // byte 13
+        field("reserved", take(2usize)),                               // byte 14
+    )
+        .parse(input)?;
+    Ok((rest, Header { size, header_size, block_log }))
+}
+
+/// Reads a compressed file block by block.
+pub(super) struct ZisofsReader<'a> {
+    contents: Region<'a>,
+    /// First byte of the block pointers: 32-bit offsets, one more than there are blocks.
+    pointers: u64,
+    /// Uncompressed bytes of a block; the last may be shorter.
+    block_size: u64,
+    /// Uncompressed bytes that are not decompressed yet.
+    left: u64,
+    /// Number of the next block.
+    block: u64,
+    decompressor: Decompressor,
+    buffer: Vec<u8>,
+    /// Bytes of the buffer that were read.
+    read: usize,
+}
+
+impl ZisofsReader<'_> {
+    /// Decompresses the next block into the buffer.
+    fn fill(&mut self) -> Result<()> {
+        let wanted = self.left.min(self.block_size);
+        let at = self.pointers + self.block * 4;
+        let pair = self.contents.bytes("zisofs block pointers", at, 8)?;
+        let place = self.contents.place(at);
+        let (start, end) = parse("zisofs block pointers", &place, &pair, |input| (little32, little32).parse(input))?;
+        let length = u64::from(end).checked_sub(u64::from(start)).filter(|length| *length <= 2 * self.block_size);
+        let malformed = |field, place| Error::Malformed { structure: "zisofs block", field, place };
+        let Some(length) = length else { return Err(malformed("length", place)) };
+        self.buffer.clear();
+        self.buffer.resize(usize::try_from(wanted).unwrap_or(0), 0);
+        if length > 0 {
+            // A block without bytes is one of zeros.
+            let packed = self.contents.bytes("zisofs block", u64::from(start), length)?;
+            let filled = self.decompressor.zlib_decompress(&packed, &mut self.buffer);
+            if filled != Ok(self.buffer.len()) {
+                return Err(malformed("compressed data", self.contents.place(u64::from(start))));
+            }
+        }
+        self.read = 0;
+        self.block += 1;
+        self.left -= wanted;
+        Ok(())
+    }
+}
+
+impl Read for ZisofsReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.read == self.buffer.len() && self.left > 0 {
+            self.buffer.clear();
+            self.read = 0;
+            self.fill()?;
+        }
+        let mut rest = self.buffer.get(self.read..).unwrap_or_default();
+        let length = rest.read(buffer)?;
+        self.read += length;
+        Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use libdeflater::{CompressionLvl, Compressor};
+
+    use super::*;
+    use crate::image::Source;
+
+    /// A file of one block of letters, one of zeros and a short one of digits.
+    fn file() -> (Vec<u8>, Vec<u8>) {
+        let plain = [vec![b'a'; 32768], vec![0; 32768], b"0123456789".to_vec()].concat();
+        let pack = |bytes: &[u8]| {
+            let mut compressor = Compressor::new(CompressionLvl::default());
+            let mut packed = vec![0; compressor.zlib_compress_bound(bytes.len())];
+            let length = compressor.zlib_compress(bytes, &mut packed).unwrap();
+            packed.truncate(length);
+            packed
+        };
+        let (first, last) = (pack(&plain[..32768]), pack(&plain[65536..]));
+        let start = 32;
+        let middle = start + u32::try_from(first.len()).unwrap();
+        let end = middle + u32::try_from(last.len()).unwrap();
+        let mut file = b"\x37\xe4\x53\x96\xc9\xdb\xd6\x07".to_vec();
+        file.extend(u32::try_from(plain.len()).unwrap().to_le_bytes());
+        file.extend([4, 15, 0, 0]);
+        file.extend([start, middle, middle, end].map(u32::to_le_bytes).concat());
+        (plain, [file, first, last].concat())
+    }
+
+    fn entry(algorithm: [u8; 2], size: u64) -> Compressed {
+        Compressed { algorithm, block_log: 15, size }
+    }
+
+    fn read(packed: Vec<u8>, entry: &Compressed) -> std::result::Result<Vec<u8>, String> {
+        let source = Source::memory(packed);
+        let mut reader = entry.open(Region::whole(&source)).map_err(|error| error.to_string())?;
+        let mut plain = Vec::new();
+        reader.read_to_end(&mut plain).map_err(|error| error.to_string())?;
+        Ok(plain)
+    }
+
+    #[test]
+    fn blocks_are_decompressed_and_a_block_without_bytes_is_one_of_zeros() {
+        let (plain, packed) = file();
+        assert_eq!(read(packed, &entry(*b"pz", 65546)), Ok(plain));
+    }
+
+    #[test]
+    fn contents_that_do_not_fit_their_entry_are_malformed() {
+        let (_, packed) = file();
+        let wrong_size = read(packed.clone(), &entry(*b"pz", 65547));
+        assert_eq!(wrong_size.unwrap_err(), "zisofs header at 0x8: invalid uncompressed size");
+        let mut plain = packed.clone();
+        plain[0] = 0;
+        assert_eq!(read(plain, &entry(*b"pz", 65546)).unwrap_err(), "zisofs header at 0x0: invalid magic");
+        let mut broken = packed.clone();
+        broken[40] ^= 0xff;
+        assert_eq!(read(broken, &entry(*b"pz", 65546)).unwrap_err(), "zisofs block at 0x20: invalid compressed data");
+        let mut backwards = packed;
+        backwards[20..24].copy_from_slice(&[0; 4]);
+        assert_eq!(read(backwards, &entry(*b"pz", 65546)).unwrap_err(), "zisofs block at 0x10: invalid length");
+    }
+
+    #[test]
+    fn other_algorithms_are_not_supported() {
+        let error = read(file().1, &entry(*b"PZ", 65546)).unwrap_err();
+        assert_eq!(error, "zisofs algorithm PZ at 0x0: not supported");
+    }
+
+    #[test]
+    fn the_second_version_tells_its_size_in_64_bits() {
+        let (_, entry) = Compressed::parse(b"PZ\x06\x0f\0\0\0\0\x01\0\0\0").unwrap();
+        assert_eq!(entry.size, 1 << 32);
+    }
+}
