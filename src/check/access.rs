@@ -58,7 +58,10 @@ pub(super) fn key(subject: &Subject<'_, '_>, wanted: &WantedKey, user: Option<&s
         let first = sightings.first().map(|sighting| place(&sighting.file, sighting.line)).unwrap_or_default();
         let why = why.unwrap_or_else(|| format!("sshd reads {}", listed(&read)));
         let message = format!("found in {first}, which does not count: {why}");
-        return Ok(Judgement::fail(message, sightings.iter().map(|sighting| place(&sighting.file, sighting.line)).collect()));
+        return Ok(Judgement::fail(
+            message,
+            sightings.iter().map(|sighting| place(&sighting.file, sighting.line)).collect(),
+        ));
     }
     if let Some(why) = why {
         return Ok(Judgement::fail(format!("not in the image; {why}"), Vec::new()));

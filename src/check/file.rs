@@ -17,7 +17,10 @@ pub(super) fn exists(subject: &Subject<'_, '_>, wanted: &[u8]) -> Result<Judgeme
         Err(error) => {
             let near = siblings(tree, wanted)?;
             let near: Vec<&str> = near.iter().map(String::as_str).collect();
-            Ok(Judgement::fail(format!("{}{}", broken(wanted, error)?, listed(&near)), near.iter().map(|&name| name.to_owned()).collect()))
+            Ok(Judgement::fail(
+                format!("{}{}", broken(tree, wanted, error)?, listed(&near)),
+                near.iter().map(|&name| name.to_owned()).collect(),
+            ))
         }
     }
 }
@@ -45,17 +48,22 @@ pub(super) fn command(subject: &Subject<'_, '_>, name: &str) -> Result<Judgement
             return Ok(Judgement::fail(message, vec![text(&found.path)]));
         }
     }
-    Ok(Judgement::fail(format!("not a command of the default system{}", listed(&near)), near.iter().map(|&name| name.to_owned()).collect()))
+    Ok(Judgement::fail(
+        format!("not a command of the default system{}", listed(&near)),
+        near.iter().map(|&name| name.to_owned()).collect(),
+    ))
 }
 
 fn runs(tree: &dyn Tree, link: &[u8]) -> Result<Judgement> {
     let found = match path::resolve(tree, link) {
         Ok(found) => found,
-        Err(error) => return Ok(Judgement::fail(broken(link, error)?, vec![text(link)])),
+        Err(error) => return Ok(Judgement::fail(broken(tree, link, error)?, vec![text(link)])),
     };
     let evidence = vec![text(&found.path)];
     Ok(match tree.node(found.id)? {
-        Node { kind: Kind::File { .. }, mode, .. } if mode & 0o111 != 0 => Judgement::pass(leads_to(link, &found.path), evidence),
+        Node { kind: Kind::File { .. }, mode, .. } if mode & 0o111 != 0 => {
+            Judgement::pass(leads_to(link, &found.path), evidence)
+        }
         Node { kind: Kind::File { .. }, mode, .. } => {
             Judgement::fail(format!("{} is not executable (mode {mode:04o})", text(&found.path)), evidence)
         }
@@ -64,10 +72,11 @@ fn runs(tree: &dyn Tree, link: &[u8]) -> Result<Judgement> {
 }
 
 /// What is wrong with a path that leads nowhere; other errors are given back.
-fn broken(asked: &[u8], error: Error) -> Result<String> {
+fn broken(tree: &dyn Tree, asked: &[u8], error: Error) -> Result<String> {
+    // If the path itself is there, it is a link that leads on.
+    let itself = path::resolve_link(tree, asked).is_ok();
     match error {
-        Error::NotFound { path } if path == asked => Ok("no such file".to_owned()),
-        Error::NotFound { path } if asked.starts_with(&path) => Ok(format!("no such file: {} is not there", text(&path))),
+        Error::NotFound { .. } if !itself => Ok("no such file".to_owned()),
         Error::NotFound { path } => Ok(format!("a dangling link: it leads to {}, which is not there", text(&path))),
         Error::WrongType { path, .. } => Ok(format!("no such file: {} is not a directory", text(&path))),
         Error::Limit { .. } => Ok("its links go round in a circle".to_owned()),
@@ -87,7 +96,9 @@ fn siblings(tree: &dyn Tree, wanted: &[u8]) -> Result<Vec<String>> {
         let name = String::from_utf8_lossy(name.strip_prefix(b"/").unwrap_or(name)).into_owned();
         if let Ok(Some(found)) = path::find(tree, directory) {
             let names: Vec<String> = match tree.node(found.id)?.kind {
-                Kind::Directory => tree.entries(found.id)?.into_iter().filter_map(|entry| String::from_utf8(entry.name).ok()).collect(),
+                Kind::Directory => {
+                    tree.entries(found.id)?.into_iter().filter_map(|entry| String::from_utf8(entry.name).ok()).collect()
+                }
                 _ => Vec::new(),
             };
             let near = nearest(&name, names.iter().map(String::as_str));

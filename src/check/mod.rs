@@ -63,7 +63,14 @@ pub fn run(disc: &Disc<'_>, assertions: &[Assertion]) -> Report {
         match judge(&subject, assertion) {
             Ok(Judgement { holds, message, evidence }) => {
                 let (kind, about) = (assertion.kind(), assertion.to_string());
-                report.verdicts.push(Verdict { id: format!("{kind}:{about}"), kind, subject: about, holds, message, evidence });
+                report.verdicts.push(Verdict {
+                    id: format!("{kind}:{about}"),
+                    kind,
+                    subject: about,
+                    holds,
+                    message,
+                    evidence,
+                });
             }
             Err(error) => report.troubles.push(error),
         }

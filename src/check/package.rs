@@ -13,13 +13,17 @@ const BESIDE: &[&str] = &["data", "debug", "dev", "devdoc", "devman", "doc", "in
 /// The package is in the image.
 pub(super) fn present(subject: &Subject<'_, '_>, query: &PackageQuery) -> Result<Judgement> {
     let software = subject.software()?;
-    let found: Vec<&StorePath> = software.present().map(|(_, object)| &object.path).filter(|path| query.matches(path)).collect();
+    let found: Vec<&StorePath> =
+        software.present().map(|(_, object)| &object.path).filter(|path| query.matches(path)).collect();
     let (beside, itself): (Vec<_>, Vec<_>) = found.into_iter().partition(|path| is_beside(path));
     if !itself.is_empty() {
         return Ok(Judgement::pass(names(&itself), texts(&itself)));
     }
     if !beside.is_empty() {
-        return Ok(Judgement::fail(format!("only its documentation or development files are there: {}", names(&beside)), texts(&beside)));
+        return Ok(Judgement::fail(
+            format!("only its documentation or development files are there: {}", names(&beside)),
+            texts(&beside),
+        ));
     }
     Ok(missing(software, query))
 }
@@ -30,10 +34,16 @@ pub(super) fn installed(subject: &Subject<'_, '_>, query: &PackageQuery) -> Resu
     let Some(system) = subject.disc.default_system() else {
         return Ok(Judgement::fail("no system is in the image that could have it installed", Vec::new()));
     };
-    let matching: Vec<(usize, &StorePath)> =
-        software.present().map(|(index, object)| (index, &object.path)).filter(|(_, path)| query.matches(path)).collect();
-    let found: Vec<&StorePath> =
-        matching.iter().filter(|(index, path)| software.is_installed(*index) && !is_beside(path)).map(|(_, path)| *path).collect();
+    let matching: Vec<(usize, &StorePath)> = software
+        .present()
+        .map(|(index, object)| (index, &object.path))
+        .filter(|(_, path)| query.matches(path))
+        .collect();
+    let found: Vec<&StorePath> = matching
+        .iter()
+        .filter(|(index, path)| software.is_installed(*index) && !is_beside(path))
+        .map(|(_, path)| *path)
+        .collect();
     if !found.is_empty() {
         return Ok(Judgement::pass(names(&found), texts(&found)));
     }
@@ -45,7 +55,10 @@ pub(super) fn installed(subject: &Subject<'_, '_>, query: &PackageQuery) -> Resu
         let found: Vec<&StorePath> =
             matching.iter().filter(|(index, _)| there.get(*index) == Some(&true)).map(|(_, path)| *path).collect();
         if !found.is_empty() {
-            let name = other.specialisation.as_ref().map_or_else(|| other.path.to_string(), |name| format!("the specialisation {name}"));
+            let name = other
+                .specialisation
+                .as_ref()
+                .map_or_else(|| other.path.to_string(), |name| format!("the specialisation {name}"));
             let message = format!("not installed in the default system, only in {name}: {}", names(&found));
             return Ok(Judgement::fail(message, texts(&found)));
         }
@@ -63,8 +76,11 @@ pub(super) fn installed(subject: &Subject<'_, '_>, query: &PackageQuery) -> Resu
 /// The package is not in the image, in none of its outputs.
 pub(super) fn forbidden(subject: &Subject<'_, '_>, query: &PackageQuery) -> Result<Judgement> {
     let software = subject.software()?;
-    let found: Vec<(usize, &StorePath)> =
-        software.present().map(|(index, object)| (index, &object.path)).filter(|(_, path)| query.matches(path)).collect();
+    let found: Vec<(usize, &StorePath)> = software
+        .present()
+        .map(|(index, object)| (index, &object.path))
+        .filter(|(_, path)| query.matches(path))
+        .collect();
     if found.is_empty() {
         return Ok(Judgement::pass("not in the image", Vec::new()));
     }
@@ -83,17 +99,25 @@ pub(super) fn forbidden(subject: &Subject<'_, '_>, query: &PackageQuery) -> Resu
 }
 
 pub(super) fn missing(software: &Software, query: &PackageQuery) -> Judgement {
-    let others: Vec<&StorePath> = software.present().map(|(_, object)| &object.path).filter(|path| query.names(path)).collect();
+    let others: Vec<&StorePath> =
+        software.present().map(|(_, object)| &object.path).filter(|path| query.names(path)).collect();
     if !others.is_empty() {
         return Judgement::fail(format!("there in another version: {}", names(&others)), texts(&others));
     }
-    let referred = software.contents.objects.iter().filter(|object| object.node.is_none() && query.matches(&object.path));
+    let referred =
+        software.contents.objects.iter().filter(|object| object.node.is_none() && query.matches(&object.path));
     let referred: Vec<&StorePath> = referred.map(|object| &object.path).collect();
     if !referred.is_empty() {
-        return Judgement::fail(format!("registered, but its files are not in the store: {}", names(&referred)), texts(&referred));
+        return Judgement::fail(
+            format!("registered, but its files are not in the store: {}", names(&referred)),
+            texts(&referred),
+        );
     }
     let near = nearest(query.name(), software.present().map(|(_, object)| Name::parse(object.path.name()).pname));
-    let evidence = software.present().map(|(_, object)| &object.path).filter(|path| near.contains(&Name::parse(path.name()).pname));
+    let evidence = software
+        .present()
+        .map(|(_, object)| &object.path)
+        .filter(|path| near.contains(&Name::parse(path.name()).pname));
     Judgement::fail(format!("not in the image{}", listed(&near)), evidence.map(StorePath::to_string).collect())
 }
 
@@ -113,5 +137,9 @@ fn texts(paths: &[&StorePath]) -> Vec<String> {
 }
 
 fn chain_texts(software: &Software, chain: &[usize]) -> Vec<String> {
-    chain.iter().filter_map(|&index| software.contents.objects.get(index)).map(|object| object.path.to_string()).collect()
+    chain
+        .iter()
+        .filter_map(|&index| software.contents.objects.get(index))
+        .map(|object| object.path.to_string())
+        .collect()
 }

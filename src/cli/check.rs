@@ -47,7 +47,9 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let assertions = args.assertions()?;
     if assertions.is_empty() {
-        bail!("nothing to check; assert something with --package, --installed, --forbid, --command, --file, --key or --max-size");
+        bail!(
+            "nothing to check; assert something with --package, --installed, --forbid, --command, --file, --key or --max-size"
+        );
     }
     let image = open(&args.image.path, global)?;
     let mut disc = Disc::open(&image)?;

@@ -5,11 +5,11 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 
 use anyhow::Context;
+use nixoscope::Result;
 use nixoscope::fs::walk::{Visit, Walk};
 use nixoscope::fs::{FileType, Kind, Node, Tree, path};
 use nixoscope::nixos::Disc;
 use nixoscope::report::files;
-use nixoscope::Result;
 
 use super::open::{ImageArg, open};
 use super::{Global, Outcome, output, report_troubles};
@@ -78,11 +78,19 @@ fn listing<'t>(tree: &'t dyn Tree, args: &Args) -> anyhow::Result<Box<dyn Iterat
         let shown = || format!("cannot list {}", nixoscope::report::escape(asked));
         // As ls(1): a link named on the command line is shown itself in a long listing, and followed in a short one.
         let link = path::resolve_link(tree, asked).with_context(shown)?;
-        let followed = if args.directory || args.long && !asked.ends_with(b"/") { link } else { path::resolve(tree, asked).with_context(shown)? };
+        let followed = if args.directory || args.long && !asked.ends_with(b"/") {
+            link
+        } else {
+            path::resolve(tree, asked).with_context(shown)?
+        };
         let node = tree.node(followed.id).with_context(shown)?;
         let single = args.directory || node.kind != Kind::Directory;
         let visits: Box<dyn Iterator<Item = Result<Visit>>> = if single {
-            Box::new(std::iter::once(Ok(Visit { path: followed.path, id: followed.id, file_type: node.kind.file_type() })))
+            Box::new(std::iter::once(Ok(Visit {
+                path: followed.path,
+                id: followed.id,
+                file_type: node.kind.file_type(),
+            })))
         } else if args.recursive {
             Box::new(Walk::new(tree, followed.id, &followed.path))
         } else {

@@ -62,8 +62,6 @@ enum Color {
 
 #[derive(Subcommand)]
 enum Command {
-
-
     /// List files
     Ls(ls::Args),
     /// Print files
@@ -122,7 +120,6 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(jobs)).build_global()?;
     }
     match &cli.command {
-
         Command::Ls(args) => ls::run(args, &cli.global),
         Command::Cat(args) => cat::run(args, &cli.global),
         Command::Find(args) => find::run(args, &cli.global),

@@ -87,7 +87,13 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     } else {
         let every = args.all || !args.names.is_empty();
         let mut out = output::results();
-        packages::table(&mut out, &rows, &columns, if every { packages::Rows::All } else { packages::Rows::Versioned }, output::width())?;
+        packages::table(
+            &mut out,
+            &rows,
+            &columns,
+            if every { packages::Rows::All } else { packages::Rows::Versioned },
+            output::width(),
+        )?;
         out.flush()?;
     }
     Ok(report_troubles(&troubles, outcome))

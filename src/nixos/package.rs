@@ -71,7 +71,10 @@ pub fn list(disc: &Disc<'_>, software: &Software, columns: &[Column]) -> Result<
         index,
         installed: software.is_installed(index),
         nar_size: nar_size(index),
-        closure_size: closures.as_ref().and_then(|sizes| sizes.get(index).copied()).filter(|_| nar_size(index).is_some()),
+        closure_size: closures
+            .as_ref()
+            .and_then(|sizes| sizes.get(index).copied())
+            .filter(|_| nar_size(index).is_some()),
         disk_size: on_disk.as_ref().and_then(|sizes| sizes.get(index).copied()),
         nar_hash: object.record.as_ref().and_then(|record| record.nar_hash),
     });
@@ -84,7 +87,11 @@ pub fn sort(rows: &mut [Package], order: Order) {
         Order::Path => rows.sort_by(|one, other| one.path.cmp(&other.path)),
         Order::Name => rows.sort_by(|one, other| {
             let (left, right) = (Name::parse(one.path.name()), Name::parse(other.path.name()));
-            let names = left.pname.to_ascii_lowercase().cmp(&right.pname.to_ascii_lowercase()).then(left.pname.cmp(right.pname));
+            let names = left
+                .pname
+                .to_ascii_lowercase()
+                .cmp(&right.pname.to_ascii_lowercase())
+                .then(left.pname.cmp(right.pname));
             names.then_with(|| version::compare(left.version, right.version)).then(left.output.cmp(&right.output))
         }),
         Order::Size => rows.sort_by_key(|row| std::cmp::Reverse(row.nar_size)),

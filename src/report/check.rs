@@ -21,7 +21,12 @@ pub fn table(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Re
     let mut table = table::new(&["", "ASSERTION", "SUBJECT", "WHAT IS THERE"], width);
     for verdict in &report.verdicts {
         let status = if verdict.holds { "pass" } else { "FAIL" };
-        table.add_row([status.to_owned(), verdict.kind.to_owned(), escape(verdict.subject.as_bytes()).into_owned(), escape(verdict.message.as_bytes()).into_owned()]);
+        table.add_row([
+            status.to_owned(),
+            verdict.kind.to_owned(),
+            escape(verdict.subject.as_bytes()).into_owned(),
+            escape(verdict.message.as_bytes()).into_owned(),
+        ]);
     }
     if !report.verdicts.is_empty() {
         table::write_styled(out, table, |line| match line.get(..4) {
@@ -35,7 +40,11 @@ pub fn table(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Re
         evidence(out, verdict)?;
     }
     let (passed, failed) = (report.passed(), report.failed());
-    let unsure = if report.troubles.is_empty() { String::new() } else { format!(", {} could not be judged", report.troubles.len()) };
+    let unsure = if report.troubles.is_empty() {
+        String::new()
+    } else {
+        format!(", {} could not be judged", report.troubles.len())
+    };
     let style = if failed == 0 && report.troubles.is_empty() { PASS } else { FAIL };
     writeln!(out, "\n{style}{passed} passed, {failed} failed{unsure}{style:#}")
 }
@@ -47,7 +56,11 @@ fn evidence(out: &mut dyn Write, verdict: &Verdict) -> io::Result<()> {
     };
     writeln!(out, "{} {}: {heading}", verdict.kind, escape(verdict.subject.as_bytes()))?;
     for (depth, line) in verdict.evidence.iter().take(SHOWN).enumerate() {
-        let arrow = if verdict.kind == "forbid" && depth > 0 { format!("{}-> ", "  ".repeat(depth - 1)) } else { String::new() };
+        let arrow = if verdict.kind == "forbid" && depth > 0 {
+            format!("{}-> ", "  ".repeat(depth - 1))
+        } else {
+            String::new()
+        };
         writeln!(out, "  {arrow}{}", escape(line.as_bytes()))?;
     }
     match verdict.evidence.len().checked_sub(SHOWN) {
@@ -69,7 +82,12 @@ pub fn json(out: &mut dyn Write, report: &Report) -> serde_json::Result<()> {
         message: &verdict.message,
         evidence: &verdict.evidence,
     });
-    let document = Document { schema: "nixoscope.check.v1", results: results.collect(), passed: report.passed(), failed: report.failed() };
+    let document = Document {
+        schema: "nixoscope.check.v1",
+        results: results.collect(),
+        passed: report.passed(),
+        failed: report.failed(),
+    };
     serde_json::to_writer(&mut *out, &document)?;
     out.write_all(b"\n").map_err(serde_json::Error::io)
 }

@@ -79,7 +79,11 @@ pub fn owned_table(out: &mut dyn Write, entries: &[(Visit, Node)], width: Option
     table::write(out, table)
 }
 
-fn document(out: &mut dyn Write, schema: &str, entries: impl Iterator<Item = impl Serialize>) -> serde_json::Result<()> {
+fn document(
+    out: &mut dyn Write,
+    schema: &str,
+    entries: impl Iterator<Item = impl Serialize>,
+) -> serde_json::Result<()> {
     serde_json::to_writer(&mut *out, &Document { schema, entries: Sequence(RefCell::new(entries)) })?;
     out.write_all(b"\n").map_err(serde_json::Error::io)
 }
@@ -215,7 +219,10 @@ mod tests {
     fn a_long_line_reads_as_that_of_ls() {
         for ((visit, node), line) in [
             (file(b"/a b", Kind::File { size: 7 }, 0o4555), "-r-sr-xr-x 0/30000            7 1980-01-01 00:00 /a b\n"),
-            (file(b"/l", Kind::Symlink { target: b"x\n".to_vec() }, 0o777), "lrwxrwxrwx 0/30000            2 1980-01-01 00:00 /l -> x\\n\n"),
+            (
+                file(b"/l", Kind::Symlink { target: b"x\n".to_vec() }, 0o777),
+                "lrwxrwxrwx 0/30000            2 1980-01-01 00:00 /l -> x\\n\n",
+            ),
             (file(b"/t", Kind::Directory, 0o1777), "drwxrwxrwt 0/30000            - 1980-01-01 00:00 /t\n"),
         ] {
             let mut out = Vec::new();

@@ -23,7 +23,13 @@ pub enum Rows {
 ///
 /// # Errors
 /// What the writer meets.
-pub fn table(out: &mut dyn Write, rows: &[Package], columns: &[Column], which: Rows, width: Option<u16>) -> io::Result<()> {
+pub fn table(
+    out: &mut dyn Write,
+    rows: &[Package],
+    columns: &[Column],
+    which: Rows,
+    width: Option<u16>,
+) -> io::Result<()> {
     let mut headers = vec!["NAME", "VERSION", "OUTPUT", "INSTALLED", "SIZE"];
     headers.extend(columns.iter().map(|column| match column {
         Column::Closure => "CLOSURE",
@@ -67,7 +73,10 @@ pub fn table(out: &mut dyn Write, rows: &[Package], columns: &[Column], which: R
     }
     match hidden {
         0 => writeln!(out),
-        _ => writeln!(out, "; {hidden} without a version (units, configuration, sources) are not shown, --all shows them"),
+        _ => writeln!(
+            out,
+            "; {hidden} without a version (units, configuration, sources) are not shown, --all shows them"
+        ),
     }
 }
 

@@ -31,7 +31,11 @@ pub(super) fn write(out: &mut dyn Write, table: Table) -> io::Result<()> {
 }
 
 /// Writes a table; `style` may give the first word of a line a style of its own.
-pub(super) fn write_styled(out: &mut dyn Write, mut table: Table, style: impl Fn(&str) -> Option<Style>) -> io::Result<()> {
+pub(super) fn write_styled(
+    out: &mut dyn Write,
+    mut table: Table,
+    style: impl Fn(&str) -> Option<Style>,
+) -> io::Result<()> {
     let last = table.column_count().saturating_sub(1);
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, if index == last { 0 } else { 2 }));

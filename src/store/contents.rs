@@ -68,7 +68,8 @@ impl Contents {
         // Where each registered path has its object: among those present, or added behind them and sorted in later.
         let mut place: Vec<usize> = Vec::with_capacity(paths.len());
         for path in paths {
-            let found = contents.objects.get(..present).unwrap_or_default().binary_search_by(|object| object.path.cmp(&path));
+            let found =
+                contents.objects.get(..present).unwrap_or_default().binary_search_by(|object| object.path.cmp(&path));
             place.push(found.unwrap_or_else(|_| {
                 contents.objects.push(Object { path, node: None, record: None });
                 contents.objects.len() - 1
@@ -78,7 +79,8 @@ impl Contents {
         for (index, record) in records.into_iter().enumerate() {
             let (Some(mut record), Some(&object)) = (record, place.get(index)) else { continue };
             let references = std::mem::take(&mut record.references);
-            let target = |index: u32| place.get(usize::try_from(index).ok()?).and_then(|&object| u32::try_from(object).ok());
+            let target =
+                |index: u32| place.get(usize::try_from(index).ok()?).and_then(|&object| u32::try_from(object).ok());
             if let Some(known) = contents.graph.references.get_mut(object) {
                 *known = references.into_iter().filter_map(target).collect();
             }
@@ -95,7 +97,9 @@ impl Contents {
     /// Puts the objects in order, and the graph with them.
     fn sort(&mut self) {
         let mut order: Vec<usize> = (0..self.objects.len()).collect();
-        order.sort_by(|&one, &other| self.objects.get(one).map(|object| &object.path).cmp(&self.objects.get(other).map(|object| &object.path)));
+        order.sort_by(|&one, &other| {
+            self.objects.get(one).map(|object| &object.path).cmp(&self.objects.get(other).map(|object| &object.path))
+        });
         let mut moved = vec![0u32; order.len()];
         for (new, &old) in order.iter().enumerate() {
             if let (Some(moved), Ok(new)) = (moved.get_mut(old), u32::try_from(new)) {
@@ -129,7 +133,8 @@ mod tests {
         let base = |letter: char| format!("{}-{letter}", letter.to_string().repeat(32));
         let full = |letter: char| format!("/nix/store/{}", base(letter));
         let zeros = "0".repeat(64);
-        let text = format!("{}\n{zeros}\n0\n\n2\n{}\n{}\n{}\n{zeros}\n0\n\n0\n", full('b'), full('a'), full('d'), full('d'));
+        let text =
+            format!("{}\n{zeros}\n0\n\n2\n{}\n{}\n{}\n{zeros}\n0\n\n0\n", full('b'), full('a'), full('d'), full('d'));
         let entries = ["nix-path-registration", &base('b'), &base('c'), "lost"].map(|name| Entry {
             name: name.as_bytes().to_vec(),
             id: NodeId(1),

@@ -1,12 +1,100 @@
 //! What store paths take on the disc.
 
-use crate::error::Result;
-use crate::store::{Contents, Store};
+use std::collections::HashSet;
 
-/// Bytes on the disc for each object, shared blocks shared out.
+use rayon::prelude::*;
+
+use super::contents::Place;
+use super::{Carrier, Contents, Store};
+use crate::error;
+use crate::error::Result;
+use crate::fs::{FileType, NodeId};
+
+/// Bytes of the disc that an object uses, perhaps together with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Use {
+    /// First byte; the same for all who use it.
+    start: u64,
+    /// Length on the disc in bytes.
+    length: u64,
+    /// The object.
+    object: usize,
+    /// Bytes of the object's contents that are in it.
+    weight: u64,
+}
+
+/// Bytes on the disc of each object's files, compressed as they are. What several files share, such as a fragment block
+/// or a block that stands in for equal ones, is shared out by the bytes that each has in it, so that the sum is what the
+/// disc holds. Inodes and directories are not counted.
 ///
 /// # Errors
-/// Where an inode cannot be read.
-pub fn sizes(_store: &Store<'_>, contents: &Contents) -> Result<Vec<u64>> {
-    Ok(vec![0; contents.objects.len()])
+/// Where an inode or a directory cannot be read.
+pub fn sizes(store: &Store<'_>, contents: &Contents) -> Result<Vec<u64>> {
+    let used = contents.objects.par_iter().enumerate().map(|(index, object)| match object.node {
+        Some(place) => uses(store, index, place),
+        None => Ok(Vec::new()),
+    });
+    let mut uses: Vec<Use> = used.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
+    uses.par_sort_unstable();
+    let mut sizes = vec![0u64; contents.objects.len()];
+    for shared in uses.chunk_by(|one, other| one.start == other.start) {
+        let length = shared.iter().map(|used| used.length).max().unwrap_or(0);
+        let total: u128 = shared.iter().map(|used| u128::from(used.weight)).sum();
+        // Each gets what lies between its own marks on the length, so that rounding loses nothing.
+        let mark = |weight: u128| u64::try_from(u128::from(length) * weight / total.max(1)).unwrap_or(length);
+        let mut before = 0u128;
+        for used in shared {
+            let after = before + u128::from(used.weight);
+            if let Some(size) = sizes.get_mut(used.object) {
+                *size = size.saturating_add(mark(after) - mark(before));
+            }
+            before = after;
+        }
+    }
+    Ok(sizes)
+}
+
+/// What one object's files use.
+fn uses(store: &Store<'_>, object: usize, place: Place) -> Result<Vec<Use>> {
+    let mut uses = Vec::new();
+    let mut entered: HashSet<NodeId> = HashSet::new();
+    let mut ahead = vec![place];
+    while let Some(Place { id, file_type }) = ahead.pop() {
+        match file_type {
+            FileType::Directory if entered.insert(id) => {
+                let entries = store.tree().entries(id)?;
+                ahead.extend(entries.into_iter().map(|entry| Place { id: entry.id, file_type: entry.file_type }));
+            }
+            FileType::File => file(store, object, id, &mut uses)?,
+            _ => {}
+        }
+    }
+    Ok(uses)
+}
+
+fn file(store: &Store<'_>, object: usize, id: NodeId, uses: &mut Vec<Use>) -> Result<()> {
+    match &store.carrier {
+        Carrier::Squashfs { archive, .. } => {
+            let data = archive.blocks(id)?;
+            if let Some(fragment) = data.fragment {
+                let stored = archive.fragment(fragment.number)?;
+                let (start, length) = (stored.start, u64::from(stored.length));
+                uses.push(Use { start, length, object, weight: u64::from(fragment.size) });
+            }
+            for block in data.blocks {
+                let block = block?;
+                let (start, length) = (block.stored.start, u64::from(block.stored.length));
+                if length > 0 {
+                    uses.push(Use { start, length, object, weight: u64::from(block.size) });
+                }
+            }
+        }
+        Carrier::Directory(volume) => {
+            let region = volume.file_region(id)?;
+            if let (error::Place::Byte(start), length @ 1..) = (region.place(0), region.length()) {
+                uses.push(Use { start, length, object, weight: length });
+            }
+        }
+    }
+    Ok(())
 }

@@ -46,7 +46,7 @@ pub enum Carrier<'i> {
         archive: Arc<Archive<'i>>,
     },
     /// A directory of the disc itself, as before 2009.
-    Directory,
+    Directory(Arc<Volume<'i>>),
 }
 
 impl<'i> Store<'i> {
@@ -121,7 +121,7 @@ impl<'i> Store<'i> {
         }
         let registration = volume.lookup(volume.root(), registration::FILE.as_bytes())?;
         let tree = Arc::clone(volume) as Arc<dyn Tree + 'i>;
-        Ok(Some(Self { tree, root: found.id, registration, carrier: Carrier::Directory }))
+        Ok(Some(Self { tree, root: found.id, registration, carrier: Carrier::Directory(Arc::clone(volume)) }))
     }
 
     /// The tree that the store lies in.

@@ -149,7 +149,8 @@ menuentry \"Last\" {
     fn entries_are_read_with_the_submenus_that_lead_to_them() {
         let entries = read(MENU);
         let shown: Vec<_> = entries.iter().map(|entry| (entry.submenus.join("/"), entry.title.as_str())).collect();
-        let expected = [("", "NixOS 25.11 Installer"), ("Options/Copy", "NixOS"), ("Options", "Firmware"), ("", "Last")];
+        let expected =
+            [("", "NixOS 25.11 Installer"), ("Options/Copy", "NixOS"), ("Options", "Firmware"), ("", "Last")];
         assert_eq!(shown, expected.map(|(submenus, title)| (submenus.to_owned(), title)));
         let first = &entries[0];
         assert_eq!(first.linux.as_deref(), Some("/boot/nix/store/k/bzImage"));

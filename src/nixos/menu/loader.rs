@@ -23,7 +23,8 @@ pub(super) fn read(text: &str) -> MenuEntry {
 
 /// The `default` of `loader.conf`: the name of an entry file without its suffix, or a glob.
 pub(super) fn default(text: &str) -> Option<String> {
-    text.lines().find_map(|line| Some(line.trim().strip_prefix("default")?.strip_prefix([' ', '\t'])?.trim().to_owned()))
+    text.lines()
+        .find_map(|line| Some(line.trim().strip_prefix("default")?.strip_prefix([' ', '\t'])?.trim().to_owned()))
 }
 
 /// Whether the default is the entry of this name.
@@ -38,7 +39,9 @@ mod tests {
 
     #[test]
     fn an_entry_file_is_read() {
-        let entry = read("title NixOS Live CD\nlinux /boot/bzImage\ninitrd /boot/initrd\noptions init=/nix/store/s/init quiet\n");
+        let entry = read(
+            "title NixOS Live CD\nlinux /boot/bzImage\ninitrd /boot/initrd\noptions init=/nix/store/s/init quiet\n",
+        );
         assert_eq!((entry.title.as_str(), entry.linux.as_deref()), ("NixOS Live CD", Some("/boot/bzImage")));
         assert_eq!((entry.init.as_deref(), entry.params), (Some("/nix/store/s/init"), vec!["quiet".to_owned()]));
     }

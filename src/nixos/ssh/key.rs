@@ -212,7 +212,11 @@ mod tests {
         let bare = parse(ED25519).unwrap();
         for (line, options, comment) in [
             (format!("  {ED25519} me@home laptop "), "", "me@home laptop"),
-            (format!("restrict,command=\"echo \\\"a b\\\" # c\"\t{ED25519}\tx"), "restrict,command=\"echo \\\"a b\\\" # c\"", "x"),
+            (
+                format!("restrict,command=\"echo \\\"a b\\\" # c\"\t{ED25519}\tx"),
+                "restrict,command=\"echo \\\"a b\\\" # c\"",
+                "x",
+            ),
         ] {
             let parsed = parse(&line).unwrap();
             assert_eq!(parsed.key, bare.key);

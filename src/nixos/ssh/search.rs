@@ -25,7 +25,11 @@ pub struct Sighting {
 ///
 /// # Errors
 /// Where the root cannot be read; what lies deeper and cannot be read is passed over.
-pub fn search(tree: &dyn Tree, is_wanted: &dyn Fn(&PublicKey) -> bool, exact: Option<&PublicKey>) -> Result<Vec<Sighting>> {
+pub fn search(
+    tree: &dyn Tree,
+    is_wanted: &dyn Fn(&PublicKey) -> bool,
+    exact: Option<&PublicKey>,
+) -> Result<Vec<Sighting>> {
     let base64 = exact.map(|key| BASE64.encode(&key.blob));
     let mut sightings = Vec::new();
     for visit in Walk::new(tree, tree.root(), b"/").flatten() {

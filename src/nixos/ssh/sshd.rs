@@ -58,7 +58,13 @@ impl Sshd {
     /// # Errors
     /// Where a unit or the configuration is there but cannot be read.
     pub fn of(tree: &dyn Tree, toplevel: &str) -> Result<Self> {
-        let mut sshd = Self { unit: None, starts: false, config: None, toplevel: toplevel.to_owned(), settings: Config::default() };
+        let mut sshd = Self {
+            unit: None,
+            starts: false,
+            config: None,
+            toplevel: toplevel.to_owned(),
+            settings: Config::default(),
+        };
         let mut config = None;
         for (unit, started_by) in UNITS {
             let Some((_, text)) = text(tree, &format!("{toplevel}/etc/{unit}"))? else { continue };
@@ -173,7 +179,9 @@ fn text(tree: &dyn Tree, path: &str) -> Result<Option<(String, String)>> {
         None => return Ok(None),
     };
     match path::read(tree, &found.path, LONGEST) {
-        Ok(bytes) => Ok(Some((String::from_utf8_lossy(&found.path).into_owned(), String::from_utf8_lossy(&bytes).into_owned()))),
+        Ok(bytes) => {
+            Ok(Some((String::from_utf8_lossy(&found.path).into_owned(), String::from_utf8_lossy(&bytes).into_owned())))
+        }
         Err(Error::WrongType { .. }) => Ok(None),
         Err(error) => Err(error),
     }
