@@ -65,11 +65,22 @@ pub(super) fn find(tree: &dyn Tree, menu: &[MenuEntry]) -> Result<Vec<System>> {
     Ok(systems)
 }
 
+/// Adds the systems that only the store holds, and names the specialisations anew.
+///
+/// # Errors
+/// As [`find`].
+pub(super) fn add_hidden(tree: &dyn Tree, systems: &mut Vec<System>) -> Result<()> {
+    for path in in_store(tree)? {
+        add(tree, systems, path, None)?;
+    }
+    specialisations(tree, systems)
+}
+
 /// Every toplevel in the store, told by what it contains: the bundled channel is named like one, too.
 ///
 /// # Errors
 /// Where the store's directory cannot be read.
-pub fn in_store(tree: &dyn Tree) -> Result<Vec<StorePath>> {
+pub(super) fn in_store(tree: &dyn Tree) -> Result<Vec<StorePath>> {
     let Some(store) = path::find(tree, STORE.as_bytes())? else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for entry in tree.entries(store.id)? {
