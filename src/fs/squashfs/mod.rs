@@ -1,1 +1,148 @@
-//! SquashFS 4.0.
+//! SquashFS 4.0, read in place.
+//!
+//! The format is that of Linux, whose `fs/squashfs/squashfs_fs.h` names the fields. Little is read at a time: a question
+//! about one path decompresses the metadata blocks on the way to it, and no others.
+
+mod cache;
+mod compression;
+mod data;
+mod directory;
+mod inode;
+mod metadata;
+mod reader;
+mod superblock;
+
+use std::io::Read;
+use std::sync::{Arc, Mutex};
+
+pub use self::compression::Compression;
+pub use self::data::{Blocks, DataBlock, FileData, Fragment, Stored};
+pub use self::superblock::Superblock;
+
+use self::cache::Cache;
+use self::directory::DirectoryTable;
+use self::inode::{Body, Inode};
+use self::metadata::{Metadata, Table};
+use self::reader::FileReader;
+use crate::error::{Error, Place, Result};
+use crate::fs::{Entry, Kind, Node, NodeId, Tree};
+use crate::image::Region;
+use crate::parse::{little32, little64};
+
+/// Bytes of decompressed fragment blocks that are kept: eight of the largest size.
+const FRAGMENTS_KEPT: u32 = 8 << 20;
+
+/// A squashfs archive. A [`NodeId`] in it is an inode reference: a metadata block, counted in bytes from the start of the
+/// inode table, times 2¹⁶, and the inode's first byte in the decompressed block.
+#[derive(Debug)]
+pub struct Archive<'a> {
+    region: Region<'a>,
+    superblock: Superblock,
+    metadata: Metadata<'a>,
+    fragments: Cache<Mutex<Option<Arc<Vec<u8>>>>>,
+}
+
+impl<'a> Archive<'a> {
+    /// Opens the archive at the start of `region`, by its superblock alone.
+    ///
+    /// # Errors
+    /// Where there is no superblock, or one of another version than 4.0.
+    pub fn open(region: Region<'a>) -> Result<Self> {
+        let superblock = Superblock::read(&region)?;
+        let metadata = Metadata::new(region.clone(), superblock.compression);
+        let fragments = Cache::small((FRAGMENTS_KEPT / superblock.block_size) as usize);
+        Ok(Self { region, superblock, metadata, fragments })
+    }
+
+    /// What the archive says about itself.
+    #[must_use]
+    pub fn superblock(&self) -> &Superblock {
+        &self.superblock
+    }
+
+    /// The place in the image of a byte of the archive.
+    #[must_use]
+    pub fn place(&self, offset: u64) -> Place {
+        self.region.place(offset)
+    }
+
+    /// The node of that inode number, by the export table, which an archive may lack.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub fn exported(&self, inode_number: u32) -> Result<Option<NodeId>> {
+        let (start, count) = (self.superblock.export_table, self.superblock.inodes);
+        if start == u64::MAX {
+            return Ok(None);
+        }
+        // Inode numbers begin at 1.
+        let Some(number) = inode_number.checked_sub(1) else { return Ok(None) };
+        let table = Table { name: "export table", start, count, record: 8 };
+        Ok(self.metadata.lookup(table, number, little64)?.map(NodeId))
+    }
+
+    fn inode(&self, id: NodeId) -> Result<Inode<'_>> {
+        let table = self.superblock.inode_table;
+        let (block, offset) = (id.0 >> 16, id.0 & 0xffff);
+        if block > u64::from(u32::MAX) {
+            let place = self.region.place(table);
+            return Err(Error::Malformed { structure: "inode table", field: "reference of over 48 bits", place });
+        }
+        let start = table.saturating_add(block);
+        let cursor = self.metadata.cursor(start, self.superblock.end_of(table), u16::try_from(offset).unwrap_or(0))?;
+        Inode::read(cursor)
+    }
+
+    /// The number of a user or group.
+    fn id(&self, index: u16) -> Result<u32> {
+        let (start, count) = (self.superblock.id_table, u32::from(self.superblock.ids));
+        let table = Table { name: "id table", start, count, record: 4 };
+        self.metadata.lookup(table, u32::from(index), little32)?.ok_or_else(|| {
+            let place = self.region.place(start);
+            Error::Malformed { structure: "id table", field: "number asked of it by an inode", place }
+        })
+    }
+
+    fn directories(&self) -> DirectoryTable<'_> {
+        let start = self.superblock.directory_table;
+        DirectoryTable { metadata: &self.metadata, start, end: self.superblock.end_of(start) }
+    }
+}
+
+impl Tree for Archive<'_> {
+    fn root(&self) -> NodeId {
+        NodeId(self.superblock.root)
+    }
+
+    fn node(&self, id: NodeId) -> Result<Node> {
+        let inode = self.inode(id)?;
+        let header = inode.header;
+        let kind = match inode.body {
+            Body::Directory(_) => Kind::Directory,
+            Body::File(file) => Kind::File { size: file.size },
+            Body::Symlink(length) => Kind::Symlink { target: inode.target(length)? },
+            Body::BlockDevice(device) => Kind::BlockDevice(device),
+            Body::CharDevice(device) => Kind::CharDevice(device),
+            Body::Fifo => Kind::Fifo,
+            Body::Socket => Kind::Socket,
+        };
+        let (uid, gid) = (self.id(header.uid)?, self.id(header.gid)?);
+        Ok(Node { kind, mode: header.mode, uid, gid, mtime: i64::from(header.mtime) })
+    }
+
+    fn entries(&self, directory: NodeId) -> Result<Vec<Entry>> {
+        let inode = self.inode(directory)?;
+        let Body::Directory(directory) = inode.body else { return Err(inode.mistyped("type, not a directory")) };
+        self.directories().entries(directory)
+    }
+
+    fn lookup(&self, directory: NodeId, name: &[u8]) -> Result<Option<NodeId>> {
+        let inode = self.inode(directory)?;
+        let Body::Directory(directory) = inode.body else { return Err(inode.mistyped("type, not a directory")) };
+        self.directories().lookup(directory, inode.tail, name)
+    }
+
+    fn open(&self, file: NodeId) -> Result<Box<dyn Read + Send + '_>> {
+        Ok(Box::new(FileReader::new(self, self.blocks(file)?)))
+    }
+}

@@ -1,0 +1,102 @@
+//! A bounded store of what was decompressed lately, shared by threads.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::error::Result;
+
+/// Parts that are locked on their own, so that threads seldom meet.
+const SHARDS: u8 = 64;
+
+/// Values by number. The oldest of a part goes when a new one comes to it: archives are mostly read in the order in which they
+/// were written, where nothing cleverer does better.
+#[derive(Debug)]
+pub(super) struct Cache<T> {
+    shards: Vec<Mutex<Shard<T>>>,
+    /// Values kept in each part.
+    capacity: usize,
+}
+
+type Shard<T> = VecDeque<(u64, Arc<T>)>;
+
+impl<T> Cache<T> {
+    /// A cache of up to `capacity` values, of one part: what is in it is always the last `capacity` values.
+    pub(super) fn small(capacity: usize) -> Self {
+        Self { shards: vec![Mutex::default()], capacity: capacity.max(1) }
+    }
+
+    /// A cache of up to `capacity` values, of many parts: cheap to ask from many threads.
+    pub(super) fn sharded(capacity: usize) -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Self { shards, capacity: (capacity / usize::from(SHARDS)).max(1) }
+    }
+
+    /// The value of that number, made if it is not there. Nothing is locked while it is made: that two threads may now
+    /// and then make the same value is cheaper than that one waits. Only one of the two is kept, and handed to both.
+    pub(super) fn get(&self, number: u64, make: impl FnOnce() -> Result<T>) -> Result<Arc<T>> {
+        let find = |shard: &Shard<T>| shard.iter().find(|(key, _)| *key == number).map(|(_, value)| Arc::clone(value));
+        let found = self.shard(number).as_deref().and_then(find);
+        if let Some(value) = found {
+            return Ok(value);
+        }
+        let value = Arc::new(make()?);
+        let Some(mut shard) = self.shard(number) else { return Ok(value) };
+        if let Some(value) = find(&shard) {
+            return Ok(value);
+        }
+        if shard.len() >= self.capacity {
+            shard.pop_front();
+        }
+        shard.push_back((number, Arc::clone(&value)));
+        Ok(value)
+    }
+
+    fn shard(&self, number: u64) -> Option<MutexGuard<'_, Shard<T>>> {
+        // Fibonacci hashing spreads neighbours; its best bits are the highest.
+        let mixed = usize::try_from(number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).unwrap_or(0);
+        let shard = self.shards.get(mixed.checked_rem(self.shards.len())?)?;
+        Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn a_value_is_made_once_and_again_when_newer_ones_have_pushed_it_out() {
+        let made = Cell::new(0);
+        let cache = Cache::small(2);
+        let get = |number: u64| {
+            let make = || {
+                made.set(made.get() + 1);
+                Ok(number * 10)
+            };
+            *cache.get(number, make).unwrap()
+        };
+        assert_eq!([1, 1, 2, 1].map(get), [10, 10, 20, 10]);
+        assert_eq!(made.get(), 2);
+        assert_eq!([3, 2, 3, 1].map(get), [30, 20, 30, 10]);
+        assert_eq!(made.get(), 4);
+    }
+
+    #[test]
+    fn what_cannot_be_made_is_not_kept() {
+        let cache = Cache::sharded(1);
+        let path = b"x".to_vec();
+        assert!(cache.get(7, || Err(crate::Error::NotFound { path })).is_err());
+        assert_eq!(*cache.get(7, || Ok(1)).unwrap(), 1);
+    }
+
+    #[test]
+    fn no_part_grows_past_its_share() {
+        let cache = Cache::sharded(128);
+        for number in 0..10_000_u64 {
+            cache.get(number * 8192, || Ok(number)).unwrap();
+        }
+        let lengths: Vec<usize> = cache.shards.iter().map(|shard| shard.lock().unwrap().len()).collect();
+        assert_eq!(lengths, vec![2; 64]);
+    }
+}

@@ -1,0 +1,122 @@
+//! The six compressors of a squashfs. One is named in the superblock and packs every block on its own.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use libdeflater::Decompressor;
+use liblzma::stream::{Action, Status, Stream};
+use zstd_safe::DCtx;
+
+use crate::error::{Error, Place, Result};
+
+/// Bytes that a decoder of xz or lzma may take for its dictionary and itself. mksquashfs makes no dictionary of over
+/// 1 MiB; the limit leaves room for 8 MiB, the default of the xz tools. A block that asks for more is refused.
+const DICTIONARY_LIMIT: u64 = 9 << 20;
+
+/// How the blocks of an archive are compressed (superblock field `compression`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// 1: zlib streams, named gzip by every tool.
+    Gzip,
+    /// 2: the header of the lzma tool and a raw LZMA stream. Older than xz, and read by no kernel since.
+    Lzma,
+    /// 3: LZO1X.
+    Lzo,
+    /// 4: whole xz streams. Each block has its own filter chain: mksquashfs keeps the smaller of the result with and
+    /// without a branch filter.
+    Xz,
+    /// 5: LZ4 blocks without a frame.
+    Lz4,
+    /// 6: zstd frames.
+    Zstd,
+    /// A number that stands for none of these. The archive can still be read as far as its blocks are stored
+    /// uncompressed, which may be all of it.
+    Unknown(u16),
+}
+
+impl Compression {
+    /// Takes the number in the superblock.
+    pub(super) fn from_id(id: u16) -> Self {
+        match id {
+            1 => Self::Gzip,
+            2 => Self::Lzma,
+            3 => Self::Lzo,
+            4 => Self::Xz,
+            5 => Self::Lz4,
+            6 => Self::Zstd,
+            _ => Self::Unknown(id),
+        }
+    }
+
+    /// Decompresses the whole of `input` into the front of `output`, and says how many bytes that made. No more is
+    /// written than `output` has room for: a block that would be longer is refused.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] at `place` in `structure` where the compressor refuses the input, [`Error::Unsupported`] where the
+    /// compressor is unknown.
+    pub(super) fn decompress(
+        self,
+        (structure, place): (&'static str, Place),
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Result<usize> {
+        let length = match self {
+            Self::Gzip => CODECS.with_borrow_mut(|codecs| codecs.gzip().zlib_decompress(input, output).ok()),
+            Self::Zstd => CODECS.with_borrow_mut(|codecs| codecs.zstd()?.decompress(output, input).ok()),
+            Self::Xz => Stream::new_stream_decoder(DICTIONARY_LIMIT, 0).ok().and_then(|xz| finish(xz, input, output)),
+            Self::Lzma => Stream::new_lzma_decoder(DICTIONARY_LIMIT).ok().and_then(|lzma| finish(lzma, input, output)),
+            Self::Lzo => lzokay::decompress::decompress(input, output).ok(),
+            Self::Lz4 => lz4_flex::block::decompress_into(input, output).ok(),
+            Self::Unknown(id) => {
+                return Err(Error::Unsupported { what: format!("squashfs compression {id}").into(), place });
+            }
+        };
+        length.ok_or(Error::Malformed { structure, field: "compressed data", place })
+    }
+}
+
+/// The name that `mksquashfs -comp` takes.
+impl fmt::Display for Compression {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Gzip => "gzip",
+            Self::Lzma => "lzma",
+            Self::Lzo => "lzo",
+            Self::Xz => "xz",
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+            Self::Unknown(id) => return write!(formatter, "unknown ({id})"),
+        })
+    }
+}
+
+thread_local! {
+    /// Setting up these two costs more than a metadata block does, so each thread keeps its own.
+    static CODECS: RefCell<Codecs> = const { RefCell::new(Codecs { gzip: None, zstd: None }) };
+}
+
+struct Codecs {
+    gzip: Option<Decompressor>,
+    zstd: Option<DCtx<'static>>,
+}
+
+impl Codecs {
+    fn gzip(&mut self) -> &mut Decompressor {
+        self.gzip.get_or_insert_with(Decompressor::new)
+    }
+
+    fn zstd(&mut self) -> Option<&mut DCtx<'static>> {
+        if self.zstd.is_none() {
+            self.zstd = DCtx::try_create();
+        }
+        self.zstd.as_mut()
+    }
+}
+
+/// Runs a stream of liblzma to its end, which must come before the input's and the output's.
+fn finish(mut stream: Stream, input: &[u8], output: &mut [u8]) -> Option<usize> {
+    match stream.process(input, output, Action::Finish) {
+        Ok(Status::StreamEnd) => usize::try_from(stream.total_out()).ok(),
+        _ => None,
+    }
+}

@@ -1,0 +1,226 @@
+//! The contents of files: data blocks, one behind the other, and an end that may share a fragment block with other files.
+
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use nom::Parser;
+use nom::combinator::verify;
+
+use super::Archive;
+use super::inode::{Body, File};
+use super::metadata::{Cursor, Table};
+use crate::error::{Error, Result};
+use crate::fs::NodeId;
+use crate::parse::{Parsed, field, little32, little64};
+
+/// The bit of a block's size that says the block is stored uncompressed (`SQUASHFS_COMPRESSED_BIT_BLOCK`).
+const UNCOMPRESSED: u32 = 1 << 24;
+
+/// How the contents of a file are stored.
+#[derive(Clone, Debug)]
+pub struct FileData<'s> {
+    /// Length of the contents in bytes.
+    pub size: u64,
+    /// The data blocks, in the order of the contents.
+    pub blocks: Blocks<'s>,
+    /// Where the contents end that are not in data blocks.
+    pub fragment: Option<Fragment>,
+}
+
+/// Bytes of the archive that are decompressed together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// First byte, counted from the start of the archive; [`Archive::place`] finds it in the image.
+    pub start: u64,
+    /// Length in bytes in the archive.
+    pub length: u32,
+    /// Whether they are compressed.
+    pub compressed: bool,
+}
+
+/// A block of a file's contents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataBlock {
+    /// Where it is stored. A block of no length is sparse: all zeros, and not stored.
+    pub stored: Stored,
+    /// Length in bytes of the contents.
+    pub size: u32,
+}
+
+/// A part of a fragment block: the end of a file, or all of a small one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fragment {
+    /// Number of the fragment block in the fragment table.
+    pub number: u32,
+    /// First byte in the decompressed block.
+    pub offset: u32,
+    /// Length in bytes, less than a data block has.
+    pub size: u32,
+}
+
+impl Archive<'_> {
+    /// How the contents of the regular file at `file` are stored. No data is read for it.
+    ///
+    /// # Errors
+    /// Where the node is no regular file, or its inode cannot be read.
+    pub fn blocks(&self, file: NodeId) -> Result<FileData<'_>> {
+        let inode = self.inode(file)?;
+        let Body::File(File { start, size, fragment }) = inode.body else {
+            return Err(inode.mistyped("type, not a regular file"));
+        };
+        let block_size = self.superblock.block_size;
+        // The remainder is less than a block size, which is a u32.
+        let end = u32::try_from(size % u64::from(block_size)).unwrap_or(0);
+        let fragment = fragment.filter(|_| end > 0).map(|(number, offset)| Fragment { number, offset, size: end });
+        let left = size - fragment.map_or(0, |fragment| u64::from(fragment.size));
+        Ok(FileData { size, blocks: Blocks { sizes: inode.tail, start, left, block_size }, fragment })
+    }
+
+    /// Where the fragment block of that number is stored.
+    ///
+    /// # Errors
+    /// Where there is none, or the fragment table cannot be read.
+    pub fn fragment(&self, number: u32) -> Result<Stored> {
+        let (start, count) = (self.superblock.fragment_table, self.superblock.fragments);
+        let table = Table { name: "fragment table", start, count, record: 16 };
+        let stored = self.metadata.lookup(table, number, |input| fragment_entry(input, self.superblock.block_size))?;
+        stored.ok_or_else(|| {
+            let place = self.region.place(start);
+            Error::Malformed { structure: "fragment table", field: "number asked of it by an inode", place }
+        })
+    }
+
+    /// Decompresses a data block. Bytes that are stored uncompressed are lent from the image where it can lend; others are
+    /// made in `buffer`, which is best used again and again.
+    ///
+    /// # Errors
+    /// Where it cannot be read or decompressed, or is not as long as it should be.
+    pub fn data_block<'b>(&'b self, block: DataBlock, buffer: &'b mut Vec<u8>) -> Result<&'b [u8]> {
+        Ok(self.lend_or_fill(block, buffer)?.unwrap_or(buffer))
+    }
+
+    /// As [`Self::data_block`]; `None` says that the contents are in the buffer.
+    pub(super) fn lend_or_fill(&self, block: DataBlock, buffer: &mut Vec<u8>) -> Result<Option<&[u8]>> {
+        let DataBlock { stored, size } = block;
+        if stored.length == 0 {
+            buffer.clear();
+            buffer.resize(size as usize, 0);
+            return Ok(None);
+        }
+        let lent = self.decompress("data block", stored, size, buffer)?;
+        if lent.map_or(buffer.len(), <[u8]>::len) == size as usize {
+            return Ok(lent);
+        }
+        let place = self.region.place(stored.start);
+        Err(Error::Malformed { structure: "data block", field: "length", place })
+    }
+
+    /// Decompresses a fragment block, as [`Self::data_block`] does.
+    ///
+    /// # Errors
+    /// Where it cannot be read or decompressed.
+    pub fn fragment_block<'b>(&'b self, stored: Stored, buffer: &'b mut Vec<u8>) -> Result<&'b [u8]> {
+        let lent = self.decompress("fragment block", stored, self.superblock.block_size, buffer)?;
+        Ok(lent.unwrap_or(buffer))
+    }
+
+    /// The fragment block of that number, out of a cache of the last few. Threads that ask for the same one at the same
+    /// time wait for the first of them: a block may be 1 MiB.
+    ///
+    /// # Errors
+    /// Where there is none of that number, or it cannot be read or decompressed.
+    pub fn cached_fragment_block(&self, number: u32) -> Result<Arc<Vec<u8>>> {
+        let slot = self.fragments.get(u64::from(number), || Ok(Mutex::default()))?;
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(block) = &*slot {
+            return Ok(Arc::clone(block));
+        }
+        let mut buffer = Vec::new();
+        let bytes = self.fragment_block(self.fragment(number)?, &mut buffer)?;
+        let block = Arc::new(bytes.to_vec()); // which drops what a short block has left of the buffer
+        *slot = Some(Arc::clone(&block));
+        Ok(block)
+    }
+
+    /// Decompresses up to `limit` bytes into `buffer`, or lends them where they need no decompression.
+    fn decompress(
+        &self,
+        structure: &'static str,
+        stored: Stored,
+        limit: u32,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Option<&[u8]>> {
+        let bytes = self.region.bytes(structure, stored.start, u64::from(stored.length))?;
+        if stored.compressed {
+            buffer.resize(limit as usize, 0);
+            let place = self.region.place(stored.start);
+            let length = self.superblock.compression.decompress((structure, place), &bytes, buffer)?;
+            buffer.truncate(length);
+            return Ok(None);
+        }
+        match bytes {
+            Cow::Borrowed(lent) => Ok(Some(lent)),
+            Cow::Owned(read) => {
+                *buffer = read;
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// The data blocks of a file, read one by one from the list behind its inode.
+#[derive(Clone, Debug)]
+pub struct Blocks<'s> {
+    /// Stands at the next size in the list.
+    sizes: Cursor<'s>,
+    /// First byte of the next block, counted from the start of the archive.
+    start: u64,
+    /// Bytes of the file's contents in the blocks that are left.
+    left: u64,
+    block_size: u32,
+}
+
+impl Blocks<'_> {
+    /// Ends the iteration.
+    pub(super) fn stop(&mut self) {
+        self.left = 0;
+    }
+}
+
+impl Iterator for Blocks<'_> {
+    type Item = Result<DataBlock>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let size = match u32::try_from(self.left) {
+            Ok(0) => return None,
+            Ok(left) => left.min(self.block_size),
+            Err(_) => self.block_size,
+        };
+        self.left -= u64::from(size);
+        let (start, block_size) = (self.start, self.block_size);
+        let stored = self.sizes.record("block list", 4, |input| stored(input, start, block_size));
+        match &stored {
+            Ok(stored) => self.start = start.saturating_add(u64::from(stored.length)),
+            Err(_) => self.left = 0, // where the blocks behind it begin is not known
+        }
+        Some(stored.map(|stored| DataBlock { stored, size }))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let blocks = self.left.div_ceil(u64::from(self.block_size));
+        // Fewer where the list is cut short, so the first is no promise either.
+        (usize::try_from(blocks).unwrap_or(usize::MAX).min(1), usize::try_from(blocks).ok())
+    }
+}
+
+/// Reads `struct squashfs_fragment_entry`, 16 bytes.
+fn fragment_entry(input: &[u8], block_size: u32) -> Parsed<'_, Stored> {
+    let (rest, start) = field("start_block", little64).parse(input)?;
+    field("size", |input| stored(input, start, block_size)).parse(rest) // four unused bytes follow
+}
+
+/// Reads the size of a data block or fragment block that begins at `start`. No block is longer than it was uncompressed.
+fn stored(input: &[u8], start: u64, block_size: u32) -> Parsed<'_, Stored> {
+    let (rest, size) = verify(little32, |size| size & !UNCOMPRESSED <= block_size).parse(input)?;
+    Ok((rest, Stored { start, length: size & !UNCOMPRESSED, compressed: size & UNCOMPRESSED == 0 }))
+}

@@ -1,0 +1,183 @@
+//! Metadata blocks: inodes, directories and lookup tables are cut into blocks of 8 KiB, each compressed on its own.
+
+use std::sync::Arc;
+
+use super::cache::Cache;
+use super::compression::Compression;
+use crate::error::{Error, Place, Result};
+use crate::image::Region;
+use crate::parse::{Parsed, little16, parse};
+
+/// Length of a decompressed metadata block in bytes (`SQUASHFS_METADATA_SIZE`); only the last of a table is shorter.
+pub(super) const BLOCK_LENGTH: u16 = 8192;
+
+/// The bit of a metadata block's header that says the block is stored uncompressed.
+const UNCOMPRESSED: u16 = 1 << 15;
+
+/// The longest record that [`Cursor::record`] reads: an extended file's inode is one of 40 bytes.
+const RECORD_LIMIT: usize = 64;
+
+/// Decompressed blocks kept: 8 MiB, which holds all metadata of 100,000 files and more.
+const BLOCKS_KEPT: usize = 1024;
+
+/// The metadata blocks of an archive, decompressed when they are first asked for.
+#[derive(Debug)]
+pub(super) struct Metadata<'a> {
+    region: Region<'a>,
+    compression: Compression,
+    cache: Cache<Block>,
+}
+
+/// A decompressed metadata block.
+#[derive(Debug)]
+struct Block {
+    /// First byte of the block behind it, counted from the start of the archive.
+    next: u64,
+    /// First byte, counted from the start of the image: for messages.
+    address: u64,
+    bytes: Vec<u8>,
+}
+
+/// A lookup table: records of one length in metadata blocks, behind an index of those blocks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Table {
+    /// What an error calls it.
+    pub(super) name: &'static str,
+    /// First byte of the index, counted from the start of the archive.
+    pub(super) start: u64,
+    /// Number of records.
+    pub(super) count: u32,
+    /// Length of a record in bytes, a divisor of [`BLOCK_LENGTH`].
+    pub(super) record: u16,
+}
+
+impl<'a> Metadata<'a> {
+    pub(super) fn new(region: Region<'a>, compression: Compression) -> Self {
+        Self { region, compression, cache: Cache::sharded(BLOCKS_KEPT) }
+    }
+
+    /// Begins to read at byte `offset` of the metadata block at `start`. The blocks that follow it are those before
+    /// `end`, the end of the table.
+    pub(super) fn cursor(&self, start: u64, end: u64, offset: u16) -> Result<Cursor<'_>> {
+        let malformed = |place| Error::Malformed { structure: "metadata block", field: "reference", place };
+        if start >= end {
+            return Err(malformed(self.region.place(start)));
+        }
+        let block = self.block(start)?;
+        let cursor = Cursor { metadata: self, offset: usize::from(offset), end, block };
+        if cursor.offset >= cursor.block.bytes.len() {
+            return Err(malformed(cursor.place()));
+        }
+        Ok(cursor)
+    }
+
+    /// Reads one record of a lookup table: eight bytes of its index and one metadata block are touched.
+    /// There is none of a number past the last.
+    pub(super) fn lookup<T>(
+        &self,
+        table: Table,
+        number: u32,
+        record: impl Fn(&[u8]) -> Parsed<'_, T>,
+    ) -> Result<Option<T>> {
+        if number >= table.count {
+            return Ok(None);
+        }
+        let at = u64::from(number) * u64::from(table.record);
+        let block = at / u64::from(BLOCK_LENGTH);
+        let offset = u16::try_from(at % u64::from(BLOCK_LENGTH)).unwrap_or(0);
+        let entry = table.start.saturating_add(8 * block);
+        let bytes = self.region.bytes(table.name, entry, 8)?;
+        let start = parse(table.name, &self.region.place(entry), &bytes, crate::parse::little64)?;
+        // A lookup table lies before its own index.
+        let mut cursor = self.cursor(start, table.start, offset)?;
+        cursor.record(table.name, usize::from(table.record), record).map(Some)
+    }
+
+    /// The block at `start`.
+    fn block(&self, start: u64) -> Result<Arc<Block>> {
+        self.cache.get(start, || self.read(start))
+    }
+
+    fn read(&self, start: u64) -> Result<Block> {
+        let place = self.region.place(start);
+        let malformed = |field| Error::Malformed { structure: "metadata block", field, place: place.clone() };
+        let header = self.region.bytes("metadata block", start, 2)?;
+        let header = parse("metadata block", &place, &header, little16)?;
+        let length = header & !UNCOMPRESSED;
+        if length == 0 || length > BLOCK_LENGTH {
+            return Err(malformed("length"));
+        }
+        let stored = self.region.bytes("metadata block", start.saturating_add(2), u64::from(length))?;
+        let bytes = if header & UNCOMPRESSED == 0 {
+            let mut bytes = vec![0; usize::from(BLOCK_LENGTH)];
+            let length = self.compression.decompress(("metadata block", place.clone()), &stored, &mut bytes)?;
+            bytes.truncate(length);
+            bytes
+        } else {
+            stored.into_owned()
+        };
+        if bytes.is_empty() {
+            return Err(malformed("compressed data")); // a chain of these would lead nowhere
+        }
+        let address = if let Place::Byte(address) = place { address } else { start };
+        Ok(Block { next: start.saturating_add(2 + u64::from(length)), address, bytes })
+    }
+}
+
+/// Reads on from a byte of a metadata block, across blocks to the end of the table.
+#[derive(Clone, Debug)]
+pub(super) struct Cursor<'m> {
+    metadata: &'m Metadata<'m>,
+    block: Arc<Block>,
+    /// Bytes of the block that have been read.
+    offset: usize,
+    /// End of the table, counted from the start of the archive.
+    end: u64,
+}
+
+impl Cursor<'_> {
+    /// Where the next byte is.
+    pub(super) fn place(&self) -> Place {
+        Place::Metadata { block: self.block.address, offset: u64::try_from(self.offset).unwrap_or(u64::MAX) }
+    }
+
+    /// Reads a record of fixed length. In an error, a field past the end of the metadata block in which the record begins
+    /// is in the next block.
+    pub(super) fn record<T>(
+        &mut self,
+        structure: &'static str,
+        length: usize,
+        record: impl Fn(&[u8]) -> Parsed<'_, T>,
+    ) -> Result<T> {
+        if let Some(bytes) = self.block.bytes.get(self.offset..self.offset.saturating_add(length)) {
+            let value = parse(structure, &self.place(), bytes, record)?;
+            self.offset += length;
+            return Ok(value);
+        }
+        let place = self.place();
+        let mut joined = Vec::with_capacity(RECORD_LIMIT);
+        self.append(structure, length, &mut joined)?;
+        parse(structure, &place, &joined, record)
+    }
+
+    /// Reads `length` bytes onto the end of `output`, which grows no faster than they are found.
+    pub(super) fn append(&mut self, structure: &'static str, length: usize, output: &mut Vec<u8>) -> Result<()> {
+        let place = self.place();
+        let mut wanted = length;
+        loop {
+            let rest = self.block.bytes.get(self.offset..).unwrap_or_default();
+            let part = rest.get(..wanted).unwrap_or(rest);
+            output.extend_from_slice(part);
+            self.offset += part.len();
+            wanted -= part.len();
+            if wanted == 0 {
+                return Ok(());
+            }
+            if self.block.next >= self.end {
+                return Err(Error::Malformed { structure, field: "length, past the end of its table", place });
+            }
+            self.block = self.metadata.block(self.block.next)?;
+            self.offset = 0;
+        }
+    }
+}

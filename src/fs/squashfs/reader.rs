@@ -1,0 +1,149 @@
+//! Reads the contents of a file, some blocks ahead.
+
+use std::io::{self, Read};
+
+use rayon::prelude::*;
+
+use super::Archive;
+use super::data::{DataBlock, FileData, Fragment};
+use crate::error::{Error, Result};
+
+/// Bytes that are decompressed ahead for each thread: two blocks of the largest size.
+const AHEAD_OF_A_THREAD: usize = 2 << 20;
+
+/// Bytes that are decompressed ahead for all threads together.
+const AHEAD_LIMIT: usize = 16 << 20;
+
+/// Reads a file from start to end. The first read decompresses one block: a question about the head of a file wants no
+/// more. Who reads on gets the next blocks decompressed together, by all threads of the pool.
+pub(super) struct FileReader<'s> {
+    archive: &'s Archive<'s>,
+    data: FileData<'s>,
+    /// Blocks in order, decompressed.
+    ready: Vec<Ready<'s>>,
+    /// The block that is being handed out, and how many of its bytes were.
+    current: usize,
+    offset: usize,
+    /// What stopped the reading. It is told after all that stands before it.
+    trouble: Option<Error>,
+}
+
+/// A block's contents.
+#[derive(Default)]
+struct Ready<'s> {
+    /// Used again for another block.
+    buffer: Vec<u8>,
+    /// The contents where the image could lend them, instead of what is in the buffer.
+    lent: Option<&'s [u8]>,
+}
+
+impl<'s> FileReader<'s> {
+    pub(super) fn new(archive: &'s Archive<'s>, data: FileData<'s>) -> Self {
+        Self { archive, data, ready: Vec::new(), current: 0, offset: 0, trouble: None }
+    }
+
+    /// Decompresses what comes next. Afterwards nothing is ready if the file is at its end.
+    fn refill(&mut self) -> Result<()> {
+        (self.current, self.offset) = (0, 0);
+        if let Some(trouble) = self.trouble.take() {
+            return Err(trouble);
+        }
+        let mut batch: Vec<DataBlock> = Vec::new();
+        let ahead = self.ahead();
+        while batch.len() < ahead
+            && let Some(block) = self.data.blocks.next()
+        {
+            match block {
+                Ok(block) => batch.push(block),
+                Err(error) => self.stop(error),
+            }
+        }
+        self.ready.resize_with(batch.len(), Ready::default);
+        let archive = self.archive;
+        let fill = |(ready, block): (&mut Ready<'s>, &DataBlock)| ready.fill(archive, *block);
+        let done: Vec<Result<()>> = match batch.len() {
+            0 | 1 => self.ready.iter_mut().zip(&batch).map(fill).collect(),
+            _ => self.ready.par_iter_mut().zip(&batch).map(fill).collect(),
+        };
+        if let Some((good, error)) = done.into_iter().enumerate().find_map(|(at, done)| Some((at, done.err()?))) {
+            self.ready.truncate(good);
+            self.stop(error);
+        }
+        if self.ready.is_empty() {
+            if let Some(trouble) = self.trouble.take() {
+                return Err(trouble);
+            }
+            if let Some(fragment) = self.data.fragment.take() {
+                self.ready.push(Ready { buffer: part(archive, fragment)?, lent: None });
+            }
+        }
+        Ok(())
+    }
+
+    /// How many blocks to decompress together.
+    fn ahead(&self) -> usize {
+        // The pool is not even asked for, and so not started, for the many files of one block.
+        if self.ready.is_empty() || self.data.blocks.size_hint().1 == Some(1) {
+            return 1;
+        }
+        match rayon::current_num_threads() {
+            1 => 1,
+            threads => {
+                let bytes = threads.saturating_mul(AHEAD_OF_A_THREAD).min(AHEAD_LIMIT);
+                bytes / self.archive.superblock().block_size as usize
+            }
+        }
+    }
+
+    /// Nothing behind an error is read.
+    fn stop(&mut self, error: Error) {
+        self.data.blocks.stop();
+        self.data.fragment = None;
+        self.trouble = Some(error);
+    }
+}
+
+impl Read for FileReader<'_> {
+    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let current = self.ready.get(self.current).map(Ready::bytes);
+            let mut rest = current.and_then(|bytes| bytes.get(self.offset..)).unwrap_or_default();
+            if !rest.is_empty() || output.is_empty() {
+                let length = rest.read(output)?;
+                self.offset += length;
+                return Ok(length);
+            }
+            (self.current, self.offset) = (self.current + 1, 0);
+            if self.current >= self.ready.len() {
+                self.refill()?;
+                if self.ready.is_empty() {
+                    return Ok(0);
+                }
+            }
+        }
+    }
+}
+
+impl<'s> Ready<'s> {
+    fn fill(&mut self, archive: &'s Archive<'s>, block: DataBlock) -> Result<()> {
+        self.lent = archive.lend_or_fill(block, &mut self.buffer)?;
+        Ok(())
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.lent.unwrap_or(&self.buffer)
+    }
+}
+
+/// The bytes of a file that are in a fragment block.
+fn part(archive: &Archive<'_>, fragment: Fragment) -> Result<Vec<u8>> {
+    let block = archive.cached_fragment_block(fragment.number)?;
+    let (start, end) = (fragment.offset as usize, fragment.offset as usize + fragment.size as usize);
+    match block.get(start..end) {
+        Some(part) => Ok(part.to_vec()),
+        None => {
+            let place = archive.place(archive.fragment(fragment.number)?.start);
+            Err(Error::Malformed { structure: "fragment block", field: "length, a file ends past it", place })
+        }
+    }
+}
