@@ -2,7 +2,7 @@
 
 use super::menu::MenuEntry;
 use super::ssh::{AuthorizedKey, Sshd};
-use super::system::{self, System};
+use super::system::{self, Description, System};
 use super::{Disc, Medium, Users};
 use crate::error::{Error, Result};
 use crate::fs::iso9660::{BootImage, Date, Partition};
@@ -27,7 +27,7 @@ pub struct Summary {
     /// The store.
     pub store: Option<StoreFacts>,
     /// The systems, hidden ones included, the default one first.
-    pub systems: Vec<System>,
+    pub systems: Vec<(System, Description)>,
     /// What may be said of access in short.
     pub access: Option<AccessFacts>,
 }
@@ -129,7 +129,7 @@ impl Summary {
         });
         let systems = systems(disc).unwrap_or_else(|error| {
             kept(error);
-            disc.systems.clone()
+            disc.systems.iter().map(|system| (system.clone(), Description::default())).collect()
         });
         let access = access(disc).unwrap_or_else(|error| {
             kept(error);
@@ -167,10 +167,14 @@ fn store(disc: &Disc<'_>) -> Result<Option<StoreFacts>> {
 }
 
 /// The systems of the menus, and those that only the store holds: a parent whose specialisations alone are shown.
-fn systems(disc: &Disc<'_>) -> Result<Vec<System>> {
+fn systems(disc: &Disc<'_>) -> Result<Vec<(System, Description)>> {
     let mut systems = disc.systems.clone();
     system::add_hidden(disc.tree(), &mut systems)?;
-    Ok(systems)
+    let described = systems.into_iter().map(|system| {
+        let description = system.describe(disc.tree())?;
+        Ok((system, description))
+    });
+    described.collect()
 }
 
 fn access(disc: &Disc<'_>) -> Result<Option<AccessFacts>> {

@@ -74,7 +74,7 @@ impl Page<'_> {
         if summary.systems.is_empty() {
             return writeln!(self.out, "  none");
         }
-        for system in &summary.systems {
+        for (system, description) in &summary.systems {
             let role = match (&system.specialisation, system.default) {
                 (Some(name), true) => format!("specialisation {name}, default"),
                 (Some(name), false) => format!("specialisation {name}"),
@@ -82,9 +82,10 @@ impl Page<'_> {
                 (None, false) => "not the default".to_owned(),
             };
             let missing = if system.present { "" } else { " — MISSING from the store" };
-            let facts = [&system.label, &system.version, &system.system].into_iter().flatten();
+            let label = description.label.as_ref().or(system.title.as_ref());
+            let facts = [label, description.version.as_ref(), description.system.as_ref()].into_iter().flatten();
             let facts: Vec<&str> = facts.map(String::as_str).collect();
-            let kernel = system.kernel.as_ref().map(|kernel| format!(", kernel {kernel}")).unwrap_or_default();
+            let kernel = description.kernel.as_ref().map(|kernel| format!(", kernel {kernel}")).unwrap_or_default();
             writeln!(self.out, "  {}{missing}", system.path)?;
             writeln!(self.out, "    {role}: {}{}", escape(facts.join(", ").as_bytes()), escape(kernel.as_bytes()))?;
         }
@@ -202,12 +203,12 @@ pub fn json(out: &mut dyn Write, summary: &Summary) -> serde_json::Result<()> {
         systems: summary
             .systems
             .iter()
-            .map(|system| System {
+            .map(|(system, description)| System {
                 path: system.path.to_string(),
-                label: system.label.as_deref(),
-                version: system.version.as_deref(),
-                system: system.system.as_deref(),
-                kernel: system.kernel.as_deref(),
+                label: description.label.as_deref().or(system.title.as_deref()),
+                version: description.version.as_deref(),
+                system: description.system.as_deref(),
+                kernel: description.kernel.as_deref(),
                 default: system.default,
                 specialisation: system.specialisation.as_deref(),
                 present: system.present,
