@@ -3,6 +3,7 @@
 mod cat;
 mod check;
 mod find;
+mod inspect;
 
 mod ls;
 mod open;
@@ -62,6 +63,8 @@ enum Color {
 
 #[derive(Subcommand)]
 enum Command {
+    /// What is this disc? Volume, boot ways, menus, systems, store, software and keys in one page
+    Inspect(inspect::Args),
     /// List files
     Ls(ls::Args),
     /// Print files
@@ -120,6 +123,7 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(jobs)).build_global()?;
     }
     match &cli.command {
+        Command::Inspect(args) => inspect::run(args, &cli.global),
         Command::Ls(args) => ls::run(args, &cli.global),
         Command::Cat(args) => cat::run(args, &cli.global),
         Command::Find(args) => find::run(args, &cli.global),

@@ -10,6 +10,6 @@ mod users;
 pub mod package;
 pub mod software;
 pub use disc::{Disc, Medium};
-pub use summary::{AccessFacts, StoreFacts, Summary, VolumeFacts};
+pub use summary::{AccessFacts, BootFacts, StoreFacts, Summary, VolumeFacts};
 pub use system::{Description, System};
 pub use users::{User, Users};

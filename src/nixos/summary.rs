@@ -5,7 +5,8 @@ use super::ssh::{AuthorizedKey, Sshd};
 use super::system::{self, Description, System};
 use super::{Disc, Medium, Users};
 use crate::error::{Error, Result};
-use crate::fs::iso9660::{BootImage, Date, Partition};
+use crate::fs::iso9660::{BootImage, Date, Extension, Partition, Partitions, Volume};
+use crate::fs::{Kind, Tree};
 use crate::nixos::software::Software;
 use crate::store::Carrier;
 
@@ -18,9 +19,9 @@ pub struct Summary {
     pub bytes: u64,
     /// The volume; none for a bare squashfs.
     pub volume: Option<VolumeFacts>,
-    /// Boot images that El Torito names, each with its path on the disc where a file begins at its place.
-    pub boot_images: Vec<(BootImage, Option<Vec<u8>>)>,
-    /// Partitions of an isohybrid image.
+    /// Boot images that El Torito names.
+    pub boot_images: Vec<BootFacts>,
+    /// Partitions of an isohybrid image, those of the MBR first.
     pub partitions: Vec<Partition>,
     /// Entries of the boot menus.
     pub menu: Vec<MenuEntry>,
@@ -51,8 +52,19 @@ pub struct VolumeFacts {
     pub blocks: u32,
     /// Length of a logical block in bytes.
     pub block_size: u16,
-    /// `rock-ridge`, `joliet`, `el-torito`, `isohybrid-mbr`, `isohybrid-gpt`.
-    pub extensions: Vec<&'static str>,
+    /// What the volume has beyond ECMA-119.
+    pub extensions: Vec<Extension>,
+}
+
+/// A boot image, and the file that it is.
+#[derive(Debug)]
+pub struct BootFacts {
+    /// What the boot catalog says.
+    pub image: BootImage,
+    /// The file of the disc that begins where the image does.
+    pub path: Option<Vec<u8>>,
+    /// Length in bytes: of the file, since the catalog's number is too small for large images; else the catalog's.
+    pub bytes: u64,
 }
 
 /// The store in numbers.
@@ -63,7 +75,7 @@ pub struct StoreFacts {
     /// Where it lies on the disc; none if it is the whole image.
     pub path: Option<Vec<u8>>,
     /// The squashfs's compression.
-    pub compression: Option<&'static str>,
+    pub compression: Option<String>,
     /// The squashfs's block size in bytes.
     pub block_size: Option<u32>,
     /// Bytes that the squashfs uses.
@@ -93,23 +105,19 @@ impl Summary {
     pub fn of(disc: &Disc<'_>, troubles: &mut Vec<Error>) -> Self {
         let mut kept = |error| troubles.push(error);
         let (mut boot_images, mut partitions, mut volume) = (Vec::new(), Vec::new(), None);
+        let extensions;
         if let Medium::Volume(found) = &disc.carrier {
-            match found.boot_images() {
-                Ok(images) => {
-                    let places: Vec<u32> = images.iter().map(|image| image.location).collect();
-                    let mut paths = found.paths_at(&places).unwrap_or_else(|error| {
-                        kept(error);
-                        vec![None; places.len()]
-                    });
-                    paths.resize(images.len(), None);
-                    boot_images = images.into_iter().zip(paths).collect();
-                }
-                Err(error) => kept(error),
-            }
-            partitions = found.partitions().unwrap_or_else(|error| {
+            boot_images = boot(found).unwrap_or_else(|error| {
                 kept(error);
                 Vec::new()
             });
+            let tables = Partitions::read(&disc.image().region()).unwrap_or_else(|error| {
+                kept(error);
+                Partitions { mbr: None, gpt: None }
+            });
+            extensions = found.extensions(&tables);
+            partitions =
+                tables.mbr.into_iter().flatten().chain(tables.gpt.into_iter().flat_map(|gpt| gpt.partitions)).collect();
             let descriptor = &found.descriptors().primary;
             volume = Some(VolumeFacts {
                 id: descriptor.volume.clone(),
@@ -120,7 +128,7 @@ impl Summary {
                 created: descriptor.created,
                 blocks: descriptor.blocks,
                 block_size: descriptor.block_size,
-                extensions: found.extensions(),
+                extensions,
             });
         }
         let store = store(disc).unwrap_or_else(|error| {
@@ -138,6 +146,19 @@ impl Summary {
         let (path, bytes) = (disc.path().display().to_string(), disc.image().region().length());
         Self { path, bytes, volume, boot_images, partitions, menu: disc.menu.clone(), store, systems, access }
     }
+}
+
+fn boot(volume: &Volume<'_>) -> Result<Vec<BootFacts>> {
+    let images = volume.boot_catalog()?.map(|catalog| catalog.images).unwrap_or_default();
+    let facts = images.into_iter().map(|image| {
+        let file = volume.file_at(image.offset);
+        let size = match file.as_ref().map(|file| volume.node(file.id)).transpose()?.map(|node| node.kind) {
+            Some(Kind::File { size }) => size,
+            _ => u64::from(image.load_sectors) * 512,
+        };
+        Ok(BootFacts { image, path: file.map(|file| file.path), bytes: size })
+    });
+    facts.collect()
 }
 
 fn store(disc: &Disc<'_>) -> Result<Option<StoreFacts>> {
@@ -159,7 +180,7 @@ fn store(disc: &Disc<'_>) -> Result<Option<StoreFacts>> {
         let superblock = archive.superblock();
         facts.kind = "squashfs";
         facts.path.clone_from(path);
-        facts.compression = Some(superblock.compression.name());
+        facts.compression = Some(superblock.compression.to_string());
         facts.block_size = Some(superblock.block_size);
         facts.bytes = Some(superblock.bytes_used);
     }
@@ -183,7 +204,8 @@ fn access(disc: &Disc<'_>) -> Result<Option<AccessFacts>> {
     let (sshd, users) = (Sshd::of(disc.tree(), &toplevel)?, Users::of(disc.tree(), &toplevel)?);
     let mut keys = Vec::new();
     for user in users.list.iter().filter(|user| sshd.refuses(&users, &user.name).is_none()) {
-        let accepted: Vec<AuthorizedKey> = sshd.keys(disc.tree(), user)?.into_iter().filter_map(|file| file.keys).flatten().collect();
+        let accepted: Vec<AuthorizedKey> =
+            sshd.keys(disc.tree(), user)?.into_iter().filter_map(|file| file.keys).flatten().collect();
         if !accepted.is_empty() {
             keys.push((user.name.clone(), accepted));
         }

@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::table::{self, STRONG};
 use super::{escape, size};
-use crate::nixos::Summary;
+use crate::fs::iso9660::{self, Extension, PartitionKind};
 use crate::nixos::menu::MenuEntry;
+use crate::nixos::{BootFacts, Summary};
 
 /// Menu entries that the page shows; the others, which differ in parameters, are counted.
 const SHOWN: usize = 12;
@@ -46,7 +47,7 @@ impl Page<'_> {
         self.line("kind", &format!("{kind}, {}", size::format(summary.bytes)))?;
         let Some(volume) = &summary.volume else { return Ok(()) };
         self.line("volume", &volume.id)?;
-        self.line("extensions", &volume.extensions.join(", "))?;
+        self.line("extensions", &names(&volume.extensions).join(", "))?;
         self.line("created", &volume.created.map(|date| date.to_string()).unwrap_or_default())?;
         self.line("publisher", &volume.publisher)?;
         self.line("application", &volume.application)?;
@@ -56,8 +57,9 @@ impl Page<'_> {
     fn store(&mut self, summary: &Summary) -> io::Result<()> {
         let Some(store) = &summary.store else { return self.line("store", "none") };
         self.heading("Store")?;
-        let place = store.path.as_deref().map(|path| escape(path).into_owned()).unwrap_or_else(|| "the whole image".to_owned());
-        let packed = match (store.compression, store.block_size, store.bytes) {
+        let place =
+            store.path.as_deref().map(|path| escape(path).into_owned()).unwrap_or_else(|| "the whole image".to_owned());
+        let packed = match (&store.compression, store.block_size, store.bytes) {
             (Some(compression), Some(block), Some(bytes)) => {
                 format!(", {compression}, blocks of {}, {}", size::format(u64::from(block)), size::format(bytes))
             }
@@ -83,7 +85,10 @@ impl Page<'_> {
             };
             let missing = if system.present { "" } else { " — MISSING from the store" };
             let label = description.label.as_ref().or(system.title.as_ref());
-            let facts = [label, description.version.as_ref(), description.system.as_ref()].into_iter().flatten();
+            // A label has the version in it, a menu's title may not.
+            let version =
+                description.version.as_ref().filter(|version| label.is_none_or(|label| !label.contains(*version)));
+            let facts = [label, version, description.system.as_ref()].into_iter().flatten();
             let facts: Vec<&str> = facts.map(String::as_str).collect();
             let kernel = description.kernel.as_ref().map(|kernel| format!(", kernel {kernel}")).unwrap_or_default();
             writeln!(self.out, "  {}{missing}", system.path)?;
@@ -98,8 +103,12 @@ impl Page<'_> {
         }
         self.heading("Boot")?;
         for image in boot_images(summary) {
-            let path = image.path.unwrap_or_else(|| "no file of the disc".to_owned());
-            self.line("El Torito", &format!("{}, {} emulation, {}, {path}", image.platform, image.emulation, size::format(image.bytes)))?;
+            let path = image.path.as_deref().unwrap_or("no file of the disc");
+            let emulation = if image.emulation == "none" { "no" } else { &image.emulation };
+            self.line(
+                "El Torito",
+                &format!("{}, {emulation} emulation, {}, {path}", image.platform, size::format(image.bytes)),
+            )?;
         }
         for partition in partitions(summary) {
             let Partition { scheme, index, kind, start, bytes } = partition;
@@ -114,11 +123,17 @@ impl Page<'_> {
         }
         self.heading("Menu")?;
         // The topmost menus say what the disc offers; submenus repeat it with other parameters.
-        let (top, below): (Vec<&MenuEntry>, Vec<&MenuEntry>) = summary.menu.iter().partition(|entry| entry.submenus.is_empty());
+        let (top, below): (Vec<&MenuEntry>, Vec<&MenuEntry>) =
+            summary.menu.iter().partition(|entry| entry.submenus.is_empty());
         let mut table = table::new(&["", "FILE", "TITLE", "KERNEL PARAMETERS"], self.width);
         for entry in top.iter().take(SHOWN) {
             let mark = if entry.default { "*" } else { "" };
-            table.add_row([mark, &escape(&entry.file), &escape(entry.title.as_bytes()), &escape(entry.params.join(" ").as_bytes())]);
+            table.add_row([
+                mark,
+                &escape(&entry.file),
+                &escape(entry.title.as_bytes()),
+                &escape(entry.params.join(" ").as_bytes()),
+            ]);
         }
         table::write(self.out, table)?;
         match top.len().saturating_sub(SHOWN) + below.len() {
@@ -170,7 +185,7 @@ pub fn json(out: &mut dyn Write, summary: &Summary) -> serde_json::Result<()> {
             created: volume.created.map(|date| date.to_string()),
             blocks: volume.blocks,
             block_size: volume.block_size,
-            extensions: &volume.extensions,
+            extensions: names(&volume.extensions),
         }),
         boot: Boot {
             el_torito: boot_images(summary),
@@ -193,7 +208,7 @@ pub fn json(out: &mut dyn Write, summary: &Summary) -> serde_json::Result<()> {
         store: summary.store.as_ref().map(|store| Store {
             kind: store.kind,
             path: store.path.as_deref().map(text),
-            compression: store.compression,
+            compression: store.compression.as_deref(),
             block_size: store.block_size,
             bytes: store.bytes,
             paths: store.paths,
@@ -238,13 +253,41 @@ pub fn json(out: &mut dyn Write, summary: &Summary) -> serde_json::Result<()> {
     out.write_all(b"\n").map_err(serde_json::Error::io)
 }
 
+fn names(extensions: &[Extension]) -> Vec<String> {
+    extensions.iter().map(Extension::to_string).collect()
+}
+
+fn boot_images(summary: &Summary) -> Vec<BootImage> {
+    let shown = |facts: &BootFacts| BootImage {
+        platform: facts.image.platform.to_string(),
+        emulation: facts.image.emulation.to_string(),
+        path: facts.path.as_deref().map(|path| escape(path).into_owned()),
+        bytes: facts.bytes,
+    };
+    summary.boot_images.iter().map(shown).collect()
+}
+
+fn partitions(summary: &Summary) -> Vec<Partition> {
+    let shown = |partition: &iso9660::Partition| Partition {
+        scheme: match partition.kind {
+            PartitionKind::Mbr(_) => "mbr",
+            PartitionKind::Gpt(_) => "gpt",
+        },
+        index: partition.index,
+        kind: partition.kind.to_string(),
+        start: partition.start,
+        bytes: partition.length,
+    };
+    summary.partitions.iter().map(shown).collect()
+}
+
 #[derive(Serialize)]
 struct Document<'s> {
     schema: &'static str,
     image: Image<'s>,
     volume: Option<Volume<'s>>,
     boot: Boot<'s>,
-    store: Option<Store>,
+    store: Option<Store<'s>>,
     systems: Vec<System<'s>>,
     access: Option<Access<'s>>,
 }
@@ -267,7 +310,7 @@ struct Volume<'s> {
     created: Option<String>,
     blocks: u32,
     block_size: u16,
-    extensions: &'s [&'static str],
+    extensions: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -309,10 +352,10 @@ struct Menu<'s> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Store {
+struct Store<'s> {
     kind: &'static str,
     path: Option<String>,
-    compression: Option<&'static str>,
+    compression: Option<&'s str>,
     block_size: Option<u32>,
     bytes: Option<u64>,
     paths: usize,
