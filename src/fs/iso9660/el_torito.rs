@@ -225,7 +225,7 @@ impl<'s> Entries<'s> {
 }
 
 fn catalog(volume: &Region<'_>, offset: u64) -> Result<BootCatalog> {
-    let length = volume.length().saturating_sub(offset).min(MAX_CATALOG).max(2 * ENTRY);
+    let length = volume.length().saturating_sub(offset).clamp(2 * ENTRY, MAX_CATALOG);
     let bytes = volume.bytes("boot catalog", offset, length)?;
     let mut entries = Entries { rest: &bytes, place: volume.place(offset) };
     let validation = entries.next("validation entry", validation_entry)?;

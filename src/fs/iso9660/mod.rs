@@ -262,11 +262,10 @@ impl Tree for Volume<'_> {
             FileType::Fifo => Kind::Fifo,
             FileType::Socket => Kind::Socket,
         };
-        // Without Rock Ridge all may read, and enter directories.
-        let (mode, uid, gid) = match (rock_ridge.attributes, file_type) {
-            (Some(attributes), _) => (attributes.permissions(), attributes.uid, attributes.gid),
-            (None, FileType::Directory) => (0o555, 0, 0),
-            (None, _) => (0o444, 0, 0),
+        // Without Rock Ridge all may read and execute, as with mount(8).
+        let (mode, uid, gid) = match rock_ridge.attributes {
+            Some(attributes) => (attributes.permissions(), attributes.uid, attributes.gid),
+            None => (0o555, 0, 0),
         };
         Ok(Node { kind, mode, uid, gid, mtime: modified.map_or(0, |date| date.timestamp()) })
     }
