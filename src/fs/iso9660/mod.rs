@@ -23,6 +23,8 @@ mod zisofs;
 
 #[cfg(test)]
 mod build;
+#[cfg(test)]
+mod damage;
 
 pub use date::Date;
 pub use el_torito::{BootCatalog, BootImage, Emulation, Platform};
