@@ -1,5 +1,7 @@
 //! El Torito: the boot catalog, and the boot images that it names (El Torito 1.0, 1995).
 
+use std::fmt;
+
 use nom::Parser;
 use nom::bytes::complete::{tag, take};
 use nom::combinator::verify;
@@ -104,6 +106,33 @@ impl Emulation {
             3 => Self::Floppy2880,
             4 => Self::HardDisk,
             other => Self::Other(other),
+        }
+    }
+}
+
+/// One word: `bios`, `powerpc`, `mac`, `uefi`; other numbers as `0x10`.
+impl fmt::Display for Platform {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bios => formatter.pad("bios"),
+            Self::PowerPc => formatter.pad("powerpc"),
+            Self::Mac => formatter.pad("mac"),
+            Self::Uefi => formatter.pad("uefi"),
+            Self::Other(number) => write!(formatter, "{number:#04x}"),
+        }
+    }
+}
+
+/// One word: `none`, `floppy-1.2`, `floppy-1.44`, `floppy-2.88`, `hard-disk`; other numbers as `0x07`.
+impl fmt::Display for Emulation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => formatter.pad("none"),
+            Self::Floppy1200 => formatter.pad("floppy-1.2"),
+            Self::Floppy1440 => formatter.pad("floppy-1.44"),
+            Self::Floppy2880 => formatter.pad("floppy-2.88"),
+            Self::HardDisk => formatter.pad("hard-disk"),
+            Self::Other(number) => write!(formatter, "{number:#04x}"),
         }
     }
 }
@@ -300,6 +329,7 @@ mod tests {
     fn a_catalog_of_the_default_entry_alone_has_the_platform_of_the_validation_entry() {
         let images = read(&[validation(0xef), entry(0, 0, 9), vec![0; 32]]).unwrap().images;
         assert_eq!((images.len(), images[0].platform, images[0].bootable), (1, Platform::Uefi, true));
+        assert_eq!((images[0].platform.to_string(), images[0].emulation.to_string()), ("uefi".into(), "none".into()));
     }
 
     #[test]

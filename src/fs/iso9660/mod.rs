@@ -1,7 +1,8 @@
-//! ISO 9660 (ECMA-119, 2nd edition 1987), with Rock Ridge, Joliet, El Torito and the partition tables of isohybrid images.
+//! ISO 9660 (ECMA-119, 2nd edition 1987), with Rock Ridge, Joliet, El Torito and the partition tables of isohybrid
+//! images.
 //!
-//! A [`Volume`] is a [`Tree`](crate::fs::Tree): that of Rock Ridge where there is one, else that of Joliet, else that of the plain
-//! identifiers. Nothing is read before it is asked for.
+//! A [`Volume`] is a [`Tree`](crate::fs::Tree): that of Rock Ridge where there is one, else that of Joliet, else that
+//! of the plain identifiers. Nothing is read before it is asked for.
 
 mod date;
 mod directory;

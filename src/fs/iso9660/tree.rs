@@ -220,6 +220,25 @@ mod tests {
     }
 
     #[test]
+    fn an_extended_attribute_record_comes_before_the_contents() {
+        let mut file = record_with(b"A.;1", 31, 5, 0, &name(b"a"));
+        file[1] = 2;
+        let source = rock_ridge(&[file], &[(31, vec![b'?'; 4096]), (33, b"hello".to_vec())]);
+        assert_eq!(read(&open(&source), &["a"]), "hello");
+    }
+
+    #[test]
+    fn logical_blocks_may_be_smaller_than_sectors() {
+        let mut primary = descriptor(1, 1, b"");
+        primary[128..132].copy_from_slice(&[0, 2, 2, 0]);
+        primary[158..166].copy_from_slice(&both32(30 * 4));
+        let root = [dots(30 * 4, 30 * 4, &own()), record_with(b"A.;1", 31 * 4 + 1, 2, 0, &name(b"a"))].concat();
+        let file = [vec![0; 512], b"hi".to_vec()].concat();
+        let source = Source::memory(volume(&[primary], &[(30, root), (31, file)]));
+        assert_eq!(read(&open(&source), &["a"]), "hi");
+    }
+
+    #[test]
     fn a_relocated_directory_is_seen_where_its_child_link_stands() {
         let deep = [mode(0o040_700), name(b"deep")].concat();
         let source = rock_ridge(

@@ -52,7 +52,8 @@ impl Compressed {
     /// Opens the compressed `contents`.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for other algorithms, [`Error::Malformed`] where the contents do not begin as the entry says.
+    /// [`Error::Unsupported`] for other algorithms, [`Error::Malformed`] where the contents do not begin as the entry
+    /// says.
     pub(super) fn open<'a>(&self, contents: Region<'a>) -> Result<ZisofsReader<'a>> {
         let place = contents.place(0);
         let layout = match &self.algorithm {
