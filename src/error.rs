@@ -30,6 +30,14 @@ pub enum Error {
         /// What is there instead, and what to do about it.
         reason: String,
     },
+    /// The image has no store that could be asked.
+    #[error("{}: {reason}", path.display())]
+    NoStore {
+        /// The image.
+        path: PathBuf,
+        /// Whether there is none, or none that can be read.
+        reason: &'static str,
+    },
     /// A field holds what its standard does not allow.
     #[error("{structure} at {place}: invalid {field}")]
     Malformed {

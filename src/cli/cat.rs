@@ -6,10 +6,9 @@ use std::os::unix::ffi::OsStrExt;
 
 use anyhow::Context;
 use nixoscope::fs::{Kind, path};
-use nixoscope::nixos::Disc;
 use nixoscope::report::escape;
 
-use super::open::{ImageArg, open};
+use super::open::{ImageArg, disc, open};
 use super::{Global, Outcome, output};
 
 /// Arguments of `cat`.
@@ -24,10 +23,10 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(&args.image.path, global)?;
-    let disc = Disc::open(&image)?;
+    let (disc, troubles) = disc(&image)?;
     let tree = disc.tree();
     // What is broken elsewhere on the disc matters only if a path is not found.
-    let context = |asked: &[u8]| match disc.troubles.first() {
+    let context = |asked: &[u8]| match troubles.first() {
         Some(trouble) => format!("cannot read {} ({trouble})", escape(asked)),
         None => format!("cannot read {}", escape(asked)),
     };

@@ -7,10 +7,9 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use nixoscope::check::{self, Assertion, PackageQuery, WantedKey};
-use nixoscope::nixos::Disc;
 use nixoscope::report::{self, check as report_check};
 
-use super::open::{ImageArg, open};
+use super::open::{ImageArg, disc, open};
 use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `check`.
@@ -52,9 +51,8 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         );
     }
     let image = open(&args.image.path, global)?;
-    let mut disc = Disc::open(&image)?;
-    let troubles = std::mem::take(&mut disc.troubles);
-    let report = check::run(&disc, &assertions);
+    let (disc, mut troubles) = disc(&image)?;
+    let mut report = check::run(&disc, &assertions);
     if global.json {
         let mut out = output::bytes();
         report_check::json(&mut out, &report)?;
@@ -65,7 +63,8 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         out.flush()?;
     }
     let outcome = if report.failed() == 0 { Outcome::Holds } else { Outcome::Fails };
-    Ok(report_troubles(&troubles, report_troubles(&report.troubles, outcome)))
+    troubles.append(&mut report.troubles);
+    Ok(report_troubles(&disc, &troubles, outcome))
 }
 
 impl Args {

@@ -5,10 +5,9 @@ use std::io::Write;
 use anyhow::Context;
 use globset::{Glob, GlobBuilder, GlobMatcher};
 use nixoscope::fs::walk::Walk;
-use nixoscope::nixos::Disc;
 use nixoscope::report::files;
 
-use super::open::{ImageArg, open};
+use super::open::{ImageArg, disc, open};
 use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `find`.
@@ -27,8 +26,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let mut patterns = args.globs.iter().map(|glob| Pattern::new(glob)).collect::<anyhow::Result<Vec<_>>>()?;
     let image = open(&args.image.path, global)?;
-    let mut disc = Disc::open(&image)?;
-    let mut troubles = std::mem::take(&mut disc.troubles);
+    let (disc, mut troubles) = disc(&image)?;
     let tree = if args.own { disc.own_tree() } else { disc.tree() };
     let mut found = Vec::new();
     for visit in Walk::new(tree, tree.root(), b"/") {
@@ -59,7 +57,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
             output::complain(&format!("{}: no file of that name", pattern.text));
         }
     }
-    Ok(report_troubles(&troubles, outcome))
+    Ok(report_troubles(&disc, &troubles, outcome))
 }
 
 struct Pattern {

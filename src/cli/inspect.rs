@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
-use nixoscope::nixos::{Disc, Summary};
+use nixoscope::nixos::Summary;
 use nixoscope::report::inspect;
 
-use super::open::{ImageArg, open};
+use super::open::{ImageArg, disc, open};
 use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `inspect`.
@@ -17,8 +17,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(&args.image.path, global)?;
-    let mut disc = Disc::open(&image)?;
-    let mut troubles = std::mem::take(&mut disc.troubles);
+    let (disc, mut troubles) = disc(&image)?;
     let summary = Summary::of(&disc, &mut troubles);
     if global.json {
         let mut out = output::bytes();
@@ -29,5 +28,5 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         inspect::page(&mut out, &summary, output::width())?;
         out.flush()?;
     }
-    Ok(report_troubles(&troubles, Outcome::Holds))
+    Ok(report_troubles(&disc, &troubles, Outcome::Holds))
 }

@@ -8,10 +8,9 @@ use anyhow::Context;
 use nixoscope::Result;
 use nixoscope::fs::walk::{Visit, Walk};
 use nixoscope::fs::{FileType, Kind, Node, Tree, path};
-use nixoscope::nixos::Disc;
 use nixoscope::report::files;
 
-use super::open::{ImageArg, open};
+use super::open::{ImageArg, disc, open};
 use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `ls`.
@@ -38,8 +37,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(&args.image.path, global)?;
-    let mut disc = Disc::open(&image)?;
-    let mut troubles = std::mem::take(&mut disc.troubles);
+    let (disc, mut troubles) = disc(&image)?;
     let tree = if args.own { disc.own_tree() } else { disc.tree() };
     let visits = listing(tree, args)?;
     let nodes = visits.filter_map(|visit| match with_node(tree, visit) {
@@ -61,7 +59,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         }
         out.flush()?;
     }
-    Ok(report_troubles(&troubles, Outcome::Holds))
+    Ok(report_troubles(&disc, &troubles, Outcome::Holds))
 }
 
 fn with_node(tree: &dyn Tree, visit: Result<Visit>) -> Result<(Visit, Node)> {

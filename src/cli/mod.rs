@@ -3,6 +3,7 @@
 mod cat;
 mod check;
 mod find;
+mod inspect;
 
 mod ls;
 mod open;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
 use nixoscope::Error;
+use nixoscope::nixos::Disc;
 
 /// Looks into NixOS ISO images: no root, no mount, no unpacking, no Nix.
 #[derive(Parser)]
@@ -62,6 +64,8 @@ enum Color {
 
 #[derive(Subcommand)]
 enum Command {
+    /// What is this disc? Volume, boot ways, menus, systems, store, software and keys in one page
+    Inspect(inspect::Args),
     /// List files
     Ls(ls::Args),
     /// Print files
@@ -111,7 +115,8 @@ pub(crate) fn main() -> ExitCode {
     if is_broken_pipe(&context) {
         return Outcome::Holds.code();
     }
-    output::complain(&format!("{context:#}"));
+    let known = context.chain().find_map(|cause| cause.downcast_ref::<Error>()).map_or("", advice);
+    output::complain(&format!("{context:#}{known}"));
     Outcome::Unsure.code()
 }
 
@@ -120,6 +125,7 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         rayon::ThreadPoolBuilder::new().num_threads(usize::from(jobs)).build_global()?;
     }
     match &cli.command {
+        Command::Inspect(args) => inspect::run(args, &cli.global),
         Command::Ls(args) => ls::run(args, &cli.global),
         Command::Cat(args) => cat::run(args, &cli.global),
         Command::Find(args) => find::run(args, &cli.global),
@@ -138,9 +144,25 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 /// Says what could not be read, and what that means for the exit code.
-fn report_troubles(troubles: &[Error], outcome: Outcome) -> Outcome {
-    for trouble in troubles {
-        output::complain(&trouble.to_string());
+fn report_troubles(disc: &Disc<'_>, troubles: &[Error], outcome: Outcome) -> Outcome {
+    let truncated = |trouble: &Error| matches!(trouble, Error::Truncated { .. });
+    // One end that is missing explains all that lies there.
+    let cause = disc.missing_end().filter(|_| troubles.iter().any(truncated));
+    if let Some(cause) = &cause {
+        output::complain(&format!("{}: {cause}{}", disc.path().display(), advice(cause)));
+    }
+    let broken_store = |trouble: &Error| matches!(trouble, Error::NoStore { .. }) && troubles.len() > 1;
+    for trouble in troubles.iter().filter(|trouble| !broken_store(trouble) && !(cause.is_some() && truncated(trouble)))
+    {
+        output::complain(&format!("{trouble}{}", advice(trouble)));
     }
     if troubles.is_empty() { outcome } else { Outcome::Unsure }
+}
+
+/// What to do about an error, where that is known.
+fn advice(error: &Error) -> &'static str {
+    match error {
+        Error::Truncated { .. } => "; the image is cut off, copy or download it again",
+        _ => "",
+    }
 }

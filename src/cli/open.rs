@@ -4,9 +4,10 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
+use nixoscope::Error;
 use nixoscope::image::Image;
+use nixoscope::nixos::Disc;
 
 use super::Global;
 
@@ -37,7 +38,18 @@ pub(super) fn open(path: &Path, global: &Global) -> anyhow::Result<Image> {
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
-    image.context("cannot open the image")
+    Ok(image?)
+}
+
+/// Opens the disc in an image; its troubles are the caller's to report.
+pub(super) fn disc(image: &Image) -> anyhow::Result<(Disc<'_>, Vec<Error>)> {
+    let mut disc = Disc::open(image).map_err(|error| match error {
+        // Which names the image itself.
+        error @ Error::NoImage { .. } => anyhow::Error::new(error),
+        error => anyhow::Error::new(error).context(format!("cannot read {}", image.path().display())),
+    })?;
+    let troubles = std::mem::take(&mut disc.troubles);
+    Ok((disc, troubles))
 }
 
 fn progress_bar(of: u64) -> ProgressBar {

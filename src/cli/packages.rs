@@ -4,12 +4,11 @@ use std::io::Write;
 
 use clap::ValueEnum;
 use nixoscope::check::PackageQuery;
-use nixoscope::nixos::Disc;
 use nixoscope::nixos::package::{self, Column, Order};
 use nixoscope::nixos::software::Software;
 use nixoscope::report::packages;
 
-use super::open::{ImageArg, open};
+use super::open::{ImageArg, disc, open};
 use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `packages`.
@@ -45,8 +44,7 @@ enum Sort {
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(&args.image.path, global)?;
-    let mut disc = Disc::open(&image)?;
-    let troubles = std::mem::take(&mut disc.troubles);
+    let (disc, troubles) = disc(&image)?;
     let software = match Software::of(&disc) {
         Ok(software) => software,
         // Why there is no store, if that is known, says more than that there is none.
@@ -96,5 +94,5 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         )?;
         out.flush()?;
     }
-    Ok(report_troubles(&troubles, outcome))
+    Ok(report_troubles(&disc, &troubles, outcome))
 }

@@ -8,6 +8,9 @@ use std::path::{Component, Path, PathBuf};
 use super::products::{self, Product};
 use crate::error::{Error, Result};
 
+/// Images that a message names at most.
+const LISTED: usize = 6;
+
 /// Finds the file. A directory's name says nothing: out paths of image builds end in `.iso` themselves.
 pub(super) fn find(name: &Path) -> Result<PathBuf> {
     let metadata = fs::metadata(name).map_err(|source| missing(name, source))?;
@@ -83,8 +86,12 @@ fn only(directory: &Path, mut found: Vec<PathBuf>) -> Result<PathBuf> {
         (last, _) => {
             found.extend(last);
             found.sort();
-            let list: Vec<String> = found.iter().map(|path| path.display().to_string()).collect();
-            Err(no_image(directory, format!("holds several images, name one of them: {}", list.join(", "))))
+            let list: Vec<String> = found.iter().take(LISTED).map(|path| path.display().to_string()).collect();
+            let more = match found.len().saturating_sub(LISTED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            Err(no_image(directory, format!("holds several images, name one of them: {}{more}", list.join(", "))))
         }
     }
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::menu::{self, MenuEntry};
 use super::system::{self, System};
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 use crate::fs::Tree;
 use crate::fs::iso9660::Volume;
 use crate::fs::namespace::Namespace;
 use crate::fs::path;
 use crate::fs::squashfs::Archive;
 use crate::image::Image;
-use crate::store::{self, Carrier, STORE, Store, StorePath};
+use crate::store::{Carrier, STORE, Store, StorePath};
 
 /// An image that has been opened and looked at: enough is read to say where everything is, and no more.
 pub struct Disc<'i> {
@@ -28,6 +28,8 @@ pub struct Disc<'i> {
     /// What could not be read. The rest still was.
     pub troubles: Vec<Error>,
     namespace: Namespace<'i>,
+    /// Whether there is a store that could not be read, which is among the troubles.
+    store_is_broken: bool,
 }
 
 /// The two forms of an image.
@@ -47,6 +49,7 @@ impl<'i> Disc<'i> {
     pub fn open(image: &'i Image) -> Result<Self> {
         let carrier = Medium::open(image)?;
         let mut troubles = Vec::new();
+        let mut store_is_broken = false;
         let (store, mut namespace, menu) = match &carrier {
             Medium::Archive(archive) => {
                 let store = Store::in_archive(archive)?;
@@ -60,6 +63,7 @@ impl<'i> Disc<'i> {
             }
             Medium::Volume(volume) => {
                 let store = Store::on_disc(volume).unwrap_or_else(|error| {
+                    store_is_broken = true;
                     troubles.push(error);
                     None
                 });
@@ -81,7 +85,7 @@ impl<'i> Disc<'i> {
             namespace.link(b"/run/current-system", system.path.to_string().into_bytes())?;
             namespace.link(b"/etc", format!("{}/etc", system.path).into_bytes())?;
         }
-        Ok(Self { image, carrier, store, menu, systems, troubles, namespace })
+        Ok(Self { image, carrier, store, menu, systems, troubles, namespace, store_is_broken })
     }
 
     /// The file that was opened.
@@ -114,9 +118,22 @@ impl<'i> Disc<'i> {
     /// The store, for questions that need one.
     ///
     /// # Errors
-    /// [`Error::NoImage`] where there is none.
+    /// [`Error::NoStore`] where there is none, or none that can be read.
     pub fn require_store(&self) -> Result<&Store<'i>> {
-        self.store.as_ref().ok_or_else(|| store::none_here(self.path()))
+        let reason = match self.store_is_broken {
+            true => "the store in it could not be read",
+            false => "no NixOS store is in it",
+        };
+        self.store.as_ref().ok_or_else(|| Error::NoStore { path: self.path().to_path_buf(), reason })
+    }
+
+    /// What is missing at the end of the image, if the volume says that it is longer.
+    #[must_use]
+    pub fn missing_end(&self) -> Option<Error> {
+        let Medium::Volume(volume) = &self.carrier else { return None };
+        let (wanted, available) = (volume.descriptors().primary.length(), self.image.region().length());
+        let place = Place::Byte(0);
+        (available < wanted).then_some(Error::Truncated { structure: "volume", place, wanted, available })
     }
 
     /// The system that boots when nobody chooses.

@@ -3,11 +3,13 @@
 mod disc;
 pub mod menu;
 pub mod ssh;
+mod summary;
 mod system;
 mod users;
 
 pub mod package;
 pub mod software;
 pub use disc::{Disc, Medium};
-pub use system::{System, in_store as systems_in_store};
+pub use summary::{AccessFacts, BootFacts, StoreFacts, Summary, VolumeFacts};
+pub use system::{Description, System};
 pub use users::{User, Users};

@@ -90,7 +90,9 @@ fn linked(tree: &dyn Tree, system_path: &StorePath) -> Result<Vec<StorePath>> {
 #[must_use]
 pub fn shown(path: &StorePath) -> String {
     let Name { pname, version, output } = Name::parse(path.name());
-    let version = if version.is_empty() { String::new() } else { format!(" {version}") };
+    if !version.starts_with(|letter: char| letter.is_ascii_digit()) {
+        return path.name().to_owned();
+    }
     let output = output.map(|output| format!(" ({output})")).unwrap_or_default();
-    format!("{pname}{version}{output}")
+    format!("{pname} {version}{output}")
 }

@@ -16,20 +16,44 @@ const LONGEST: u64 = 4 << 20;
 pub struct System {
     /// The toplevel.
     pub path: StorePath,
-    /// What a boot menu shows for it: of its bootspec, or the title of its first entry.
-    pub label: Option<String>,
-    /// NixOS's own version text, `25.11.1234.abcdef`; none before 2012.
-    pub version: Option<String>,
-    /// The platform, `x86_64-linux`.
-    pub system: Option<String>,
-    /// The kernel's version, `6.12.57`.
-    pub kernel: Option<String>,
+    /// The title of its first menu entry; none where no menu names it.
+    pub title: Option<String>,
     /// Whether this one boots when nobody chooses.
     pub default: bool,
     /// Its name as a specialisation of another system here.
     pub specialisation: Option<String>,
     /// Whether the toplevel is in the store; a menu may name one that is not.
     pub present: bool,
+}
+
+/// What a toplevel says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Description {
+    /// What a boot menu would show for it, of its bootspec; none before 22.11.
+    pub label: Option<String>,
+    /// NixOS's own version text, `25.11.1234.abcdef`; none before 2012.
+    pub version: Option<String>,
+    /// The platform, `x86_64-linux`; none before 2014.
+    pub system: Option<String>,
+    /// The kernel's version, `6.12.57`.
+    pub kernel: Option<String>,
+}
+
+impl System {
+    /// Reads what the toplevel says of itself. Finding a system needs no contents of files, this does.
+    ///
+    /// # Errors
+    /// Where the toplevel is there but cannot be read.
+    pub fn describe(&self, tree: &dyn Tree) -> Result<Description> {
+        let root = self.path.to_string();
+        let spec = text(tree, &root, "boot.json")?;
+        Ok(Description {
+            label: spec.as_deref().and_then(label),
+            version: text(tree, &root, "nixos-version")?,
+            system: text(tree, &root, "system")?,
+            kernel: kernel(tree, &root)?,
+        })
+    }
 }
 
 /// Finds the systems: those of the menus, with their specialisations, and if no menu names one, those that the store
@@ -65,11 +89,22 @@ pub(super) fn find(tree: &dyn Tree, menu: &[MenuEntry]) -> Result<Vec<System>> {
     Ok(systems)
 }
 
+/// Adds the systems that only the store holds, and names the specialisations anew.
+///
+/// # Errors
+/// As [`find`].
+pub(super) fn add_hidden(tree: &dyn Tree, systems: &mut Vec<System>) -> Result<()> {
+    for path in in_store(tree)? {
+        add(tree, systems, path, None)?;
+    }
+    specialisations(tree, systems)
+}
+
 /// Every toplevel in the store, told by what it contains: the bundled channel is named like one, too.
 ///
 /// # Errors
 /// Where the store's directory cannot be read.
-pub fn in_store(tree: &dyn Tree) -> Result<Vec<StorePath>> {
+pub(super) fn in_store(tree: &dyn Tree) -> Result<Vec<StorePath>> {
     let Some(store) = path::find(tree, STORE.as_bytes())? else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for entry in tree.entries(store.id)? {
@@ -108,19 +143,9 @@ fn add(tree: &dyn Tree, systems: &mut Vec<System>, path: StorePath, title: Optio
     if systems.iter().any(|system| system.path == path) {
         return Ok(());
     }
-    let root = path.to_string();
-    let present = path::find(tree, root.as_bytes())?.is_some();
-    let spec = text(tree, &root, "boot.json")?;
-    systems.push(System {
-        label: spec.as_deref().and_then(label).or(title.map(str::to_owned)),
-        version: text(tree, &root, "nixos-version")?,
-        system: text(tree, &root, "system")?,
-        kernel: kernel(tree, &root)?,
-        default: false,
-        specialisation: None,
-        present,
-        path,
-    });
+    let present = path::find(tree, path.to_string().as_bytes())?.is_some();
+    let title = title.map(str::to_owned);
+    systems.push(System { path, title, default: false, specialisation: None, present });
     Ok(())
 }
 

@@ -1,1 +1,395 @@
-//! x
+//! The page of `inspect`.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::table::{self, STRONG};
+use super::{escape, size};
+use crate::fs::iso9660::{self, Extension, PartitionKind};
+use crate::nixos::menu::MenuEntry;
+use crate::nixos::{BootFacts, Summary};
+
+/// Menu entries that the page shows; the others, which differ in parameters, are counted.
+const SHOWN: usize = 12;
+
+/// One page for people.
+///
+/// # Errors
+/// What the writer meets.
+pub fn page(out: &mut dyn Write, summary: &Summary, width: Option<u16>) -> io::Result<()> {
+    let mut page = Page { out, width };
+    page.image(summary)?;
+    page.store(summary)?;
+    page.systems(summary)?;
+    page.boot(summary)?;
+    page.menu(summary)?;
+    page.access(summary)
+}
+
+struct Page<'o> {
+    out: &'o mut dyn Write,
+    width: Option<u16>,
+}
+
+impl Page<'_> {
+    fn heading(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "\n{STRONG}{text}{STRONG:#}")
+    }
+
+    fn line(&mut self, name: &str, value: &str) -> io::Result<()> {
+        if value.is_empty() { Ok(()) } else { writeln!(self.out, "  {name:<12} {}", escape(value.as_bytes())) }
+    }
+
+    fn image(&mut self, summary: &Summary) -> io::Result<()> {
+        let kind = if summary.volume.is_some() { "ISO 9660 image" } else { "squashfs image" };
+        writeln!(self.out, "{STRONG}{}{STRONG:#}", escape(summary.path.as_bytes()))?;
+        self.line("kind", &format!("{kind}, {}", size::format(summary.bytes)))?;
+        let Some(volume) = &summary.volume else { return Ok(()) };
+        self.line("volume", &volume.id)?;
+        self.line("extensions", &names(&volume.extensions).join(", "))?;
+        self.line("created", &volume.created.map(|date| date.to_string()).unwrap_or_default())?;
+        self.line("publisher", &volume.publisher)?;
+        self.line("application", &volume.application)?;
+        self.line("preparer", &volume.preparer)
+    }
+
+    fn store(&mut self, summary: &Summary) -> io::Result<()> {
+        let Some(store) = &summary.store else { return self.line("store", "none") };
+        self.heading("Store")?;
+        let place =
+            store.path.as_deref().map(|path| escape(path).into_owned()).unwrap_or_else(|| "the whole image".to_owned());
+        let packed = match (&store.compression, store.block_size, store.bytes) {
+            (Some(compression), Some(block), Some(bytes)) => {
+                format!(", {compression}, blocks of {}, {}", size::format(u64::from(block)), size::format(bytes))
+            }
+            _ => String::new(),
+        };
+        self.line("place", &format!("{place} ({}{packed})", store.kind))?;
+        let unpacked = store.nar_size.map(|bytes| format!(", {} unpacked", size::format(bytes))).unwrap_or_default();
+        self.line("store paths", &format!("{}, {} registered{unpacked}", store.paths, store.registered))?;
+        self.line("installed", &format!("{} packages in the default system's path", store.installed))
+    }
+
+    fn systems(&mut self, summary: &Summary) -> io::Result<()> {
+        self.heading("Systems")?;
+        if summary.systems.is_empty() {
+            return writeln!(self.out, "  none");
+        }
+        for (system, description) in &summary.systems {
+            let role = match (&system.specialisation, system.default) {
+                (Some(name), true) => format!("specialisation {name}, default"),
+                (Some(name), false) => format!("specialisation {name}"),
+                (None, true) => "default".to_owned(),
+                (None, false) => "not the default".to_owned(),
+            };
+            let missing = if system.present { "" } else { " — MISSING from the store" };
+            let label = description.label.as_ref().or(system.title.as_ref());
+            // A label has the version in it, a menu's title may not.
+            let version =
+                description.version.as_ref().filter(|version| label.is_none_or(|label| !label.contains(*version)));
+            let facts = [label, version, description.system.as_ref()].into_iter().flatten();
+            let facts: Vec<&str> = facts.map(String::as_str).collect();
+            let kernel = description.kernel.as_ref().map(|kernel| format!(", kernel {kernel}")).unwrap_or_default();
+            writeln!(self.out, "  {}{missing}", system.path)?;
+            writeln!(self.out, "    {role}: {}{}", escape(facts.join(", ").as_bytes()), escape(kernel.as_bytes()))?;
+        }
+        Ok(())
+    }
+
+    fn boot(&mut self, summary: &Summary) -> io::Result<()> {
+        if summary.boot_images.is_empty() && summary.partitions.is_empty() {
+            return Ok(());
+        }
+        self.heading("Boot")?;
+        for image in boot_images(summary) {
+            let path = image.path.as_deref().unwrap_or("no file of the disc");
+            let emulation = if image.emulation == "none" { "no" } else { &image.emulation };
+            self.line(
+                "El Torito",
+                &format!("{}, {emulation} emulation, {}, {path}", image.platform, size::format(image.bytes)),
+            )?;
+        }
+        for partition in partitions(summary) {
+            let Partition { scheme, index, kind, start, bytes } = partition;
+            self.line(scheme, &format!("{index}: {kind}, {} from byte {start}", size::format(bytes)))?;
+        }
+        Ok(())
+    }
+
+    fn menu(&mut self, summary: &Summary) -> io::Result<()> {
+        if summary.menu.is_empty() {
+            return Ok(());
+        }
+        self.heading("Menu")?;
+        // The topmost menus say what the disc offers; submenus repeat it with other parameters.
+        let (top, below): (Vec<&MenuEntry>, Vec<&MenuEntry>) =
+            summary.menu.iter().partition(|entry| entry.submenus.is_empty());
+        let mut table = table::new(&["", "FILE", "TITLE", "KERNEL PARAMETERS"], self.width);
+        for entry in top.iter().take(SHOWN) {
+            let mark = if entry.default { "*" } else { "" };
+            table.add_row([
+                mark,
+                &escape(&entry.file),
+                &escape(entry.title.as_bytes()),
+                &escape(entry.params.join(" ").as_bytes()),
+            ]);
+        }
+        table::write(self.out, table)?;
+        match top.len().saturating_sub(SHOWN) + below.len() {
+            0 => Ok(()),
+            more => writeln!(self.out, "and {more} more in submenus; * starts when nobody chooses"),
+        }
+    }
+
+    fn access(&mut self, summary: &Summary) -> io::Result<()> {
+        let Some(access) = &summary.access else { return Ok(()) };
+        self.heading("Access")?;
+        let sshd = match (&access.sshd.unit, access.sshd.starts) {
+            (None, _) => "not in the default system",
+            (Some(_), true) => "starts at boot",
+            (Some(_), false) => "there, but nothing starts it at boot",
+        };
+        self.line("sshd", sshd)?;
+        if access.keys.is_empty() {
+            return self.line("keys", "sshd would accept no key");
+        }
+        for (user, keys) in &access.keys {
+            for key in keys {
+                self.line("key", &format!("{user}: {} {}", key.line.key, key.line.comment))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The document of `inspect`.
+///
+/// # Errors
+/// What the writer meets.
+pub fn json(out: &mut dyn Write, summary: &Summary) -> serde_json::Result<()> {
+    let text = |bytes: &[u8]| escape(bytes).into_owned();
+    let document = Document {
+        schema: "nixoscope.inspect.v1",
+        image: Image {
+            path: &summary.path,
+            bytes: summary.bytes,
+            kind: if summary.volume.is_some() { "iso9660" } else { "squashfs" },
+        },
+        volume: summary.volume.as_ref().map(|volume| Volume {
+            id: &volume.id,
+            system: &volume.system,
+            publisher: &volume.publisher,
+            application: &volume.application,
+            preparer: &volume.preparer,
+            created: volume.created.map(|date| date.to_string()),
+            blocks: volume.blocks,
+            block_size: volume.block_size,
+            extensions: names(&volume.extensions),
+        }),
+        boot: Boot {
+            el_torito: boot_images(summary),
+            partitions: partitions(summary),
+            menu: summary
+                .menu
+                .iter()
+                .map(|entry| Menu {
+                    title: &entry.title,
+                    submenus: &entry.submenus,
+                    file: text(&entry.file),
+                    linux: entry.linux.as_deref(),
+                    initrd: entry.initrd.as_deref(),
+                    init: entry.init.as_deref(),
+                    params: &entry.params,
+                    default: entry.default,
+                })
+                .collect(),
+        },
+        store: summary.store.as_ref().map(|store| Store {
+            kind: store.kind,
+            path: store.path.as_deref().map(text),
+            compression: store.compression.as_deref(),
+            block_size: store.block_size,
+            bytes: store.bytes,
+            paths: store.paths,
+            nar_size: store.nar_size,
+            registered: store.registered,
+        }),
+        systems: summary
+            .systems
+            .iter()
+            .map(|(system, description)| System {
+                path: system.path.to_string(),
+                label: description.label.as_deref().or(system.title.as_deref()),
+                version: description.version.as_deref(),
+                system: description.system.as_deref(),
+                kernel: description.kernel.as_deref(),
+                default: system.default,
+                specialisation: system.specialisation.as_deref(),
+                present: system.present,
+            })
+            .collect(),
+        access: summary.access.as_ref().map(|access| Access {
+            sshd_enabled: access.sshd.unit.is_some(),
+            sshd_starts_at_boot: access.sshd.starts,
+            keys: access
+                .keys
+                .iter()
+                .flat_map(|(user, keys)| {
+                    keys.iter().map(move |key| Key {
+                        user,
+                        r#type: &key.line.key.kind,
+                        bits: key.line.key.bits(),
+                        fingerprint: key.line.key.fingerprint(),
+                        comment: &key.line.comment,
+                        source: escape(&key.file).into_owned(),
+                        line: key.number,
+                    })
+                })
+                .collect(),
+        }),
+    };
+    serde_json::to_writer(&mut *out, &document)?;
+    out.write_all(b"\n").map_err(serde_json::Error::io)
+}
+
+fn names(extensions: &[Extension]) -> Vec<String> {
+    extensions.iter().map(Extension::to_string).collect()
+}
+
+fn boot_images(summary: &Summary) -> Vec<BootImage> {
+    let shown = |facts: &BootFacts| BootImage {
+        platform: facts.image.platform.to_string(),
+        emulation: facts.image.emulation.to_string(),
+        path: facts.path.as_deref().map(|path| escape(path).into_owned()),
+        bytes: facts.bytes,
+    };
+    summary.boot_images.iter().map(shown).collect()
+}
+
+fn partitions(summary: &Summary) -> Vec<Partition> {
+    let shown = |partition: &iso9660::Partition| Partition {
+        scheme: match partition.kind {
+            PartitionKind::Mbr(_) => "mbr",
+            PartitionKind::Gpt(_) => "gpt",
+        },
+        index: partition.index,
+        kind: partition.kind.to_string(),
+        start: partition.start,
+        bytes: partition.length,
+    };
+    summary.partitions.iter().map(shown).collect()
+}
+
+#[derive(Serialize)]
+struct Document<'s> {
+    schema: &'static str,
+    image: Image<'s>,
+    volume: Option<Volume<'s>>,
+    boot: Boot<'s>,
+    store: Option<Store<'s>>,
+    systems: Vec<System<'s>>,
+    access: Option<Access<'s>>,
+}
+
+#[derive(Serialize)]
+struct Image<'s> {
+    path: &'s str,
+    bytes: u64,
+    kind: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Volume<'s> {
+    id: &'s str,
+    system: &'s str,
+    publisher: &'s str,
+    application: &'s str,
+    preparer: &'s str,
+    created: Option<String>,
+    blocks: u32,
+    block_size: u16,
+    extensions: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Boot<'s> {
+    el_torito: Vec<BootImage>,
+    partitions: Vec<Partition>,
+    menu: Vec<Menu<'s>>,
+}
+
+#[derive(Serialize)]
+struct BootImage {
+    platform: String,
+    emulation: String,
+    path: Option<String>,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Partition {
+    scheme: &'static str,
+    index: u32,
+    kind: String,
+    start: u64,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Menu<'s> {
+    title: &'s str,
+    submenus: &'s [String],
+    file: String,
+    linux: Option<&'s str>,
+    initrd: Option<&'s str>,
+    init: Option<&'s str>,
+    params: &'s [String],
+    default: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Store<'s> {
+    kind: &'static str,
+    path: Option<String>,
+    compression: Option<&'s str>,
+    block_size: Option<u32>,
+    bytes: Option<u64>,
+    paths: usize,
+    nar_size: Option<u64>,
+    registered: usize,
+}
+
+#[derive(Serialize)]
+struct System<'s> {
+    path: String,
+    label: Option<&'s str>,
+    version: Option<&'s str>,
+    system: Option<&'s str>,
+    kernel: Option<&'s str>,
+    default: bool,
+    specialisation: Option<&'s str>,
+    present: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Access<'s> {
+    sshd_enabled: bool,
+    sshd_starts_at_boot: bool,
+    keys: Vec<Key<'s>>,
+}
+
+#[derive(Serialize)]
+struct Key<'s> {
+    user: &'s str,
+    r#type: &'s str,
+    bits: Option<usize>,
+    fingerprint: String,
+    comment: &'s str,
+    source: String,
+    line: u64,
+}

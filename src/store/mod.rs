@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub use contents::Contents;
 pub use path::{STORE, StorePath};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::fs::iso9660::Volume;
 use crate::fs::path::find;
 use crate::fs::squashfs::Archive;
@@ -149,10 +149,4 @@ impl<'i> Store<'i> {
     pub fn contents(&self) -> Result<Contents> {
         Contents::read(self)
     }
-}
-
-/// What a question about a store says where there is none.
-#[must_use]
-pub fn none_here(path: &std::path::Path) -> Error {
-    Error::NoImage { path: path.to_path_buf(), reason: "no NixOS store is in this image".to_owned() }
 }

@@ -5,9 +5,15 @@
 
 mod date;
 mod directory;
+mod el_torito;
+mod extension;
+mod gpt;
 mod identifier;
 mod joliet;
+mod mbr;
+mod partition;
 mod rock_ridge;
+mod search;
 mod section;
 mod symbolic_link;
 mod system_use;
@@ -22,6 +28,10 @@ use std::mem;
 use std::ops::ControlFlow;
 
 pub use date::Date;
+pub use el_torito::{BootCatalog, BootImage, Emulation, Platform};
+pub use extension::Extension;
+pub use partition::{Guid, GuidTable, Partition, PartitionKind, Partitions};
+pub use search::FoundFile;
 pub use volume::{BootRecord, VolumeDescriptor, VolumeDescriptors};
 
 use crate::error::{Error, Result};

@@ -120,11 +120,3 @@ fn finish(mut stream: Stream, input: &[u8], output: &mut [u8]) -> Option<usize> 
         _ => None,
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// `printf 'squash squash squash squash squash' ` as each compressor packs it into a block of mksquashfs.
-    const PLAIN: &[u8] = b"squash squash squash squash squash";
-}

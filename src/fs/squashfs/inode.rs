@@ -54,6 +54,9 @@ pub(super) enum Body {
     Socket,
 }
 
+/// Reads the body of one type.
+type BodyParser = fn(&[u8]) -> Parsed<'_, Body>;
+
 /// Where a directory's listing is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Directory {
@@ -83,7 +86,7 @@ impl<'m> Inode<'m> {
     pub(super) fn read(mut cursor: Cursor<'m>) -> Result<Self> {
         let place = cursor.place();
         let header = cursor.record("inode", HEADER_LENGTH, header)?;
-        let (name, length, body): (_, _, fn(&[u8]) -> Parsed<'_, Body>) = match header.inode_type {
+        let (name, length, body): (_, _, BodyParser) = match header.inode_type {
             1 => ("basic directory inode", 16, basic_directory),
             2 => ("basic file inode", 16, basic_file),
             3 => ("basic symbolic link inode", 8, symlink),

@@ -1,0 +1,117 @@
+//! The partition tables that make a disc image bootable from a stick as well: MBR and GPT (UEFI 2.10, chapter 5).
+
+use std::fmt;
+
+use crate::error::Result;
+use crate::image::Region;
+
+use super::{gpt, mbr};
+
+/// Bytes of the sectors by which partition tables count; those of the disc are four times as long.
+pub(super) const SECTOR: u64 = 512;
+
+/// The partitions of an image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Partitions {
+    /// Those of the master boot record; `None` where there is none.
+    pub mbr: Option<Vec<Partition>>,
+    /// Those of the GUID partition table; `None` where there is none.
+    pub gpt: Option<GuidTable>,
+}
+
+/// A GUID partition table (UEFI 2.10 §5.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuidTable {
+    /// Identifies the disk: made from the store path of the image by today's nixpkgs.
+    pub disk: Guid,
+    /// CRC-32 of the header as it is recorded; not enforced.
+    pub header_crc: u32,
+    /// CRC-32 of the entries as it is recorded; not enforced.
+    pub entries_crc: u32,
+    /// The entries that are used.
+    pub partitions: Vec<Partition>,
+}
+
+/// A partition of either table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partition {
+    /// Its number in the table, counted from 1.
+    pub index: u32,
+    /// What it is for.
+    pub kind: PartitionKind,
+    /// First byte, counted from the start of the image.
+    pub start: u64,
+    /// Length in bytes.
+    pub length: u64,
+    /// Whether the BIOS is told to boot it; always false in a GUID partition table.
+    pub active: bool,
+    /// Its name in a GUID partition table; empty elsewhere.
+    pub name: String,
+}
+
+/// What a partition is for: `0xef`, `ebd0a0a2-b9e5-4433-87c0-68b6b72699c7`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartitionKind {
+    /// The system id of an MBR partition.
+    Mbr(u8),
+    /// The type GUID of a GPT partition.
+    Gpt(Guid),
+}
+
+impl fmt::Display for PartitionKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mbr(id) => write!(formatter, "{id:#04x}"),
+            Self::Gpt(guid) => guid.fmt(formatter),
+        }
+    }
+}
+
+/// A GUID as it is recorded: its first three groups have their least significant byte first (UEFI 2.10, appendix A).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Guid(pub [u8; 16]);
+
+impl fmt::Display for Guid {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, f, g, h, rest @ ..] = self.0;
+        for byte in [d, c, b, a] {
+            write!(formatter, "{byte:02x}")?;
+        }
+        write!(formatter, "-{f:02x}{e:02x}-{h:02x}{g:02x}-")?;
+        for (place, byte) in rest.iter().enumerate() {
+            let dash = if place == 2 { "-" } else { "" };
+            write!(formatter, "{dash}{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Partitions {
+    /// Reads the tables of an image.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`](crate::Error) and [`Error::Truncated`](crate::Error) where a GUID partition table begins and
+    /// cannot be read.
+    pub fn read(image: &Region<'_>) -> Result<Self> {
+        Ok(Self { mbr: mbr::read(image)?, gpt: gpt::read(image)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_written_as_tools_write_them() {
+        let guid =
+            Guid([0xa2, 0xa0, 0xd0, 0xeb, 0xe5, 0xb9, 0x33, 0x44, 0x87, 0xc0, 0x68, 0xb6, 0xb7, 0x26, 0x99, 0xc7]);
+        assert_eq!(PartitionKind::Gpt(guid).to_string(), "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7");
+        assert_eq!(PartitionKind::Mbr(0).to_string(), "0x00");
+    }
+
+    #[test]
+    fn an_image_without_tables_has_none() {
+        let source = crate::image::Source::memory(vec![0; 100]);
+        assert_eq!(Partitions::read(&Region::whole(&source)).unwrap(), Partitions::default());
+    }
+}

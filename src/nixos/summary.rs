@@ -1,0 +1,214 @@
+//! A disc on one page: what `inspect` tells.
+
+use super::menu::MenuEntry;
+use super::ssh::{AuthorizedKey, Sshd};
+use super::system::{self, Description, System};
+use super::{Disc, Medium, Users};
+use crate::error::{Error, Result};
+use crate::fs::iso9660::{BootImage, Date, Extension, Partition, Partitions, Volume};
+use crate::fs::{Kind, Tree};
+use crate::nixos::software::Software;
+use crate::store::Carrier;
+
+/// All that the page has. What could not be read is absent.
+#[derive(Debug)]
+pub struct Summary {
+    /// The path of the image.
+    pub path: String,
+    /// Length of the image in bytes.
+    pub bytes: u64,
+    /// The volume; none for a bare squashfs.
+    pub volume: Option<VolumeFacts>,
+    /// Boot images that El Torito names.
+    pub boot_images: Vec<BootFacts>,
+    /// Partitions of an isohybrid image, those of the MBR first.
+    pub partitions: Vec<Partition>,
+    /// Entries of the boot menus.
+    pub menu: Vec<MenuEntry>,
+    /// The store.
+    pub store: Option<StoreFacts>,
+    /// The systems, hidden ones included, the default one first.
+    pub systems: Vec<(System, Description)>,
+    /// What may be said of access in short.
+    pub access: Option<AccessFacts>,
+}
+
+/// What the primary volume descriptor says, and what else the image is.
+#[derive(Debug)]
+pub struct VolumeFacts {
+    /// Volume identifier.
+    pub id: String,
+    /// System identifier.
+    pub system: String,
+    /// Publisher identifier.
+    pub publisher: String,
+    /// Application identifier.
+    pub application: String,
+    /// Data preparer identifier: the program that wrote the image.
+    pub preparer: String,
+    /// Creation of the volume.
+    pub created: Option<Date>,
+    /// Length of the volume in logical blocks.
+    pub blocks: u32,
+    /// Length of a logical block in bytes.
+    pub block_size: u16,
+    /// What the volume has beyond ECMA-119.
+    pub extensions: Vec<Extension>,
+}
+
+/// A boot image, and the file that it is.
+#[derive(Debug)]
+pub struct BootFacts {
+    /// What the boot catalog says.
+    pub image: BootImage,
+    /// The file of the disc that begins where the image does.
+    pub path: Option<Vec<u8>>,
+    /// Length in bytes: of the file, since the catalog's number is too small for large images; else the catalog's.
+    pub bytes: u64,
+}
+
+/// The store in numbers.
+#[derive(Debug)]
+pub struct StoreFacts {
+    /// `squashfs`, or `directory` for a store in the disc's own tree.
+    pub kind: &'static str,
+    /// Where it lies on the disc; none if it is the whole image.
+    pub path: Option<Vec<u8>>,
+    /// The squashfs's compression.
+    pub compression: Option<String>,
+    /// The squashfs's block size in bytes.
+    pub block_size: Option<u32>,
+    /// Bytes that the squashfs uses.
+    pub bytes: Option<u64>,
+    /// Store paths that are there.
+    pub paths: usize,
+    /// Store paths that are registered.
+    pub registered: usize,
+    /// The sum of the registered NAR sizes; none if the image records none.
+    pub nar_size: Option<u64>,
+    /// Packages that the default system has installed.
+    pub installed: usize,
+}
+
+/// Who may log in through sshd with a key.
+#[derive(Debug)]
+pub struct AccessFacts {
+    /// sshd of the default system.
+    pub sshd: Sshd,
+    /// Each user with keys that sshd would accept.
+    pub keys: Vec<(String, Vec<AuthorizedKey>)>,
+}
+
+impl Summary {
+    /// Reads all that the page has; what cannot be read is added to `troubles`.
+    #[must_use]
+    pub fn of(disc: &Disc<'_>, troubles: &mut Vec<Error>) -> Self {
+        let mut kept = |error| troubles.push(error);
+        let (mut boot_images, mut partitions, mut volume) = (Vec::new(), Vec::new(), None);
+        let extensions;
+        if let Medium::Volume(found) = &disc.carrier {
+            boot_images = boot(found).unwrap_or_else(|error| {
+                kept(error);
+                Vec::new()
+            });
+            let tables = Partitions::read(&disc.image().region()).unwrap_or_else(|error| {
+                kept(error);
+                Partitions { mbr: None, gpt: None }
+            });
+            extensions = found.extensions(&tables);
+            partitions =
+                tables.mbr.into_iter().flatten().chain(tables.gpt.into_iter().flat_map(|gpt| gpt.partitions)).collect();
+            let descriptor = &found.descriptors().primary;
+            volume = Some(VolumeFacts {
+                id: descriptor.volume.clone(),
+                system: descriptor.system.clone(),
+                publisher: descriptor.publisher.clone(),
+                application: descriptor.application.clone(),
+                preparer: descriptor.preparer.clone(),
+                created: descriptor.created,
+                blocks: descriptor.blocks,
+                block_size: descriptor.block_size,
+                extensions,
+            });
+        }
+        let store = store(disc).unwrap_or_else(|error| {
+            kept(error);
+            None
+        });
+        let systems = systems(disc).unwrap_or_else(|error| {
+            kept(error);
+            disc.systems.iter().map(|system| (system.clone(), Description::default())).collect()
+        });
+        let access = access(disc).unwrap_or_else(|error| {
+            kept(error);
+            None
+        });
+        let (path, bytes) = (disc.path().display().to_string(), disc.image().region().length());
+        Self { path, bytes, volume, boot_images, partitions, menu: disc.menu.clone(), store, systems, access }
+    }
+}
+
+fn boot(volume: &Volume<'_>) -> Result<Vec<BootFacts>> {
+    let images = volume.boot_catalog()?.map(|catalog| catalog.images).unwrap_or_default();
+    let facts = images.into_iter().map(|image| {
+        let file = volume.file_at(image.offset);
+        let size = match file.as_ref().map(|file| volume.node(file.id)).transpose()?.map(|node| node.kind) {
+            Some(Kind::File { size }) => size,
+            _ => u64::from(image.load_sectors) * 512,
+        };
+        Ok(BootFacts { image, path: file.map(|file| file.path), bytes: size })
+    });
+    facts.collect()
+}
+
+fn store(disc: &Disc<'_>) -> Result<Option<StoreFacts>> {
+    let Some(store) = &disc.store else { return Ok(None) };
+    let software = Software::of(disc)?;
+    let records = || software.contents.objects.iter().filter_map(|object| object.record.as_ref());
+    let mut facts = StoreFacts {
+        kind: "directory",
+        path: Some(b"/nix/store".to_vec()),
+        compression: None,
+        block_size: None,
+        bytes: None,
+        paths: software.present().count(),
+        registered: records().count(),
+        nar_size: records().filter_map(|record| record.nar_size).reduce(u64::saturating_add),
+        installed: software.present().filter(|(index, _)| software.is_installed(*index)).count(),
+    };
+    if let Carrier::Squashfs { path, archive } = &store.carrier {
+        let superblock = archive.superblock();
+        facts.kind = "squashfs";
+        facts.path.clone_from(path);
+        facts.compression = Some(superblock.compression.to_string());
+        facts.block_size = Some(superblock.block_size);
+        facts.bytes = Some(superblock.bytes_used);
+    }
+    Ok(Some(facts))
+}
+
+/// The systems of the menus, and those that only the store holds: a parent whose specialisations alone are shown.
+fn systems(disc: &Disc<'_>) -> Result<Vec<(System, Description)>> {
+    let mut systems = disc.systems.clone();
+    system::add_hidden(disc.tree(), &mut systems)?;
+    let described = systems.into_iter().map(|system| {
+        let description = system.describe(disc.tree())?;
+        Ok((system, description))
+    });
+    described.collect()
+}
+
+fn access(disc: &Disc<'_>) -> Result<Option<AccessFacts>> {
+    let Some(system) = disc.default_system() else { return Ok(None) };
+    let toplevel = system.path.to_string();
+    let (sshd, users) = (Sshd::of(disc.tree(), &toplevel)?, Users::of(disc.tree(), &toplevel)?);
+    let mut keys = Vec::new();
+    for user in users.list.iter().filter(|user| sshd.refuses(&users, &user.name).is_none()) {
+        let accepted: Vec<AuthorizedKey> =
+            sshd.keys(disc.tree(), user)?.into_iter().filter_map(|file| file.keys).flatten().collect();
+        if !accepted.is_empty() {
+            keys.push((user.name.clone(), accepted));
+        }
+    }
+    Ok(Some(AccessFacts { sshd, keys }))
+}
