@@ -1,5 +1,7 @@
 //! The rows of a list of packages: each store path with its sizes.
 
+use std::cmp::{Ordering, Reverse};
+
 use super::Disc;
 use super::software::Software;
 use crate::error::Result;
@@ -85,17 +87,39 @@ pub fn list(disc: &Disc<'_>, software: &Software, columns: &[Column]) -> Result<
 pub fn sort(rows: &mut [Package], order: Order) {
     match order {
         Order::Path => rows.sort_by(|one, other| one.path.cmp(&other.path)),
-        Order::Name => rows.sort_by(|one, other| {
-            let (left, right) = (Name::parse(one.path.name()), Name::parse(other.path.name()));
-            let names = left
-                .pname
-                .to_ascii_lowercase()
-                .cmp(&right.pname.to_ascii_lowercase())
-                .then(left.pname.cmp(right.pname));
-            names.then_with(|| version::compare(left.version, right.version)).then(left.output.cmp(&right.output))
-        }),
-        Order::Size => rows.sort_by_key(|row| std::cmp::Reverse(row.nar_size)),
-        Order::Closure => rows.sort_by_key(|row| std::cmp::Reverse(row.closure_size)),
-        Order::Disk => rows.sort_by_key(|row| std::cmp::Reverse(row.disk_size)),
+        Order::Name => rows.sort_by_cached_key(|row| ByName::of(&row.path)),
+        Order::Size => rows.sort_by_key(|row| Reverse(row.nar_size)),
+        Order::Closure => rows.sort_by_key(|row| Reverse(row.closure_size)),
+        Order::Disk => rows.sort_by_key(|row| Reverse(row.disk_size)),
+    }
+}
+
+/// The key by which packages are sorted by name.
+#[derive(PartialEq, Eq)]
+struct ByName {
+    folded: String,
+    pname: String,
+    version: String,
+    output: Option<String>,
+}
+
+impl ByName {
+    fn of(path: &StorePath) -> Self {
+        let Name { pname, version, output } = Name::parse(path.name());
+        let (folded, output) = (pname.to_ascii_lowercase(), output.map(str::to_owned));
+        Self { folded, pname: pname.to_owned(), version: version.to_owned(), output }
+    }
+}
+
+impl Ord for ByName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let names = self.folded.cmp(&other.folded).then_with(|| self.pname.cmp(&other.pname));
+        names.then_with(|| version::compare(&self.version, &other.version)).then_with(|| self.output.cmp(&other.output))
+    }
+}
+
+impl PartialOrd for ByName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }

@@ -3,10 +3,29 @@
 /// The digits: no `e`, `o`, `t` and `u`.
 const ALPHABET: &[u8; 32] = b"0123456789abcdfghijklmnpqrsvwxyz";
 
+/// The value of each byte as a digit; [`NONE`] for those that are none.
+const VALUES: [u8; 256] = {
+    let mut values = [NONE; 256];
+    let mut value = 0;
+    let mut rest: &[u8] = ALPHABET;
+    while let [digit, behind @ ..] = rest {
+        values[*digit as usize] = value;
+        value += 1;
+        rest = behind;
+    }
+    values
+};
+
+const NONE: u8 = u8::MAX;
+
+fn value(byte: u8) -> Option<u8> {
+    VALUES.get(usize::from(byte)).copied().filter(|&value| value != NONE)
+}
+
 /// Whether the byte is a digit of Nix32.
 #[must_use]
 pub fn is_digit(byte: u8) -> bool {
-    ALPHABET.contains(&byte)
+    value(byte).is_some()
 }
 
 /// Writes bytes in Nix32: 52 digits for a SHA-256 digest.
@@ -25,11 +44,22 @@ pub fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     if text.len() != (N * 8).div_ceil(5) {
         return None;
     }
-    for (n, letter) in text.bytes().rev().enumerate() {
-        let digit = ALPHABET.iter().position(|&known| known == letter)?;
-        for at in (0..5).filter(|at| digit >> at & 1 == 1) {
-            *bytes.get_mut((n * 5 + at) / 8)? |= 1 << ((n * 5 + at) % 8);
+    // Digits that do not fill a byte yet, least significant first.
+    let (mut pending, mut bits) = (0u16, 0);
+    let mut next = bytes.iter_mut();
+    for letter in text.bytes().rev() {
+        pending |= u16::from(value(letter)?) << bits;
+        bits += 5;
+        if bits >= 8 {
+            let [low, high] = pending.to_le_bytes();
+            *next.next()? = low;
+            pending = u16::from(high);
+            bits -= 8;
         }
+    }
+    // What is left over must be the zeros that fill up the last digit.
+    if pending != 0 {
+        return None;
     }
     Some(bytes)
 }

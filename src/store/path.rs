@@ -1,5 +1,6 @@
 //! Store paths: `/nix/store/<digest>-<name>`.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use super::nix32;
@@ -58,6 +59,13 @@ impl StorePath {
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.get(DIGEST + 1..).unwrap_or_default()
+    }
+}
+
+/// By its base name, so that a map of store paths can be asked for text.
+impl Borrow<str> for StorePath {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

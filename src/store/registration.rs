@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use super::{StorePath, nix32};
+use super::{STORE, StorePath, nix32};
 use crate::error::{Error, Place, Result};
 
 /// Name of the file, at the root of the squashfs or of the disc.
@@ -119,12 +119,15 @@ fn number(line: &[u8]) -> Option<u64> {
 #[derive(Default)]
 struct Known {
     registration: Registration,
-    indexes: HashMap<Box<[u8]>, usize>,
+    indexes: HashMap<StorePath, usize>,
 }
 
 impl Known {
     fn index(&mut self, lines: &Lines<impl Read>, field: &'static str) -> Result<usize> {
-        if let Some(index) = self.indexes.get(lines.line.as_slice()) {
+        // What is known already need not be looked at again, which most references are.
+        let base = lines.line.strip_prefix(STORE.as_bytes()).and_then(|inside| inside.strip_prefix(b"/"));
+        let known = base.and_then(|base| self.indexes.get(std::str::from_utf8(base).ok()?));
+        if let Some(index) = known {
             return Ok(*index);
         }
         let path = StorePath::from_path(&lines.line).ok_or_else(|| lines.malformed(field))?;
@@ -132,7 +135,7 @@ impl Known {
         if index == MOST_PATHS {
             return Err(Error::Limit { what: "registration of 524,288 paths", place: lines.place() });
         }
-        self.indexes.insert(lines.line.as_slice().into(), index);
+        self.indexes.insert(path.clone(), index);
         self.registration.paths.push(path);
         self.registration.records.push(None);
         Ok(index)

@@ -137,6 +137,33 @@ impl Emulation {
     }
 }
 
+/// One word: `bios`, `powerpc`, `mac`, `uefi`; other numbers as `0x10`.
+impl fmt::Display for Platform {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bios => formatter.pad("bios"),
+            Self::PowerPc => formatter.pad("powerpc"),
+            Self::Mac => formatter.pad("mac"),
+            Self::Uefi => formatter.pad("uefi"),
+            Self::Other(number) => write!(formatter, "{number:#04x}"),
+        }
+    }
+}
+
+/// One word: `none`, `floppy-1.2`, `floppy-1.44`, `floppy-2.88`, `hard-disk`; other numbers as `0x07`.
+impl fmt::Display for Emulation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => formatter.pad("none"),
+            Self::Floppy1200 => formatter.pad("floppy-1.2"),
+            Self::Floppy1440 => formatter.pad("floppy-1.44"),
+            Self::Floppy2880 => formatter.pad("floppy-2.88"),
+            Self::HardDisk => formatter.pad("hard-disk"),
+            Self::Other(number) => write!(formatter, "{number:#04x}"),
+        }
+    }
+}
+
 impl Volume<'_> {
     /// The boot catalog; `None` where no boot record leads to one.
     ///
@@ -254,7 +281,7 @@ impl<'s> Entries<'s> {
 }
 
 fn catalog(volume: &Region<'_>, offset: u64) -> Result<BootCatalog> {
-    let length = volume.length().saturating_sub(offset).min(MAX_CATALOG).max(2 * ENTRY);
+    let length = volume.length().saturating_sub(offset).clamp(2 * ENTRY, MAX_CATALOG);
     let bytes = volume.bytes("boot catalog", offset, length)?;
     let mut entries = Entries { rest: &bytes, place: volume.place(offset) };
     let validation = entries.next("validation entry", validation_entry)?;
@@ -329,6 +356,7 @@ mod tests {
     fn a_catalog_of_the_default_entry_alone_has_the_platform_of_the_validation_entry() {
         let images = read(&[validation(0xef), entry(0, 0, 9), vec![0; 32]]).unwrap().images;
         assert_eq!((images.len(), images[0].platform, images[0].bootable), (1, Platform::Uefi, true));
+        assert_eq!((images[0].platform.to_string(), images[0].emulation.to_string()), ("uefi".into(), "none".into()));
     }
 
     #[test]

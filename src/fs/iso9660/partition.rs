@@ -90,8 +90,8 @@ impl Partitions {
     /// Reads the tables of an image.
     ///
     /// # Errors
-    /// [`Error::Malformed`](crate::Error) and [`Error::Truncated`](crate::Error) where a GUID partition table begins and
-    /// cannot be read.
+    /// [`Error::Malformed`](crate::Error) and [`Error::Truncated`](crate::Error) where a GUID partition table begins
+    /// and cannot be read.
     pub fn read(image: &Region<'_>) -> Result<Self> {
         Ok(Self { mbr: mbr::read(image)?, gpt: gpt::read(image)? })
     }

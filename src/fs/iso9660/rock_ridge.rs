@@ -69,8 +69,8 @@ impl Attributes {
 }
 
 impl RockRidge {
-    /// Takes in an entry; those of other standards are passed over. Where an entry is recorded twice and does not go on,
-    /// the first one counts.
+    /// Takes in an entry; those of other standards are passed over. Where an entry is recorded twice and does not go
+    /// on, the first one counts.
     ///
     /// # Errors
     /// [`Error::Malformed`](crate::Error) where the entry is shorter than its fields.
@@ -93,8 +93,8 @@ impl RockRidge {
         Ok(())
     }
 
-    /// The type of the record's node. The file mode decides, as it does for Linux; a link to a relocated directory counts
-    /// as that directory, and without a mode there is only the file flag.
+    /// The type of the record's node. The file mode decides, as it does for Linux; a link to a relocated directory
+    /// counts as that directory, and without a mode there is only the file flag.
     pub(super) fn file_type(&self, record: &DirectoryRecord<'_>) -> FileType {
         let flagged = match record.has(DirectoryRecord::DIRECTORY) {
             true => FileType::Directory,
@@ -148,12 +148,12 @@ fn attributes(input: &[u8]) -> Parsed<'_, Attributes> {
     Ok((rest, Attributes { mode, uid, gid }))
 }
 
-/// Two halves of a device number (RRIP §4.1.2). Where the high half is empty and the low one holds more than a byte,
-/// both numbers are in the low one, as Linux takes it.
+/// Two halves of a device number (RRIP §4.1.2): major and minor as `genisoimage` writes them, or, where the high half
+/// is empty and the low one holds more than a minor number of eight bits, a `dev_t` as `xorriso` writes it.
 fn device(input: &[u8]) -> Parsed<'_, Device> {
     let (rest, (high, low)) = (field("high half", both32), field("low half", both32)).parse(input)?;
     let device = match (high, low) {
-        (0, 0x100..) => Device { major: low >> 8, minor: low & 0xff },
+        (0, 0x100..) => Device { major: low >> 8 & 0xfff, minor: low >> 12 & 0xf_ff00 | low & 0xff },
         (major, minor) => Device { major, minor },
     };
     Ok((rest, device))
@@ -241,7 +241,8 @@ mod tests {
 
     #[test]
     fn device_numbers_come_in_two_halves_or_in_one() {
-        for (high, low, major, minor) in [(8, 1, 8, 1), (0, 0x0801, 8, 1), (0, 5, 0, 5), (259, 0x1_0000, 259, 0x1_0000)]
+        for (high, low, major, minor) in
+            [(8, 1, 8, 1), (0, 0x0801, 8, 1), (0, 5, 0, 5), (259, 70000, 259, 70000), (0, 0x1111_0370, 259, 70000)]
         {
             let found = read(&[entry(b"PN", &[number(high), number(low)].concat())]).unwrap();
             assert_eq!(found.device, Some(Device { major, minor }));

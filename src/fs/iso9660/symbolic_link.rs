@@ -30,8 +30,8 @@ impl Target {
     /// Appends the components of one SL entry.
     ///
     /// # Errors
-    /// [`Error::Malformed`] where a component is longer than its entry, [`Error::Unsupported`] for the flags of the first
-    /// edition that name the volume root or the host.
+    /// [`Error::Malformed`] where a component is longer than its entry, [`Error::Unsupported`] for the flags of the
+    /// first edition that name the volume root or the host.
     pub(super) fn append(&mut self, entry: &SystemUseEntry<'_>) -> Result<()> {
         let (mut place, mut rest) = (entry.place.advance(1), entry.data.get(1..).unwrap_or_default());
         while !rest.is_empty() {

@@ -70,13 +70,13 @@ fn continuation(input: &[u8]) -> Parsed<'_, Continuation> {
     Ok((rest, Continuation { location, offset, length }))
 }
 
-/// Shows the system use entries of a record to `visitor`: those of its system use field, of which `skip` bytes belong to
-/// others (SUSP §5.3), and then those of the continuation areas that they lead to.
+/// Shows the system use entries of a record to `visitor`: those of its system use field, of which `skip` bytes belong
+/// to others (SUSP §5.3), and then those of the continuation areas that they lead to.
 ///
 /// # Errors
-/// [`Error::Limit`] where continuation areas lead to one another without end or are too long,
-/// [`Error::Truncated`] where one lies past the end, [`Error::Malformed`] where an entry does not fit its area. What came
-/// before has been shown.
+/// [`Error::Limit`] where continuation areas lead to one another without end or are too long, [`Error::Truncated`]
+/// where one lies past the end, [`Error::Malformed`] where an entry does not fit its area. What came before has been
+/// shown.
 pub(super) fn each_entry(
     volume: &Region<'_>,
     block_size: u64,

@@ -49,7 +49,7 @@ pub struct VolumeDescriptor {
     /// Length of the volume in logical blocks (§8.4.8).
     pub blocks: u32,
     /// The character sets of a supplementary volume descriptor (§8.5.6); zeros elsewhere.
-    pub escape_sequences: [u8; 32],
+    pub(super) escape_sequences: [u8; 32],
     /// Bytes of a logical block (§8.4.12).
     pub block_size: u16,
     /// The name of the set that the volume is a member of (§8.4.19).

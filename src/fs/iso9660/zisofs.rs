@@ -1,4 +1,4 @@
-//! Transparently compressed files of zisofs (version 1, `pz`).
+//! Transparently compressed files: zisofs, and zisofs2 as far as it uses zlib as well.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use libdeflater::Decompressor;
 use nom::Parser;
 use nom::bytes::complete::{tag, take};
+use nom::combinator::verify;
 
 use crate::error::{Error, Result};
 use crate::image::Region;
@@ -14,7 +15,7 @@ use crate::parse::{Parsed, both32, field, little32, little64, parse, uint8};
 /// What the ZF entry says of a compressed file.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Compressed {
-    /// Two characters: `pz` is the only algorithm that is read.
+    /// Two characters: `pz`, or `PZ` for zisofs2.
     algorithm: [u8; 2],
     /// Binary logarithm of the block size.
     block_log: u8,
@@ -22,8 +23,16 @@ pub(super) struct Compressed {
     pub(super) size: u64,
 }
 
+/// How the blocks of a file are found.
+struct Layout {
+    /// Where the block pointers begin, in bytes.
+    pointers: u64,
+    /// Bytes of a block pointer.
+    width: u64,
+}
+
 impl Compressed {
-    /// Parses the data of a ZF entry. The second version (`PZ`) widens the size to 64 bits, least significant byte first.
+    /// Parses the data of a ZF entry. The second version widens the size to 64 bits, least significant byte first.
     pub(super) fn parse(input: &[u8]) -> Parsed<'_, Self> {
         let (input, (first, second, _, block_log)) = (
             field("algorithm", uint8), // BP 5
@@ -34,8 +43,8 @@ impl Compressed {
             .parse(input)?;
         let algorithm = [first, second];
         let (rest, size) = match &algorithm {
-            b"PZ" => field("uncompressed size", little64).parse(input)?, // BP 9
-            _ => field("uncompressed size", both32.map(u64::from)).parse(input)?,
+            b"pz" => field("uncompressed size", both32.map(u64::from)).parse(input)?, // BP 9
+            _ => field("uncompressed size", little64).parse(input)?,
         };
         Ok((rest, Self { algorithm, block_log, size }))
     }
@@ -43,34 +52,28 @@ impl Compressed {
     /// Opens the compressed `contents`.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for other algorithms, [`Error::Malformed`] where the contents do not begin as they must.
+    /// [`Error::Unsupported`] for other algorithms, [`Error::Malformed`] where the contents do not begin as the entry
+    /// says.
     pub(super) fn open<'a>(&self, contents: Region<'a>) -> Result<ZisofsReader<'a>> {
-        if &self.algorithm != b"pz" {
-            let what = Cow::Owned(format!("zisofs algorithm {}", self.algorithm.escape_ascii()));
-            return Err(Error::Unsupported { what, place: contents.place(0) });
-        }
-        let bytes = contents.bytes("zisofs header", 0, HEADER)?;
-        let header = parse("zisofs header", &contents.place(0), &bytes, header)?;
-        // Linux decodes these three sizes, and writers write no others.
-        if !(15..=17).contains(&header.block_log) || header.block_log != self.block_log {
-            return Err(Error::Malformed {
-                structure: "zisofs header",
-                field: "block size",
-                place: contents.place(13),
-            });
-        }
-        if u64::from(header.size) != self.size {
-            return Err(Error::Malformed {
-                structure: "zisofs header",
-                field: "uncompressed size",
-                place: contents.place(8),
-            });
-        }
-        let block_size = 1 << header.block_log;
+        let place = contents.place(0);
+        let layout = match &self.algorithm {
+            b"pz" => {
+                let bytes = contents.bytes("zisofs header", 0, 16)?;
+                parse("zisofs header", &place, &bytes, |input| self.header(input))?
+            }
+            b"PZ" => {
+                let bytes = contents.bytes("zisofs2 header", 0, 24)?;
+                parse("zisofs2 header", &place, &bytes, |input| self.second_header(input))?
+            }
+            other => {
+                let what = Cow::Owned(format!("zisofs algorithm {}", other.escape_ascii()));
+                return Err(Error::Unsupported { what, place });
+            }
+        };
         Ok(ZisofsReader {
             contents,
-            pointers: u64::from(header.header_size) * 4,
-            block_size,
+            layout,
+            block_size: 1 << self.block_log,
             left: self.size,
             block: 0,
             decompressor: Decompressor::new(),
@@ -78,38 +81,51 @@ impl Compressed {
             read: 0,
         })
     }
+
+    /// Parses what stands before the block pointers. It says again what the entry does; Linux reads these block sizes.
+    fn header<'s>(&self, input: &'s [u8]) -> Parsed<'s, Layout> {
+        let block_log = |log: &u8| *log == self.block_log && (15..=17).contains(log);
+        let (rest, (_, _, header_size, _, _)) = (
+            field("magic", tag(&b"\x37\xe4\x53\x96\xc9\xdb\xd6\x07"[..])), // byte 0
+            field("uncompressed size", verify(little32, |size| u64::from(*size) == self.size)), // byte 8
+            field("header size", uint8),                                   // byte 12, in units of four bytes
+            field("block size", verify(uint8, block_log)),                 // byte 13
+            field("reserved", take(2usize)),                               // byte 14
+        )
+            .parse(input)?;
+        Ok((rest, Layout { pointers: u64::from(header_size) * 4, width: 4 }))
+    }
+
+    /// The same of zisofs2, whose blocks may have a mebibyte.
+    fn second_header<'s>(&self, input: &'s [u8]) -> Parsed<'s, Layout> {
+        let block_log = |log: &u8| *log == self.block_log && (15..=20).contains(log);
+        let (rest, (_, _, header_size, _, _, _, _)) = (
+            field("magic", tag(&b"\xef\x22\x55\xa1\xbc\x1b\x95\xa0"[..])), // byte 0
+            field("reserved", uint8),                                      // byte 8
+            field("header size", uint8),                                   // byte 9, in units of four bytes
+            field("algorithm", verify(uint8, |number| *number == 1)),      // byte 10
+            field("block size", verify(uint8, block_log)),                 // byte 11
+            field("uncompressed size", verify(little64, |size| *size == self.size)), // byte 12
+            field("reserved", take(4usize)),                               // byte 20
+        )
+            .parse(input)?;
+        Ok((rest, Layout { pointers: u64::from(header_size) * 4, width: 8 }))
+    }
 }
 
-/// Bytes of the header that are looked at.
-const HEADER: u64 = 16;
-
-/// What stands before the block pointers.
-struct Header {
-    /// Length of the uncompressed contents, in bytes.
-    size: u32,
-    /// Where the block pointers begin, in units of four bytes.
-    header_size: u8,
-    /// Binary logarithm of the block size.
-    block_log: u8,
-}
-
-fn header(input: &[u8]) -> Parsed<'_, Header> {
-    let (rest, (_, size, header_size, block_log, _)) = (
-        field("magic", tag(&b"\x37\xe4\x53\x96\xc9\xdb\xd6\x07"[..])), // byte 0
-        field("uncompressed size", little32),                          // byte 8
-        field("header size", uint8),                                   // byte 12
-        field("block size", uint8),                                    // byte 13
-        field("reserved", take(2usize)),                               // byte 14
-    )
-        .parse(input)?;
-    Ok((rest, Header { size, header_size, block_log }))
+impl Layout {
+    fn pointer<'s>(&self, input: &'s [u8]) -> Parsed<'s, u64> {
+        match self.width {
+            4 => little32.map(u64::from).parse(input),
+            _ => little64(input),
+        }
+    }
 }
 
 /// Reads a compressed file block by block.
 pub(super) struct ZisofsReader<'a> {
     contents: Region<'a>,
-    /// First byte of the block pointers: 32-bit offsets, one more than there are blocks.
-    pointers: u64,
+    layout: Layout,
     /// Uncompressed bytes of a block; the last may be shorter.
     block_size: u64,
     /// Uncompressed bytes that are not decompressed yet.
@@ -123,27 +139,26 @@ pub(super) struct ZisofsReader<'a> {
 }
 
 impl ZisofsReader<'_> {
-    /// Decompresses the next block into the buffer.
+    /// Decompresses the next block into the buffer. A pointer says where it begins, the next one where it ends.
     fn fill(&mut self) -> Result<()> {
         let wanted = self.left.min(self.block_size);
-        let at = self.pointers + self.block * 4;
-        let pair = self.contents.bytes("zisofs block pointers", at, 8)?;
+        let at = self.layout.pointers + self.block * self.layout.width;
+        let pair = self.contents.bytes("zisofs block pointers", at, 2 * self.layout.width)?;
         let place = self.contents.place(at);
-        let (start, end) = parse("zisofs block pointers", &place, &pair, |input| (little32, little32).parse(input))?;
-        let length = u64::from(end).checked_sub(u64::from(start)).filter(|length| *length <= 2 * self.block_size);
+        let pointer = |input| self.layout.pointer(input);
+        let (start, end) = parse("zisofs block pointers", &place, &pair, (pointer, pointer))?;
         let malformed = |field, place| Error::Malformed { structure: "zisofs block", field, place };
+        let length = end.checked_sub(start).filter(|length| *length <= 2 * self.block_size);
         let Some(length) = length else { return Err(malformed("length", place)) };
-        self.buffer.clear();
         self.buffer.resize(usize::try_from(wanted).unwrap_or(0), 0);
         if length > 0 {
             // A block without bytes is one of zeros.
-            let packed = self.contents.bytes("zisofs block", u64::from(start), length)?;
+            let packed = self.contents.bytes("zisofs block", start, length)?;
             let filled = self.decompressor.zlib_decompress(&packed, &mut self.buffer);
             if filled != Ok(self.buffer.len()) {
-                return Err(malformed("compressed data", self.contents.place(u64::from(start))));
+                return Err(malformed("compressed data", self.contents.place(start)));
             }
         }
-        self.read = 0;
         self.block += 1;
         self.left -= wanted;
         Ok(())
@@ -155,7 +170,11 @@ impl Read for ZisofsReader<'_> {
         if self.read == self.buffer.len() && self.left > 0 {
             self.buffer.clear();
             self.read = 0;
-            self.fill()?;
+            if let Err(error) = self.fill() {
+                self.buffer.clear();
+                self.left = 0;
+                return Err(error.into());
+            }
         }
         let mut rest = self.buffer.get(self.read..).unwrap_or_default();
         let length = rest.read(buffer)?;
@@ -228,13 +247,22 @@ mod tests {
 
     #[test]
     fn other_algorithms_are_not_supported() {
-        let error = read(file().1, &entry(*b"PZ", 65546)).unwrap_err();
-        assert_eq!(error, "zisofs algorithm PZ at 0x0: not supported");
+        let error = read(file().1, &entry(*b"XZ", 65546)).unwrap_err();
+        assert_eq!(error, "zisofs algorithm XZ at 0x0: not supported");
     }
 
     #[test]
-    fn the_second_version_tells_its_size_in_64_bits() {
+    fn the_second_version_counts_in_64_bits() {
         let (_, entry) = Compressed::parse(b"PZ\x06\x0f\0\0\0\0\x01\0\0\0").unwrap();
         assert_eq!(entry.size, 1 << 32);
+        let (plain, packed) = file();
+        let mut wide = b"\xef\x22\x55\xa1\xbc\x1b\x95\xa0\0\x06\x01\x0f".to_vec();
+        wide.extend(65546u64.to_le_bytes());
+        wide.extend([0; 4]);
+        for pointer in packed[16..32].as_chunks::<4>().0 {
+            wide.extend((u64::from(u32::from_le_bytes(*pointer)) + 24).to_le_bytes());
+        }
+        wide.extend(&packed[32..]);
+        assert_eq!(read(wide, &self::entry(*b"PZ", 65546)), Ok(plain));
     }
 }

@@ -48,6 +48,20 @@ impl Compression {
         }
     }
 
+    /// The name that `mksquashfs -comp` takes.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Lzma => "lzma",
+            Self::Lzo => "lzo",
+            Self::Xz => "xz",
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+
     /// Decompresses the whole of `input` into the front of `output`, and says how many bytes that made. No more is
     /// written than `output` has room for: a block that would be longer is refused.
     ///
@@ -75,18 +89,9 @@ impl Compression {
     }
 }
 
-/// The name that `mksquashfs -comp` takes.
 impl fmt::Display for Compression {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Gzip => "gzip",
-            Self::Lzma => "lzma",
-            Self::Lzo => "lzo",
-            Self::Xz => "xz",
-            Self::Lz4 => "lz4",
-            Self::Zstd => "zstd",
-            Self::Unknown(id) => return write!(formatter, "unknown ({id})"),
-        })
+        formatter.write_str(self.name())
     }
 }
 

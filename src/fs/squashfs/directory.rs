@@ -35,7 +35,7 @@ impl<'m> DirectoryTable<'m> {
     /// All entries in the order of their names. They are stored in that order, but only if the writer kept to it.
     pub(super) fn entries(&self, directory: Directory) -> Result<Vec<Entry>> {
         let mut entries = Vec::new();
-        let Some(mut listing) = self.listing(directory, &Section::whole(directory))? else { return Ok(entries) };
+        let Some(mut listing) = self.listing(directory, Section::whole(directory))? else { return Ok(entries) };
         let mut name = Vec::new();
         while let Some((id, file_type)) = listing.next(&mut name)? {
             entries.push(Entry { name: name.clone(), id, file_type });
@@ -46,42 +46,34 @@ impl<'m> DirectoryTable<'m> {
         Ok(entries)
     }
 
-    /// The node called `wanted`. `index` stands at the directory's index: where there is one, only the section of the
-    /// listing that should have the name is read.
+    /// The node called `wanted`. `index` stands at the directory's index: where there is one, the section of the listing
+    /// that should have the name is searched first.
     ///
-    /// Linux trusts the index and the order of names. An index that lies must not hide a file here that
-    /// [`Self::entries`] shows: where the section read is not what the index says, the whole listing is searched.
+    /// Linux trusts the index and the order of names, but what [`Self::entries`] shows must be found here in an archive
+    /// whose index lies, too. So a name is missing only if it is nowhere in the listing.
     pub(super) fn lookup(&self, directory: Directory, index: Cursor<'_>, wanted: &[u8]) -> Result<Option<NodeId>> {
         if directory.index > 0 {
-            let section = Section::of(wanted, directory, index)?;
-            match self.search(directory, &section, wanted) {
-                Ok(Answer::Found(id)) => return Ok(Some(id)),
-                Ok(Answer::Absent) => return Ok(None),
-                Ok(Answer::Misled) | Err(_) => {}
+            let section = Section::of(wanted, directory, index);
+            if let Ok(Some(id)) = section.and_then(|section| self.search(directory, section, wanted)) {
+                return Ok(Some(id));
             }
         }
-        match self.search(directory, &Section::whole(directory), wanted)? {
-            Answer::Found(id) => Ok(Some(id)),
-            Answer::Absent | Answer::Misled => Ok(None),
-        }
+        self.search(directory, Section::whole(directory), wanted)
     }
 
-    fn search(&self, directory: Directory, section: &Section, wanted: &[u8]) -> Result<Answer> {
-        let Some(mut listing) = self.listing(directory, section)? else { return Ok(Answer::Misled) };
-        let mut ordered = true;
-        let (mut previous, mut name) = (section.first.clone(), Vec::new());
+    fn search(&self, directory: Directory, section: Section, wanted: &[u8]) -> Result<Option<NodeId>> {
+        let Some(mut listing) = self.listing(directory, section)? else { return Ok(None) };
+        let mut name = Vec::new();
         while let Some((id, _)) = listing.next(&mut name)? {
             if name == wanted {
-                return Ok(Answer::Found(id));
+                return Ok(Some(id));
             }
-            ordered &= previous <= name && section.next.as_ref().is_none_or(|next| name < *next);
-            std::mem::swap(&mut previous, &mut name);
         }
-        Ok(if ordered { Answer::Absent } else { Answer::Misled })
+        Ok(None)
     }
 
     /// Begins to read a section, of which there is none in an empty directory: its place may be one past the last block.
-    fn listing(&self, directory: Directory, section: &Section) -> Result<Option<Listing<'m>>> {
+    fn listing(&self, directory: Directory, section: Section) -> Result<Option<Listing<'m>>> {
         let left = section.to.saturating_sub(section.from);
         if left == 0 {
             return Ok(None);
@@ -97,45 +89,33 @@ impl<'m> DirectoryTable<'m> {
     }
 }
 
-/// What the search of a section found.
-enum Answer {
-    Found(NodeId),
-    Absent,
-    /// Not there, but names are out of order: the index may have led to the wrong section.
-    Misled,
-}
-
 /// A part of a listing that begins and ends with whole runs.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 struct Section {
     /// First byte and end, counted from the start of the listing.
     from: u32,
     to: u32,
     /// Metadata block of the first byte, counted in bytes from the start of the directory table.
     block: u32,
-    /// The first name, or nothing at the start of the listing.
-    first: Vec<u8>,
-    /// The name behind the section, where there is one.
-    next: Option<Vec<u8>>,
 }
 
 impl Section {
     fn whole(directory: Directory) -> Self {
-        let to = directory.size.saturating_sub(DOTS);
-        Self { from: 0, to, block: directory.block, first: Vec::new(), next: None }
+        Self { from: 0, to: directory.size.saturating_sub(DOTS), block: directory.block }
     }
 
     /// Reads the index up to the first name that comes after `wanted`.
     fn of(wanted: &[u8], directory: Directory, mut index: Cursor<'_>) -> Result<Self> {
         let mut section = Self::whole(directory);
+        let mut name = Vec::new();
         for _ in 0..directory.index {
             let (from, block, length) = index.record("directory index", 12, index_entry)?;
-            let mut name = Vec::new();
+            name.clear();
             index.append("directory index", usize::from(length), &mut name)?;
             if name.as_slice() > wanted {
-                return Ok(Self { to: from, next: Some(name), ..section });
+                return Ok(Self { to: from, ..section });
             }
-            section = Self { from, block, first: name, ..section };
+            section = Self { from, block, ..section };
         }
         Ok(section)
     }
@@ -242,4 +222,161 @@ fn file_type(input: &[u8]) -> Parsed<'_, FileType> {
         _ => return refuse(input),
     };
     Ok((rest, file_type))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::metadata::tests::{blocks, metadata};
+    use super::*;
+
+    /// A run of files whose inodes are one byte apart from byte 16 of metadata block 96 on.
+    fn run(names: &[&str]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for number in [u32::try_from(names.len() - 1).unwrap(), 96, 1] {
+            bytes.extend(number.to_le_bytes());
+        }
+        for (at, name) in (16_u16..).zip(names) {
+            for number in [at, 0, 2, u16::try_from(name.len() - 1).unwrap()] {
+                bytes.extend(number.to_le_bytes());
+            }
+            bytes.extend_from_slice(name.as_bytes());
+        }
+        bytes
+    }
+
+    /// The index of runs, each with its first byte in the listing and its first name; all are in the first block.
+    fn index(runs: &[(u32, &str)]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (from, name) in runs {
+            for number in [*from, 0, u32::try_from(name.len() - 1).unwrap()] {
+                bytes.extend(number.to_le_bytes());
+            }
+            bytes.extend_from_slice(name.as_bytes());
+        }
+        bytes
+    }
+
+    fn directory(listing: &[u8], index: u16) -> Directory {
+        Directory { block: 0, offset: 0, size: u32::try_from(listing.len()).unwrap() + DOTS, index }
+    }
+
+    fn entries(listing: &[u8]) -> std::result::Result<Vec<(String, u64)>, String> {
+        let source = blocks(&[listing]);
+        let table = DirectoryTable { metadata: &metadata(&source), start: 0, end: 1 };
+        let entries = table.entries(directory(listing, 0)).map_err(|error| error.to_string())?;
+        Ok(entries.into_iter().map(|entry| (String::from_utf8(entry.name).unwrap(), entry.id.0)).collect())
+    }
+
+    #[test]
+    fn entries_are_sorted_by_their_bytes_whatever_the_order_they_are_stored_in() {
+        let listing = [run(&["a.b", "a", "B"]), run(&["\u{e9}"])].concat();
+        let place = |offset: u64| 96 << 16 | offset;
+        let expected = [("B", place(18)), ("a", place(17)), ("a.b", place(16)), ("\u{e9}", place(16))];
+        assert_eq!(entries(&listing), Ok(expected.map(|(name, id)| (name.to_owned(), id)).to_vec()));
+    }
+
+    #[test]
+    fn an_empty_directory_needs_no_block() {
+        let source = blocks(&[]);
+        let table = DirectoryTable { metadata: &metadata(&source), start: 0, end: 0 };
+        for size in 0..=DOTS {
+            let empty = Directory { block: 0, offset: 0, size, index: 0 };
+            assert_eq!(table.entries(empty).unwrap(), []);
+        }
+    }
+
+    #[test]
+    fn a_listing_that_no_file_system_has_is_refused_where_it_goes_wrong() {
+        let long = "x".repeat(257);
+        let changed = |at: usize, byte: u8| {
+            let mut listing = run(&["name"]);
+            listing[at] = byte;
+            listing
+        };
+        let cases: [(Vec<u8>, &str); 9] = [
+            (changed(1, 1), "directory header at 0x0+0x0: invalid count"),
+            (changed(16, 0), "directory entry at 0x0+0x10: invalid type"),
+            (changed(16, 8), "directory entry at 0x0+0x10: invalid type"),
+            (run(&[&long]), "directory entry at 0x0+0x12: invalid size"),
+            (changed(0, 1), "directory at 0x0+0x18: invalid length, its last entry is cut short"),
+            (changed(18, 4), "directory at 0x0+0x14: invalid length, its last entry is cut short"),
+            (run(&["a/b"]), "directory entry at 0x0+0x14: invalid name"),
+            (run(&["a", ".."]), "directory entry at 0x0+0x1d: invalid name"),
+            (run(&["a\0"]), "directory entry at 0x0+0x14: invalid name"),
+        ];
+        for (listing, message) in cases {
+            assert_eq!(entries(&listing), Err(message.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_listing_longer_than_any_is_refused_before_it_is_read() {
+        let source = blocks(&[&run(&["name"])]);
+        let table = DirectoryTable { metadata: &metadata(&source), start: 0, end: 1 };
+        let endless = Directory { block: 0, offset: 0, size: u32::MAX, index: 0 };
+        assert_eq!(table.entries(endless).unwrap_err().to_string(), "length of a directory at 0x0+0x0: over the limit");
+    }
+
+    /// Looks names up in a directory of three runs.
+    fn look_up(runs: [&[&str]; 3], index_of: impl Fn(u32, u32) -> Vec<u8>, wanted: &str) -> Option<u64> {
+        let [first, second, third] = runs.map(run);
+        let (from, then) = (first.len(), first.len() + second.len());
+        let listing = [first, second, third].concat();
+        let index = index_of(u32::try_from(from).unwrap(), u32::try_from(then).unwrap());
+        let source = blocks(&[&listing, &index]);
+        let metadata = metadata(&source);
+        let index = metadata.cursor(u64::try_from(listing.len()).unwrap() + 2, u64::MAX, 0).unwrap();
+        let table = DirectoryTable { metadata: &metadata, start: 0, end: 1 };
+        table.lookup(directory(&listing, 2), index, wanted.as_bytes()).unwrap().map(|id| id.0 & 0xffff)
+    }
+
+    #[test]
+    fn a_name_is_found_in_every_section_of_the_index_and_missed_between_them() {
+        let runs: [&[&str]; 3] = [&["a", "b"], &["f", "g", "h"], &["m"]];
+        let honest = |from, then| index(&[(from, "f"), (then, "m")]);
+        let cases = [("a", Some(16)), ("b", Some(17)), ("f", Some(16)), ("h", Some(18)), ("m", Some(16))];
+        for (name, expected) in cases.into_iter().chain(["A", "c", "ff", "i", "z", ""].map(|name| (name, None))) {
+            assert_eq!(look_up(runs, honest, name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_index_that_misleads_hides_no_name() {
+        let runs: [&[&str]; 3] = [&["a", "b"], &["f", "g", "h"], &["m"]];
+        let lies: [fn(u32, u32) -> Vec<u8>; 5] = [
+            |from, then| index(&[(from, "a"), (then, "m")]),
+            |from, then| index(&[(then, "f"), (from, "m")]),
+            |from, then| index(&[(from + 1, "f"), (then, "m")]),
+            |from, _| index(&[(from, "f"), (u32::MAX, "g")]),
+            |from, then| index(&[(from, "b"), (then, "c")]),
+        ];
+        for (number, lie) in lies.into_iter().enumerate() {
+            for name in ["a", "b", "f", "g", "h", "m"] {
+                assert!(look_up(runs, lie, name).is_some(), "{name}, lie {number}");
+            }
+            assert_eq!(look_up(runs, lie, "x"), None);
+        }
+    }
+
+    #[test]
+    fn an_index_leads_past_a_section_that_cannot_be_read() {
+        let listing = [run(&["a"]), run(&["f"])].concat();
+        let mut damaged = listing.clone();
+        damaged[16] = 0; // the type of "a"
+        let source = blocks(&[&damaged, &index(&[(21, "f")])]);
+        let metadata = metadata(&source);
+        let table = DirectoryTable { metadata: &metadata, start: 0, end: 1 };
+        let look_up = |name: &[u8]| table.lookup(directory(&damaged, 1), metadata.cursor(44, 99, 0).unwrap(), name);
+        assert!(look_up(b"f").unwrap().is_some());
+        assert_eq!(look_up(b"g").unwrap_err().to_string(), "directory entry at 0x0+0x10: invalid type");
+    }
+
+    #[test]
+    fn names_out_of_order_are_found_all_the_same() {
+        let runs: [&[&str]; 3] = [&["b", "a"], &["h", "m", "f"], &["g"]];
+        let honest = |from, then| index(&[(from, "h"), (then, "g")]);
+        for name in ["a", "b", "f", "g", "h", "m"] {
+            assert!(look_up(runs, honest, name).is_some(), "{name}");
+        }
+    }
 }

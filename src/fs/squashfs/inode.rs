@@ -213,3 +213,83 @@ fn fifo(input: &[u8]) -> Parsed<'_, Body> {
 fn socket(input: &[u8]) -> Parsed<'_, Body> {
     field("nlink", take(4usize)).map(|_| Body::Socket).parse(input)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::metadata::tests::{blocks, metadata};
+    use super::*;
+
+    /// The numbers of an inode, each with its length in bytes.
+    fn inode(inode_type: u16, fields: &[(u64, usize)]) -> Vec<u8> {
+        let header = [(u64::from(inode_type), 2), (0o4755, 2), (1, 2), (2, 2), (1_000_000_000, 4), (7, 4)];
+        header.iter().chain(fields).flat_map(|&(number, length)| number.to_le_bytes()[..length].to_vec()).collect()
+    }
+
+    fn read(bytes: &[u8]) -> Result<(Header, Body, String)> {
+        let source = blocks(&[bytes]);
+        let metadata = metadata(&source);
+        let inode = Inode::read(metadata.cursor(0, 1, 0)?)?;
+        Ok((inode.header, inode.body, inode.tail.place().to_string()))
+    }
+
+    #[test]
+    fn each_of_the_fourteen_types_has_its_fields() {
+        let device = Device { major: 259, minor: 70_000 };
+        let packed = (0x1111_0370, 4);
+        let basic = Directory { block: 9, offset: 5, size: 100, index: 0 };
+        let extended = Directory { block: 9, offset: 5, size: 70_000, index: 3 };
+        let small = File { start: 96, size: 10, fragment: Some((3, 20)) };
+        let large = File { start: 1 << 33, size: 1 << 34, fragment: None };
+        let none = (u64::from(NO_FRAGMENT), 4);
+        let cases: [(u16, &[(u64, usize)], Body, &str); 14] = [
+            (1, &[(9, 4), (2, 4), (100, 2), (5, 2), (1, 4)], Body::Directory(basic), "0x0+0x20"),
+            (2, &[(96, 4), (3, 4), (20, 4), (10, 4)], Body::File(small), "0x0+0x20"),
+            (3, &[(1, 4), (8, 4)], Body::Symlink(8), "0x0+0x18"),
+            (4, &[(1, 4), packed], Body::BlockDevice(device), "0x0+0x18"),
+            (5, &[(1, 4), packed], Body::CharDevice(device), "0x0+0x18"),
+            (6, &[(1, 4)], Body::Fifo, "0x0+0x14"),
+            (7, &[(1, 4)], Body::Socket, "0x0+0x14"),
+            (8, &[(2, 4), (70_000, 4), (9, 4), (1, 4), (3, 2), (5, 2), none], Body::Directory(extended), "0x0+0x28"),
+            (9, &[(1 << 33, 8), (1 << 34, 8), (0, 8), (1, 4), none, (0, 4), none], Body::File(large), "0x0+0x38"),
+            (10, &[(1, 4), (8, 4)], Body::Symlink(8), "0x0+0x18"),
+            (11, &[(1, 4), packed, none], Body::BlockDevice(device), "0x0+0x1c"),
+            (12, &[(1, 4), packed, none], Body::CharDevice(device), "0x0+0x1c"),
+            (13, &[(1, 4), none], Body::Fifo, "0x0+0x18"),
+            (14, &[(1, 4), none], Body::Socket, "0x0+0x18"),
+        ];
+        for (inode_type, fields, body, tail) in cases {
+            let header = Header { inode_type, mode: 0o4755, uid: 1, gid: 2, mtime: 1_000_000_000 };
+            let expected = (header, body, tail.to_owned());
+            let mut bytes = inode(inode_type, fields);
+            assert_eq!(read(&bytes).unwrap(), expected, "type {inode_type}");
+            bytes.pop();
+            assert!(read(&bytes).is_err(), "type {inode_type}, cut short");
+        }
+    }
+
+    #[test]
+    fn other_types_are_refused() {
+        for inode_type in [0, 15, u16::MAX] {
+            let error = read(&inode(inode_type, &[(0, 8); 5])).unwrap_err();
+            assert_eq!(error.to_string(), "inode at 0x0+0x0: invalid inode_type");
+        }
+    }
+
+    #[test]
+    fn a_target_is_read_to_its_length_and_no_further_than_the_limit() {
+        let mut bytes = inode(3, &[(1, 4), (5, 4)]);
+        bytes.extend(b"small.txt");
+        let source = blocks(&[&bytes]);
+        let metadata = metadata(&source);
+        let read = || Inode::read(metadata.cursor(0, 1, 0).unwrap()).unwrap();
+        assert_eq!(read().target(5).unwrap(), b"small");
+        assert_eq!(
+            read().target(10).unwrap_err().to_string(),
+            "symbolic link target at 0x0+0x18: invalid length, past the end of its table"
+        );
+        assert_eq!(
+            read().target(65_536).unwrap_err().to_string(),
+            "target of a symbolic link at 0x0+0x18: over the limit"
+        );
+    }
+}

@@ -93,6 +93,12 @@ impl<'a> Metadata<'a> {
         cursor.record(table.name, usize::from(table.record), record).map(Some)
     }
 
+    /// Number of blocks in the cache.
+    #[cfg(test)]
+    pub(super) fn decompressed(&self) -> usize {
+        self.cache.len()
+    }
+
     /// The block at `start`.
     fn block(&self, start: u64) -> Result<Arc<Block>> {
         self.cache.get(start, || self.read(start))
@@ -179,5 +185,103 @@ impl Cursor<'_> {
             self.block = self.metadata.block(self.block.next)?;
             self.offset = 0;
         }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::image::Source;
+    use crate::parse::{little32, uint8};
+
+    /// Each part as a metadata block that is stored uncompressed.
+    pub(in crate::fs::squashfs) fn blocks(parts: &[&[u8]]) -> Source {
+        let mut bytes = Vec::new();
+        for part in parts {
+            bytes.extend((UNCOMPRESSED | u16::try_from(part.len()).unwrap()).to_le_bytes());
+            bytes.extend_from_slice(part);
+        }
+        Source::memory(bytes)
+    }
+
+    pub(in crate::fs::squashfs) fn metadata(source: &Source) -> Metadata<'_> {
+        Metadata::new(Region::whole(source), Compression::Unknown(0))
+    }
+
+    fn message<T>(result: Result<T>) -> String {
+        result.err().map_or_else(|| "no error".to_owned(), |error| error.to_string())
+    }
+
+    #[test]
+    fn a_record_reads_on_in_the_next_block() {
+        let source = blocks(&[&[1, 2, 3], &[4, 5, 6, 7]]);
+        let metadata = metadata(&source);
+        let mut cursor = metadata.cursor(0, 11, 1).unwrap();
+        assert_eq!(cursor.record("record", 4, little32).unwrap(), 0x0504_0302);
+        assert_eq!(cursor.place(), Place::Metadata { block: 5, offset: 2 });
+        assert_eq!(cursor.record("record", 1, uint8).unwrap(), 6);
+        assert_eq!(metadata.cache.len(), 2);
+    }
+
+    #[test]
+    fn a_chain_ends_with_its_table() {
+        let source = blocks(&[&[1, 2, 3], &[4, 5, 6, 7]]);
+        let metadata = metadata(&source);
+        let mut cursor = metadata.cursor(0, 5, 1).unwrap();
+        assert_eq!(
+            message(cursor.record("record", 4, little32)),
+            "record at 0x0+0x1: invalid length, past the end of its table"
+        );
+        assert_eq!(message(metadata.cursor(5, 5, 0)), "metadata block at 0x5: invalid reference");
+        assert_eq!(message(metadata.cursor(5, 11, 4)), "metadata block at 0x5+0x4: invalid reference");
+    }
+
+    #[test]
+    fn a_length_that_no_table_has_allocates_nothing() {
+        let source = blocks(&[&[1, 2, 3]]);
+        let metadata = metadata(&source);
+        let mut output = Vec::new();
+        assert!(metadata.cursor(0, 5, 0).unwrap().append("name", usize::MAX, &mut output).is_err());
+        assert_eq!(output, [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_block_that_cannot_be_one_is_refused() {
+        let cases: [(&[u8], &str); 6] = [
+            (&[0, 0, 1], "metadata block at 0x0: invalid length"),
+            (&[0, 0x80, 1], "metadata block at 0x0: invalid length"),
+            (&[1, 0xa0, 1], "metadata block at 0x0: invalid length"),
+            (&[4, 0x80, 1], "metadata block at 0x2: truncated, needs 4 bytes, 1 are there"),
+            (&[1], "metadata block at 0x0: truncated, needs 2 bytes, 1 are there"),
+            (&[1, 0, 1], "squashfs compression 0 at 0x0: not supported"),
+        ];
+        for (bytes, expected) in cases {
+            let source = Source::memory(bytes.to_vec());
+            assert_eq!(message(metadata(&source).cursor(0, 9, 0)), expected);
+        }
+        let source = Source::memory(vec![1, 0, 1]);
+        let gzip = Metadata::new(Region::whole(&source), Compression::Gzip);
+        assert_eq!(message(gzip.cursor(0, 9, 0)), "metadata block at 0x0: invalid compressed data");
+    }
+
+    #[test]
+    fn a_lookup_table_is_read_at_one_block_of_its_index() {
+        let first: Vec<u8> = (0..2048_u32).flat_map(u32::to_le_bytes).collect();
+        let second: Vec<u8> = (2048..2050_u32).flat_map(u32::to_le_bytes).collect();
+        let blocks = blocks(&[&first, &second]);
+        let mut bytes = Region::whole(&blocks).bytes("blocks", 0, blocks.length()).unwrap().into_owned();
+        bytes.extend([0_u64, 8194].into_iter().flat_map(u64::to_le_bytes));
+        let source = Source::memory(bytes);
+        let metadata = metadata(&source);
+        let table = Table { name: "id table", start: blocks.length(), count: 2050, record: 4 };
+        assert_eq!(metadata.lookup(table, 2049, little32).unwrap(), Some(2049));
+        assert_eq!(metadata.cache.len(), 1);
+        assert_eq!(metadata.lookup(table, 2047, little32).unwrap(), Some(2047));
+        assert_eq!(metadata.lookup(table, 2050, little32).unwrap(), None);
+        let truncated = Table { count: 9999, ..table };
+        assert_eq!(
+            message(metadata.lookup(truncated, 4096, little32)),
+            "id table at 0x201c: truncated, needs 8 bytes, 0 are there"
+        );
     }
 }

@@ -11,6 +11,8 @@ mod inode;
 mod metadata;
 mod reader;
 mod superblock;
+#[cfg(test)]
+mod tests;
 
 use std::io::Read;
 use std::sync::{Arc, Mutex};
@@ -32,6 +34,9 @@ use crate::parse::{little32, little64};
 /// Bytes of decompressed fragment blocks that are kept: eight of the largest size.
 const FRAGMENTS_KEPT: u32 = 8 << 20;
 
+/// Entries of the id table that are kept.
+const IDS_KEPT: usize = 16;
+
 /// A squashfs archive. A [`NodeId`] in it is an inode reference: a metadata block, counted in bytes from the start of the
 /// inode table, times 2¹⁶, and the inode's first byte in the decompressed block.
 #[derive(Debug)]
@@ -40,6 +45,8 @@ pub struct Archive<'a> {
     superblock: Superblock,
     metadata: Metadata<'a>,
     fragments: Cache<Mutex<Option<Arc<Vec<u8>>>>>,
+    /// Entries of the id table: every node asks for two of them, mostly the same.
+    ids: Cache<u32>,
 }
 
 impl<'a> Archive<'a> {
@@ -51,7 +58,7 @@ impl<'a> Archive<'a> {
         let superblock = Superblock::read(&region)?;
         let metadata = Metadata::new(region.clone(), superblock.compression);
         let fragments = Cache::small((FRAGMENTS_KEPT / superblock.block_size) as usize);
-        Ok(Self { region, superblock, metadata, fragments })
+        Ok(Self { region, superblock, metadata, fragments, ids: Cache::small(IDS_KEPT) })
     }
 
     /// What the archive says about itself.
@@ -97,10 +104,13 @@ impl<'a> Archive<'a> {
     fn id(&self, index: u16) -> Result<u32> {
         let (start, count) = (self.superblock.id_table, u32::from(self.superblock.ids));
         let table = Table { name: "id table", start, count, record: 4 };
-        self.metadata.lookup(table, u32::from(index), little32)?.ok_or_else(|| {
-            let place = self.region.place(start);
-            Error::Malformed { structure: "id table", field: "number asked of it by an inode", place }
-        })
+        let read = || {
+            self.metadata.lookup(table, u32::from(index), little32)?.ok_or_else(|| {
+                let place = self.region.place(start);
+                Error::Malformed { structure: "id table", field: "number asked of it by an inode", place }
+            })
+        };
+        self.ids.get(u64::from(index), read).map(|id| *id)
     }
 
     fn directories(&self) -> DirectoryTable<'_> {

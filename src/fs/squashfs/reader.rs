@@ -46,6 +46,7 @@ impl<'s> FileReader<'s> {
     fn refill(&mut self) -> Result<()> {
         (self.current, self.offset) = (0, 0);
         if let Some(trouble) = self.trouble.take() {
+            self.ready.clear();
             return Err(trouble);
         }
         let mut batch: Vec<DataBlock> = Vec::new();
