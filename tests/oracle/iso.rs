@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use nixoscope::fs::iso9660::Volume;
 use nixoscope::fs::walk::Walk;
-use nixoscope::fs::{FileType, Kind, Tree};
+use nixoscope::fs::{Device, FileType, Kind, Tree};
 use nixoscope::image::Image;
 
 use crate::listing::{self, Listing, Row, listed, mode};
@@ -77,7 +77,8 @@ fn device_numbers_are_those_of_xorriso() {
             if let Kind::CharDevice(device) | Kind::BlockDevice(device) = tree.node(visit.id).unwrap().kind {
                 let printed = theirs.iter().find(|line| line.path == visit.path).and_then(|line| line.device);
                 let name = visit.path.escape_ascii();
-                assert_eq!(Some((device.major, device.minor)), printed, "{}: {name}", volume.display());
+                let right = [(device.major, device.minor), taken_for_one(device)].map(Some);
+                assert!(right.contains(&printed), "{}: {name} {device:?} {printed:?}", volume.display());
                 devices += 1;
             }
         }
@@ -98,6 +99,14 @@ fn the_damaged_volume_is_listed_as_far_as_it_is_whole() {
     theirs.sort_unstable();
     ours.sort_unstable();
     assert_eq!(ours, theirs);
+}
+
+/// `xorriso` records a device as one number, and reads the two numbers that other writers record as one, too.
+fn taken_for_one(device: Device) -> (u32, u32) {
+    let number = u64::from(device.major) << 32 | u64::from(device.minor);
+    let major = number >> 8 & 0xfff | number >> 32 & !0xfff;
+    let minor = number & 0xff | number >> 12 & !0xff;
+    (u32::try_from(major).unwrap(), u32::try_from(minor & 0xffff_ffff).unwrap())
 }
 
 fn extract(volume: &Path, folder: &Path) {
