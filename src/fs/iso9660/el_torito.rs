@@ -96,33 +96,6 @@ impl Platform {
     }
 }
 
-/// `bios`, `powerpc`, `mac`, `uefi`, or the number.
-impl fmt::Display for Platform {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bios => formatter.write_str("bios"),
-            Self::PowerPc => formatter.write_str("powerpc"),
-            Self::Mac => formatter.write_str("mac"),
-            Self::Uefi => formatter.write_str("uefi"),
-            Self::Other(number) => write!(formatter, "{number:#04x}"),
-        }
-    }
-}
-
-/// `none`, a floppy by its size in KiB, `hard-disk`, or the number.
-impl fmt::Display for Emulation {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None => formatter.write_str("none"),
-            Self::Floppy1200 => formatter.write_str("floppy-1200"),
-            Self::Floppy1440 => formatter.write_str("floppy-1440"),
-            Self::Floppy2880 => formatter.write_str("floppy-2880"),
-            Self::HardDisk => formatter.write_str("hard-disk"),
-            Self::Other(number) => write!(formatter, "{number:#04x}"),
-        }
-    }
-}
-
 impl Emulation {
     /// The higher four bits tell of drivers and of entries that follow.
     fn of(media_type: u8) -> Self {

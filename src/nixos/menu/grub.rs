@@ -18,8 +18,8 @@ pub(super) fn read(text: &str) -> Vec<MenuEntry> {
     // Places in the topmost menu, which `default` counts: an entry, or the submenu that begins there.
     let mut top: Vec<Option<usize>> = Vec::new();
     let mut default = "0".to_owned();
-    for line in text.lines() {
-        let words = words(line);
+    for words in text.lines().flat_map(commands) {
+        let opens = words.last().is_some_and(|word| word == "{");
         let mut rest = words.iter().map(String::as_str);
         match rest.next() {
             Some("menuentry") => {
@@ -47,22 +47,19 @@ pub(super) fn read(text: &str) -> Vec<MenuEntry> {
                     default = value.to_owned();
                 }
             }
-            Some(command) => {
+            Some("linux" | "linux16" | "linuxefi") => {
                 if let (Some(Block::Entry), Some(entry)) = (blocks.last(), entries.last_mut()) {
-                    match command {
-                        "linux" | "linux16" | "linuxefi" => {
-                            entry.linux = rest.next().map(on_disc);
-                            entry.parameters(rest);
-                        }
-                        "initrd" | "initrd16" | "initrdefi" => entry.initrd = rest.next().map(on_disc),
-                        _ => {}
-                    }
-                }
-                if words.last().is_some_and(|word| word == "{") {
-                    blocks.push(Block::Other);
+                    entry.linux = rest.next().map(on_disc);
+                    entry.parameters(rest);
                 }
             }
-            None => {}
+            Some("initrd" | "initrd16" | "initrdefi") => {
+                if let (Some(Block::Entry), Some(entry)) = (blocks.last(), entries.last_mut()) {
+                    entry.initrd = rest.next().map(on_disc);
+                }
+            }
+            _ if opens => blocks.push(Block::Other),
+            _ => {}
         }
     }
     let chosen = match default.parse::<usize>() {
@@ -75,11 +72,17 @@ pub(super) fn read(text: &str) -> Vec<MenuEntry> {
     entries
 }
 
-/// Splits a line as GRUB's shell does: quotes, backslashes, comments; a brace is a word where it stands alone.
-fn words(line: &str) -> Vec<String> {
-    let mut words = Vec::new();
+/// Splits a line as GRUB's shell does: quotes, backslashes, comments. A command ends at a semicolon, behind an opening
+/// brace, which is its last word, and before a closing one, which is a command of its own.
+fn commands(line: &str) -> Vec<Vec<String>> {
+    let mut commands: Vec<Vec<String>> = vec![Vec::new()];
     let mut word: Option<String> = None;
     let mut letters = line.chars().peekable();
+    let end = |commands: &mut Vec<Vec<String>>, word: &mut Option<String>| {
+        if let Some(command) = commands.last_mut() {
+            command.extend(word.take());
+        }
+    };
     while let Some(letter) = letters.next() {
         match letter {
             '\'' => {
@@ -99,12 +102,25 @@ fn words(line: &str) -> Vec<String> {
             '\\' => word.get_or_insert_default().extend(letters.next()),
             '$' => skip_variable(&mut letters),
             '#' if word.is_none() => break,
-            ';' | ' ' | '\t' | '\r' => words.extend(word.take()),
+            ' ' | '\t' | '\r' => end(&mut commands, &mut word),
+            ';' => {
+                end(&mut commands, &mut word);
+                commands.push(Vec::new());
+            }
+            '{' | '}' if word.is_none() => {
+                if letter == '}' {
+                    commands.push(Vec::new());
+                }
+                word = Some(letter.to_string());
+                end(&mut commands, &mut word);
+                commands.push(Vec::new());
+            }
             other => word.get_or_insert_default().push(other),
         }
     }
-    words.extend(word);
-    words
+    end(&mut commands, &mut word);
+    commands.retain(|command| !command.is_empty());
+    commands
 }
 
 fn skip_variable(letters: &mut std::iter::Peekable<std::str::Chars<'_>>) {
