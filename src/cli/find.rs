@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     for visit in Walk::new(tree, tree.root(), b"/") {
         let step = visit.and_then(|visit| {
             // Every pattern is tried: each has to say whether it found anything.
-            let matching = patterns.iter_mut().fold(false, |any, pattern| pattern.matches(&visit.path) || any);
+            let matching = patterns.iter_mut().fold(false, |any, pattern| any | pattern.matches(&visit.path));
             if matching {
                 let node = tree.node(visit.id)?;
                 found.push((visit, node));

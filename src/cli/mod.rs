@@ -152,8 +152,7 @@ fn report_troubles(disc: &Disc<'_>, troubles: &[Error], outcome: Outcome) -> Out
         output::complain(&format!("{}: {cause}{}", disc.path().display(), advice(cause)));
     }
     let broken_store = |trouble: &Error| matches!(trouble, Error::NoStore { .. }) && troubles.len() > 1;
-    for trouble in troubles.iter().filter(|trouble| !broken_store(trouble) && !(cause.is_some() && truncated(trouble)))
-    {
+    for trouble in troubles.iter().filter(|trouble| !(broken_store(trouble) || cause.is_some() && truncated(trouble))) {
         output::complain(&format!("{trouble}{}", advice(trouble)));
     }
     if troubles.is_empty() { outcome } else { Outcome::Unsure }

@@ -1,0 +1,36 @@
+//! The fixtures, and the program itself.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The fixture at a path below `fixtures/`.
+pub(crate) fn fixture(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(path)
+}
+
+/// The files below a folder of `fixtures/` whose names end in `suffix`, in order.
+pub(crate) fn files(folder: &str, suffix: &str) -> Vec<PathBuf> {
+    let listing = std::fs::read_dir(fixture(folder)).expect("a folder of fixtures");
+    let mut found: Vec<PathBuf> = listing
+        .map(|entry| entry.expect("an entry of a folder").path())
+        .filter(|path| path.to_string_lossy().ends_with(suffix))
+        .collect();
+    found.sort();
+    assert!(!found.is_empty(), "no {suffix} in fixtures/{folder}");
+    found
+}
+
+/// The program, undisturbed by the caller's environment.
+pub(crate) fn program() -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_nixoscope"));
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "GITHUB_ACTIONS"] {
+        program.env_remove(name);
+    }
+    program
+}
+
+/// Runs the program to its end.
+pub(crate) fn run(arguments: &[impl AsRef<OsStr>]) -> Output {
+    program().args(arguments).output().expect("nixoscope starts")
+}
