@@ -137,8 +137,12 @@ impl Archive<'_> {
             return Ok(Arc::clone(block));
         }
         let mut buffer = Vec::new();
-        let bytes = self.fragment_block(self.fragment(number)?, &mut buffer)?;
-        let block = Arc::new(bytes.to_vec()); // which drops what a short block has left of the buffer
+        let limit = self.superblock.block_size;
+        if let Some(lent) = self.decompress("fragment block", self.fragment(number)?, limit, &mut buffer)? {
+            buffer.extend_from_slice(lent);
+        }
+        buffer.shrink_to_fit();
+        let block = Arc::new(buffer);
         *slot = Some(Arc::clone(&block));
         Ok(block)
     }
