@@ -141,7 +141,7 @@ impl Archive<'_> {
         if let Some(lent) = self.decompress("fragment block", self.fragment(number)?, limit, &mut buffer)? {
             buffer.extend_from_slice(lent);
         }
-        buffer.shrink_to_fit();
+        // Not shrunk: buffers of one length take each other's place, where others would leave gaps in memory.
         let block = Arc::new(buffer);
         *slot = Some(Arc::clone(&block));
         Ok(block)
