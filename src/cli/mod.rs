@@ -10,7 +10,6 @@ mod open;
 mod output;
 mod packages;
 
-use std::io;
 use std::process::ExitCode;
 
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
@@ -112,7 +111,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(outcome) => return outcome.code(),
         Err(error) => error,
     };
-    if is_broken_pipe(&context) {
+    if output::is_broken_pipe(&context) {
         return Outcome::Holds.code();
     }
     let known = context.chain().find_map(|cause| cause.downcast_ref::<Error>()).map_or("", advice);
@@ -132,15 +131,6 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Packages(args) => packages::run(args, &cli.global),
         Command::Check(args) => check::run(args, &cli.global),
     }
-}
-
-/// A reader that closes the pipe early has seen enough.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        let plain = cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
-        let json = cause.downcast_ref::<serde_json::Error>();
-        plain || json.is_some_and(|error| error.io_error_kind() == Some(io::ErrorKind::BrokenPipe))
-    })
 }
 
 /// Says what could not be read, and what that means for the exit code.
