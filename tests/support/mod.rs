@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 /// The fixture at a path below `fixtures/`.
 pub(crate) fn fixture(path: &str) -> PathBuf {
@@ -30,7 +30,18 @@ pub(crate) fn program() -> Command {
     program
 }
 
-/// Runs the program to its end.
-pub(crate) fn run(arguments: &[impl AsRef<OsStr>]) -> Output {
-    program().args(arguments).output().expect("nixoscope starts")
+/// How a run of the program ended, and what it said.
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) errors: String,
+}
+
+/// Runs the program to its end. It never dies of a panic, and says what it says in lines of its own.
+pub(crate) fn run(arguments: &[impl AsRef<OsStr>]) -> Run {
+    let output = program().args(arguments).output().expect("nixoscope starts");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    let run = Run { code: output.status.code(), out: text(output.stdout), errors: text(output.stderr) };
+    assert!(matches!(run.code, Some(0..=2)), "{:?}: {}", run.code, run.errors);
+    run
 }
