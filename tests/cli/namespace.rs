@@ -1,6 +1,6 @@
 //! Paths: those of the running system, and of the disc's own tree.
 
-use crate::support::{fixture, run};
+use crate::support::{fixture, program, run};
 
 fn listed(arguments: &[&str], image: &str, path: &str) -> Vec<String> {
     let image = fixture(image).display().to_string();
@@ -54,8 +54,8 @@ fn a_path_of_the_running_system_leads_into_the_store() {
         let found = listed(&[], image, path);
         assert!(found.len() == 1 && found[0].ends_with(end) && !found[0].contains("/../"), "{image} {path}: {found:?}");
         let image = fixture(image).display().to_string();
-        let printed = run(&["cat", &image, path]);
-        assert_eq!((printed.code, printed.out.is_empty()), (Some(0), false), "{path}");
+        let printed = program().args(["cat", &image, path]).output().unwrap();
+        assert_eq!((printed.status.code(), printed.stdout.is_empty()), (Some(0), false), "{path}");
     }
 }
 

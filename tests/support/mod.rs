@@ -40,7 +40,7 @@ pub(crate) struct Run {
 /// Runs the program to its end. It never dies of a panic, and says what it says in lines of its own.
 pub(crate) fn run(arguments: &[impl AsRef<OsStr>]) -> Run {
     let output = program().args(arguments).output().expect("nixoscope starts");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|error| error.utf8_error()).expect("text");
     let run = Run { code: output.status.code(), out: text(output.stdout), errors: text(output.stderr) };
     assert!(matches!(run.code, Some(0..=2)), "{:?}: {}", run.code, run.errors);
     run
