@@ -8,8 +8,9 @@ use crate::nixos::ssh::{AuthorizedKey, Sshd, search};
 /// sshd would accept the key for the user, or for any.
 pub(super) fn key(subject: &Subject<'_, '_>, wanted: &WantedKey, user: Option<&str>) -> Result<Judgement> {
     let tree = subject.disc.tree();
-    let Some(system) = subject.disc.default_system() else {
-        return Ok(Judgement::fail("no system is in the image that could accept it", Vec::new()));
+    let system = match subject.system()? {
+        Ok(system) => system,
+        Err(none) => return Ok(none),
     };
     let toplevel = system.path.to_string();
     let (sshd, users) = (Sshd::of(tree, &toplevel)?, Users::of(tree, &toplevel)?);

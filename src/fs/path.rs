@@ -19,7 +19,7 @@ pub struct Found {
 ///
 /// # Errors
 /// [`Error::NotFound`] with the path that is missing, which after a link is not the one asked for;
-/// [`Error::WrongType`] where a directory is needed; [`Error::Limit`] for links that go round.
+/// [`Error::WrongType`] where a directory is needed; [`Error::LinkLoop`] for links that go round.
 pub fn resolve(tree: &dyn Tree, path: &[u8]) -> Result<Found> {
     Resolver::new(tree, path).run(path, Last::Follow)
 }
@@ -121,10 +121,7 @@ impl<'t> Resolver<'t> {
                 Node { kind: Kind::Symlink { target }, .. } => {
                     self.links += 1;
                     if self.links > MOST_LINKS {
-                        return Err(Error::Limit {
-                            what: "chain of 40 symbolic links",
-                            place: Place::File(asked.to_vec()),
-                        });
+                        return Err(Error::LinkLoop { path: asked.to_vec() });
                     }
                     if target.first() == Some(&b'/') {
                         self.trail.truncate(1);
@@ -135,6 +132,10 @@ impl<'t> Resolver<'t> {
             }
         }
         let (id, path) = self.here();
+        // As everywhere, a slash at the end asks for a directory.
+        if asked.ends_with(b"/") && self.tree.node(id)?.kind != Kind::Directory {
+            return Err(Error::WrongType { path, wanted: "directory" });
+        }
         Ok(Found { id, path })
     }
 

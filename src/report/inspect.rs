@@ -195,7 +195,7 @@ pub fn json(out: &mut dyn Write, summary: &Summary) -> serde_json::Result<()> {
                 .iter()
                 .map(|entry| Menu {
                     title: &entry.title,
-                    submenus: &entry.submenus,
+                    submenus: entry.submenus.iter().map(|name| &**name).collect(),
                     file: text(&entry.file),
                     linux: entry.linux.as_deref(),
                     initrd: entry.initrd.as_deref(),
@@ -341,7 +341,7 @@ struct Partition {
 #[derive(Serialize)]
 struct Menu<'s> {
     title: &'s str,
-    submenus: &'s [String],
+    submenus: Vec<&'s str>,
     file: String,
     linux: Option<&'s str>,
     initrd: Option<&'s str>,
