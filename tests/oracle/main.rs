@@ -12,5 +12,7 @@ mod ssh;
 mod tool;
 mod volume;
 
+#[path = "../support/random.rs"]
+mod random;
 #[path = "../support/mod.rs"]
 mod support;
