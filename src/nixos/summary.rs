@@ -202,8 +202,8 @@ fn access(disc: &Disc<'_>) -> Result<Option<AccessFacts>> {
     let (sshd, users) = (Sshd::of(disc.tree(), &toplevel)?, Users::of(disc.tree(), &toplevel)?);
     let mut keys = Vec::new();
     for user in users.list.iter().filter(|user| sshd.refuses(&users, &user.name).is_none()) {
-        let accepted: Vec<AuthorizedKey> =
-            sshd.keys(disc.tree(), user)?.into_iter().filter_map(|file| file.keys).flatten().collect();
+        let found = sshd.keys(disc.tree(), user)?.into_iter().filter_map(|file| file.keys).flatten();
+        let accepted: Vec<AuthorizedKey> = found.filter(|key| key.line.lets_in_its_holder()).collect();
         if !accepted.is_empty() {
             keys.push((user.name.clone(), accepted));
         }
