@@ -60,6 +60,14 @@ pub fn read(tree: &dyn Tree, path: &[u8], limit: u64) -> Result<Vec<u8>> {
     Err(Error::Limit { what: "length of a text file", place: Place::File(found.path) })
 }
 
+/// The path without doubled slashes and `.`, from the root on; none where it has `..`, which links may turn elsewhere.
+#[must_use]
+pub fn plain(path: &[u8]) -> Option<Vec<u8>> {
+    let names = || path.split(|&byte| byte == b'/').filter(|name| !name.is_empty() && *name != b".");
+    let plain = names().fold(b"/".to_vec(), |path, name| join(&path, name));
+    (!names().any(|name| name == b"..")).then_some(plain)
+}
+
 /// Puts a name behind a directory's path.
 #[must_use]
 pub fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {

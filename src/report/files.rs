@@ -15,8 +15,8 @@ use crate::store::StorePath;
 ///
 /// # Errors
 /// What the writer meets.
-pub fn short_line(out: &mut dyn Write, visit: &Visit, node: &Node) -> io::Result<()> {
-    let mark = if node.kind == Kind::Directory { "/" } else { "" };
+pub fn short_line(out: &mut dyn Write, visit: &Visit) -> io::Result<()> {
+    let mark = if visit.file_type == FileType::Directory { "/" } else { "" };
     writeln!(out, "{}{mark}", escape(&visit.path))
 }
 
@@ -149,7 +149,7 @@ impl FileEntry {
 }
 
 /// The bytes as they are if they are UTF-8, which JSON escapes itself; else with the foreign bytes escaped.
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         Err(_) => escape(bytes).into_owned(),

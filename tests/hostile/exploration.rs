@@ -35,7 +35,7 @@ pub(crate) fn explore(bytes: Vec<u8>) {
     report::inspect::page(&mut io::sink(), &summary, None).unwrap();
     report::inspect::json(&mut io::sink(), &summary).unwrap();
     if let Some(software) = told(Software::of(&disc))
-        && let Some(rows) = told(package::list(&disc, &software, &[Column::Closure, Column::Disk]))
+        && let Some(rows) = told(package::list(&disc, &software, &[Column::Closure, Column::Disk], &mut troubles))
     {
         report::packages::json(&mut io::sink(), &software, &rows).unwrap();
     }
