@@ -1,5 +1,7 @@
 //! `sshd_config` (sshd_config(5)), as far as it says which keys count for a user.
 
+use super::pattern::listed;
+
 /// The lines of a configuration: keyword, arguments, and the `Match` they stand under.
 #[derive(Debug, Default)]
 pub(super) struct Config {
@@ -57,28 +59,6 @@ fn applies(criteria: &[String], user: &str) -> bool {
         [keyword, patterns] if keyword.eq_ignore_ascii_case("user") => listed(patterns.split(','), user),
         _ => false,
     }
-}
-
-/// Whether a list of patterns takes the name: one must match, and none with `!` in front may (ssh_config(5), PATTERNS).
-pub(super) fn listed<'p>(patterns: impl IntoIterator<Item = &'p str>, name: &str) -> bool {
-    let mut taken = false;
-    for pattern in patterns {
-        match pattern.strip_prefix('!') {
-            Some(pattern) if fits(pattern, name) => return false,
-            Some(_) => {}
-            None => taken |= fits(pattern.split_once('@').map_or(pattern, |(user, _)| user), name),
-        }
-    }
-    taken
-}
-
-/// `*` and `?`; everything else stands for itself.
-fn fits(pattern: &str, name: &str) -> bool {
-    let escaped: String = pattern
-        .chars()
-        .map(|letter| if "[]{}\\".contains(letter) { format!("\\{letter}") } else { letter.to_string() })
-        .collect();
-    globset::Glob::new(&escaped).is_ok_and(|glob| glob.compile_matcher().is_match(name))
 }
 
 /// Words, with double quotes and comments as sshd takes them; `=` may stand behind the keyword.

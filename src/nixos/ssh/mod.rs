@@ -2,6 +2,7 @@
 
 mod config;
 mod key;
+mod pattern;
 mod search;
 mod sshd;
 

@@ -1,7 +1,8 @@
 //! sshd as a system would run it: whether it starts, and which files of keys it reads for a user.
 
-use super::config::{Config, listed};
+use super::config::Config;
 use super::key::KeyLine;
+use super::pattern::listed;
 use crate::error::{Error, Result};
 use crate::fs::Tree;
 use crate::fs::path;
