@@ -1,12 +1,18 @@
 //! Assertions on keys.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
 use super::{Judgement, Subject, WantedKey};
-use crate::error::Result;
+use crate::error::{Error, Place as At, Result};
 use crate::nixos::ssh::{AuthorizedKey, Entrance, KeysFiles, Sshd, search};
 use crate::nixos::{User, Users};
 
 /// Names and conditions that a message shows; more of them are counted.
 const SHOWN: usize = 20;
+
+/// Places of the key, each for each user.
+const MOST_PLACES: usize = 100_000;
 
 /// Keys that are shown where the one asked for is not there.
 const MOST_INSTEAD: usize = 100;
@@ -34,7 +40,12 @@ impl<'a> Asked<'a> {
         let name = user.unwrap_or("root");
         let found = users.list.iter().find(|user| user.name == name);
         let entrance = found.map(|user| sshd.entrance(users, user));
-        let why = entrance.as_ref().map_or_else(|| sshd.absent(users, name), Entrance::refused);
+        let why = match &entrance {
+            Some(entrance) => entrance.refused(),
+            // Where any user will do, it is no reason that there is no root.
+            None if user.is_none() && sshd.unit.is_some() => None,
+            None => sshd.absent(users, name),
+        };
         Self { user, entrance, why }
     }
 
@@ -64,12 +75,17 @@ pub(super) fn key(subject: &Subject<'_, '_>, wanted: &WantedKey, user: Option<&s
     let of_asked = |name: &str| user.is_none_or(|user| user == name);
     let mut files = KeysFiles::new(tree);
     let (mut places, mut read): (Vec<Place>, Vec<String>) = (Vec::new(), Vec::new());
+    let mut matching = HashMap::new();
     for candidate in &users.list {
         let entrance = sshd.entrance(&users, candidate);
         for file in sshd.keys(&mut files, candidate)? {
-            for key in file.keys.iter().flat_map(|keys| keys.iter()).filter(|key| wanted.is(&key.line.key)) {
-                let judged = entrance.judge(key);
+            for key in file.keys.iter().flat_map(|keys| wanted_of(keys, wanted, &mut matching)) {
+                let judged = entrance.judge(&key);
                 places.push(Place { user: candidate.name.clone(), file: place(&key.file, key.number), judged });
+            }
+            if places.len() > MOST_PLACES {
+                let at = At::File(file.path.into_bytes());
+                return Err(Error::Limit { what: "100,000 places of a key", place: at });
             }
             if of_asked(&candidate.name) {
                 read.push(file.path);
@@ -110,6 +126,16 @@ pub(super) fn key(subject: &Subject<'_, '_>, wanted: &WantedKey, user: Option<&s
         _ => format!("{nowhere}; authorized instead: {}", listed(&instead)),
     };
     Ok(Judgement::fail(format!("{}{unread}", asked.unknown(message)), instead))
+}
+
+/// The keys of a file that are the wanted one; found once for all users who share the file.
+fn wanted_of(
+    keys: &Arc<[AuthorizedKey]>,
+    wanted: &WantedKey,
+    matching: &mut HashMap<*const AuthorizedKey, Vec<AuthorizedKey>>,
+) -> Vec<AuthorizedKey> {
+    let find = || keys.iter().filter(|key| wanted.is(&key.line.key)).cloned().collect();
+    matching.entry(keys.as_ptr()).or_insert_with(find).clone()
 }
 
 /// The key is accepted at all these places.
@@ -169,7 +195,7 @@ fn names<'p>(places: impl IntoIterator<Item = &'p Place>) -> String {
 }
 
 fn unique(items: impl IntoIterator<Item = String>) -> Vec<String> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     items.into_iter().filter(|item| seen.insert(item.clone())).collect()
 }
 

@@ -159,6 +159,7 @@ fn read(tree: &dyn Tree, path: &str) -> Result<Unit> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::made::Made;
     use super::*;
 
     #[test]
@@ -170,6 +171,17 @@ mod tests {
             (".ssh/%U%%", "/home/nixos/.ssh/1000%"),
         ] {
             assert_eq!(expand(pattern, &user), path);
+        }
+    }
+
+    #[test]
+    fn a_user_with_more_files_than_anyone_writes_is_over_a_limit() {
+        let config = |count| format!("AuthorizedKeysFile {}\n", "/keys ".repeat(count));
+        for (count, expected) in [(16, Ok(16)), (17, Err("16 files in AuthorizedKeysFile at /s/etc/ssh/sshd_config"))] {
+            let tree = Made::of(&[("/s/etc/ssh/sshd_config", &config(count))]);
+            let keys = Sshd::of(&tree, "/s").unwrap().keys(&mut KeysFiles::new(&tree), &User::implied("root"));
+            let told = keys.map(|files| files.len()).map_err(|error| error.to_string());
+            assert_eq!(told, expected.map_err(|what| format!("{what}: over the limit")));
         }
     }
 
