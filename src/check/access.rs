@@ -1,9 +1,62 @@
 //! Assertions on keys.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
 use super::{Judgement, Subject, WantedKey};
-use crate::error::Result;
-use crate::nixos::Users;
-use crate::nixos::ssh::{AuthorizedKey, Sshd, search};
+use crate::error::{Error, Place as At, Result};
+use crate::nixos::ssh::{AuthorizedKey, Entrance, KeysFiles, Sshd, search};
+use crate::nixos::{User, Users};
+
+/// Names and conditions that a message shows; more of them are counted.
+const SHOWN: usize = 20;
+
+/// Places of the key, each for each user.
+const MOST_PLACES: usize = 100_000;
+
+/// Keys that are shown where the one asked for is not there.
+const MOST_INSTEAD: usize = 100;
+
+/// Where the key stands for a user, and what sshd makes of it there.
+struct Place {
+    user: String,
+    file: String,
+    /// The conditions under which it is accepted, or why it is not.
+    judged: std::result::Result<Vec<String>, String>,
+}
+
+/// Whom the question is about.
+struct Asked<'a> {
+    /// None where any user will do.
+    user: Option<&'a str>,
+    /// What sshd makes of that user, or of root; none if there is no such user.
+    entrance: Option<Entrance>,
+    /// Why it turns that user away.
+    why: Option<String>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(sshd: &Sshd, users: &Users, user: Option<&'a str>) -> Self {
+        let name = user.unwrap_or("root");
+        let found = users.list.iter().find(|user| user.name == name);
+        let entrance = found.map(|user| sshd.entrance(users, user));
+        let why = match &entrance {
+            Some(entrance) => entrance.refused(),
+            // Where any user will do, it is no reason that there is no root.
+            None if user.is_none() && sshd.unit.is_some() => None,
+            None => sshd.absent(users, name),
+        };
+        Self { user, entrance, why }
+    }
+
+    /// A sentence that says that the key is nowhere, with all that may know it nevertheless.
+    fn unknown(&self, sentence: String) -> String {
+        match &self.entrance {
+            Some(entrance) => entrance.unknown(sentence),
+            None => sentence,
+        }
+    }
+}
 
 /// sshd would accept the key for the user, or for any.
 pub(super) fn key(subject: &Subject<'_, '_>, wanted: &WantedKey, user: Option<&str>) -> Result<Judgement> {
@@ -13,93 +66,147 @@ pub(super) fn key(subject: &Subject<'_, '_>, wanted: &WantedKey, user: Option<&s
         Err(none) => return Ok(none),
     };
     let toplevel = system.path.to_string();
-    let (sshd, users) = (Sshd::of(tree, &toplevel)?, Users::of(tree, &toplevel)?);
-    // Where the key stands, and for whom that does not count.
-    let mut accepted: Vec<(String, AuthorizedKey)> = Vec::new();
-    let mut useless: Vec<(String, AuthorizedKey)> = Vec::new();
-    let mut authorities: Vec<AuthorizedKey> = Vec::new();
-    let mut read: Vec<String> = Vec::new();
+    let (sshd, mut users) = (Sshd::of(tree, &toplevel)?, Users::of(tree, &toplevel)?);
+    if let Some(name) = user
+        && !users.known
+        && !users.list.iter().any(|user| user.name == name)
+    {
+        users.list.push(User::implied(name));
+    }
+    let of_asked = |name: &str| user.is_none_or(|user| user == name);
+    let mut files = KeysFiles::new(tree);
+    let (mut places, mut read): (Vec<Place>, Vec<String>) = (Vec::new(), Vec::new());
+    let mut matching = HashMap::new();
     for candidate in &users.list {
-        let asked = user.is_none_or(|user| user == candidate.name);
-        let refused = sshd.refuses(&users, &candidate.name);
-        for file in sshd.keys(tree, candidate)? {
-            if asked {
-                read.push(file.path);
+        let entrance = sshd.entrance(&users, candidate);
+        for file in sshd.keys(&mut files, candidate)? {
+            for key in file.keys.iter().flat_map(|keys| wanted_of(keys, wanted, &mut matching)) {
+                let judged = entrance.judge(&key);
+                places.push(Place { user: candidate.name.clone(), file: place(&key.file, key.number), judged });
             }
-            for key in file.keys.into_iter().flatten().filter(|key| wanted.is(&key.line.key)) {
-                if !key.line.lets_in_its_holder() {
-                    authorities.push(key);
-                    continue;
-                }
-                let list = if asked && refused.is_none() { &mut accepted } else { &mut useless };
-                list.push((candidate.name.clone(), key));
+            if places.len() > MOST_PLACES {
+                let at = At::File(file.path.into_bytes());
+                return Err(Error::Limit { what: "100,000 places of a key", place: at });
+            }
+            if of_asked(&candidate.name) {
+                read.push(file.path);
             }
         }
     }
-    if !accepted.is_empty() {
-        let names: Vec<&str> = accepted.iter().map(|(name, _)| name.as_str()).collect();
-        let started = if sshd.starts { "" } else { ", once sshd is started by hand: nothing starts it at boot" };
-        let message = format!("sshd accepts it for {}{started}", names.join(", "));
-        return Ok(Judgement::pass(message, accepted.iter().map(|(_, key)| place(&key.file, key.number)).collect()));
+    let accepted = |place: &&Place| place.judged.is_ok();
+    let read = unique(read);
+    if places.iter().filter(accepted).any(|place| of_asked(&place.user)) {
+        let places = places.iter().filter(accepted).filter(|place| of_asked(&place.user));
+        return Ok(pass(&sshd, &users, &places.collect::<Vec<_>>()));
     }
-    let why = match user {
-        Some(name) => sshd.refuses(&users, name),
-        None => users.list.iter().find(|user| user.name == "root").and_then(|root| sshd.refuses(&users, &root.name)),
-    };
-    if !useless.is_empty() {
-        let names: Vec<&str> = useless.iter().map(|(name, _)| name.as_str()).collect();
-        let message = match (user, &why) {
-            (Some(user), None) => format!("sshd accepts it for {}, not for {user}", names.join(", ")),
-            (_, Some(why)) => format!("authorized for {}, which does not count: {why}", names.join(", ")),
-            (None, None) => format!("authorized for {}, whom sshd turns away", names.join(", ")),
-        };
-        return Ok(Judgement::fail(message, useless.iter().map(|(_, key)| place(&key.file, key.number)).collect()));
-    }
-    if let Some(first) = authorities.first() {
-        let place = |key: &AuthorizedKey| place(&key.file, key.number);
-        let message = format!("found in {}, which does not count: it stands there for certificates", place(first));
-        return Ok(Judgement::fail(message, authorities.iter().map(place).collect()));
+    let asked = Asked::of(&sshd, &users, user);
+    if !places.is_empty() {
+        return Ok(useless(&places, &asked));
     }
     let exact = match wanted {
         WantedKey::Key(key) => Some(key),
         WantedKey::Fingerprint(_) => None,
     };
-    let sightings = search(tree, &|key| wanted.is(key), exact)?;
-    if !sightings.is_empty() {
-        let first = sightings.first().map(|sighting| place(&sighting.file, sighting.line)).unwrap_or_default();
-        let why = why.unwrap_or_else(|| format!("sshd reads {}", listed(&read)));
-        let message = format!("found in {first}, which does not count: {why}");
-        return Ok(Judgement::fail(
-            message,
-            sightings.iter().map(|sighting| place(&sighting.file, sighting.line)).collect(),
-        ));
-    }
-    if let Some(why) = why {
-        return Ok(Judgement::fail(format!("not in the image; {why}"), Vec::new()));
-    }
-    let instead = instead(subject, &sshd, &users, user)?;
-    let message = match instead.len() {
-        0 => format!("not in the image; no key is authorized in {}", listed(&read)),
-        _ => format!("not in the image; authorized instead: {}", instead.join(", ")),
+    let found = search(tree, &users, &|key| wanted.is(key), exact);
+    let unread = match found.troubles.first() {
+        Some(error) => format!("; {} of what should be searched cannot be read: {error}", found.troubles.len()),
+        None => String::new(),
     };
-    Ok(Judgement::fail(message, instead))
+    let sighted: Vec<String> = found.sightings.iter().map(|sighting| place(&sighting.file, sighting.line)).collect();
+    if let Some(first) = sighted.first() {
+        let why = asked.why.clone().unwrap_or_else(|| asked.unknown(format!("sshd reads {}", listed(&read))));
+        return Ok(Judgement::fail(format!("found in {first}, which does not count: {why}{unread}"), sighted));
+    }
+    let nowhere = "not found in any file that is named like keys or declarations are";
+    if let Some(why) = &asked.why {
+        return Ok(Judgement::fail(format!("{nowhere}; {why}{unread}"), Vec::new()));
+    }
+    let instead = instead(&mut files, &sshd, &users, user)?;
+    let message = match instead.len() {
+        0 => format!("{nowhere}; no key is authorized in {}", listed(&read)),
+        _ => format!("{nowhere}; authorized instead: {}", listed(&instead)),
+    };
+    Ok(Judgement::fail(format!("{}{unread}", asked.unknown(message)), instead))
+}
+
+/// The keys of a file that are the wanted one; found once for all users who share the file.
+fn wanted_of(
+    keys: &Arc<[AuthorizedKey]>,
+    wanted: &WantedKey,
+    matching: &mut HashMap<*const AuthorizedKey, Vec<AuthorizedKey>>,
+) -> Vec<AuthorizedKey> {
+    let find = || keys.iter().filter(|key| wanted.is(&key.line.key)).cloned().collect();
+    matching.entry(keys.as_ptr()).or_insert_with(find).clone()
+}
+
+/// The key is accepted at all these places.
+fn pass(sshd: &Sshd, users: &Users, places: &[&Place]) -> Judgement {
+    let mut message = format!("sshd accepts it for {}", names(places.iter().copied()));
+    if !sshd.starts {
+        message.push_str(", once sshd is started by hand: nothing starts it at boot");
+    }
+    if !users.known {
+        message.push_str("; whether there is such a user is not known: the image has no users-groups.json");
+    }
+    // A place without conditions makes those of the same user's other places void.
+    let free = |user: &str| places.iter().any(|place| place.user == user && place.judged == Ok(Vec::new()));
+    let bound = places.iter().filter(|place| !free(&place.user));
+    let conditions = bound.filter_map(|place| place.judged.as_ref().ok()).flatten();
+    let message = unless(message, conditions.cloned());
+    Judgement::pass(message, unique(places.iter().map(|place| place.file.clone())))
+}
+
+/// sshd reads the key, but does not accept it for the user asked for, or for any.
+fn useless(places: &[Place], asked: &Asked<'_>) -> Judgement {
+    let own = places.iter().find(|place| asked.user.is_none_or(|user| user == place.user));
+    let refusal = own.and_then(|place| place.judged.as_ref().err()).or(asked.why.as_ref());
+    let accepted = names(places.iter().filter(|place| place.judged.is_ok()));
+    let message = match (asked.user, refusal) {
+        (_, Some(why)) => format!("authorized for {}, which does not count: {why}", names(places)),
+        (Some(user), None) if places.iter().any(|place| place.judged.is_ok()) => {
+            asked.unknown(format!("sshd accepts it for {accepted}, not for {user}"))
+        }
+        _ => asked.unknown(format!("authorized for {}, whom sshd turns away", names(places))),
+    };
+    Judgement::fail(message, unique(places.iter().map(|place| place.file.clone())))
 }
 
 /// The keys that are authorized: the nearest thing there is to the one that is not.
-fn instead(subject: &Subject<'_, '_>, sshd: &Sshd, users: &Users, user: Option<&str>) -> Result<Vec<String>> {
+fn instead(files: &mut KeysFiles<'_>, sshd: &Sshd, users: &Users, user: Option<&str>) -> Result<Vec<String>> {
     let mut keys = Vec::new();
     for candidate in users.list.iter().filter(|candidate| user.is_none_or(|user| user == candidate.name)) {
-        let found = sshd.keys(subject.disc.tree(), candidate)?.into_iter().filter_map(|file| file.keys).flatten();
-        for key in found.filter(|key| key.line.lets_in_its_holder()) {
-            let comment = if key.line.comment.is_empty() { String::new() } else { format!(" {}", key.line.comment) };
-            keys.push(format!("{}{comment} for {}", key.line.key, candidate.name));
+        for file in sshd.keys(files, candidate)?.into_iter().filter_map(|file| file.keys) {
+            for AuthorizedKey { line, .. } in file.iter().take(MOST_INSTEAD.saturating_sub(keys.len())) {
+                let comment = if line.comment.is_empty() { String::new() } else { format!(" {}", line.comment) };
+                keys.push(format!("{}{comment} for {}", line.key, candidate.name));
+            }
         }
     }
     Ok(keys)
 }
 
-fn listed(files: &[String]) -> String {
-    if files.is_empty() { "no file".to_owned() } else { files.join(" and ") }
+/// A sentence, and the conditions under which it holds or does not.
+fn unless(sentence: String, conditions: impl IntoIterator<Item = String>) -> String {
+    let conditions = unique(conditions);
+    if conditions.is_empty() { sentence } else { format!("{sentence}; {}", conditions.join("; ")) }
+}
+
+fn names<'p>(places: impl IntoIterator<Item = &'p Place>) -> String {
+    listed(&unique(places.into_iter().map(|place| place.user.clone())))
+}
+
+fn unique(items: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    items.into_iter().filter(|item| seen.insert(item.clone())).collect()
+}
+
+fn listed(items: &[String]) -> String {
+    let shown = items.get(..SHOWN).unwrap_or(items).join(", ");
+    match items.len().saturating_sub(SHOWN) {
+        0 if items.is_empty() => "no file".to_owned(),
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 fn place(file: &[u8], line: u64) -> String {

@@ -1,10 +1,10 @@
 //! A disc on one page: what `inspect` tells.
 
 use super::menu::MenuEntry;
-use super::ssh::{AuthorizedKey, Sshd};
+use super::ssh::{AuthorizedKey, KeysFiles, Sshd};
 use super::system::{self, Description, System};
 use super::{Disc, Medium, Users};
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 use crate::fs::iso9660::{BootImage, Date, Extension, Partition, Partitions, Volume};
 use crate::fs::{Kind, Tree};
 use crate::nixos::software::Software;
@@ -197,13 +197,27 @@ fn systems(disc: &Disc<'_>, mut kept: impl FnMut(Error)) -> Vec<(System, Descrip
 }
 
 fn access(disc: &Disc<'_>) -> Result<Option<AccessFacts>> {
+    /// Pairs of a user and a key; more than that no page could show.
+    const MOST_GRANTS: usize = 100_000;
     let Ok(system) = disc.default_system() else { return Ok(None) };
     let toplevel = system.path.to_string();
     let (sshd, users) = (Sshd::of(disc.tree(), &toplevel)?, Users::of(disc.tree(), &toplevel)?);
-    let mut keys = Vec::new();
-    for user in users.list.iter().filter(|user| sshd.refuses(&users, &user.name).is_none()) {
-        let found = sshd.keys(disc.tree(), user)?.into_iter().filter_map(|file| file.keys).flatten();
-        let accepted: Vec<AuthorizedKey> = found.filter(|key| key.line.lets_in_its_holder()).collect();
+    let mut files = KeysFiles::new(disc.tree());
+    let (mut keys, mut grants) = (Vec::new(), 0);
+    for user in &users.list {
+        let entrance = sshd.entrance(&users, user);
+        if entrance.refusal.is_some() {
+            continue;
+        }
+        let mut accepted: Vec<AuthorizedKey> = Vec::new();
+        for file in sshd.keys(&mut files, user)?.into_iter().filter_map(|file| file.keys) {
+            accepted.extend(file.iter().filter(|key| entrance.judge(key).is_ok()).cloned());
+        }
+        grants += accepted.len();
+        if grants > MOST_GRANTS {
+            let place = Place::File(toplevel.into_bytes());
+            return Err(Error::Limit { what: "100,000 keys of users", place });
+        }
         if !accepted.is_empty() {
             keys.push((user.name.clone(), accepted));
         }

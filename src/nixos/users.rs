@@ -1,13 +1,24 @@
 //! The users that a system declares.
 
-use serde_json::Value;
+use std::collections::HashMap;
 
-use crate::error::{Error, Result};
+use serde::Deserialize;
+
+use crate::error::{Error, Place, Result};
 use crate::fs::Tree;
 use crate::fs::path;
 
 /// No activation script or list of users is longer.
 const LONGEST: u64 = 16 << 20;
+
+/// No image has more users; NixOS declares some 50 of its own.
+const MOST_USERS: usize = 10_000;
+
+/// Places of users in groups, all groups together.
+const MOST_MEMBERS: usize = 100_000;
+
+/// Bytes of a name: more than Linux lets any tool give (useradd(8) stops at 32).
+const LONGEST_NAME: usize = 256;
 
 /// The users of one system.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -27,6 +38,30 @@ pub struct User {
     pub uid: Option<u64>,
     /// Home directory.
     pub home: String,
+    /// The groups that the user is in; none where the image does not list groups.
+    pub groups: Option<Vec<String>>,
+}
+
+/// `users-groups.json`, as far as it is needed.
+#[derive(Deserialize)]
+struct Document {
+    users: Vec<Account>,
+    groups: Option<Vec<Group>>,
+}
+
+#[derive(Deserialize)]
+struct Account {
+    name: String,
+    uid: Option<u64>,
+    home: Option<String>,
+    /// The primary group.
+    group: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Group {
+    name: String,
+    members: Option<Vec<String>>,
 }
 
 impl Users {
@@ -41,21 +76,16 @@ impl Users {
             Err(Error::NotFound { .. } | Error::WrongType { .. }) => String::new(),
             Err(error) => return Err(error),
         };
-        let list = script.split_ascii_whitespace().find(|word| word.ends_with("-users-groups.json"));
-        if let Some(list) = list {
-            let text = path::read(tree, list.trim_matches(['"', '\'']).as_bytes(), LONGEST)?;
-            if let Ok(document) = serde_json::from_slice::<Value>(&text) {
-                users
-                    .list
-                    .extend(document.get("users").and_then(Value::as_array).into_iter().flatten().filter_map(user));
-                users.known = true;
-            }
-        }
-        let implied = implied(tree, toplevel)?;
-        for name in implied.into_iter().chain(["root".to_owned()]) {
-            if !users.known && !users.list.iter().any(|user| user.name == name) {
-                let home = if name == "root" { "/root".to_owned() } else { format!("/home/{name}") };
-                users.list.push(User { name, uid: None, home });
+        let mut words = script.split_ascii_whitespace().map(|word| word.trim_matches(['"', '\'', ';']));
+        if let Some(list) = words.find(|word| word.ends_with("-users-groups.json")) {
+            let text = path::read(tree, list.as_bytes(), LONGEST)?;
+            users.list = parse(&text, &Place::File(list.as_bytes().to_vec()))?;
+            users.known = true;
+        } else {
+            for name in implied(tree, toplevel)?.into_iter().chain(["root".to_owned()]) {
+                if !users.list.iter().any(|user| user.name == name) {
+                    users.list.push(User::implied(&name));
+                }
             }
         }
         users.list.sort_by(|one, other| one.name.cmp(&other.name));
@@ -63,10 +93,52 @@ impl Users {
     }
 }
 
-fn user(entry: &Value) -> Option<User> {
-    let name = entry["name"].as_str()?.to_owned();
-    let home = entry["home"].as_str().unwrap_or("/var/empty").to_owned();
-    Some(User { name, uid: entry["uid"].as_u64(), home })
+impl User {
+    /// A user of whom only the name is known, with the home that NixOS would give.
+    #[must_use]
+    pub fn implied(name: &str) -> Self {
+        let home = if name == "root" { "/root".to_owned() } else { format!("/home/{name}") };
+        Self { name: name.to_owned(), uid: None, home, groups: None }
+    }
+}
+
+/// Reads `users-groups.json`.
+fn parse(text: &[u8], place: &Place) -> Result<Vec<User>> {
+    let document: Document = serde_json::from_slice(text).map_err(|error| Error::Malformed {
+        structure: "list of users",
+        field: if error.is_data() { "users or groups" } else { "JSON" },
+        place: place.clone(),
+    })?;
+    let over = |what| Error::Limit { what, place: place.clone() };
+    if document.users.len() > MOST_USERS {
+        return Err(over("10,000 users"));
+    }
+    let listed = document.groups.is_some();
+    let groups = document.groups.unwrap_or_default();
+    let names = document.users.iter().map(|account| &account.name).chain(groups.iter().map(|group| &group.name));
+    if names.into_iter().any(|name| name.len() > LONGEST_NAME) {
+        return Err(over("name of 256 bytes"));
+    }
+    if groups.iter().filter_map(|group| group.members.as_ref()).map(Vec::len).sum::<usize>() > MOST_MEMBERS {
+        return Err(over("100,000 members of groups"));
+    }
+    let mut memberships: HashMap<&str, Vec<&str>> = HashMap::new();
+    for group in &groups {
+        for member in group.members.iter().flatten() {
+            memberships.entry(member).or_default().push(&group.name);
+        }
+    }
+    let user = |account: &Account| {
+        let of_groups = memberships.get(account.name.as_str()).into_iter().flatten().copied();
+        let all = account.group.as_deref().into_iter().chain(of_groups).map(str::to_owned);
+        User {
+            name: account.name.clone(),
+            uid: account.uid,
+            home: account.home.clone().unwrap_or_else(|| "/var/empty".to_owned()),
+            groups: listed.then(|| all.collect()),
+        }
+    };
+    Ok(document.users.iter().map(user).collect())
 }
 
 /// Users for whom there are files of keys.
@@ -76,5 +148,48 @@ fn implied(tree: &dyn Tree, toplevel: &str) -> Result<Vec<String>> {
     };
     let names = tree.entries(found.id)?.into_iter().filter_map(|entry| String::from_utf8(entry.name).ok());
     let sidecar = |name: &String| [".mode", ".uid", ".gid"].iter().any(|suffix| name.ends_with(suffix));
-    Ok(names.filter(|name| !sidecar(name)).collect())
+    let names: Vec<String> = names.filter(|name| !sidecar(name)).collect();
+    if names.len() > MOST_USERS {
+        return Err(Error::Limit { what: "10,000 users", place: Place::File(found.path) });
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> std::result::Result<Vec<User>, String> {
+        parse(text.as_bytes(), &Place::File(b"/nix/store/e-users-groups.json".to_vec()))
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_user_is_in_the_primary_group_and_in_those_that_name_him() {
+        let text = r#"{
+            "users": [{"name": "root", "uid": 0, "home": "/root", "group": "root"}, {"name": "eve"}],
+            "groups": [{"name": "root", "gid": 0}, {"name": "wheel", "members": ["eve", "root"]}]
+        }"#;
+        let users = read(text).unwrap();
+        let groups: Vec<_> = users.iter().map(|user| user.groups.clone().unwrap().join(" ")).collect();
+        assert_eq!(groups, ["root wheel", "wheel"]);
+        assert_eq!((users[1].uid, users[1].home.as_str()), (None, "/var/empty"));
+        assert_eq!(read(r#"{"users": [{"name": "root"}]}"#).unwrap()[0].groups, None);
+    }
+
+    #[test]
+    fn a_broken_list_of_users_is_not_taken_for_none() {
+        let many = (0..=MOST_USERS).map(|number| format!(r#"{{"name": "u{number}"}}"#)).collect::<Vec<_>>().join(",");
+        let long = "u".repeat(LONGEST_NAME + 1);
+        for (text, what) in [
+            (r#"{"users": [{"name": "root"}"#.to_owned(), ": invalid JSON"),
+            (r#"{"groups": []}"#.to_owned(), ": invalid users or groups"),
+            (r#"{"users": [{"uid": 0}]}"#.to_owned(), ": invalid users or groups"),
+            (format!(r#"{{"users": [{many}]}}"#), "10,000 users at "),
+            (format!(r#"{{"users": [{{"name": "{long}"}}]}}"#), "name of 256 bytes at "),
+        ] {
+            let error = read(&text).unwrap_err();
+            assert!(error.contains(what) && error.contains("/nix/store/e-users-groups.json"), "{error}");
+        }
+    }
 }

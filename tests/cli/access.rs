@@ -4,6 +4,9 @@ use serde_json::Value;
 
 use crate::support::{fixture, run};
 
+/// What is said of a key that is not found: not all of the image is read.
+const NOWHERE: &str = "not found in any file that is named like keys or declarations are";
+
 fn key(name: &str) -> String {
     format!("@{}", fixture(&format!("keys/{name}.pub")).display())
 }
@@ -67,9 +70,22 @@ fn a_key_that_is_nowhere_fails_and_shows_those_that_are_authorized() {
     let root = "ssh-rsa SHA256:t2OsNBhPwj/q3ZhvXsqNyex0nr3b3DKm3TYL+q/1l2k joachim@lenovo-t530 for root";
     for (users, instead) in [(&["root"][..], &[root][..]), (&["nixos"], &[nixos]), (&[], &[nixos, root])] {
         let (code, message, evidence) = check("today/result", OTHER, users);
-        let expected = format!("not in the image; authorized instead: {}", instead.join(", "));
+        let expected = format!("{NOWHERE}; authorized instead: {}", instead.join(", "));
         assert_eq!((code, message), (Some(1), expected), "{users:?}");
         assert_eq!(evidence, instead, "{users:?}");
+    }
+}
+
+#[test]
+fn a_key_that_only_stands_in_a_declaration_is_said_to_stand_there() {
+    let snake_oil = key("snake-oil");
+    for form in [snake_oil.as_str(), "SHA256:XRjrSKJRnKyQ7PT9DdzU1vVws5r8fIetp0YFYznWStE"] {
+        let (code, message, evidence) = check("today/result", form, &["root"]);
+        let read = "sshd reads /root/.ssh/authorized_keys, /etc/ssh/authorized_keys.d/root";
+        assert_eq!(code, Some(1));
+        assert!(message.ends_with(&format!("ssh-keys.nix:3, which does not count: {read}")), "{message}");
+        let [place] = &evidence[..] else { panic!("{evidence:?}") };
+        assert!(place.ends_with("/nixos/tests/ssh-keys.nix:3"), "{place}");
     }
 }
 
@@ -104,6 +120,6 @@ fn each_key_is_asked_for_each_user() {
 #[test]
 fn a_system_without_sshd_lets_nobody_in() {
     let (code, message, _) = check("era-2008/result", &key("root"), &["root"]);
-    let expected = "not in the image; there is no sshd in this system (services.openssh.enable)";
-    assert_eq!((code, message.as_str()), (Some(1), expected));
+    let expected = format!("{NOWHERE}; there is no sshd in this system (services.openssh.enable)");
+    assert_eq!((code, message), (Some(1), expected));
 }

@@ -1,109 +1,228 @@
 //! `sshd_config` (sshd_config(5)), as far as it says which keys count for a user.
 
-/// The lines of a configuration: keyword, arguments, and the `Match` they stand under.
+use super::criteria::{Holds, holds};
+use super::pattern::fits;
+use super::words::words;
+use crate::error::{Error, Place, Result};
+use crate::fs::{Tree, path};
+use crate::nixos::users::User;
+
+/// Bytes of a configuration with all that it includes; NixOS writes some 2,000.
+const LONGEST: usize = 1 << 20;
+
+/// Words that are kept: arguments of the keywords below, and criteria.
+const MOST_WORDS: usize = 10_000;
+
+/// `Match` blocks and kept lines.
+const MOST_LINES: usize = 10_000;
+
+/// Files, each as often as it is included.
+const MOST_FILES: usize = 1_000;
+
+/// How deep an `Include` may lie in another: sshd's own limit.
+const DEEPEST: usize = 16;
+
+/// The keywords that decide on keys; lines of others are passed over.
+const KEYWORDS: [&str; 10] = [
+    "allowgroups",
+    "allowusers",
+    "authenticationmethods",
+    "authorizedkeyscommand",
+    "authorizedkeysfile",
+    "denygroups",
+    "denyusers",
+    "permitrootlogin",
+    "pubkeyacceptedalgorithms",
+    "pubkeyauthentication",
+];
+
+/// Older names of keywords.
+const ALIASES: [(&str, &str); 2] =
+    [("pubkeyacceptedkeytypes", "pubkeyacceptedalgorithms"), ("dsaauthentication", "pubkeyauthentication")];
+
+/// The lines of a configuration, each with the `Match` that it stands under.
 #[derive(Debug, Default)]
 pub(super) struct Config {
+    blocks: Vec<Block>,
     lines: Vec<Line>,
 }
 
 #[derive(Debug)]
+struct Block {
+    /// The block that includes this one's file; always an earlier one.
+    outer: Option<usize>,
+    criteria: Vec<String>,
+}
+
+#[derive(Debug)]
 struct Line {
-    /// Index of the `Match` line's criteria in the order of the file; none in the global part.
-    criteria: Option<Vec<String>>,
-    keyword: String,
+    /// None in the global part.
+    block: Option<usize>,
+    keyword: &'static str,
     arguments: Vec<String>,
 }
 
-impl Config {
-    /// Reads the text; keywords are known in any case.
-    pub(super) fn parse(text: &str) -> Self {
-        let mut config = Self::default();
-        let mut criteria = None;
-        for line in text.lines() {
-            let words = words(line);
-            let Some((keyword, arguments)) = words.split_first() else { continue };
-            let keyword = keyword.to_ascii_lowercase();
-            if keyword == "match" {
-                criteria = Some(arguments.to_vec());
-            } else {
-                config.lines.push(Line { criteria: criteria.clone(), keyword, arguments: arguments.to_vec() });
-            }
-        }
-        config
+/// A configuration as it stands for one user.
+pub(super) struct Settings<'c> {
+    config: &'c Config,
+    /// For each block.
+    held: Vec<Holds>,
+}
+
+/// Reads a configuration from files.
+pub(super) struct Reader<'t> {
+    tree: &'t dyn Tree,
+    /// Where the system's own `/etc` lies.
+    etc: String,
+    config: Config,
+    bytes: usize,
+    words: usize,
+    files: usize,
+}
+
+impl<'t> Reader<'t> {
+    pub(super) fn new(tree: &'t dyn Tree, toplevel: &str) -> Self {
+        let etc = format!("{toplevel}/etc");
+        Self { tree, etc, config: Config::default(), bytes: 0, words: 0, files: 0 }
     }
 
-    /// The arguments of a keyword for a user: of the first matching `Match` that has it, else of its first line in the
-    /// global part.
-    pub(super) fn value(&self, keyword: &str, user: &str) -> Option<&[String]> {
-        let lines = || self.lines.iter().filter(|line| line.keyword == keyword);
-        let matching = lines().find(|line| line.criteria.as_ref().is_some_and(|criteria| applies(criteria, user)));
-        let line = matching.or_else(|| lines().find(|line| line.criteria.is_none()))?;
+    /// Reads the file at `path` with all that it includes; keywords are known in any case.
+    pub(super) fn read(mut self, path: &[u8]) -> Result<Config> {
+        self.file(path, None, 0)?;
+        Ok(self.config)
+    }
+
+    fn file(&mut self, path: &[u8], outer: Option<usize>, depth: usize) -> Result<()> {
+        let over = |what| Err(Error::Limit { what, place: Place::File(path.to_vec()) });
+        self.files += 1;
+        if depth > DEEPEST {
+            return over("16 levels of Include");
+        }
+        if self.files > MOST_FILES {
+            return over("1,000 included files");
+        }
+        let left = LONGEST.saturating_sub(self.bytes);
+        let bytes = path::read(self.tree, path, u64::try_from(left).unwrap_or(0))?;
+        self.bytes += bytes.len();
+        let mut block = outer;
+        for (number, line) in (1u64..).zip(String::from_utf8_lossy(&bytes).lines()) {
+            let mut words = words(line);
+            if words.is_empty() {
+                continue;
+            }
+            let keyword = words.remove(0).to_ascii_lowercase();
+            let keyword = ALIASES.iter().find(|(old, _)| *old == keyword).map_or(keyword.as_str(), |(_, new)| new);
+            if keyword == "include" {
+                let place = Place::Line { file: String::from_utf8_lossy(path).into_owned(), line: number };
+                for pattern in &words {
+                    for included in self.included(pattern, &place)? {
+                        self.file(&included, block, depth + 1)?;
+                    }
+                }
+                continue;
+            }
+            let known = KEYWORDS.iter().find(|known| **known == keyword);
+            if known.is_none() && keyword != "match" {
+                continue;
+            }
+            self.words += words.len();
+            if self.words > MOST_WORDS {
+                return over("10,000 words of sshd_config");
+            }
+            if self.config.lines.len() + self.config.blocks.len() >= MOST_LINES {
+                return over("10,000 lines of sshd_config");
+            }
+            match known {
+                Some(keyword) => self.config.lines.push(Line { block, keyword, arguments: words }),
+                None => {
+                    block = Some(self.config.blocks.len());
+                    self.config.blocks.push(Block { outer, criteria: words });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The files that an `Include` names, in the order of their names.
+    fn included(&self, pattern: &str, place: &Place) -> Result<Vec<Vec<u8>>> {
+        let pattern = if pattern.starts_with('/') { pattern.to_owned() } else { format!("/etc/ssh/{pattern}") };
+        let pattern = match pattern.strip_prefix("/etc/") {
+            Some(rest) => format!("{}/{rest}", self.etc),
+            None => pattern,
+        };
+        let (directory, name) = pattern.rsplit_once('/').unwrap_or(("", &pattern));
+        if directory.contains(['*', '?', '[']) || name.contains('[') {
+            return Err(Error::Unsupported { what: format!("Include {pattern:?}").into(), place: place.clone() });
+        }
+        if !name.contains(['*', '?']) {
+            return Ok(path::find(self.tree, pattern.as_bytes())?.map(|found| found.path).into_iter().collect());
+        }
+        let Some(directory) = path::find(self.tree, directory.as_bytes())? else { return Ok(Vec::new()) };
+        let entries = self.tree.entries(directory.id)?.into_iter();
+        let names = entries.filter(|entry| {
+            let hidden = entry.name.starts_with(b".") && !name.starts_with('.');
+            !hidden && fits(name, &String::from_utf8_lossy(&entry.name))
+        });
+        let found = names.map(|entry| path::find(self.tree, &path::join(&directory.path, &entry.name)));
+        found.filter_map(|found| found.map(|found| found.map(|found| found.path)).transpose()).collect()
+    }
+}
+
+impl Config {
+    /// The configuration as it stands for a user.
+    pub(super) fn settings(&self, user: &User) -> Settings<'_> {
+        let mut held: Vec<Holds> = Vec::new();
+        for block in &self.blocks {
+            let outer = block.outer.and_then(|outer| held.get(outer)).cloned().unwrap_or(Holds::Yes);
+            held.push(outer.and(holds(&block.criteria, user)));
+        }
+        Settings { config: self, held }
+    }
+}
+
+impl<'c> Settings<'c> {
+    /// The arguments of a keyword: of the first `Match` that holds and has it, else of its first line in the global
+    /// part.
+    pub(super) fn value(&self, keyword: &str) -> Option<&'c [String]> {
+        let within = self.lines(keyword).find(|line| self.of(line) == Some(&Holds::Yes));
+        let line = within.or_else(|| self.lines(keyword).find(|line| line.block.is_none()))?;
         Some(&line.arguments)
     }
 
-    /// The arguments of all lines of a keyword that adds up, such as `AllowUsers`.
-    pub(super) fn values(&self, keyword: &str, user: &str) -> Vec<&str> {
-        let lines = self.lines.iter().filter(|line| line.keyword == keyword);
-        let counted = lines.filter(|line| line.criteria.as_ref().is_none_or(|criteria| applies(criteria, user)));
-        counted.flat_map(|line| line.arguments.iter().map(String::as_str)).collect()
+    /// The arguments of all lines of a keyword that adds up, such as `AllowUsers`: of those in blocks that hold, else of
+    /// those in the global part.
+    pub(super) fn values(&self, keyword: &str) -> Vec<&'c str> {
+        let words = |block: Option<&Holds>| -> Vec<&'c str> {
+            let lines = self.lines(keyword).filter(|line| self.of(line) == block);
+            lines.flat_map(|line| line.arguments.iter().map(String::as_str)).collect()
+        };
+        let within = words(Some(&Holds::Yes));
+        if within.is_empty() { words(None) } else { within }
     }
-}
 
-/// Whether a `Match` holds for the user wherever the connection comes from. Criteria on addresses, hosts and groups
-/// cannot be told from the image; a block under them is taken not to apply.
-fn applies(criteria: &[String], user: &str) -> bool {
-    match criteria {
-        [all] => all.eq_ignore_ascii_case("all"),
-        [keyword, patterns] if keyword.eq_ignore_ascii_case("user") => listed(patterns.split(','), user),
-        _ => false,
+    /// The criteria under which a keyword would say something else, which the image cannot tell.
+    pub(super) fn doubts(&self, keyword: &str) -> Vec<&str> {
+        let value = self.value(keyword);
+        let other = self.lines(keyword).filter(|line| value != Some(line.arguments.as_slice()));
+        let criteria = other.filter_map(|line| match self.of(line)? {
+            Holds::Perhaps(criterion) => Some(criterion.as_str()),
+            _ => None,
+        });
+        criteria.collect()
     }
-}
 
-/// Whether a list of patterns takes the name: one must match, and none with `!` in front may (ssh_config(5), PATTERNS).
-pub(super) fn listed<'p>(patterns: impl IntoIterator<Item = &'p str>, name: &str) -> bool {
-    let mut taken = false;
-    for pattern in patterns {
-        match pattern.strip_prefix('!') {
-            Some(pattern) if fits(pattern, name) => return false,
-            Some(_) => {}
-            None => taken |= fits(pattern.split_once('@').map_or(pattern, |(user, _)| user), name),
-        }
+    fn lines(&self, keyword: &str) -> impl Iterator<Item = &'c Line> {
+        self.config.lines.iter().filter(move |line| line.keyword == keyword)
     }
-    taken
-}
 
-/// `*` and `?`; everything else stands for itself.
-fn fits(pattern: &str, name: &str) -> bool {
-    let escaped: String = pattern
-        .chars()
-        .map(|letter| if "[]{}\\".contains(letter) { format!("\\{letter}") } else { letter.to_string() })
-        .collect();
-    globset::Glob::new(&escaped).is_ok_and(|glob| glob.compile_matcher().is_match(name))
-}
-
-/// Words, with double quotes and comments as sshd takes them; `=` may stand behind the keyword.
-fn words(line: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quoted = false;
-    for letter in line.chars() {
-        match letter {
-            '"' => {
-                quoted = !quoted;
-                word.get_or_insert_default();
-            }
-            '#' if !quoted && word.is_none() => break,
-            ' ' | '\t' | '\r' if !quoted => words.extend(word.take()),
-            '=' if !quoted && words.is_empty() => words.extend(word.take()),
-            other => word.get_or_insert_default().push(other),
-        }
+    fn of(&self, line: &Line) -> Option<&Holds> {
+        line.block.and_then(|block| self.held.get(block))
     }
-    words.extend(word);
-    words
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::made::Made;
     use super::*;
 
     const CONFIG: &str = "\
@@ -112,30 +231,68 @@ AuthorizedKeysFile %h/.ssh/authorized_keys \"/etc/ssh/keys of/%u\" # behind
 authorizedkeysfile /second/is/ignored
 PermitRootLogin=no
 AllowUsers root
-AllowUsers nix* !nixbld
+AllowUsers nix*
+Include more/*.conf absent
 Match User deploy,git*
   AuthorizedKeysFile /srv/%u
 Match Address 10.0.0.0/8
   PermitRootLogin yes
 Match all
-  PubkeyAuthentication no
+  PubkeyAcceptedKeyTypes ssh-rsa
 ";
 
-    #[test]
-    fn the_first_line_counts_and_a_match_overrides_it() {
-        let config = Config::parse(CONFIG);
-        let value = |keyword, user| config.value(keyword, user).unwrap().join(" ");
-        assert_eq!(value("authorizedkeysfile", "root"), "%h/.ssh/authorized_keys /etc/ssh/keys of/%u");
-        assert_eq!(value("authorizedkeysfile", "gitea"), "/srv/%u");
-        assert_eq!(value("permitrootlogin", "root"), "no");
-        assert_eq!(value("pubkeyauthentication", "root"), "no");
-        assert!(config.value("port", "root").is_none());
+    const PLACE: &str = "/s/etc/ssh/sshd_config";
+
+    fn read(files: &[(&str, &str)]) -> Result<Config> {
+        Reader::new(&Made::of(files), "/s").read(PLACE.as_bytes())
     }
 
     #[test]
-    fn lists_add_up_and_an_exclamation_mark_excludes() {
-        let config = Config::parse(CONFIG);
-        let allowed = |user| listed(config.values("allowusers", user), user);
-        assert_eq!(["root", "nixos", "nixbld", "eve"].map(allowed), [true, true, false, false]);
+    fn the_first_line_counts_and_a_match_overrides_it() {
+        let config = read(&[(PLACE, CONFIG)]).unwrap();
+        let value = |keyword, user| config.settings(&User::implied(user)).value(keyword).unwrap().join(" ");
+        assert_eq!(value("authorizedkeysfile", "root"), "%h/.ssh/authorized_keys /etc/ssh/keys of/%u");
+        assert_eq!(value("authorizedkeysfile", "gitea"), "/srv/%u");
+        assert_eq!(value("permitrootlogin", "root"), "no");
+        assert_eq!(value("pubkeyacceptedalgorithms", "root"), "ssh-rsa");
+        let root = User::implied("root");
+        let settings = config.settings(&root);
+        assert!(settings.value("denyusers").is_none());
+        assert_eq!(settings.values("allowusers"), ["root", "nix*"]);
+        assert_eq!(settings.doubts("permitrootlogin"), ["Address"]);
+        assert!(settings.doubts("authorizedkeysfile").is_empty());
+    }
+
+    #[test]
+    fn a_match_of_an_included_file_ends_with_it() {
+        let config = read(&[
+            (PLACE, CONFIG),
+            ("/s/etc/ssh/more/b.conf", "AllowUsers late\n"),
+            ("/s/etc/ssh/more/a.conf", "Match User eve\nPermitRootLogin yes\n"),
+            ("/s/etc/ssh/more/.hidden.conf", "AllowUsers hidden\n"),
+        ])
+        .unwrap();
+        let root = User::implied("root");
+        assert_eq!(config.settings(&root).values("allowusers"), ["root", "nix*", "late"]);
+        assert_eq!(config.settings(&root).value("permitrootlogin").unwrap(), ["no"]);
+        assert_eq!(config.settings(&User::implied("eve")).value("permitrootlogin").unwrap(), ["yes"]);
+    }
+
+    #[test]
+    fn what_no_administrator_writes_is_over_a_limit() {
+        let criteria = format!("Match User {}\n", "a ".repeat(9_000));
+        let kept = format!("{criteria}{}", "PermitRootLogin no\n".repeat(900));
+        assert!(read(&[(PLACE, &kept)]).is_ok());
+        for (text, what) in [
+            (criteria.repeat(2), "10,000 words of sshd_config at "),
+            ("Match\n".repeat(10_001), "10,000 lines of sshd_config at "),
+            ("Include sshd_config\n".to_owned(), "16 levels of Include at "),
+            ("# \n".repeat(400_000), "length of a text file at "),
+        ] {
+            let error = read(&[(PLACE, &text)]).unwrap_err().to_string();
+            assert_eq!(error, format!("{what}{PLACE}: over the limit"));
+        }
+        let error = read(&[(PLACE, "\nInclude /srv/*/x\n")]).unwrap_err().to_string();
+        assert_eq!(error, format!("Include \"/srv/*/x\" at {PLACE}:2: not supported"));
     }
 }

@@ -49,10 +49,10 @@ pub enum KeyError {
 }
 
 /// What the type of a certificate ends in.
-const CERTIFICATE: &str = "-cert-v01@openssh.com";
+pub(super) const CERTIFICATE: &str = "-cert-v01@openssh.com";
 
 /// Key types of OpenSSH, without those of certificates.
-const TYPES: [&str; 8] = [
+pub(super) const TYPES: [&str; 8] = [
     "ssh-ed25519",
     "ssh-rsa",
     "ecdsa-sha2-nistp256",

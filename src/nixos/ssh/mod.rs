@@ -1,10 +1,21 @@
 //! SSH: public keys, and which of them sshd would accept for whom.
 
+mod algorithms;
 mod config;
+mod criteria;
+mod entrance;
 mod key;
+mod keys_file;
+#[cfg(test)]
+mod made;
+mod options;
+mod pattern;
 mod search;
 mod sshd;
+mod words;
 
+pub use entrance::Entrance;
 pub use key::{KeyError, KeyLine, PublicKey};
-pub use search::{Sighting, search};
-pub use sshd::{AuthorizedKey, KeysFile, Sshd};
+pub use keys_file::{AuthorizedKey, KeysFile, KeysFiles};
+pub use search::{Search, Sighting, search};
+pub use sshd::Sshd;

@@ -1,15 +1,27 @@
 //! A key that is in the image, but perhaps not where sshd would read it.
 
-use data_encoding::BASE64;
+use std::collections::HashSet;
+use std::io::Read;
 
-use super::{KeyLine, PublicKey};
-use crate::error::Result;
-use crate::fs::path;
-use crate::fs::walk::Walk;
-use crate::fs::{FileType, Tree};
+use data_encoding::BASE64_NOPAD;
 
-/// Longer files are no lists of keys.
+use super::key::{KeyLine, PublicKey, TYPES};
+use crate::error::{Error, Result};
+use crate::fs::walk::{Visit, Walk};
+use crate::fs::{FileType, Kind, Tree};
+use crate::nixos::users::Users;
+
+/// Longer files are no lists of keys and no declarations.
 const LONGEST: u64 = 1 << 20;
+
+/// Places that are told; a key that stands in more is found well enough.
+const MOST_SIGHTINGS: usize = 1_000;
+
+/// What the names of files of keys and of declarations end in.
+const ENDINGS: [&str; 10] = [".pub", ".nix", ".json", ".toml", ".yaml", ".yml", ".sh", ".conf", ".txt", ".cfg"];
+
+/// What such names have in them.
+const PARTS: [&str; 3] = ["authorized", "ssh", "key"];
 
 /// A place where the key stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,44 +32,155 @@ pub struct Sighting {
     pub line: u64,
 }
 
-/// Looks for a key in all files that are named as files of keys and of declarations are. The names of everything are
-/// read, and the contents of those few.
-///
-/// # Errors
-/// Where the root cannot be read; what lies deeper and cannot be read is passed over.
-pub fn search(
-    tree: &dyn Tree,
-    is_wanted: &dyn Fn(&PublicKey) -> bool,
-    exact: Option<&PublicKey>,
-) -> Result<Vec<Sighting>> {
-    let base64 = exact.map(|key| BASE64.encode(&key.blob));
-    let mut sightings = Vec::new();
-    for visit in Walk::new(tree, tree.root(), b"/").flatten() {
-        let name = visit.path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-        if visit.file_type != FileType::File || !may_hold_keys(name) {
-            continue;
-        }
-        let Ok(bytes) = path::read(tree, &visit.path, LONGEST) else { continue };
-        for (number, line) in (1u64..).zip(String::from_utf8_lossy(&bytes).lines()) {
-            let parsed = KeyLine::parse(line).ok().flatten();
-            let quoted = base64.as_ref().is_some_and(|base64| line.contains(base64.as_str()));
-            if quoted || parsed.is_some_and(|line| is_wanted(&line.key)) {
-                sightings.push(Sighting { file: visit.path.clone(), line: number });
-            }
-        }
-    }
-    Ok(sightings)
+/// What a search came to.
+#[derive(Debug, Default)]
+pub struct Search {
+    /// Where the key stands: the first thousand places.
+    pub sightings: Vec<Sighting>,
+    /// Why some of what should have been searched was not.
+    pub troubles: Vec<Error>,
 }
 
-fn may_hold_keys(name: &[u8]) -> bool {
-    let name = String::from_utf8_lossy(name);
-    name.contains("authorized_keys")
-        || name.contains("authorized-keys")
-        || name.ends_with(".pub")
-        || name.starts_with("id_")
-        || name.ends_with("configuration.nix")
-        || name.ends_with("users-groups.json")
-        || name.ends_with("-keys")
-        || name.ends_with("keys.nix")
-        || matches!(&*name, "root" | "nixos" | "activate")
+/// Looks for a key in all files up to 1 MiB that are named as files of keys and of declarations are. The names of
+/// everything are read, and the contents of those.
+pub fn search(
+    tree: &dyn Tree,
+    users: &Users,
+    is_wanted: &dyn Fn(&PublicKey) -> bool,
+    exact: Option<&PublicKey>,
+) -> Search {
+    let base64 = exact.map(|key| BASE64_NOPAD.encode(&key.blob));
+    let names: HashSet<&str> = users.list.iter().map(|user| user.name.as_str()).collect();
+    let mut search = Search::default();
+    for visit in Walk::new(tree, tree.root(), b"/") {
+        let read = match visit {
+            Ok(visit) if !may_hold_keys(&visit, &names) => continue,
+            Ok(visit) => contents(tree, &visit).map(|bytes| (visit, bytes)),
+            Err(error) => Err(error),
+        };
+        let (visit, bytes) = match read {
+            Ok((visit, Some(bytes))) => (visit, bytes),
+            Ok((_, None)) => continue,
+            Err(error) => {
+                search.troubles.push(error);
+                continue;
+            }
+        };
+        let lines = match &base64 {
+            Some(base64) => lines_with(&bytes, base64.as_bytes()),
+            None => lines_of(&bytes, is_wanted),
+        };
+        search.sightings.extend(lines.into_iter().map(|line| Sighting { file: visit.path.clone(), line }));
+        if search.sightings.len() >= MOST_SIGHTINGS {
+            search.sightings.truncate(MOST_SIGHTINGS);
+            break;
+        }
+    }
+    search
+}
+
+fn may_hold_keys(visit: &Visit, users: &HashSet<&str>) -> bool {
+    if visit.file_type != FileType::File {
+        return false;
+    }
+    let cut = visit.path.iter().rposition(|&byte| byte == b'/').unwrap_or_default();
+    let (directory, name) = visit.path.split_at_checked(cut).unwrap_or_default();
+    let name = String::from_utf8_lossy(name.strip_prefix(b"/").unwrap_or(name));
+    directory == b"/nix/store"
+        || ENDINGS.iter().any(|ending| name.ends_with(ending))
+        || PARTS.iter().any(|part| name.contains(part))
+        || users.contains(&*name)
+}
+
+/// The bytes of a file; none if it is too long.
+fn contents(tree: &dyn Tree, visit: &Visit) -> Result<Option<Vec<u8>>> {
+    match tree.node(visit.id)?.kind {
+        Kind::File { size } if size <= LONGEST => {}
+        _ => return Ok(None),
+    }
+    let mut bytes = Vec::new();
+    let path = || std::path::PathBuf::from(String::from_utf8_lossy(&visit.path).into_owned());
+    let read = tree.open(visit.id)?.take(LONGEST).read_to_end(&mut bytes);
+    read.map_err(|error| Error::from_read(error, &path()))?;
+    Ok(Some(bytes))
+}
+
+/// The lines in which the text stands.
+fn lines_with(bytes: &[u8], text: &[u8]) -> Vec<u64> {
+    // Nearly all files have it nowhere: only the others are divided into lines.
+    if !holds(bytes, text) {
+        return Vec::new();
+    }
+    let lines = (1u64..).zip(bytes.split(|&byte| byte == b'\n'));
+    lines.filter(|(_, line)| holds(line, text)).map(|(number, _)| number).collect()
+}
+
+/// The lines with a key that is wanted, whatever stands around it.
+fn lines_of(bytes: &[u8], is_wanted: &dyn Fn(&PublicKey) -> bool) -> Vec<u64> {
+    let lines = (1u64..).zip(bytes.split(|&byte| byte == b'\n'));
+    lines.filter(|(_, line)| keys(line).any(|key| is_wanted(&key))).map(|(number, _)| number).collect()
+}
+
+/// The keys in a line: each type with the base64 behind it.
+fn keys(line: &[u8]) -> impl Iterator<Item = PublicKey> {
+    let text = if holds(line, b"AAAA") { String::from_utf8_lossy(line) } else { "".into() };
+    let found: Vec<PublicKey> = TYPES
+        .iter()
+        .flat_map(|kind| text.match_indices(kind))
+        .filter_map(|(at, kind)| {
+            let behind = text.get(at + kind.len()..)?.trim_start_matches([' ', '\t']);
+            let end = behind.find(|letter: char| !letter.is_ascii_alphanumeric() && !"+/=".contains(letter));
+            let base64 = behind.get(..end.unwrap_or(behind.len()))?;
+            KeyLine::parse(&format!("{kind} {base64}")).ok().flatten().map(|line| line.key)
+        })
+        .collect();
+    found.into_iter()
+}
+
+fn holds(bytes: &[u8], text: &[u8]) -> bool {
+    let Some((first, _)) = text.split_first() else { return true };
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|byte| byte == first) {
+        let Some(from) = rest.get(at..) else { return false };
+        if from.starts_with(text) {
+            return true;
+        }
+        rest = from.get(1..).unwrap_or_default();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::made::Made;
+    use super::*;
+    use crate::nixos::users::User;
+
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAII7ljl4JdLSt+CD7YkmrwvG1TaPi0sfs9pBOFKBqfUvP";
+
+    #[test]
+    fn a_key_is_found_in_declarations_and_in_store_paths_that_are_files() {
+        let nix = format!("{{ }}:\n{{\n  snakeOil = \"{KEY} x@y\";\n}}\n");
+        let long = format!("{KEY}\n{}", " ".repeat(1 << 20));
+        let tree = Made::of(&[
+            ("/etc/readme", KEY),
+            ("/home/eve", KEY),
+            ("/long.pub", &long),
+            ("/nix/store/e-text", KEY),
+            ("/nixos/tests/oil.nix", &nix),
+            ("/srv/id.pub", "ssh-ed25519 AAAA\n"),
+        ]);
+        let users = Users { known: true, list: vec![User::implied("eve")] };
+        let wanted = KeyLine::parse(KEY).unwrap().unwrap().key;
+        for exact in [Some(&wanted), None] {
+            let found = search(&tree, &users, &|key| *key == wanted, exact);
+            let places: Vec<_> = found
+                .sightings
+                .iter()
+                .map(|sighting| format!("{}:{}", sighting.file.escape_ascii(), sighting.line))
+                .collect();
+            assert_eq!(places, ["/home/eve:1", "/nix/store/e-text:1", "/nixos/tests/oil.nix:3"]);
+            assert!(found.troubles.is_empty());
+        }
+    }
 }

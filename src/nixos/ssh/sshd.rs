@@ -1,14 +1,17 @@
 //! sshd as a system would run it: whether it starts, and which files of keys it reads for a user.
 
-use super::config::{Config, listed};
-use super::key::KeyLine;
-use crate::error::{Error, Result};
+use super::config::{Config, Reader};
+use super::keys_file::{KeysFile, KeysFiles};
+use crate::error::{Error, Place, Result};
 use crate::fs::Tree;
 use crate::fs::path;
-use crate::nixos::users::{User, Users};
+use crate::nixos::users::User;
 
-/// No configuration, unit or file of keys is longer.
-const LONGEST: u64 = 4 << 20;
+/// No unit is longer.
+const LONGEST: u64 = 1 << 20;
+
+/// Files of keys for one user; sshd itself takes 256 patterns, NixOS writes two.
+const MOST_PATTERNS: usize = 16;
 
 /// sshd of one system.
 #[derive(Debug)]
@@ -19,28 +22,10 @@ pub struct Sshd {
     pub starts: bool,
     /// The configuration that it reads.
     pub config: Option<String>,
+    /// A unit that is only a link to what is not there: its path in `etc`, and the path that is missing.
+    pub dangling: Option<(String, String)>,
     toplevel: String,
-    settings: Config,
-}
-
-/// A file in which sshd looks for a user's keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeysFile {
-    /// The path as sshd names it.
-    pub path: String,
-    /// Its keys; none where the image has no such file.
-    pub keys: Option<Vec<AuthorizedKey>>,
-}
-
-/// A key in a file of keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuthorizedKey {
-    /// The key with its options and comment.
-    pub line: KeyLine,
-    /// Its line, counted from 1.
-    pub number: u64,
-    /// The file that holds it, links resolved.
-    pub file: Vec<u8>,
+    pub(super) settings: Config,
 }
 
 /// Units and jobs that run sshd, and the links or lines that start them at boot.
@@ -62,12 +47,20 @@ impl Sshd {
             unit: None,
             starts: false,
             config: None,
+            dangling: None,
             toplevel: toplevel.to_owned(),
             settings: Config::default(),
         };
         let mut config = None;
         for (unit, started_by) in UNITS {
-            let Some((_, text)) = text(tree, &format!("{toplevel}/etc/{unit}"))? else { continue };
+            let text = match read(tree, &format!("{toplevel}/etc/{unit}"))? {
+                Unit::Text(text) => text,
+                Unit::Dangling(missing) => {
+                    sshd.dangling.get_or_insert_with(|| (format!("/etc/{unit}"), missing));
+                    continue;
+                }
+                Unit::None => continue,
+            };
             sshd.starts |= match started_by {
                 "" => text.lines().any(|line| line.trim_start().starts_with("start on")),
                 link => path::find(tree, format!("{toplevel}/etc/{link}").as_bytes())?.is_some(),
@@ -79,52 +72,33 @@ impl Sshd {
             Some(config) => sshd.inside(&config),
             None => format!("{toplevel}/etc/ssh/sshd_config"),
         };
-        if let Some((place, text)) = text(tree, &place)? {
-            sshd.config = Some(place);
-            sshd.settings = Config::parse(&text);
+        if let Some(found) = path::find(tree, place.as_bytes())? {
+            sshd.settings = Reader::new(tree, toplevel).read(&found.path)?;
+            sshd.config = Some(String::from_utf8_lossy(&found.path).into_owned());
         }
         Ok(sshd)
-    }
-
-    /// Why sshd would turn the user away, or not look at keys at all; `None` where it reads them.
-    #[must_use]
-    pub fn refuses(&self, users: &Users, name: &str) -> Option<String> {
-        if self.unit.is_none() {
-            return Some("there is no sshd in this system (services.openssh.enable)".to_owned());
-        }
-        if users.known && !users.list.iter().any(|user| user.name == name) {
-            return Some(format!("there is no user {name} in this system"));
-        }
-        let first = |keyword| self.settings.value(keyword, name).and_then(|arguments| arguments.first());
-        let says = |keyword, value: &str| first(keyword).is_some_and(|argument| argument.eq_ignore_ascii_case(value));
-        let (allowed, denied) = (self.settings.values("allowusers", name), self.settings.values("denyusers", name));
-        if says("pubkeyauthentication", "no") {
-            Some("sshd takes no keys (PubkeyAuthentication no)".to_owned())
-        } else if name == "root" && says("permitrootlogin", "no") {
-            Some("sshd lets root not in (PermitRootLogin no)".to_owned())
-        } else if listed(denied.iter().copied(), name) {
-            Some(format!("sshd turns {name} away (DenyUsers)"))
-        } else if !allowed.is_empty() && !listed(allowed.iter().copied(), name) {
-            Some(format!("sshd turns {name} away (AllowUsers names others)"))
-        } else {
-            None
-        }
     }
 
     /// The files in which sshd would look for the user's keys, with the keys in them.
     ///
     /// # Errors
-    /// Where such a file is there but cannot be read.
-    pub fn keys(&self, tree: &dyn Tree, user: &User) -> Result<Vec<KeysFile>> {
+    /// Where such a file is there but cannot be read; [`Error::Limit`] for more of them than anyone writes.
+    pub fn keys(&self, files: &mut KeysFiles<'_>, user: &User) -> Result<Vec<KeysFile>> {
         let default = [".ssh/authorized_keys", ".ssh/authorized_keys2"].map(str::to_owned);
-        let patterns = self.settings.value("authorizedkeysfile", &user.name).unwrap_or(&default);
-        let mut files: Vec<KeysFile> = Vec::new();
-        for pattern in patterns.iter().filter(|pattern| !pattern.eq_ignore_ascii_case("none")) {
-            let path = expand(pattern, user);
-            let keys = text(tree, &self.inside(&path))?.map(|(place, text)| lines(&text, place.as_bytes()));
-            files.push(KeysFile { path, keys });
+        let settings = self.settings.settings(user);
+        let patterns = settings.value("authorizedkeysfile").unwrap_or(&default);
+        if patterns.len() > MOST_PATTERNS {
+            let place = self.config.clone().unwrap_or_default().into_bytes();
+            return Err(Error::Limit { what: "16 files in AuthorizedKeysFile", place: Place::File(place) });
         }
-        Ok(files)
+        let named = patterns.iter().filter(|pattern| !pattern.eq_ignore_ascii_case("none"));
+        named
+            .map(|pattern| {
+                let path = expand(pattern, user);
+                let keys = files.read(&self.inside(&path))?;
+                Ok(KeysFile { path, keys })
+            })
+            .collect()
     }
 
     /// Where a path of the running system lies in the image: `/etc` is this system's own.
@@ -155,17 +129,6 @@ fn expand(pattern: &str, user: &User) -> String {
     if path.starts_with('/') { path } else { format!("{}/{path}", user.home) }
 }
 
-/// The keys of a file; sshd passes over lines that hold none.
-fn lines(text: &str, file: &[u8]) -> Vec<AuthorizedKey> {
-    let numbered = (1u64..).zip(text.lines());
-    numbered
-        .filter_map(|(number, line)| {
-            let line = KeyLine::parse(line).ok().flatten()?;
-            Some(AuthorizedKey { line, number, file: file.to_vec() })
-        })
-        .collect()
-}
-
 /// The argument of `-f` where a unit starts sshd.
 fn config_option(text: &str) -> Option<String> {
     let line = text.lines().find(|line| line.contains("/bin/sshd"))?;
@@ -173,33 +136,52 @@ fn config_option(text: &str) -> Option<String> {
     words.nth(1).map(|path| path.trim_matches(['"', '\'', ';']).to_owned())
 }
 
-fn text(tree: &dyn Tree, path: &str) -> Result<Option<(String, String)>> {
-    let found = match path::find(tree, path.as_bytes())? {
-        Some(found) => found,
-        None => return Ok(None),
-    };
-    match path::read(tree, &found.path, LONGEST) {
-        Ok(bytes) => {
-            Ok(Some((String::from_utf8_lossy(&found.path).into_owned(), String::from_utf8_lossy(&bytes).into_owned())))
-        }
-        Err(Error::WrongType { .. }) => Ok(None),
+enum Unit {
+    Text(String),
+    /// A link to the path.
+    Dangling(String),
+    None,
+}
+
+fn read(tree: &dyn Tree, path: &str) -> Result<Unit> {
+    match path::read(tree, path.as_bytes(), LONGEST) {
+        Ok(bytes) => Ok(Unit::Text(String::from_utf8_lossy(&bytes).into_owned())),
+        // If the name itself is there, it is a link.
+        Err(Error::NotFound { path: missing }) => match path::resolve_link(tree, path.as_bytes()) {
+            Ok(_) => Ok(Unit::Dangling(String::from_utf8_lossy(&missing).into_owned())),
+            Err(Error::NotFound { .. } | Error::WrongType { .. }) => Ok(Unit::None),
+            Err(error) => Err(error),
+        },
+        Err(Error::WrongType { .. }) => Ok(Unit::None),
         Err(error) => Err(error),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::made::Made;
     use super::*;
 
     #[test]
     fn tokens_of_a_path_are_those_of_the_user() {
-        let user = User { name: "nixos".to_owned(), uid: Some(1000), home: "/home/nixos".to_owned() };
+        let user = User { name: "nixos".to_owned(), uid: Some(1000), home: "/home/nixos".to_owned(), groups: None };
         for (pattern, path) in [
             ("%h/.ssh/authorized_keys", "/home/nixos/.ssh/authorized_keys"),
             ("/etc/ssh/authorized_keys.d/%u", "/etc/ssh/authorized_keys.d/nixos"),
             (".ssh/%U%%", "/home/nixos/.ssh/1000%"),
         ] {
             assert_eq!(expand(pattern, &user), path);
+        }
+    }
+
+    #[test]
+    fn a_user_with_more_files_than_anyone_writes_is_over_a_limit() {
+        let config = |count| format!("AuthorizedKeysFile {}\n", "/keys ".repeat(count));
+        for (count, expected) in [(16, Ok(16)), (17, Err("16 files in AuthorizedKeysFile at /s/etc/ssh/sshd_config"))] {
+            let tree = Made::of(&[("/s/etc/ssh/sshd_config", &config(count))]);
+            let keys = Sshd::of(&tree, "/s").unwrap().keys(&mut KeysFiles::new(&tree), &User::implied("root"));
+            let told = keys.map(|files| files.len()).map_err(|error| error.to_string());
+            assert_eq!(told, expected.map_err(|what| format!("{what}: over the limit")));
         }
     }
 

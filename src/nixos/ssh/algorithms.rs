@@ -1,0 +1,48 @@
+//! Algorithms of signatures (sshd_config(5), PubkeyAcceptedAlgorithms).
+
+use super::key::CERTIFICATE;
+use super::pattern::listed;
+
+/// Whether a key of that type can sign with an algorithm that `PubkeyAcceptedAlgorithms` leaves. A list that begins with
+/// `+` or `^` adds to sshd's own, one with `-` takes away from it.
+pub(super) fn accepts(list: &str, kind: &str) -> bool {
+    let own = [kind];
+    let (signed, by_default): (&[&str], &[&str]) = match kind.strip_suffix(CERTIFICATE).unwrap_or(kind) {
+        "ssh-rsa" if kind == "ssh-rsa" => {
+            (&["ssh-rsa", "rsa-sha2-256", "rsa-sha2-512"], &["rsa-sha2-256", "rsa-sha2-512"])
+        }
+        "ssh-dss" => (&own, &[]),
+        _ => (&own, &own),
+    };
+    let patterns = || list.trim_start_matches(['+', '-', '^']).split(',');
+    let named = |algorithm: &&str| listed(patterns(), algorithm);
+    match list.chars().next() {
+        Some('+' | '^') => !by_default.is_empty() || signed.iter().any(named),
+        Some('-') => by_default.iter().any(|algorithm| !named(algorithm)),
+        _ => signed.iter().any(named),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_algorithms_replaces_adds_or_takes_away() {
+        for (list, kind, expected) in [
+            ("rsa-sha2-512", "ssh-rsa", true),
+            ("ssh-rsa", "ssh-rsa", true),
+            ("ssh-ed25519", "ssh-rsa", false),
+            ("-ssh-rsa", "ssh-rsa", true),
+            ("-*rsa*", "ssh-rsa", false),
+            ("-ssh-ed25519", "ssh-ed25519", false),
+            ("+ssh-rsa", "ssh-ed25519", true),
+            ("+ssh-rsa", "ssh-dss", false),
+            ("+ssh-dss", "ssh-dss", true),
+            ("^ecdsa*", "ssh-ed25519", true),
+            ("ecdsa-*", "ecdsa-sha2-nistp256", true),
+        ] {
+            assert_eq!(accepts(list, kind), expected, "{list} {kind}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Files of keys (sshd(8), AUTHORIZED_KEYS FILE FORMAT).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::key::KeyLine;
+use crate::error::{Error, Place, Result};
+use crate::fs::{Tree, path};
+
+/// No file of keys is longer.
+const LONGEST: u64 = 4 << 20;
+
+/// Bytes of all files of keys together.
+const MOST_BYTES: usize = 256 << 20;
+
+/// Keys in one file.
+const MOST_IN_FILE: usize = 10_000;
+
+/// Keys in all files.
+const MOST_KEYS: usize = 100_000;
+
+/// A file in which sshd looks for a user's keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeysFile {
+    /// The path as sshd names it.
+    pub path: String,
+    /// Its keys; none where the image has no such file.
+    pub keys: Option<Arc<[AuthorizedKey]>>,
+}
+
+/// A key in a file of keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthorizedKey {
+    /// The key with its options and comment.
+    pub line: Arc<KeyLine>,
+    /// Its line, counted from 1.
+    pub number: u64,
+    /// The file that holds it, links resolved.
+    pub file: Arc<[u8]>,
+}
+
+/// The files of keys of an image, each read once however many users share it.
+pub struct KeysFiles<'t> {
+    tree: &'t dyn Tree,
+    /// By path, links resolved.
+    read: HashMap<Vec<u8>, Option<Arc<[AuthorizedKey]>>>,
+    bytes: usize,
+    keys: usize,
+}
+
+impl<'t> KeysFiles<'t> {
+    /// No file is read yet.
+    #[must_use]
+    pub fn new(tree: &'t dyn Tree) -> Self {
+        Self { tree, read: HashMap::new(), bytes: 0, keys: 0 }
+    }
+
+    /// The keys of the file at `path`, links followed; lines that hold none are passed over, as sshd does.
+    pub(super) fn read(&mut self, path: &str) -> Result<Option<Arc<[AuthorizedKey]>>> {
+        let Some(found) = path::find(self.tree, path.as_bytes())? else { return Ok(None) };
+        if let Some(keys) = self.read.get(&found.path) {
+            return Ok(keys.clone());
+        }
+        let keys = match path::read(self.tree, &found.path, LONGEST) {
+            Ok(bytes) => Some(self.parse(&bytes, &found.path)?),
+            Err(Error::WrongType { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        self.read.insert(found.path, keys.clone());
+        Ok(keys)
+    }
+
+    fn parse(&mut self, bytes: &[u8], path: &[u8]) -> Result<Arc<[AuthorizedKey]>> {
+        let over = |what| Err(Error::Limit { what, place: Place::File(path.to_vec()) });
+        self.bytes += bytes.len();
+        if self.bytes > MOST_BYTES {
+            return over("256 MiB of files of keys");
+        }
+        let file: Arc<[u8]> = path.into();
+        let mut keys = Vec::new();
+        for (number, line) in (1u64..).zip(String::from_utf8_lossy(bytes).lines()) {
+            let Some(line) = KeyLine::parse(line).ok().flatten() else { continue };
+            self.keys += 1;
+            if keys.len() >= MOST_IN_FILE {
+                return over("10,000 keys in a file");
+            }
+            if self.keys > MOST_KEYS {
+                return over("100,000 keys");
+            }
+            keys.push(AuthorizedKey { line: Arc::new(line), number, file: file.clone() });
+        }
+        Ok(keys.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::made::Made;
+    use super::*;
+
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAII7ljl4JdLSt+CD7YkmrwvG1TaPi0sfs9pBOFKBqfUvP\n";
+
+    #[test]
+    fn a_file_that_many_share_is_read_once() {
+        let tree = Made::of(&[("/keys", &format!("# mine\n\n{KEY}")), ("/one", "-> keys"), ("/two", "-> /one")]);
+        let mut files = KeysFiles::new(&tree);
+        let (one, two) = (files.read("/one").unwrap().unwrap(), files.read("/two").unwrap().unwrap());
+        assert!(Arc::ptr_eq(&one, &two));
+        assert_eq!((one[0].number, &*one[0].file, one.len()), (3, b"/keys".as_slice(), 1));
+        assert_eq!(files.read("/none").unwrap(), None);
+    }
+
+    #[test]
+    fn too_many_keys_are_over_a_limit_and_never_cut() {
+        let tree = Made::of(&[("/keys", &KEY.repeat(10_000)), ("/more", &KEY.repeat(10_001))]);
+        let mut files = KeysFiles::new(&tree);
+        assert_eq!(files.read("/keys").unwrap().unwrap().len(), 10_000);
+        let error = files.read("/more").unwrap_err().to_string();
+        assert_eq!(error, "10,000 keys in a file at /more: over the limit");
+    }
+}
