@@ -2,6 +2,7 @@
 
 use super::algorithms::accepts;
 use super::config::Settings;
+use super::key::CERTIFICATE;
 use super::keys_file::AuthorizedKey;
 use super::options::options;
 use super::pattern::fits;
@@ -98,6 +99,9 @@ impl Entrance {
             return shut(refusal.clone());
         }
         let kind = &key.line.key.kind;
+        if kind.ends_with(CERTIFICATE) {
+            return shut("a certificate in a file of keys lets in nobody".to_owned());
+        }
         if let Some(algorithms) = &self.algorithms
             && !accepts(algorithms, kind)
         {
