@@ -149,14 +149,14 @@ impl FileEntry {
 }
 
 /// The bytes as they are if they are UTF-8, which JSON escapes itself; else with the foreign bytes escaped.
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         Err(_) => escape(bytes).into_owned(),
     }
 }
 
-fn raw(bytes: &[u8]) -> Option<String> {
+pub(super) fn raw(bytes: &[u8]) -> Option<String> {
     std::str::from_utf8(bytes).is_err().then(|| data_encoding::BASE64.encode(bytes))
 }
 

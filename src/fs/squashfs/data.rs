@@ -124,6 +124,20 @@ impl Archive<'_> {
         Ok(lent.unwrap_or(buffer))
     }
 
+    /// The bytes of a fragment whose block is stored uncompressed, lent from the image where it can lend. No more of the
+    /// block is read.
+    ///
+    /// # Errors
+    /// Where the fragment ends past its block, or cannot be read.
+    pub fn fragment_part(&self, stored: Stored, fragment: Fragment) -> Result<Cow<'_, [u8]>> {
+        let (offset, size) = (u64::from(fragment.offset), u64::from(fragment.size));
+        if offset.saturating_add(size) > u64::from(stored.length) {
+            let place = self.region.place(stored.start);
+            return Err(Error::Malformed { structure: "fragment block", field: "length, a file ends past it", place });
+        }
+        self.region.bytes("fragment block", stored.start.saturating_add(offset), size)
+    }
+
     /// The fragment block of that number, out of a cache of the last few. Threads that ask for the same one at the same
     /// time wait for the first of them: a block may be 1 MiB.
     ///
