@@ -51,7 +51,7 @@ impl<'s> Fragments<'s> {
             return Ok(());
         }
         let block = self.block(fragment.number);
-        let read = match &*block.get_or_init(|| self.decompress(stored).map_err(|error| error.to_string())) {
+        let read = match block.get_or_init(|| self.decompress(stored).map_err(|error| error.to_string())) {
             Ok(bytes) => {
                 let start = fragment.offset as usize;
                 match bytes.get(start..start.saturating_add(fragment.size as usize)) {
