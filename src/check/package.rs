@@ -133,7 +133,7 @@ fn names(paths: &[&StorePath]) -> String {
 }
 
 fn texts(paths: &[&StorePath]) -> Vec<String> {
-    paths.iter().map(|path| path.to_string()).collect()
+    paths.iter().map(ToString::to_string).collect()
 }
 
 fn chain_texts(software: &Software, chain: &[usize]) -> Vec<String> {

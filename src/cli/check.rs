@@ -53,15 +53,18 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(&args.image.path, global)?;
     let (disc, mut troubles) = disc(&image)?;
     let mut report = check::run(&disc, &assertions);
-    if global.json {
-        let mut out = output::bytes();
-        report_check::json(&mut out, &report)?;
-        out.flush()?;
-    } else {
-        let mut out = output::results();
-        report_check::table(&mut out, &report, output::width())?;
-        out.flush()?;
-    }
+    output::unless_closed(|| {
+        if global.json {
+            let mut out = output::bytes();
+            report_check::json(&mut out, &report)?;
+            out.flush()?;
+        } else {
+            let mut out = output::results();
+            report_check::table(&mut out, &report, output::width())?;
+            out.flush()?;
+        }
+        Ok(())
+    })?;
     let outcome = if report.failed() == 0 { Outcome::Holds } else { Outcome::Fails };
     troubles.append(&mut report.troubles);
     Ok(report_troubles(&disc, &troubles, outcome))

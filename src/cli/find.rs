@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     for visit in Walk::new(tree, tree.root(), b"/") {
         let step = visit.and_then(|visit| {
             // Every pattern is tried: each has to say whether it found anything.
-            let matching = patterns.iter_mut().fold(false, |any, pattern| pattern.matches(&visit.path) || any);
+            let matching = patterns.iter_mut().fold(false, |any, pattern| any | pattern.matches(&visit.path));
             if matching {
                 let node = tree.node(visit.id)?;
                 found.push((visit, node));
@@ -41,15 +41,18 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         });
         troubles.extend(step.err());
     }
-    if global.json {
-        let mut out = output::bytes();
-        files::owned_json(&mut out, "nixoscope.find.v1", found)?;
-        out.flush()?;
-    } else {
-        let mut out = output::results();
-        files::owned_table(&mut out, &found, output::width())?;
-        out.flush()?;
-    }
+    output::unless_closed(|| {
+        if global.json {
+            let mut out = output::bytes();
+            files::owned_json(&mut out, "nixoscope.find.v1", found)?;
+            out.flush()?;
+        } else {
+            let mut out = output::results();
+            files::owned_table(&mut out, &found, output::width())?;
+            out.flush()?;
+        }
+        Ok(())
+    })?;
     let mut outcome = Outcome::Holds;
     for pattern in patterns.iter().filter(|pattern| !pattern.found) {
         outcome = Outcome::Fails;

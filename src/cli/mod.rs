@@ -11,7 +11,6 @@ mod packages;
 mod progress;
 mod verify;
 
-use std::io;
 use std::process::ExitCode;
 
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
@@ -115,7 +114,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(outcome) => return outcome.code(),
         Err(error) => error,
     };
-    if is_broken_pipe(&context) {
+    if output::is_broken_pipe(&context) {
         return Outcome::Holds.code();
     }
     let known = context.chain().find_map(|cause| cause.downcast_ref::<Error>()).map_or("", advice);
@@ -138,15 +137,6 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
     }
 }
 
-/// A reader that closes the pipe early has seen enough.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        let plain = cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
-        let json = cause.downcast_ref::<serde_json::Error>();
-        plain || json.is_some_and(|error| error.io_error_kind() == Some(io::ErrorKind::BrokenPipe))
-    })
-}
-
 /// Says what could not be read, and what that means for the exit code.
 fn report_troubles(disc: &Disc<'_>, troubles: &[Error], outcome: Outcome) -> Outcome {
     let truncated = |trouble: &Error| matches!(trouble, Error::Truncated { .. });
@@ -156,8 +146,7 @@ fn report_troubles(disc: &Disc<'_>, troubles: &[Error], outcome: Outcome) -> Out
         output::complain(&format!("{}: {cause}{}", disc.path().display(), advice(cause)));
     }
     let broken_store = |trouble: &Error| matches!(trouble, Error::NoStore { .. }) && troubles.len() > 1;
-    for trouble in troubles.iter().filter(|trouble| !broken_store(trouble) && !(cause.is_some() && truncated(trouble)))
-    {
+    for trouble in troubles.iter().filter(|trouble| !(broken_store(trouble) || cause.is_some() && truncated(trouble))) {
         output::complain(&format!("{trouble}{}", advice(trouble)));
     }
     if troubles.is_empty() { outcome } else { Outcome::Unsure }

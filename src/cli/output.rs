@@ -25,6 +25,20 @@ pub(super) fn bytes() -> BufWriter<io::StdoutLock<'static>> {
     BufWriter::with_capacity(1 << 16, io::stdout().lock())
 }
 
+/// Writes results whose outcome is known, and counts even where the reader closes the pipe before they are all written.
+pub(super) fn unless_closed(write: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    write().or_else(|error| if is_broken_pipe(&error) { Ok(()) } else { Err(error) })
+}
+
+/// A reader that closes the pipe early has seen enough.
+pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let plain = cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+        let json = cause.downcast_ref::<serde_json::Error>();
+        plain || json.is_some_and(|error| error.io_error_kind() == Some(io::ErrorKind::BrokenPipe))
+    })
+}
+
 /// Columns that a table may take; none where no terminal reads it.
 pub(super) fn width() -> Option<u16> {
     let terminal = io::stdout().is_terminal();

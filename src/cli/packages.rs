@@ -78,21 +78,24 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
             }
         }
     }
-    if global.json {
-        let mut out = output::bytes();
-        packages::json(&mut out, &software, &rows)?;
-        out.flush()?;
-    } else {
-        let every = args.all || !args.names.is_empty();
-        let mut out = output::results();
-        packages::table(
-            &mut out,
-            &rows,
-            &columns,
-            if every { packages::Rows::All } else { packages::Rows::Versioned },
-            output::width(),
-        )?;
-        out.flush()?;
-    }
+    output::unless_closed(|| {
+        if global.json {
+            let mut out = output::bytes();
+            packages::json(&mut out, &software, &rows)?;
+            out.flush()?;
+        } else {
+            let every = args.all || !args.names.is_empty();
+            let mut out = output::results();
+            packages::table(
+                &mut out,
+                &rows,
+                &columns,
+                if every { packages::Rows::All } else { packages::Rows::Versioned },
+                output::width(),
+            )?;
+            out.flush()?;
+        }
+        Ok(())
+    })?;
     Ok(report_troubles(&disc, &troubles, outcome))
 }

@@ -7,6 +7,9 @@ use super::path::join;
 use super::{Entry, FileType, NodeId, Tree};
 use crate::error::{Error, Place, Result};
 
+/// No image holds more files; the largest closures have some 5 million.
+const MOST_VISITS: u64 = 50_000_000;
+
 /// Visits all that lies below a directory: parents before their children, names by their bytes.
 ///
 /// A directory that cannot be read is an error among the visits; the walk goes on behind it. A directory that is met
@@ -15,6 +18,7 @@ pub struct Walk<'t> {
     tree: &'t dyn Tree,
     levels: Vec<Level>,
     entered: HashSet<NodeId>,
+    visits: u64,
     /// The directory of the last visit, which the next step enters.
     pending: Option<(NodeId, Vec<u8>)>,
 }
@@ -39,7 +43,7 @@ impl<'t> Walk<'t> {
     /// Begins below `directory`, which itself is not visited and lies at `path`.
     #[must_use]
     pub fn new(tree: &'t dyn Tree, directory: NodeId, path: &[u8]) -> Self {
-        Self { tree, levels: Vec::new(), entered: HashSet::new(), pending: Some((directory, path.to_vec())) }
+        Self { tree, levels: Vec::new(), entered: HashSet::new(), visits: 0, pending: Some((directory, path.to_vec())) }
     }
 
     /// Leaves out what lies below the directory of the last visit.
@@ -76,6 +80,12 @@ impl Iterator for Walk<'_> {
                 self.levels.pop();
                 continue;
             };
+            self.visits += 1;
+            if self.visits > MOST_VISITS {
+                let place = Place::File(std::mem::take(&mut level.path));
+                self.levels.clear();
+                return Some(Err(Error::Limit { what: "50 million files", place }));
+            }
             let visit = Visit { path: join(&level.path, &entry.name), id: entry.id, file_type: entry.file_type };
             if visit.file_type == FileType::Directory {
                 self.pending = Some((visit.id, visit.path.clone()));

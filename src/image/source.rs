@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use memmap2::Mmap;
+use memmap2::{Advice, Mmap};
 
 use crate::error::{Error, Result};
 
@@ -19,7 +20,7 @@ pub struct Source {
 
 #[derive(Debug)]
 enum Bytes {
-    Mapped(Mmap),
+    Mapped(Mapped),
     /// A mapped device would kill the process at its first bad sector; a read of it fails with an error.
     Device {
         device: File,
@@ -51,7 +52,7 @@ impl Source {
         } else if metadata.len() == 0 {
             Bytes::Memory(Vec::new())
         } else {
-            Bytes::Mapped(map(&file).map_err(named)?)
+            Bytes::Mapped(Mapped::new(&file).map_err(named)?)
         };
         Ok(Self { path: path.to_path_buf(), bytes })
     }
@@ -72,7 +73,7 @@ impl Source {
     #[must_use]
     pub fn length(&self) -> u64 {
         match &self.bytes {
-            Bytes::Mapped(map) => u64::try_from(map.len()).unwrap_or(u64::MAX),
+            Bytes::Mapped(mapped) => u64::try_from(mapped.map.len()).unwrap_or(u64::MAX),
             Bytes::Device { length, .. } => *length,
             Bytes::Memory(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
         }
@@ -101,17 +102,65 @@ impl Source {
     }
 
     fn lend(&self, start: u64, length: u64) -> Option<&[u8]> {
+        let (start, length) = (usize::try_from(start).ok()?, usize::try_from(length).ok()?);
         let all: &[u8] = match &self.bytes {
-            Bytes::Mapped(map) => map,
+            Bytes::Mapped(mapped) => {
+                mapped.want(start, length);
+                &mapped.map
+            }
             Bytes::Memory(bytes) => bytes,
             Bytes::Device { .. } => return None,
         };
-        let start = usize::try_from(start).ok()?;
-        all.get(start..start.checked_add(usize::try_from(length).ok()?)?)
+        all.get(start..start.checked_add(length)?)
     }
 
     fn io(&self, source: io::Error) -> Error {
         Error::Io { path: self.path.clone(), source }
+    }
+}
+
+/// A mapped file, of which the kernel reads what is asked for and little more.
+///
+/// Left to itself, it reads around every first touch as much as the disk is set to read ahead, which may be megabytes: a
+/// question about names, which touches a few places far apart, would cost a good part of the image.
+#[derive(Debug)]
+struct Mapped {
+    map: Mmap,
+    /// A bit for each window that has been asked for.
+    wanted: Box<[AtomicU64]>,
+}
+
+/// Bytes that are read together.
+const WINDOW: usize = 128 << 10;
+
+impl Mapped {
+    fn new(file: &File) -> io::Result<Self> {
+        let map = map(file)?;
+        // Advice may be refused; the bytes are the same.
+        let _ = map.advise(Advice::Random);
+        let windows = map.len().div_ceil(WINDOW).div_ceil(64);
+        Ok(Self { map, wanted: (0..windows).map(|_| AtomicU64::new(0)).collect() })
+    }
+
+    /// Tells the kernel which windows will be read, each of them once.
+    fn want(&self, start: usize, length: usize) {
+        let mut fresh: Option<usize> = None;
+        let end = start.saturating_add(length).div_ceil(WINDOW);
+        for window in start / WINDOW..=end {
+            if window < end && self.is_fresh(window) {
+                fresh.get_or_insert(window);
+            } else if let Some(first) = fresh.take() {
+                let from = first * WINDOW;
+                let to = self.map.len().min(window * WINDOW);
+                let _ = self.map.advise_range(Advice::WillNeed, from, to.saturating_sub(from));
+            }
+        }
+    }
+
+    fn is_fresh(&self, window: usize) -> bool {
+        let bit = 1 << (window % 64);
+        let Some(word) = self.wanted.get(window / 64) else { return false };
+        word.load(Ordering::Relaxed) & bit == 0 && word.fetch_or(bit, Ordering::Relaxed) & bit == 0
     }
 }
 

@@ -45,7 +45,9 @@ impl Users {
         if let Some(list) = list {
             let text = path::read(tree, list.trim_matches(['"', '\'']).as_bytes(), LONGEST)?;
             if let Ok(document) = serde_json::from_slice::<Value>(&text) {
-                users.list.extend(document["users"].as_array().into_iter().flatten().filter_map(user));
+                users
+                    .list
+                    .extend(document.get("users").and_then(Value::as_array).into_iter().flatten().filter_map(user));
                 users.known = true;
             }
         }

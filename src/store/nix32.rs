@@ -4,6 +4,7 @@
 const ALPHABET: &[u8; 32] = b"0123456789abcdfghijklmnpqrsvwxyz";
 
 /// The value of each byte as a digit; [`NONE`] for those that are none.
+#[expect(clippy::indexing_slicing, reason = "reckoned by the compiler, which would refuse it")]
 const VALUES: [u8; 256] = {
     let mut values = [NONE; 256];
     let mut value = 0;

@@ -8,8 +8,8 @@ use crate::error::Result;
 /// Parts that are locked on their own, so that threads seldom meet.
 const SHARDS: u8 = 64;
 
-/// Values by number. The oldest of a part goes when a new one comes to it: archives are mostly read in the order in which they
-/// were written, where nothing cleverer does better.
+/// Values by number. The oldest of a part goes when a new one comes to it: archives are mostly read in the order in
+/// which they were written, where nothing cleverer does better.
 #[derive(Debug)]
 pub(super) struct Cache<T> {
     shards: Vec<Mutex<Shard<T>>>,

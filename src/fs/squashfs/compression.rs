@@ -66,8 +66,8 @@ impl Compression {
     /// written than `output` has room for: a block that would be longer is refused.
     ///
     /// # Errors
-    /// [`Error::Malformed`] at `place` in `structure` where the compressor refuses the input, [`Error::Unsupported`] where the
-    /// compressor is unknown.
+    /// [`Error::Malformed`] at `place` in `structure` where the compressor refuses the input, [`Error::Unsupported`]
+    /// where the compressor is unknown.
     pub(super) fn decompress(
         self,
         (structure, place): (&'static str, Place),
@@ -123,5 +123,91 @@ fn finish(mut stream: Stream, input: &[u8], output: &mut [u8]) -> Option<usize> 
     match stream.process(input, output, Action::Finish) {
         Ok(Status::StreamEnd) => usize::try_from(stream.total_out()).ok(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use liblzma::stream::{Check, Filters, LzmaOptions};
+
+    use super::*;
+
+    fn plain() -> Vec<u8> {
+        (0..3000_u32).flat_map(|number| number.to_string().into_bytes()).collect()
+    }
+
+    fn run(mut encoder: Stream) -> Vec<u8> {
+        let mut packed = Vec::with_capacity(1 << 16);
+        assert_eq!(encoder.process_vec(&plain(), &mut packed, Action::Finish), Ok(Status::StreamEnd));
+        packed
+    }
+
+    fn xz(filters: &Filters) -> Vec<u8> {
+        run(Stream::new_stream_encoder(filters, Check::Crc32).unwrap())
+    }
+
+    fn options() -> LzmaOptions {
+        LzmaOptions::new_preset(6).unwrap()
+    }
+
+    fn packed() -> Vec<(Compression, Vec<u8>)> {
+        let mut gzip = vec![0; 1 << 16];
+        let length =
+            libdeflater::Compressor::new(libdeflater::CompressionLvl::default()).zlib_compress(&plain(), &mut gzip);
+        gzip.truncate(length.unwrap());
+        let mut zstd = vec![0; 1 << 16];
+        let length = zstd_safe::compress(zstd.as_mut_slice(), &plain(), 3).unwrap();
+        zstd.truncate(length);
+        vec![
+            (Compression::Gzip, gzip),
+            (Compression::Lzma, run(Stream::new_lzma_encoder(&options()).unwrap())),
+            (Compression::Lzo, lzokay::compress::compress(&plain()).unwrap()),
+            (Compression::Xz, xz(Filters::new().lzma2(&options()))),
+            (Compression::Xz, xz(Filters::new().x86().lzma2(&options()))),
+            (Compression::Lz4, lz4_flex::block::compress(&plain())),
+            (Compression::Zstd, zstd),
+        ]
+    }
+
+    fn decompress(compression: Compression, input: &[u8], room: usize) -> Result<Vec<u8>> {
+        let mut output = vec![0; room];
+        let length = compression.decompress(("data block", Place::Byte(7)), input, &mut output)?;
+        output.truncate(length);
+        Ok(output)
+    }
+
+    #[test]
+    fn what_each_compressor_packs_is_unpacked() {
+        for (compression, packed) in packed() {
+            for room in [plain().len(), 1 << 16] {
+                assert!(decompress(compression, &packed, room).unwrap() == plain(), "{compression}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_cut_short_or_longer_than_its_room_is_refused() {
+        for (compression, packed) in packed() {
+            for (input, room) in [(&packed[..], plain().len() - 1), (&packed[..packed.len() - 6], 1 << 16)] {
+                let error = decompress(compression, input, room).unwrap_err();
+                assert_eq!(error.to_string(), "data block at 0x7: invalid compressed data", "{compression}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_dictionary_larger_than_any_is_not_allocated() {
+        let large = xz(Filters::new().lzma2(options().dict_size(64 << 20)));
+        assert!(decompress(Compression::Xz, &large, 1 << 16).is_err());
+    }
+
+    #[test]
+    fn an_unknown_compressor_is_named_by_its_number() {
+        let error = decompress(Compression::from_id(9), b"", 0).unwrap_err();
+        assert_eq!(error.to_string(), "squashfs compression 9 at 0x7: not supported");
+        assert_eq!(
+            (1..7).map(|id| Compression::from_id(id).name()).collect::<Vec<_>>().join(" "),
+            "gzip lzma lzo xz lz4 zstd"
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The contents of files: data blocks, one behind the other, and an end that may share a fragment block with other files.
+//! The contents of files: data blocks, one behind the other, and an end that may share a fragment block with other
+//! files.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -90,8 +91,8 @@ impl Archive<'_> {
         })
     }
 
-    /// Decompresses a data block. Bytes that are stored uncompressed are lent from the image where it can lend; others are
-    /// made in `buffer`, which is best used again and again.
+    /// Decompresses a data block. Bytes that are stored uncompressed are lent from the image where it can lend; others
+    /// are made in `buffer`, which is best used again and again.
     ///
     /// # Errors
     /// Where it cannot be read or decompressed, or is not as long as it should be.
@@ -150,8 +151,12 @@ impl Archive<'_> {
             return Ok(Arc::clone(block));
         }
         let mut buffer = Vec::new();
-        let bytes = self.fragment_block(self.fragment(number)?, &mut buffer)?;
-        let block = Arc::new(bytes.to_vec()); // which drops what a short block has left of the buffer
+        let limit = self.superblock.block_size;
+        if let Some(lent) = self.decompress("fragment block", self.fragment(number)?, limit, &mut buffer)? {
+            buffer.extend_from_slice(lent);
+        }
+        // Not shrunk: buffers of one length take each other's place, where others would leave gaps in memory.
+        let block = Arc::new(buffer);
         *slot = Some(Arc::clone(&block));
         Ok(block)
     }
@@ -233,7 +238,8 @@ fn fragment_entry(input: &[u8], block_size: u32) -> Parsed<'_, Stored> {
     field("size", |input| stored(input, start, block_size)).parse(rest) // four unused bytes follow
 }
 
-/// Reads the size of a data block or fragment block that begins at `start`. No block is longer than it was uncompressed.
+/// Reads the size of a data block or fragment block that begins at `start`. No block is longer than it was
+/// uncompressed.
 fn stored(input: &[u8], start: u64, block_size: u32) -> Parsed<'_, Stored> {
     let (rest, size) = verify(little32, |size| size & !UNCOMPRESSED <= block_size).parse(input)?;
     Ok((rest, Stored { start, length: size & !UNCOMPRESSED, compressed: size & UNCOMPRESSED == 0 }))

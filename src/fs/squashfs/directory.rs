@@ -46,8 +46,8 @@ impl<'m> DirectoryTable<'m> {
         Ok(entries)
     }
 
-    /// The node called `wanted`. `index` stands at the directory's index: where there is one, the section of the listing
-    /// that should have the name is searched first.
+    /// The node called `wanted`. `index` stands at the directory's index: where there is one, the section of the
+    /// listing that should have the name is searched first.
     ///
     /// Linux trusts the index and the order of names, but what [`Self::entries`] shows must be found here in an archive
     /// whose index lies, too. So a name is missing only if it is nowhere in the listing.
@@ -72,7 +72,8 @@ impl<'m> DirectoryTable<'m> {
         Ok(None)
     }
 
-    /// Begins to read a section, of which there is none in an empty directory: its place may be one past the last block.
+    /// Begins to read a section, of which there is none in an empty directory: its place may be one past the last
+    /// block.
     fn listing(&self, directory: Directory, section: Section) -> Result<Option<Listing<'m>>> {
         let left = section.to.saturating_sub(section.from);
         if left == 0 {

@@ -219,8 +219,10 @@ mod tests {
     use super::super::metadata::tests::{blocks, metadata};
     use super::*;
 
-    /// The numbers of an inode, each with its length in bytes.
-    fn inode(inode_type: u16, fields: &[(u64, usize)]) -> Vec<u8> {
+    /// A number and its length in bytes.
+    type Number = (u64, usize);
+
+    fn inode(inode_type: u16, fields: &[Number]) -> Vec<u8> {
         let header = [(u64::from(inode_type), 2), (0o4755, 2), (1, 2), (2, 2), (1_000_000_000, 4), (7, 4)];
         header.iter().chain(fields).flat_map(|&(number, length)| number.to_le_bytes()[..length].to_vec()).collect()
     }
@@ -241,7 +243,7 @@ mod tests {
         let small = File { start: 96, size: 10, fragment: Some((3, 20)) };
         let large = File { start: 1 << 33, size: 1 << 34, fragment: None };
         let none = (u64::from(NO_FRAGMENT), 4);
-        let cases: [(u16, &[(u64, usize)], Body, &str); 14] = [
+        let cases: [(u16, &[Number], Body, &str); 14] = [
             (1, &[(9, 4), (2, 4), (100, 2), (5, 2), (1, 4)], Body::Directory(basic), "0x0+0x20"),
             (2, &[(96, 4), (3, 4), (20, 4), (10, 4)], Body::File(small), "0x0+0x20"),
             (3, &[(1, 4), (8, 4)], Body::Symlink(8), "0x0+0x18"),

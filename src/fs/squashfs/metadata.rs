@@ -6,7 +6,7 @@ use super::cache::Cache;
 use super::compression::Compression;
 use crate::error::{Error, Place, Result};
 use crate::image::Region;
-use crate::parse::{Parsed, little16, parse};
+use crate::parse::{Parsed, little16, little64, parse};
 
 /// Length of a decompressed metadata block in bytes (`SQUASHFS_METADATA_SIZE`); only the last of a table is shorter.
 pub(super) const BLOCK_LENGTH: u16 = 8192;
@@ -65,14 +65,14 @@ impl<'a> Metadata<'a> {
         }
         let block = self.block(start)?;
         let cursor = Cursor { metadata: self, offset: usize::from(offset), end, block };
-        if cursor.offset >= cursor.block.bytes.len() {
+        if cursor.offset > cursor.block.bytes.len() {
             return Err(malformed(cursor.place()));
         }
         Ok(cursor)
     }
 
-    /// Reads one record of a lookup table: eight bytes of its index and one metadata block are touched.
-    /// There is none of a number past the last.
+    /// Reads one record of a lookup table: eight bytes of its index and one metadata block are touched. There is none
+    /// of a number past the last.
     pub(super) fn lookup<T>(
         &self,
         table: Table,
@@ -87,7 +87,7 @@ impl<'a> Metadata<'a> {
         let offset = u16::try_from(at % u64::from(BLOCK_LENGTH)).unwrap_or(0);
         let entry = table.start.saturating_add(8 * block);
         let bytes = self.region.bytes(table.name, entry, 8)?;
-        let start = parse(table.name, &self.region.place(entry), &bytes, crate::parse::little64)?;
+        let start = parse(table.name, &self.region.place(entry), &bytes, little64)?;
         // A lookup table lies before its own index.
         let mut cursor = self.cursor(start, table.start, offset)?;
         cursor.record(table.name, usize::from(table.record), record).map(Some)
@@ -147,8 +147,8 @@ impl Cursor<'_> {
         Place::Metadata { block: self.block.address, offset: u64::try_from(self.offset).unwrap_or(u64::MAX) }
     }
 
-    /// Reads a record of fixed length. In an error, a field past the end of the metadata block in which the record begins
-    /// is in the next block.
+    /// Reads a record of fixed length. In an error, a field past the end of the metadata block in which the record
+    /// begins is in the next block.
     pub(super) fn record<T>(
         &mut self,
         structure: &'static str,
@@ -233,7 +233,7 @@ pub(super) mod tests {
             "record at 0x0+0x1: invalid length, past the end of its table"
         );
         assert_eq!(message(metadata.cursor(5, 5, 0)), "metadata block at 0x5: invalid reference");
-        assert_eq!(message(metadata.cursor(5, 11, 4)), "metadata block at 0x5+0x4: invalid reference");
+        assert_eq!(message(metadata.cursor(5, 11, 5)), "metadata block at 0x5+0x5: invalid reference");
     }
 
     #[test]

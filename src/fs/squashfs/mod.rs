@@ -1,7 +1,7 @@
 //! SquashFS 4.0, read in place.
 //!
-//! The format is that of Linux, whose `fs/squashfs/squashfs_fs.h` names the fields. Little is read at a time: a question
-//! about one path decompresses the metadata blocks on the way to it, and no others.
+//! The format is that of Linux, whose `fs/squashfs/squashfs_fs.h` names the fields. Little is read at a time: a
+//! question about one path decompresses the metadata blocks on the way to it, and no others.
 
 mod cache;
 mod compression;
@@ -37,8 +37,8 @@ const FRAGMENTS_KEPT: u32 = 8 << 20;
 /// Entries of the id table that are kept.
 const IDS_KEPT: usize = 16;
 
-/// A squashfs archive. A [`NodeId`] in it is an inode reference: a metadata block, counted in bytes from the start of the
-/// inode table, times 2¹⁶, and the inode's first byte in the decompressed block.
+/// A squashfs archive. A [`NodeId`] in it is an inode reference: a metadata block, counted in bytes from the start of
+/// the inode table, times 2¹⁶, and the inode's first byte in the decompressed block.
 #[derive(Debug)]
 pub struct Archive<'a> {
     region: Region<'a>,

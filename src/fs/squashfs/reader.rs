@@ -84,7 +84,7 @@ impl<'s> FileReader<'s> {
     /// How many blocks to decompress together.
     fn ahead(&self) -> usize {
         // The pool is not even asked for, and so not started, for the many files of one block.
-        if self.ready.is_empty() || self.data.blocks.size_hint().1 == Some(1) {
+        if self.ready.is_empty() || self.data.blocks.size_hint().1.is_some_and(|blocks| blocks < 2) {
             return 1;
         }
         match rayon::current_num_threads() {

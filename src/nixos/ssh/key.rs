@@ -48,6 +48,9 @@ pub enum KeyError {
     Quote,
 }
 
+/// What the type of a certificate ends in.
+const CERTIFICATE: &str = "-cert-v01@openssh.com";
+
 /// Key types of OpenSSH, without those of certificates.
 const TYPES: [&str; 8] = [
     "ssh-ed25519",
@@ -61,7 +64,7 @@ const TYPES: [&str; 8] = [
 ];
 
 fn is_type(word: &str) -> bool {
-    let plain = word.strip_suffix("-cert-v01@openssh.com");
+    let plain = word.strip_suffix(CERTIFICATE);
     TYPES.iter().any(|known| *known == word || plain.is_some_and(|plain| known.split('@').next() == Some(plain)))
 }
 
@@ -126,10 +129,28 @@ fn options(line: &str) -> Result<(&str, &str), KeyError> {
 }
 
 impl PublicKey {
-    /// The fingerprint, as `ssh-keygen -l` prints it: `SHA256:` and base64 without padding.
+    /// The fingerprint, as `ssh-keygen -l` prints it: `SHA256:` and base64 without padding; of the certified key for a
+    /// certificate.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        format!("SHA256:{}", BASE64_NOPAD.encode(&Sha256::digest(&self.blob)))
+        let digest = match self.certified() {
+            Some(blob) => Sha256::digest(blob),
+            None => Sha256::digest(&self.blob),
+        };
+        format!("SHA256:{}", BASE64_NOPAD.encode(&digest))
+    }
+
+    /// The blob of the key that a certificate is of: its own type, and the fields behind the nonce (PROTOCOL.certkeys).
+    fn certified(&self) -> Option<Vec<u8>> {
+        let plain = self.kind.strip_suffix(CERTIFICATE)?;
+        let kind = TYPES.iter().find(|known| known.split('@').next() == Some(plain))?;
+        let fields = self.fields().skip(2).take(expected_fields(kind) - 1);
+        let mut blob = Vec::new();
+        for field in std::iter::once(kind.as_bytes()).chain(fields) {
+            blob.extend_from_slice(&u32::try_from(field.len()).ok()?.to_be_bytes());
+            blob.extend_from_slice(field);
+        }
+        Some(blob)
     }
 
     /// Length of the key in bits, as `ssh-keygen -l` counts it; of the certified key for a certificate.
@@ -160,7 +181,7 @@ impl PublicKey {
 
     /// Whether the blob names its own type, and all fields of a key of that type are there.
     fn is_whole(&self) -> bool {
-        let plain = self.kind.strip_suffix("-cert-v01@openssh.com");
+        let plain = self.kind.strip_suffix(CERTIFICATE);
         let fields: Vec<&[u8]> = self.fields().collect();
         if fields.first() != Some(&self.kind.as_bytes()) {
             return false;
@@ -169,18 +190,19 @@ impl PublicKey {
         let used: usize = fields.iter().map(|field| field.len() + 4).sum();
         match plain {
             Some(_) => fields.len() >= 3,
-            None => used == self.blob.len() && fields.len() == self.expected_fields(),
+            None => used == self.blob.len() && fields.len() == expected_fields(&self.kind),
         }
     }
+}
 
-    fn expected_fields(&self) -> usize {
-        match self.kind.as_str() {
-            "ssh-ed25519" => 2,
-            "ssh-dss" => 5,
-            "sk-ecdsa-sha2-nistp256@openssh.com" => 4,
-            // ssh-rsa: exponent, modulus; ecdsa: curve, point; sk-ssh-ed25519: key, application.
-            _ => 3,
-        }
+/// How many strings a key of that type is made of, the type itself included.
+fn expected_fields(kind: &str) -> usize {
+    match kind {
+        "ssh-ed25519" => 2,
+        "ssh-dss" => 5,
+        "sk-ecdsa-sha2-nistp256@openssh.com" => 4,
+        // ssh-rsa: exponent, modulus; ecdsa: curve, point; sk-ssh-ed25519: key, application.
+        _ => 3,
     }
 }
 

@@ -1,0 +1,181 @@
+//! The layers of the source: a module names those below its own, and none above or beside it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// From the top down; those of one row do not name each other. The command line stands above them, in the binary.
+const LAYERS: [&[&str]; 8] =
+    [&["report"], &["check", "diff", "verify"], &["nixos"], &["store"], &["fs"], &["image"], &["parse"], &["error"]];
+
+/// What the crate's root shows of `error`.
+const ROOT: [&str; 3] = ["Error", "Place", "Result"];
+
+/// File systems that know nothing of each other.
+const FILE_SYSTEMS: [&str; 2] = ["iso9660", "squashfs"];
+
+/// Crates that belong to the command line.
+const OF_THE_COMMAND_LINE: [&str; 5] = ["anstream", "anyhow", "clap", "indicatif", "terminal_size"];
+
+/// Names that say nothing of what is inside.
+const EMPTY_NAMES: [&str; 4] = ["common", "helpers", "types", "util"];
+
+/// A source file of the library, without its comments.
+struct File {
+    /// Below `src`: `fs/iso9660/mod.rs`.
+    path: PathBuf,
+    code: String,
+}
+
+impl File {
+    /// The names of modules from the root on: `fs`, `iso9660`.
+    fn modules(&self) -> Vec<String> {
+        let path = self.path.with_extension("");
+        let mut names: Vec<String> = path.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+        if names.last().is_some_and(|name| name == "mod") {
+            names.pop();
+        }
+        names
+    }
+}
+
+#[test]
+fn every_module_has_a_layer() {
+    for file in library() {
+        let modules = file.modules();
+        assert!(modules[0] == "lib" || layer(&modules[0]).is_some(), "{} is in no layer", file.path.display());
+    }
+}
+
+#[test]
+fn a_module_names_only_those_below_its_own_layer() {
+    let mut seen = 0;
+    for file in library().iter().filter(|file| file.path != Path::new("lib.rs")) {
+        let modules = file.modules();
+        let own = layer(&modules[0]).expect("a layer");
+        for name in named(file) {
+            let other = if ROOT.contains(&name.as_str()) { "error" } else { &name };
+            let below = layer(other).is_some_and(|other| other > own);
+            assert!(below || other == modules[0], "{} names {name}, which is not below it", file.path.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 100, "{seen} names were seen");
+}
+
+#[test]
+fn the_file_systems_do_not_name_each_other() {
+    for file in library() {
+        let modules = file.modules();
+        let Some(own) = FILE_SYSTEMS.iter().find(|&&system| modules.get(1).is_some_and(|name| name == system)) else {
+            continue;
+        };
+        for other in FILE_SYSTEMS.iter().filter(|other| *other != own) {
+            assert!(!words(&file.code).any(|word| word == *other), "{} names {other}", file.path.display());
+        }
+    }
+}
+
+#[test]
+fn the_library_knows_nothing_of_the_command_line() {
+    for file in library() {
+        for name in OF_THE_COMMAND_LINE {
+            assert!(!words(&file.code).any(|word| word == name), "{} names {name}", file.path.display());
+        }
+    }
+}
+
+#[test]
+fn no_module_has_a_name_that_says_nothing() {
+    let mut all = Vec::new();
+    collect(Path::new("src"), &mut all);
+    for path in all {
+        let parts = path.with_extension("");
+        let empty = parts.iter().find(|part| EMPTY_NAMES.iter().any(|name| part == name));
+        assert!(empty.is_none(), "{}", path.display());
+    }
+}
+
+fn layer(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|row| row.contains(&module))
+}
+
+/// The top modules that a file names, through `crate::` and through `super::` up to the root.
+fn named(file: &File) -> Vec<String> {
+    let mut names = Vec::new();
+    for (at, _) in file.code.match_indices("crate::") {
+        if !follows_a_name(&file.code, at) {
+            names.extend(heads(&file.code[at + "crate::".len()..]));
+        }
+    }
+    let climb = "super::".repeat(file.modules().len());
+    for (at, _) in file.code.match_indices(&climb) {
+        if !follows_a_name(&file.code, at) {
+            // Tests stand one module deeper, and begin one step further up.
+            let behind = &file.code[at + climb.len()..];
+            let reached = heads(behind.strip_prefix("super::").unwrap_or(behind));
+            names.extend(reached.into_iter().filter(|name| layer(name).is_some()));
+        }
+    }
+    names
+}
+
+fn follows_a_name(code: &str, at: usize) -> bool {
+    code[..at].ends_with(|letter: char| letter.is_alphanumeric() || letter == '_' || letter == ':' || letter == '$')
+}
+
+/// The first name of a path, or of each path in braces.
+fn heads(text: &str) -> Vec<String> {
+    let head = |text: &str| -> String {
+        text.trim_start().chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect()
+    };
+    let Some(list) = text.strip_prefix('{') else { return vec![head(text)] };
+    let (mut depth, mut names, mut begins) = (0, vec![head(list)], None);
+    for (at, letter) in list.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => begins = Some(at + 1),
+            _ => {}
+        }
+        if let Some(start) = begins.take() {
+            names.push(head(&list[start..]));
+        }
+    }
+    names.retain(|name| !name.is_empty());
+    names
+}
+
+fn words(code: &str) -> impl Iterator<Item = &str> {
+    code.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+}
+
+/// All of `src` but the binary.
+fn library() -> Vec<File> {
+    let mut all = Vec::new();
+    collect(Path::new("src"), &mut all);
+    let below = all.iter().map(|path| path.strip_prefix("src").expect("below src").to_owned());
+    let library = below.filter(|path| path != Path::new("main.rs") && !path.starts_with("cli"));
+    let file = |path: PathBuf| File { code: code(&Path::new("src").join(&path)), path };
+    library.map(file).collect()
+}
+
+/// The code of a file: comments may speak of anything.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).expect("a source file");
+    let lines = text.lines().map(|line| line.split_once("//").map_or(line, |(code, _)| code));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for entry in fs::read_dir(root.join(folder)).expect("a folder of sources") {
+        let path = folder.join(entry.expect("an entry").file_name());
+        if root.join(&path).is_dir() {
+            collect(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+}

@@ -1,0 +1,31 @@
+//! The real tools.
+
+use std::io;
+use std::path::Path;
+use std::process::Command;
+
+/// A tool, told to speak plainly.
+pub(crate) fn tool(name: &str) -> Command {
+    let mut tool = Command::new(name);
+    tool.env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
+    tool
+}
+
+/// Runs a tool and gives back what it printed. A tool that is not there, or fails, fails the test.
+pub(crate) fn output(tool: &mut Command) -> Vec<u8> {
+    let name = Path::new(tool.get_program()).display().to_string();
+    let output = match tool.output() {
+        Ok(output) => output,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            panic!("{name} is not installed; this test compares with it (see .ci/run for the packages)")
+        }
+        Err(error) => panic!("{name} does not start: {error}"),
+    };
+    assert!(output.status.success(), "{name}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+/// As [`output`], as text.
+pub(crate) fn text(tool: &mut Command) -> String {
+    String::from_utf8(output(tool)).expect("a tool's text")
+}
