@@ -41,7 +41,7 @@ pub fn page(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     };
     writeln!(
         out,
-        "{style}{verdict}{style:#}: {registered} store paths registered, {present} there, {verified} have the registered hash"
+        "{style}{verdict}{style:#}: {registered} store paths registered, {present} there, {verified} verified"
     )
 }
 

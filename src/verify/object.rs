@@ -43,7 +43,10 @@ impl Damage {
     }
 
     pub(super) fn of(error: &Error) -> Self {
-        Self::new(error.to_string())
+        Self::new(match error {
+            Error::WrongType { wanted, .. } => format!("not a {wanted}"), // the path is told anyway
+            error => error.to_string(),
+        })
     }
 
     /// The place in the image.
