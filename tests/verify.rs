@@ -1,5 +1,13 @@
 //! `verify`, on images that are whole and on images that are not.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should say so at once"
+)]
+
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
