@@ -12,8 +12,8 @@ const SPARE: usize = 4;
 
 /// The fragment blocks that are in use. Whoever asks for one that is being decompressed waits for it.
 ///
-/// How many files use each block is known from the plan: behind the last of them a block is dropped. Above a budget the
-/// oldest goes before that, and is decompressed again should it be asked for.
+/// How many files use each block is known from the plan: behind the last of them a block is dropped. Above a budget the one
+/// that was not asked for the longest goes before that, and is decompressed again should it be asked for.
 pub(super) struct Fragments<'s> {
     archive: &'s Archive<'s>,
     /// Blocks that are kept at most.
@@ -26,7 +26,7 @@ struct Shelf {
     /// Files that have not asked yet, by the number of their block.
     uses: HashMap<u32, u64>,
     blocks: HashMap<u32, Arc<Block>>,
-    /// The blocks in the order in which they came; some have gone since.
+    /// The blocks in the order in which they were last asked for.
     order: VecDeque<u32>,
     spare: Vec<Vec<u8>>,
 }
@@ -79,8 +79,10 @@ impl<'s> Fragments<'s> {
 
     fn block(&self, number: u32) -> Arc<Block> {
         let mut shelf = self.shelf();
-        if let Some(block) = shelf.blocks.get(&number) {
-            return Arc::clone(block);
+        if let Some(block) = shelf.blocks.get(&number).map(Arc::clone) {
+            shelf.remove_from_order(number);
+            shelf.order.push_back(number);
+            return block;
         }
         while shelf.blocks.len() >= self.most {
             let Some(oldest) = shelf.order.pop_front() else { break };
@@ -102,9 +104,7 @@ impl<'s> Fragments<'s> {
             *uses
         });
         if left == 0 && shelf.blocks.remove(&number).is_some() {
-            if let Some(at) = shelf.order.iter().position(|&other| other == number) {
-                shelf.order.remove(at);
-            }
+            shelf.remove_from_order(number);
             shelf.recycle(block);
         }
     }
@@ -121,6 +121,13 @@ impl<'s> Fragments<'s> {
 }
 
 impl Shelf {
+    fn remove_from_order(&mut self, number: u32) {
+        // Mostly the last one.
+        if let Some(at) = self.order.iter().rposition(|&other| other == number) {
+            self.order.remove(at);
+        }
+    }
+
     /// Keeps the buffer of a block that nobody reads any more.
     fn recycle(&mut self, block: Arc<Block>) {
         if let Some(Ok(buffer)) = Arc::into_inner(block).and_then(OnceLock::into_inner)

@@ -37,8 +37,8 @@ pub(super) struct Item {
     pub(super) node: NodeId,
     /// Length of its NAR in bytes, as far as it can be read.
     pub(super) size: u64,
-    /// Where its first contents are stored.
-    pub(super) start: u64,
+    /// Where the last of its contents are stored. Those that stand in for equal ones of another object come before.
+    pub(super) last: u64,
     /// Whether a hash is registered that could be compared.
     pub(super) hashed: bool,
 }
@@ -77,7 +77,7 @@ impl Plan {
         let share = self.total / u64::try_from(threads).unwrap_or(u64::MAX).max(1);
         let rank = |item: &Item| match item.size > share {
             true => (0, u64::MAX - item.size, item.object),
-            false => (1, item.start, item.object),
+            false => (1, item.last, item.object),
         };
         self.items.sort_by_key(rank);
     }
@@ -87,15 +87,15 @@ impl Plan {
 fn measure(store: &Store<'_>, index: usize, object: &Object) -> Option<(Item, Vec<u32>)> {
     let (place, record) = (object.node?, object.record.as_ref()?);
     let hashed = record.nar_hash.is_some();
-    let mut item = Item { object: index, node: place.id, size: 0, start: u64::MAX, hashed };
+    let mut item = Item { object: index, node: place.id, size: 0, last: 0, hashed };
     let mut fragments = Vec::new();
     for piece in Pieces::new(store.tree(), place.id) {
         let added = match piece {
             Ok(Piece::Text(text)) => u64::try_from(text.len()).unwrap_or(u64::MAX),
             Ok(Piece::Contents(contents)) => {
                 // What cannot be read is told when it is hashed.
-                let start = first(store, &contents, &mut fragments).ok().flatten();
-                item.start = item.start.min(start.unwrap_or(u64::MAX));
+                let start = start(store, &contents, &mut fragments).ok().flatten();
+                item.last = item.last.max(start.unwrap_or(0));
                 contents.size
             }
             Err(_) => 0,
@@ -106,7 +106,7 @@ fn measure(store: &Store<'_>, index: usize, object: &Object) -> Option<(Item, Ve
 }
 
 /// Where the contents of a file begin, if they are stored anywhere.
-fn first(store: &Store<'_>, contents: &nar::Contents, fragments: &mut Vec<u32>) -> Result<Option<u64>> {
+fn start(store: &Store<'_>, contents: &nar::Contents, fragments: &mut Vec<u32>) -> Result<Option<u64>> {
     match &store.carrier {
         Carrier::Squashfs { archive, .. } => {
             let mut data = archive.blocks(contents.id)?;
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn large_objects_come_first_and_the_others_as_they_lie() {
-        let item = |object, size, start| Item { object, size, start, ..Item::default() };
+        let item = |object, size, last| Item { object, size, last, ..Item::default() };
         let items = vec![item(0, 10, 500), item(1, 60, 400), item(2, 10, 300), item(3, 70, 600), item(4, 10, 500)];
         let mut plan = Plan { total: items.iter().map(|item| item.size).sum(), items, ..Plan::default() };
         plan.order(4);
