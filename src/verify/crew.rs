@@ -19,7 +19,7 @@ use crate::store::nar::Contents;
 use crate::store::{Carrier, Store};
 
 /// Bytes of decompressed fragment blocks that are kept for all threads, and for each of them.
-const FRAGMENTS: usize = 24 << 20;
+const FRAGMENTS: usize = 16 << 20;
 const FRAGMENTS_OF_A_THREAD: usize = 8 << 20;
 
 /// Blocks that are decompressed ahead for each thread that could do it.
@@ -71,7 +71,7 @@ impl<'s> Crew<'s> {
         let squashfs = match &store.carrier {
             Carrier::Squashfs { archive, .. } => {
                 let archive: &'s Archive<'s> = archive;
-                Some((archive, Fragments::new(archive, plan.uses, budget)))
+                Some((archive, Fragments::new(archive, plan.fragments, budget)))
             }
             Carrier::Directory(_) => None,
         };

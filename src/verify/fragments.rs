@@ -7,12 +7,16 @@ use super::object::Damage;
 use crate::error::Result;
 use crate::fs::squashfs::{Archive, Fragment, Stored};
 
+/// Bytes of fragments that are kept for equal files.
+const COPIES: usize = 16 << 20;
+
 /// Buffers that are kept for the next block.
 const SPARE: usize = 4;
 
 /// The fragment blocks that are in use. Whoever asks for one that is being decompressed waits for it.
 ///
-/// How many files use each block is known from the plan: behind the last of them a block is dropped. Above a budget the one
+/// How many files have which fragment is known from the plan. Of a fragment that equal files share, which may lie far from
+/// one another, a copy is kept for the others; so a block is dropped behind the last of its fragments. Above a budget the one
 /// that was not asked for the longest goes before that, and is decompressed again should it be asked for.
 pub(super) struct Fragments<'s> {
     archive: &'s Archive<'s>,
@@ -23,8 +27,14 @@ pub(super) struct Fragments<'s> {
 
 #[derive(Default)]
 struct Shelf {
-    /// Files that have not asked yet, by the number of their block.
+    /// Fragments that nobody has asked for yet, by the number of their block.
     uses: HashMap<u32, u64>,
+    /// Files that have not asked yet, of fragments that several have.
+    shared: HashMap<Fragment, u64>,
+    /// Copies for them.
+    copies: HashMap<Fragment, Arc<[u8]>>,
+    /// Bytes of the copies.
+    copied: usize,
     blocks: HashMap<u32, Arc<Block>>,
     /// The blocks in the order in which they were last asked for.
     order: VecDeque<u32>,
@@ -35,10 +45,13 @@ struct Shelf {
 type Block = OnceLock<std::result::Result<Vec<u8>, String>>;
 
 impl<'s> Fragments<'s> {
-    /// The blocks of an archive, with the number of files that will ask for each.
-    pub(super) fn new(archive: &'s Archive<'s>, uses: HashMap<u32, u64>, budget: usize) -> Self {
+    /// The blocks of an archive, with the number of files that will ask for each fragment.
+    pub(super) fn new(archive: &'s Archive<'s>, mut shared: HashMap<Fragment, u64>, budget: usize) -> Self {
         let most = (budget / archive.superblock().block_size as usize).max(1);
-        Self { archive, most, shelf: Mutex::new(Shelf { uses, ..Shelf::default() }) }
+        let mut uses: HashMap<u32, u64> = HashMap::new();
+        shared.keys().for_each(|fragment| *uses.entry(fragment.number).or_default() += 1);
+        shared.retain(|_, files| *files > 1);
+        Self { archive, most, shelf: Mutex::new(Shelf { uses, shared, ..Shelf::default() }) }
     }
 
     /// Hands the bytes of a fragment to `take`.
@@ -50,12 +63,17 @@ impl<'s> Fragments<'s> {
             take(&part.map_err(|error| damaged(error.to_string()))?);
             return Ok(());
         }
+        if let Some(copy) = self.shelf().copy(fragment) {
+            take(&copy);
+            return Ok(());
+        }
         let block = self.block(fragment.number);
         let read = match block.get_or_init(|| self.decompress(stored).map_err(|error| error.to_string())) {
             Ok(bytes) => {
                 let start = fragment.offset as usize;
                 match bytes.get(start..start.saturating_add(fragment.size as usize)) {
                     Some(part) => {
+                        self.shelf().keep(fragment, part);
                         take(part);
                         Ok(())
                     }
@@ -121,6 +139,34 @@ impl<'s> Fragments<'s> {
 }
 
 impl Shelf {
+    /// The copy of a fragment, for one more of the files that have it.
+    fn copy(&mut self, fragment: Fragment) -> Option<Arc<[u8]>> {
+        let copy = Arc::clone(self.copies.get(&fragment)?);
+        if self.last(fragment) {
+            self.copies.remove(&fragment);
+            self.copied = self.copied.saturating_sub(copy.len());
+        }
+        Some(copy)
+    }
+
+    /// Keeps a copy of a fragment if other files have it.
+    fn keep(&mut self, fragment: Fragment, part: &[u8]) {
+        let wanted = self.shared.contains_key(&fragment) && !self.last(fragment);
+        if wanted && self.copied.saturating_add(part.len()) <= COPIES && !self.copies.contains_key(&fragment) {
+            self.copied += part.len();
+            self.copies.insert(fragment, part.into());
+        }
+    }
+
+    /// Counts a file of a shared fragment; true for the last.
+    fn last(&mut self, fragment: Fragment) -> bool {
+        let left = self.shared.get_mut(&fragment).map_or(0, |files| {
+            *files = files.saturating_sub(1);
+            *files
+        });
+        left == 0
+    }
+
     fn remove_from_order(&mut self, number: u32) {
         // Mostly the last one.
         if let Some(at) = self.order.iter().rposition(|&other| other == number) {

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::object::Damage;
 use crate::error::{self, Error, Result};
 use crate::fs::NodeId;
+use crate::fs::squashfs::Fragment;
 use crate::store::contents::Object;
 use crate::store::nar::{self, Piece, Pieces};
 use crate::store::{Carrier, Contents, Store};
@@ -24,8 +25,8 @@ pub(super) struct Plan {
     pub(super) refused: Vec<(usize, Damage)>,
     /// Bytes of all their NARs.
     pub(super) total: u64,
-    /// Files in each fragment block.
-    pub(super) uses: HashMap<u32, u64>,
+    /// How many files have each fragment.
+    pub(super) fragments: HashMap<Fragment, u64>,
 }
 
 /// An object to read.
@@ -46,7 +47,7 @@ pub(super) struct Item {
 impl Plan {
     /// Measures the registered objects that are there. Only inodes and directories are read.
     pub(super) fn of(store: &Store<'_>, contents: &Contents, threads: usize) -> Self {
-        let measured: Vec<(Item, Vec<u32>)> = contents
+        let measured: Vec<(Item, Vec<Fragment>)> = contents
             .objects
             .par_iter()
             .enumerate()
@@ -58,7 +59,7 @@ impl Plan {
                 Some(total) => {
                     plan.total = total;
                     plan.items.push(item);
-                    fragments.into_iter().for_each(|number| *plan.uses.entry(number).or_default() += 1);
+                    fragments.into_iter().for_each(|part| *plan.fragments.entry(part).or_default() += 1);
                 }
                 None => {
                     let place = error::Place::File(b"/nix/store".to_vec());
@@ -83,8 +84,8 @@ impl Plan {
     }
 }
 
-/// An object with the fragment block of each of its files.
-fn measure(store: &Store<'_>, index: usize, object: &Object) -> Option<(Item, Vec<u32>)> {
+/// An object with the fragment of each of its files.
+fn measure(store: &Store<'_>, index: usize, object: &Object) -> Option<(Item, Vec<Fragment>)> {
     let (place, record) = (object.node?, object.record.as_ref()?);
     let hashed = record.nar_hash.is_some();
     let mut item = Item { object: index, node: place.id, size: 0, last: 0, hashed };
@@ -106,15 +107,15 @@ fn measure(store: &Store<'_>, index: usize, object: &Object) -> Option<(Item, Ve
 }
 
 /// Where the contents of a file begin, if they are stored anywhere.
-fn start(store: &Store<'_>, contents: &nar::Contents, fragments: &mut Vec<u32>) -> Result<Option<u64>> {
+fn start(store: &Store<'_>, contents: &nar::Contents, fragments: &mut Vec<Fragment>) -> Result<Option<u64>> {
     match &store.carrier {
         Carrier::Squashfs { archive, .. } => {
             let mut data = archive.blocks(contents.id)?;
-            let fragment = data.fragment.map(|fragment| fragment.number);
+            let fragment = data.fragment;
             fragments.extend(fragment);
             match (data.blocks.next(), fragment) {
                 (Some(block), _) => Ok(Some(block?.stored.start)),
-                (None, Some(number)) => Ok(Some(archive.fragment(number)?.start)),
+                (None, Some(fragment)) => Ok(Some(archive.fragment(fragment.number)?.start)),
                 (None, None) => Ok(None),
             }
         }

@@ -49,7 +49,7 @@ pub struct DataBlock {
 }
 
 /// A part of a fragment block: the end of a file, or all of a small one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fragment {
     /// Number of the fragment block in the fragment table.
     pub number: u32,
