@@ -16,10 +16,12 @@ use nixoscope::fs::walk::Walk;
 use nixoscope::image::Image;
 use nixoscope::nixos::Disc;
 use nixoscope::store::Carrier;
+use nixoscope::verify::Expectations;
 use nixoscope::{Place, verify};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use support::{Run, fixture, run};
 
 #[path = "support/mod.rs"]
@@ -235,6 +237,36 @@ fn a_truncated_volume_is_found_whatever_is_missing() {
 }
 
 #[test]
+fn the_image_file_has_the_published_hash_or_is_named() {
+    let (folder, path) = changed(|bytes| bytes.extend(b"what the stick held before"));
+    let hash = "SHA256 (changed.iso) = ";
+    for (image, digits, right) in [
+        (fixture(TODAY), sha256(&std::fs::read(fixture(TODAY)).unwrap()), true),
+        (path.clone(), sha256(&std::fs::read(&path).unwrap()), true),
+        (path.clone(), sha256(&std::fs::read(fixture(TODAY)).unwrap()), true),
+        (path.clone(), "0".repeat(64), false),
+    ] {
+        let file = folder.path().join("sums");
+        std::fs::write(&file, format!("{hash}{digits}\n")).unwrap();
+        for argument in [digits.as_str(), file.to_str().unwrap()] {
+            let (code, document) = document(&image, &["--sha256", argument]);
+            assert_eq!((code, &document["expectedFile"]), (Some(i32::from(!right)), &json!(right)));
+            let expected = if right { vec![] } else { vec![("hash-mismatch", image.to_str().unwrap())] };
+            assert_eq!(problems(&document), expected);
+        }
+    }
+    let run = run(&["verify", path.to_str().unwrap(), "--sha256", "gone"]);
+    assert_eq!(
+        (run.code, run.errors.as_str()),
+        (Some(2), "nixoscope: --sha256 gone: No such file or directory (os error 2)\n")
+    );
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
+}
+
+#[test]
 fn an_image_without_a_store_cannot_be_verified() {
     let run = run(&["verify", fixture("iso/level-1.iso").to_str().unwrap()]);
     assert_eq!((run.code, run.out.as_str()), (Some(2), ""));
@@ -249,7 +281,7 @@ fn kinds(bytes: Vec<u8>) -> Vec<&'static str> {
         Err(_) => return vec!["unreadable"],
     };
     let troubles = std::mem::take(&mut disc.troubles);
-    match verify::run(&disc, &troubles, &|_, _| {}) {
+    match verify::run(&disc, &troubles, &Expectations::default(), &|_, _| {}) {
         Ok(report) => report.problems.iter().map(|problem| problem.kind.name()).collect(),
         Err(_) => vec!["unreadable"],
     }

@@ -28,7 +28,9 @@ impl Watch {
     /// Takes the bytes that are done, and those in all.
     pub(super) fn tell(&self, done: u64, of: u64) {
         if self.watched && self.begun.elapsed() > PATIENCE {
-            self.bar.get_or_init(|| self.bar(of)).set_position(done);
+            let bar = self.bar.get_or_init(|| self.bar(of));
+            bar.set_length(of);
+            bar.set_position(done);
         }
     }
 

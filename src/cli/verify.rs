@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
+use anyhow::{Context, anyhow};
 use nixoscope::report::verify as report_verify;
-use nixoscope::verify;
+use nixoscope::verify::{self, Expectations};
 
 use super::open::{ImageArg, disc, open};
 use super::progress::Watch;
@@ -17,13 +18,20 @@ pub(super) struct Args {
     /// Fail where no hashes are recorded, as in images before 18.03
     #[arg(long)]
     require_hashes: bool,
+    /// SHA-256 of the image file: 64 digits, or a FILE as it was published
+    #[arg(long, value_name = "HEX|FILE")]
+    sha256: Option<String>,
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
+    // A file that cannot be read is told before the work begins.
+    let published = self::published(args.sha256.as_deref())?;
     let image = open(&args.image.path, global)?;
     let (disc, troubles) = disc(&image)?;
+    let sha256 = published.map(|text| verify::published(&text, image.path())).transpose();
+    let expectations = Expectations { sha256: sha256.map_err(|reason| anyhow!("--sha256: {reason}"))? };
     let watch = Watch::new("verifying", global);
-    let mut report = verify::run(&disc, &troubles, &|done, of| watch.tell(done, of))?;
+    let mut report = verify::run(&disc, &troubles, &expectations, &|done, of| watch.tell(done, of))?;
     watch.finish();
     if args.require_hashes {
         report.require_hashes();
@@ -38,4 +46,13 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         out.flush()?;
     }
     Ok(if report.problems.is_empty() { Outcome::Holds } else { Outcome::Fails })
+}
+
+/// The text that has the hash: the argument itself, or the file that it names.
+fn published(argument: Option<&str>) -> anyhow::Result<Option<String>> {
+    let Some(argument) = argument else { return Ok(None) };
+    if argument.len() == 64 && argument.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(Some(argument.to_owned()));
+    }
+    std::fs::read_to_string(argument).with_context(|| format!("--sha256 {argument}")).map(Some)
 }

@@ -73,10 +73,12 @@ fn notes(report: &Report) -> Vec<String> {
             report.without_hash
         ));
     }
-    if report.verified > 0 && report.problems.is_empty() {
+    if report.expected_file == Some(true) {
+        notes.push("the image file has the SHA-256 that was given".to_owned());
+    } else if report.verified > 0 && report.problems.is_empty() {
         notes.push(
             "this proves integrity, not authenticity: nothing broke, but who changes files and registration together \
-             is not found out"
+             is not found out without --sha256"
                 .to_owned(),
         );
     }
@@ -104,6 +106,7 @@ pub fn json(out: &mut dyn Write, report: &Report) -> serde_json::Result<()> {
             verified: report.verified,
             without_hash: report.without_hash,
         },
+        expected_file: report.expected_file,
         strays: report.strays.iter().map(|name| text(name)).collect(),
         problems: problems.collect(),
     };
@@ -112,9 +115,11 @@ pub fn json(out: &mut dyn Write, report: &Report) -> serde_json::Result<()> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Document<'r> {
     schema: &'static str,
     paths: Paths,
+    expected_file: Option<bool>,
     strays: Vec<String>,
     problems: Vec<Entry<'r>>,
 }

@@ -7,11 +7,13 @@ mod ahead;
 mod boot;
 mod closure;
 mod crew;
+mod file;
 mod fragments;
 mod object;
 mod plan;
 mod problem;
 
+pub use file::published;
 pub use problem::{Problem, ProblemKind};
 
 use crew::Crew;
@@ -26,6 +28,13 @@ use crate::store::{Contents, Store, nix32, registration};
 /// Is told by all threads how far the hashing has come: bytes of NARs done, and bytes in all.
 pub type Progress<'p> = &'p (dyn Fn(u64, u64) + Sync);
 
+/// What is known from elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expectations {
+    /// SHA-256 of the image file.
+    pub sha256: Option<[u8; 32]>,
+}
+
 /// What became of a verification.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -39,6 +48,8 @@ pub struct Report {
     pub without_hash: usize,
     /// Whether there is a registration at all.
     pub has_registration: bool,
+    /// Whether the image file has the hash that was expected of it; none where none was.
+    pub expected_file: Option<bool>,
     /// What lies in the store's directory and is no store path, which is no error.
     pub strays: Vec<Vec<u8>>,
     /// What is wrong, in the order of [`ProblemKind`] and the paths.
@@ -49,7 +60,7 @@ pub struct Report {
 ///
 /// # Errors
 /// Where the disc has no store, or one in a form that is not supported. What is damaged is a problem of the report.
-pub fn run(disc: &Disc<'_>, troubles: &[Error], progress: Progress<'_>) -> Result<Report> {
+pub fn run(disc: &Disc<'_>, troubles: &[Error], expectations: &Expectations, progress: Progress<'_>) -> Result<Report> {
     let mut report = Report::default();
     report.length(disc);
     let cut_off = report.problems.len();
@@ -66,6 +77,15 @@ pub fn run(disc: &Disc<'_>, troubles: &[Error], progress: Progress<'_>) -> Resul
         None => {}
     }
     report.problems.append(&mut boot::check(disc));
+    if let Some(expected) = &expectations.sha256 {
+        match file::check(disc, expected, progress) {
+            Ok(problem) => {
+                report.expected_file = Some(problem.is_none());
+                report.problems.extend(problem);
+            }
+            Err(error) => report.unreadable(disc, &error, false),
+        }
+    }
     report.problems.sort();
     report.problems.dedup();
     Ok(report)
