@@ -267,6 +267,42 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 #[test]
+fn a_store_is_compared_with_a_closure_known_from_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = fixture("squashfs/nix-store.squashfs");
+    let packages: Value = serde_json::from_str(&run(&["packages", "--json", image.to_str().unwrap()]).out).unwrap();
+    let mut info = serde_json::Map::new();
+    for package in packages["packages"].as_array().unwrap() {
+        info.insert(package["path"].as_str().unwrap().to_owned(), json!({"narHash": package["narHash"]}));
+    }
+    let registration = run(&["cat", image.to_str().unwrap(), "/nix/store/nix-path-registration"]).out;
+    let against = |text: String| {
+        let file = folder.path().join("closure");
+        std::fs::write(&file, text).unwrap();
+        document(&image, &["--against", file.to_str().unwrap()])
+    };
+    for text in [serde_json::to_string(&info).unwrap(), registration] {
+        assert_eq!(against(text).0, Some(0));
+    }
+    let hello = "/nix/store/8chpd7i8vn6vxpqrr8kxcj41j90d2g48-hello-2.12.2";
+    let hosts = "/nix/store/3dinnch5bhs5kmmyl70ldy3l2mmg8prq-etc-hosts";
+    let gone = "/nix/store/00000000000000000000000000000000-gone-1.0";
+    let zero = "sha256:0mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73";
+    info.insert(hello.to_owned(), json!({"narHash": zero}));
+    info.insert(gone.to_owned(), json!({"narHash": zero}));
+    info.remove(hosts);
+    let (code, document) = against(serde_json::to_string(&info).unwrap());
+    let expected = vec![("hash-mismatch", hello), ("missing", gone), ("unregistered", hosts)];
+    assert_eq!((code, problems(&document)), (Some(1), expected));
+    assert_eq!(document["problems"][0]["expected"], json!(zero));
+    let (file, image) = (folder.path().join("closure"), image.to_str().unwrap());
+    std::fs::write(&file, "{}").unwrap();
+    let run = run(&["verify", image, "--against", file.to_str().unwrap()]);
+    let message = format!("nixoscope: --against {}: no store path in it\n", file.display());
+    assert_eq!((run.code, run.errors), (Some(2), message));
+}
+
+#[test]
 fn an_image_without_a_store_cannot_be_verified() {
     let run = run(&["verify", fixture("iso/level-1.iso").to_str().unwrap()]);
     assert_eq!((run.code, run.out.as_str()), (Some(2), ""));

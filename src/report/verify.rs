@@ -75,10 +75,15 @@ fn notes(report: &Report) -> Vec<String> {
     }
     if report.expected_file == Some(true) {
         notes.push("the image file has the SHA-256 that was given".to_owned());
+    } else if report.against_closure && report.problems.is_empty() {
+        notes.push(
+            "the store holds the closure that was given, and nothing else; boot loaders and menus are not in it"
+                .to_owned(),
+        );
     } else if report.verified > 0 && report.problems.is_empty() {
         notes.push(
             "this proves integrity, not authenticity: nothing broke, but who changes files and registration together \
-             is not found out without --sha256"
+             is not found out without --sha256 or --against"
                 .to_owned(),
         );
     }

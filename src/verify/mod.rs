@@ -9,11 +9,13 @@ mod closure;
 mod crew;
 mod file;
 mod fragments;
+mod known;
 mod object;
 mod plan;
 mod problem;
 
 pub use file::published;
+pub use known::Known;
 pub use problem::{Problem, ProblemKind};
 
 use crew::Crew;
@@ -33,6 +35,8 @@ pub type Progress<'p> = &'p (dyn Fn(u64, u64) + Sync);
 pub struct Expectations {
     /// SHA-256 of the image file.
     pub sha256: Option<[u8; 32]>,
+    /// What the store should hold.
+    pub closure: Option<Known>,
 }
 
 /// What became of a verification.
@@ -50,6 +54,8 @@ pub struct Report {
     pub has_registration: bool,
     /// Whether the image file has the hash that was expected of it; none where none was.
     pub expected_file: Option<bool>,
+    /// Whether the store was compared with a closure known from elsewhere.
+    pub against_closure: bool,
     /// What lies in the store's directory and is no store path, which is no error.
     pub strays: Vec<Vec<u8>>,
     /// What is wrong, in the order of [`ProblemKind`] and the paths.
@@ -69,7 +75,7 @@ pub fn run(disc: &Disc<'_>, troubles: &[Error], expectations: &Expectations, pro
     }
     match &disc.store {
         Some(store) => match store.contents() {
-            Ok(contents) => report.store(store, contents, progress),
+            Ok(contents) => report.store(store, contents, expectations.closure.as_ref(), progress),
             Err(error @ Error::Unsupported { .. }) => return Err(error),
             Err(error) => report.unreadable(disc, &error, cut_off > 0),
         },
@@ -128,7 +134,7 @@ impl Report {
     }
 
     /// The store is what is registered of it.
-    fn store(&mut self, store: &Store<'_>, contents: Contents, progress: Progress<'_>) {
+    fn store(&mut self, store: &Store<'_>, contents: Contents, known: Option<&Known>, progress: Progress<'_>) {
         let both = |object: &&Object| object.node.is_some() && object.record.is_some();
         let no_hash = |object: &&Object| object.record.as_ref().is_some_and(|record| record.nar_hash.is_none());
         self.has_registration = contents.registered;
@@ -136,12 +142,18 @@ impl Report {
         self.present = contents.objects.iter().filter(|object| object.node.is_some()).count();
         self.without_hash = contents.objects.iter().filter(both).filter(no_hash).count();
         self.problems.append(&mut closure::check(&contents));
+        if let Some(known) = known {
+            self.against_closure = true;
+            self.problems.append(&mut known.compare(&contents));
+        }
         let threads = rayon::current_num_threads();
-        let mut plan = Plan::of(store, &contents, threads);
+        let mut plan = Plan::of(store, &contents, known, threads);
         let refused = std::mem::take(&mut plan.refused).into_iter();
         let refused = refused.map(|(object, damage)| (object, Outcome { damages: vec![damage], ..Outcome::default() }));
         for (index, outcome) in Crew::new(store, plan, threads, progress).run().into_iter().chain(refused) {
             if let Some(object) = contents.objects.get(index) {
+                let foreign = outcome.hash.and_then(|hash| known?.judge(&object.path, &hash));
+                self.problems.extend(foreign);
                 self.judge(object, outcome);
             }
         }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
+use super::known::Known;
 use super::object::Damage;
 use crate::error::{self, Error, Result};
 use crate::fs::NodeId;
@@ -46,12 +47,12 @@ pub(super) struct Item {
 
 impl Plan {
     /// Measures the registered objects that are there. Only inodes and directories are read.
-    pub(super) fn of(store: &Store<'_>, contents: &Contents, threads: usize) -> Self {
+    pub(super) fn of(store: &Store<'_>, contents: &Contents, known: Option<&Known>, threads: usize) -> Self {
         let measured: Vec<(Item, Vec<Fragment>)> = contents
             .objects
             .par_iter()
             .enumerate()
-            .filter_map(|(index, object)| measure(store, index, object))
+            .filter_map(|(index, object)| measure(store, known, (index, object)))
             .collect();
         let mut plan = Self::default();
         for (item, fragments) in measured {
@@ -85,9 +86,13 @@ impl Plan {
 }
 
 /// An object with the fragment of each of its files.
-fn measure(store: &Store<'_>, index: usize, object: &Object) -> Option<(Item, Vec<Fragment>)> {
+fn measure(
+    store: &Store<'_>,
+    known: Option<&Known>,
+    (index, object): (usize, &Object),
+) -> Option<(Item, Vec<Fragment>)> {
     let (place, record) = (object.node?, object.record.as_ref()?);
-    let hashed = record.nar_hash.is_some();
+    let hashed = record.nar_hash.is_some() || known.is_some_and(|known| known.hash(&object.path).is_some());
     let mut item = Item { object: index, node: place.id, size: 0, last: 0, hashed };
     let mut fragments = Vec::new();
     for piece in Pieces::new(store.tree(), place.id) {
