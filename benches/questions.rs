@@ -32,14 +32,14 @@ fn questions(criterion: &mut Criterion) {
         bencher.iter(|| {
             let disc = Disc::open(&image).unwrap();
             let software = Software::of(&disc).unwrap();
-            package::list(&disc, &software, black_box(&[])).unwrap()
+            package::list(&disc, &software, black_box(&[]), &mut Vec::new()).unwrap()
         });
     });
     criterion.bench_function("list the packages with all sizes", |bencher| {
         bencher.iter(|| {
             let disc = Disc::open(&image).unwrap();
             let software = Software::of(&disc).unwrap();
-            package::list(&disc, &software, black_box(&[Column::Closure, Column::Disk])).unwrap()
+            package::list(&disc, &software, black_box(&[Column::Closure, Column::Disk]), &mut Vec::new()).unwrap()
         });
     });
     criterion.bench_function("check a package", |bencher| {

@@ -38,6 +38,14 @@ pub enum Error {
         /// Whether there is none, or none that can be read.
         reason: &'static str,
     },
+    /// The image has no system that would boot.
+    #[error("{}: {}", path.display(), no_system(missing.as_deref()))]
+    NoSystem {
+        /// The image.
+        path: PathBuf,
+        /// The system that its menu names, which is not in its store.
+        missing: Option<String>,
+    },
     /// A field holds what its standard does not allow.
     #[error("{structure} at {place}: invalid {field}")]
     Malformed {
@@ -82,6 +90,12 @@ pub enum Error {
         /// The path, in the namespace of the image.
         path: Vec<u8>,
     },
+    /// The symbolic links that a path leads through have no end.
+    #[error("{}: its links go round in a circle", path.escape_ascii())]
+    LinkLoop {
+        /// The path, in the namespace of the image.
+        path: Vec<u8>,
+    },
     /// The file is there, but it is of another type than was asked for.
     #[error("{}: not a {wanted}", path.escape_ascii())]
     WrongType {
@@ -90,6 +104,13 @@ pub enum Error {
         /// The type that was asked for.
         wanted: &'static str,
     },
+}
+
+fn no_system(missing: Option<&str>) -> String {
+    match missing {
+        Some(system) => format!("the default system {system} is not in the store"),
+        None => "no system is in the image".to_owned(),
+    }
 }
 
 /// Coordinates that a reader of a message can visit.

@@ -1,4 +1,5 @@
 //! The layers of the source: a module names those below its own, and none above or beside it.
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "what a helper does not expect fails the test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

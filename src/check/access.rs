@@ -8,14 +8,16 @@ use crate::nixos::ssh::{AuthorizedKey, Sshd, search};
 /// sshd would accept the key for the user, or for any.
 pub(super) fn key(subject: &Subject<'_, '_>, wanted: &WantedKey, user: Option<&str>) -> Result<Judgement> {
     let tree = subject.disc.tree();
-    let Some(system) = subject.disc.default_system() else {
-        return Ok(Judgement::fail("no system is in the image that could accept it", Vec::new()));
+    let system = match subject.system()? {
+        Ok(system) => system,
+        Err(none) => return Ok(none),
     };
     let toplevel = system.path.to_string();
     let (sshd, users) = (Sshd::of(tree, &toplevel)?, Users::of(tree, &toplevel)?);
     // Where the key stands, and for whom that does not count.
     let mut accepted: Vec<(String, AuthorizedKey)> = Vec::new();
     let mut useless: Vec<(String, AuthorizedKey)> = Vec::new();
+    let mut authorities: Vec<AuthorizedKey> = Vec::new();
     let mut read: Vec<String> = Vec::new();
     for candidate in &users.list {
         let asked = user.is_none_or(|user| user == candidate.name);
@@ -25,6 +27,10 @@ pub(super) fn key(subject: &Subject<'_, '_>, wanted: &WantedKey, user: Option<&s
                 read.push(file.path);
             }
             for key in file.keys.into_iter().flatten().filter(|key| wanted.is(&key.line.key)) {
+                if !key.line.lets_in_its_holder() {
+                    authorities.push(key);
+                    continue;
+                }
                 let list = if asked && refused.is_none() { &mut accepted } else { &mut useless };
                 list.push((candidate.name.clone(), key));
             }
@@ -48,6 +54,11 @@ pub(super) fn key(subject: &Subject<'_, '_>, wanted: &WantedKey, user: Option<&s
             (None, None) => format!("authorized for {}, whom sshd turns away", names.join(", ")),
         };
         return Ok(Judgement::fail(message, useless.iter().map(|(_, key)| place(&key.file, key.number)).collect()));
+    }
+    if let Some(first) = authorities.first() {
+        let place = |key: &AuthorizedKey| place(&key.file, key.number);
+        let message = format!("found in {}, which does not count: it stands there for certificates", place(first));
+        return Ok(Judgement::fail(message, authorities.iter().map(place).collect()));
     }
     let exact = match wanted {
         WantedKey::Key(key) => Some(key),
@@ -78,7 +89,8 @@ pub(super) fn key(subject: &Subject<'_, '_>, wanted: &WantedKey, user: Option<&s
 fn instead(subject: &Subject<'_, '_>, sshd: &Sshd, users: &Users, user: Option<&str>) -> Result<Vec<String>> {
     let mut keys = Vec::new();
     for candidate in users.list.iter().filter(|candidate| user.is_none_or(|user| user == candidate.name)) {
-        for key in sshd.keys(subject.disc.tree(), candidate)?.into_iter().flat_map(|file| file.keys).flatten() {
+        let found = sshd.keys(subject.disc.tree(), candidate)?.into_iter().filter_map(|file| file.keys).flatten();
+        for key in found.filter(|key| key.line.lets_in_its_holder()) {
             let comment = if key.line.comment.is_empty() { String::new() } else { format!(" {}", key.line.comment) };
             keys.push(format!("{}{comment} for {}", key.line.key, candidate.name));
         }

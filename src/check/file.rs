@@ -9,11 +9,18 @@ use crate::fs::{Kind, Node, Tree};
 /// Where a system has its commands.
 const DIRECTORIES: [&str; 2] = ["bin", "sbin"];
 
+/// Paths that lead into the store.
+const AFTER_BOOT: [&[u8]; 3] = [b"/nix", b"/etc", b"/run"];
+
 /// The file exists, links resolved.
 pub(super) fn exists(subject: &Subject<'_, '_>, wanted: &[u8]) -> Result<Judgement> {
     let tree = subject.disc.tree();
     match path::resolve(tree, wanted) {
         Ok(found) => Ok(Judgement::pass(leads_to(wanted, &found.path), vec![text(&found.path)])),
+        // With the store unread, nobody knows what is in it.
+        Err(_) if subject.disc.store_is_broken() && AFTER_BOOT.iter().any(|place| wanted.starts_with(place)) => {
+            Err(subject.disc.require_store().err().unwrap_or(Error::NotFound { path: wanted.to_vec() }))
+        }
         Err(error) => {
             let near = siblings(tree, wanted)?;
             let near: Vec<&str> = near.iter().map(String::as_str).collect();
@@ -28,8 +35,9 @@ pub(super) fn exists(subject: &Subject<'_, '_>, wanted: &[u8]) -> Result<Judgeme
 /// The command's name leads to an existing executable.
 pub(super) fn command(subject: &Subject<'_, '_>, name: &str) -> Result<Judgement> {
     let tree = subject.disc.tree();
-    let Some(system) = subject.disc.default_system() else {
-        return Ok(Judgement::fail("no system is in the image that could run it", Vec::new()));
+    let system = match subject.system()? {
+        Ok(system) => system,
+        Err(none) => return Ok(none),
     };
     let mut commands: Vec<String> = Vec::new();
     for directory in DIRECTORIES {
@@ -61,6 +69,9 @@ fn runs(tree: &dyn Tree, link: &[u8]) -> Result<Judgement> {
     };
     let evidence = vec![text(&found.path)];
     Ok(match tree.node(found.id)? {
+        Node { kind: Kind::File { size: 0 }, .. } => {
+            Judgement::fail(format!("{} is empty: there is nothing to run", text(&found.path)), evidence)
+        }
         Node { kind: Kind::File { .. }, mode, .. } if mode & 0o111 != 0 => {
             Judgement::pass(leads_to(link, &found.path), evidence)
         }
@@ -79,7 +90,7 @@ fn broken(tree: &dyn Tree, asked: &[u8], error: Error) -> Result<String> {
         Error::NotFound { .. } if !itself => Ok("no such file".to_owned()),
         Error::NotFound { path } => Ok(format!("a dangling link: it leads to {}, which is not there", text(&path))),
         Error::WrongType { path, .. } => Ok(format!("no such file: {} is not a directory", text(&path))),
-        Error::Limit { .. } => Ok("its links go round in a circle".to_owned()),
+        Error::LinkLoop { .. } => Ok("its links go round in a circle".to_owned()),
         other => Err(other),
     }
 }

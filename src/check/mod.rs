@@ -12,7 +12,7 @@ use std::cell::OnceCell;
 
 use crate::error::{Error, Result};
 use crate::nixos::software::Software;
-use crate::nixos::{Disc, Medium};
+use crate::nixos::{Disc, Medium, System};
 
 /// What became of one assertion.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +75,9 @@ pub fn run(disc: &Disc<'_>, assertions: &[Assertion]) -> Report {
             Err(error) => report.troubles.push(error),
         }
     }
+    // Packages behind the damage are judged by their names alone, which somebody has to be told.
+    let software = subject.software.into_inner();
+    report.troubles.extend(software.and_then(|software| software.contents.trouble));
     report
 }
 
@@ -104,6 +107,17 @@ impl Subject<'_, '_> {
         }
         let software = Software::of(self.disc)?;
         Ok(self.software.get_or_init(|| software))
+    }
+}
+
+impl<'d> Subject<'d, '_> {
+    /// The default system, or the verdict of what needs one where there is none.
+    fn system(&self) -> Result<std::result::Result<&'d System, Judgement>> {
+        match self.disc.default_system() {
+            Ok(system) => Ok(Ok(system)),
+            Err(error @ Error::NoSystem { .. }) => Ok(Err(Judgement::fail(error.to_string(), Vec::new()))),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -31,8 +31,9 @@ pub(super) fn present(subject: &Subject<'_, '_>, query: &PackageQuery) -> Result
 /// The default system has it installed.
 pub(super) fn installed(subject: &Subject<'_, '_>, query: &PackageQuery) -> Result<Judgement> {
     let software = subject.software()?;
-    let Some(system) = subject.disc.default_system() else {
-        return Ok(Judgement::fail("no system is in the image that could have it installed", Vec::new()));
+    let system = match subject.system()? {
+        Ok(system) => system,
+        Err(none) => return Ok(none),
     };
     let matching: Vec<(usize, &StorePath)> = software
         .present()

@@ -35,7 +35,7 @@ pub(super) struct Args {
     /// sshd would accept the key: a public key line, @FILE, or SHA256:…
     #[arg(long = "key", value_name = "KEY")]
     keys: Vec<String>,
-    /// The user who must have the keys [default: any]
+    /// The user who must have the keys; several are each asked for every key [default: any]
     #[arg(long = "user", value_name = "NAME", requires = "keys")]
     users: Vec<String>,
     /// The image has no more bytes than this, as 2147483648 or 2GiB

@@ -1,14 +1,16 @@
 //! `nixoscope find`
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use anyhow::Context;
 use globset::{Glob, GlobBuilder, GlobMatcher};
+use nixoscope::fs::path;
 use nixoscope::fs::walk::Walk;
 use nixoscope::report::files;
 
 use super::open::{ImageArg, disc, open};
-use super::{Global, Outcome, output, report_troubles};
+use super::{Global, Outcome, keep, output, report_troubles};
 
 /// Arguments of `find`.
 #[derive(clap::Args)]
@@ -29,17 +31,22 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let (disc, mut troubles) = disc(&image)?;
     let tree = if args.own { disc.own_tree() } else { disc.tree() };
     let mut found = Vec::new();
-    for visit in Walk::new(tree, tree.root(), b"/") {
-        let step = visit.and_then(|visit| {
-            // Every pattern is tried: each has to say whether it found anything.
-            let matching = patterns.iter_mut().fold(false, |any, pattern| any | pattern.matches(&visit.path));
-            if matching {
-                let node = tree.node(visit.id)?;
-                found.push((visit, node));
-            }
-            Ok(())
-        });
-        troubles.extend(step.err());
+    let bases: BTreeSet<Vec<u8>> = patterns.iter().map(|pattern| pattern.base.clone()).collect();
+    for base in bases {
+        // A path that leads through links is found as it is asked for.
+        let Some(directory) = path::find(tree, &base)? else { continue };
+        for visit in Walk::new(tree, directory.id, &base) {
+            let step = visit.and_then(|visit| {
+                // Every pattern is tried: each has to say whether it found anything.
+                let here = patterns.iter_mut().filter(|pattern| pattern.base == base);
+                if here.fold(false, |any, pattern| any | pattern.matches(&visit.path)) {
+                    let node = tree.node(visit.id)?;
+                    found.push((visit, node));
+                }
+                Ok(())
+            });
+            keep(&mut troubles, step);
+        }
     }
     output::unless_closed(|| {
         if global.json {
@@ -67,6 +74,8 @@ struct Pattern {
     text: String,
     matcher: GlobMatcher,
     whole_path: bool,
+    /// The directory below which it can match.
+    base: Vec<u8>,
     found: bool,
 }
 
@@ -76,7 +85,7 @@ impl Pattern {
         let anchored = if whole_path && !text.starts_with(['/', '*']) { format!("**/{text}") } else { text.to_owned() };
         let glob: Result<Glob, _> = GlobBuilder::new(&anchored).literal_separator(true).build();
         let matcher = glob.with_context(|| format!("{text} is no pattern"))?.compile_matcher();
-        Ok(Self { text: text.to_owned(), matcher, whole_path, found: false })
+        Ok(Self { text: text.to_owned(), matcher, whole_path, base: base(text), found: false })
     }
 
     fn matches(&mut self, path: &[u8]) -> bool {
@@ -86,4 +95,12 @@ impl Pattern {
         self.found |= matches;
         matches
     }
+}
+
+/// The directories that a pattern begins with, up to the first that is a pattern itself.
+fn base(text: &str) -> Vec<u8> {
+    let mut directories: Vec<&str> = text.strip_prefix('/').unwrap_or_default().split('/').collect();
+    directories.pop();
+    let literal = directories.into_iter().take_while(|name| !name.contains(['*', '?', '[', '{', '\\']));
+    literal.fold(b"/".to_vec(), |path, name| path::join(&path, name.as_bytes()))
 }

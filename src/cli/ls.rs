@@ -4,14 +4,13 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 
-use anyhow::Context;
 use nixoscope::Result;
 use nixoscope::fs::walk::{Visit, Walk};
-use nixoscope::fs::{FileType, Kind, Node, Tree, path};
+use nixoscope::fs::{FileType, Node, Tree, path};
 use nixoscope::report::files;
 
 use super::open::{ImageArg, disc, open};
-use super::{Global, Outcome, output, report_troubles};
+use super::{Global, Outcome, keep, output, report_troubles};
 
 /// Arguments of `ls`.
 #[derive(clap::Args)]
@@ -39,64 +38,49 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(&args.image.path, global)?;
     let (disc, mut troubles) = disc(&image)?;
     let tree = if args.own { disc.own_tree() } else { disc.tree() };
-    let visits = listing(tree, args)?;
-    let nodes = visits.filter_map(|visit| match with_node(tree, visit) {
-        Ok(entry) => Some(entry),
-        Err(error) => {
-            troubles.push(error);
-            None
+    let mut visits: Box<dyn Iterator<Item = Result<Visit>>> = Box::new(std::iter::empty());
+    for asked in &args.paths {
+        match listing(tree, args, asked.as_bytes()) {
+            Ok(listed) => visits = Box::new(visits.chain(listed)),
+            Err(error) => troubles.push(error),
         }
-    });
-    if global.json {
-        let mut out = output::bytes();
-        files::json(&mut out, "nixoscope.ls.v1", nodes)?;
-        out.flush()?;
-    } else {
-        let mut out = output::bytes();
-        let line = if args.long { files::long_line } else { files::short_line };
-        for (visit, node) in nodes {
-            line(&mut out, &visit, &node)?;
-        }
-        out.flush()?;
     }
+    let mut out = output::bytes();
+    if global.json || args.long {
+        let nodes = visits.filter_map(|visit| keep(&mut troubles, visit.and_then(|visit| with_node(tree, visit))));
+        if global.json {
+            files::json(&mut out, "nixoscope.ls.v1", nodes)?;
+        } else {
+            for (visit, node) in nodes {
+                files::long_line(&mut out, &visit, &node)?;
+            }
+        }
+    } else {
+        for visit in visits.filter_map(|visit| keep(&mut troubles, visit)) {
+            files::short_line(&mut out, &visit)?;
+        }
+    }
+    out.flush()?;
     Ok(report_troubles(&disc, &troubles, Outcome::Holds))
 }
 
-fn with_node(tree: &dyn Tree, visit: Result<Visit>) -> Result<(Visit, Node)> {
-    let visit = visit?;
+fn with_node(tree: &dyn Tree, visit: Visit) -> Result<(Visit, Node)> {
     let node = tree.node(visit.id)?;
     Ok((visit, node))
 }
 
-/// What the arguments ask for, one path after the other.
-fn listing<'t>(tree: &'t dyn Tree, args: &Args) -> anyhow::Result<Box<dyn Iterator<Item = Result<Visit>> + 't>> {
-    let mut all: Box<dyn Iterator<Item = Result<Visit>>> = Box::new(std::iter::empty());
-    for asked in &args.paths {
-        let asked = asked.as_bytes();
-        let shown = || format!("cannot list {}", nixoscope::report::escape(asked));
-        // As ls(1): a link named on the command line is shown itself in a long listing, and followed in a short one.
-        let link = path::resolve_link(tree, asked).with_context(shown)?;
-        let followed = if args.directory || args.long && !asked.ends_with(b"/") {
-            link
-        } else {
-            path::resolve(tree, asked).with_context(shown)?
-        };
-        let node = tree.node(followed.id).with_context(shown)?;
-        let single = args.directory || node.kind != Kind::Directory;
-        let visits: Box<dyn Iterator<Item = Result<Visit>>> = if single {
-            Box::new(std::iter::once(Ok(Visit {
-                path: followed.path,
-                id: followed.id,
-                file_type: node.kind.file_type(),
-            })))
-        } else if args.recursive {
-            Box::new(Walk::new(tree, followed.id, &followed.path))
-        } else {
-            Box::new(Level(Walk::new(tree, followed.id, &followed.path)))
-        };
-        all = Box::new(all.chain(visits));
+/// What one argument asks for. Paths begin as they were asked for, links or not, as those of ls(1) do.
+fn listing<'t>(tree: &'t dyn Tree, args: &Args, asked: &[u8]) -> Result<Box<dyn Iterator<Item = Result<Visit>> + 't>> {
+    // A link named on the command line is shown itself in a long listing, and followed in a short one.
+    let itself = args.directory || args.long && !asked.ends_with(b"/");
+    let found = if itself { path::resolve_link(tree, asked)? } else { path::resolve(tree, asked)? };
+    let shown = path::plain(asked).unwrap_or(found.path);
+    let file_type = tree.node(found.id)?.kind.file_type();
+    if args.directory || file_type != FileType::Directory {
+        return Ok(Box::new(std::iter::once(Ok(Visit { path: shown, id: found.id, file_type }))));
     }
-    Ok(all)
+    let walk = Walk::new(tree, found.id, &shown);
+    Ok(if args.recursive { Box::new(walk) } else { Box::new(Level(walk)) })
 }
 
 /// One directory, without those below it.

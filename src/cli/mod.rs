@@ -118,7 +118,7 @@ pub(crate) fn main() -> ExitCode {
         return Outcome::Holds.code();
     }
     let known = context.chain().find_map(|cause| cause.downcast_ref::<Error>()).map_or("", advice);
-    output::complain(&format!("{context:#}{known}"));
+    output::complain(&format!("{}{known}", told(&context)));
     Outcome::Unsure.code()
 }
 
@@ -137,6 +137,32 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
     }
 }
 
+/// Troubles that are kept of a damaged tree, and that are told.
+const KEPT: usize = 1000;
+const TOLD: usize = 20;
+
+/// Gives what could be read, and keeps why something could not.
+fn keep<T>(troubles: &mut Vec<Error>, read: nixoscope::Result<T>) -> Option<T> {
+    match read {
+        Ok(value) => Some(value),
+        Err(error) => {
+            if troubles.len() < KEPT {
+                troubles.push(error);
+            }
+            None
+        }
+    }
+}
+
+/// An error with its causes, each said once: some say their cause themselves.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.contains(&cause) {
+        true => told,
+        false if told.is_empty() => cause,
+        false => format!("{told}: {cause}"),
+    })
+}
+
 /// Says what could not be read, and what that means for the exit code.
 fn report_troubles(disc: &Disc<'_>, troubles: &[Error], outcome: Outcome) -> Outcome {
     let truncated = |trouble: &Error| matches!(trouble, Error::Truncated { .. });
@@ -146,8 +172,13 @@ fn report_troubles(disc: &Disc<'_>, troubles: &[Error], outcome: Outcome) -> Out
         output::complain(&format!("{}: {cause}{}", disc.path().display(), advice(cause)));
     }
     let broken_store = |trouble: &Error| matches!(trouble, Error::NoStore { .. }) && troubles.len() > 1;
-    for trouble in troubles.iter().filter(|trouble| !(broken_store(trouble) || cause.is_some() && truncated(trouble))) {
+    let own = |trouble: &&Error| !(broken_store(trouble) || cause.is_some() && truncated(trouble));
+    for trouble in troubles.iter().filter(own).take(TOLD) {
         output::complain(&format!("{trouble}{}", advice(trouble)));
+    }
+    match troubles.iter().filter(own).count().saturating_sub(TOLD) {
+        0 => {}
+        more => output::complain(&format!("and {more} more that could not be read")),
     }
     if troubles.is_empty() { outcome } else { Outcome::Unsure }
 }

@@ -44,12 +44,13 @@ enum Sort {
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(&args.image.path, global)?;
-    let (disc, troubles) = disc(&image)?;
-    let software = match Software::of(&disc) {
+    let (disc, mut troubles) = disc(&image)?;
+    let mut software = match Software::of(&disc) {
         Ok(software) => software,
         // Why there is no store, if that is known, says more than that there is none.
         Err(error) => return Err(troubles.into_iter().next().unwrap_or(error).into()),
     };
+    troubles.extend(software.contents.trouble.take());
     let order = match args.sort {
         Some(Sort::Size) => Order::Size,
         Some(Sort::Closure) => Order::Closure,
@@ -65,7 +66,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     if global.json || matches!(order, Order::Disk) {
         columns.push(Column::Disk);
     }
-    let mut rows = package::list(&disc, &software, &columns)?;
+    let mut rows = package::list(&disc, &software, &columns, &mut troubles)?;
     rows.retain(|row| !args.installed || row.installed);
     rows.retain(|row| args.names.is_empty() || args.names.iter().any(|query| query.matches(&row.path)));
     package::sort(&mut rows, order);

@@ -40,6 +40,15 @@ pub trait Tree: Send + Sync {
     /// Where the part of the directory that would hold the name cannot be read.
     fn lookup(&self, directory: NodeId, name: &[u8]) -> Result<Option<NodeId>>;
 
+    /// What tells the listing of one directory from those of others. No writer has two directories share a listing; a
+    /// hostile image may, to make a walk endless.
+    ///
+    /// # Errors
+    /// Where the record of the directory cannot be read.
+    fn listing(&self, directory: NodeId) -> Result<NodeId> {
+        Ok(directory)
+    }
+
     /// Reads the contents of a regular file. A failing read carries an [`Error`](crate::Error) inside.
     ///
     /// # Errors

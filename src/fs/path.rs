@@ -19,7 +19,7 @@ pub struct Found {
 ///
 /// # Errors
 /// [`Error::NotFound`] with the path that is missing, which after a link is not the one asked for;
-/// [`Error::WrongType`] where a directory is needed; [`Error::Limit`] for links that go round.
+/// [`Error::WrongType`] where a directory is needed; [`Error::LinkLoop`] for links that go round.
 pub fn resolve(tree: &dyn Tree, path: &[u8]) -> Result<Found> {
     Resolver::new(tree, path).run(path, Last::Follow)
 }
@@ -58,6 +58,14 @@ pub fn read(tree: &dyn Tree, path: &[u8], limit: u64) -> Result<Vec<u8>> {
         return Ok(bytes);
     }
     Err(Error::Limit { what: "length of a text file", place: Place::File(found.path) })
+}
+
+/// The path without doubled slashes and `.`, from the root on; none where it has `..`, which links may turn elsewhere.
+#[must_use]
+pub fn plain(path: &[u8]) -> Option<Vec<u8>> {
+    let names = || path.split(|&byte| byte == b'/').filter(|name| !name.is_empty() && *name != b".");
+    let plain = names().fold(b"/".to_vec(), |path, name| join(&path, name));
+    (!names().any(|name| name == b"..")).then_some(plain)
 }
 
 /// Puts a name behind a directory's path.
@@ -121,10 +129,7 @@ impl<'t> Resolver<'t> {
                 Node { kind: Kind::Symlink { target }, .. } => {
                     self.links += 1;
                     if self.links > MOST_LINKS {
-                        return Err(Error::Limit {
-                            what: "chain of 40 symbolic links",
-                            place: Place::File(asked.to_vec()),
-                        });
+                        return Err(Error::LinkLoop { path: asked.to_vec() });
                     }
                     if target.first() == Some(&b'/') {
                         self.trail.truncate(1);
@@ -135,6 +140,10 @@ impl<'t> Resolver<'t> {
             }
         }
         let (id, path) = self.here();
+        // As everywhere, a slash at the end asks for a directory.
+        if asked.ends_with(b"/") && self.tree.node(id)?.kind != Kind::Directory {
+            return Err(Error::WrongType { path, wanted: "directory" });
+        }
         Ok(Found { id, path })
     }
 

@@ -7,24 +7,28 @@ use super::path::join;
 use super::{Entry, FileType, NodeId, Tree};
 use crate::error::{Error, Place, Result};
 
-/// No image holds more files; the largest closures have some 5 million.
-const MOST_VISITS: u64 = 50_000_000;
+/// Entries that are held at once: those still to be visited, of all directories from the root down. The largest
+/// directories have some 50,000.
+const MOST_HELD: usize = 2_000_000;
 
 /// Visits all that lies below a directory: parents before their children, names by their bytes.
 ///
-/// A directory that cannot be read is an error among the visits; the walk goes on behind it. A directory that is met
-/// again, which no writer makes and a hostile image may, is such an error too.
+/// A directory that cannot be read is an error among the visits; the walk goes on behind it. A listing that is met again,
+/// which no writer makes and a hostile image may, is such an error too, so that every walk ends.
 pub struct Walk<'t> {
     tree: &'t dyn Tree,
     levels: Vec<Level>,
+    /// The directory that is being visited: the path of the last level, of which the others are the beginning.
+    path: Vec<u8>,
     entered: HashSet<NodeId>,
-    visits: u64,
+    held: usize,
     /// The directory of the last visit, which the next step enters.
     pending: Option<(NodeId, Vec<u8>)>,
 }
 
 struct Level {
-    path: Vec<u8>,
+    /// Length of the directory's path in bytes.
+    path: usize,
     entries: vec::IntoIter<Entry>,
 }
 
@@ -43,7 +47,8 @@ impl<'t> Walk<'t> {
     /// Begins below `directory`, which itself is not visited and lies at `path`.
     #[must_use]
     pub fn new(tree: &'t dyn Tree, directory: NodeId, path: &[u8]) -> Self {
-        Self { tree, levels: Vec::new(), entered: HashSet::new(), visits: 0, pending: Some((directory, path.to_vec())) }
+        let pending = Some((directory, path.to_vec()));
+        Self { tree, levels: Vec::new(), path: Vec::new(), entered: HashSet::new(), held: 0, pending }
     }
 
     /// Leaves out what lies below the directory of the last visit.
@@ -52,15 +57,18 @@ impl<'t> Walk<'t> {
     }
 
     fn enter(&mut self, directory: NodeId, path: Vec<u8>) -> Result<()> {
-        if !self.entered.insert(directory) {
-            return Err(Error::Malformed {
-                structure: "directory",
-                field: "place: it lies in itself",
-                place: Place::File(path),
-            });
+        if !self.entered.insert(self.tree.listing(directory)?) {
+            let field = "place: its entries are those of another directory";
+            return Err(Error::Malformed { structure: "directory", field, place: Place::File(path) });
         }
         let entries = self.tree.entries(directory)?.into_iter();
-        self.levels.push(Level { path, entries });
+        self.held += entries.len();
+        if self.held > MOST_HELD {
+            self.held -= entries.len();
+            return Err(Error::Limit { what: "2 million entries to visit", place: Place::File(path) });
+        }
+        self.levels.push(Level { path: path.len(), entries });
+        self.path = path;
         Ok(())
     }
 }
@@ -76,17 +84,13 @@ impl Iterator for Walk<'_> {
         }
         loop {
             let level = self.levels.last_mut()?;
+            self.path.truncate(level.path);
             let Some(entry) = level.entries.next() else {
                 self.levels.pop();
                 continue;
             };
-            self.visits += 1;
-            if self.visits > MOST_VISITS {
-                let place = Place::File(std::mem::take(&mut level.path));
-                self.levels.clear();
-                return Some(Err(Error::Limit { what: "50 million files", place }));
-            }
-            let visit = Visit { path: join(&level.path, &entry.name), id: entry.id, file_type: entry.file_type };
+            self.held -= 1;
+            let visit = Visit { path: join(&self.path, &entry.name), id: entry.id, file_type: entry.file_type };
             if visit.file_type == FileType::Directory {
                 self.pending = Some((visit.id, visit.path.clone()));
             }

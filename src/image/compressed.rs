@@ -1,14 +1,17 @@
 //! Compressed images, unpacked to where they can be mapped.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::{Progress, Region, RegionReader, Source};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Result};
 
 /// Bytes that pass between two reports of progress.
 const CHUNK: usize = 1 << 20;
+
+/// No image is larger unpacked, in bytes.
+const LARGEST: u64 = 64 << 30;
 
 /// Unpacks an image that is compressed as a whole, told by its magic, to an unnamed temporary file; gives back any other.
 pub(super) fn unpack(source: Source, progress: Progress<'_>) -> Result<Source> {
@@ -24,15 +27,15 @@ pub(super) fn unpack(source: Source, progress: Progress<'_>) -> Result<Source> {
             copy(path, &mut decoder.map_err(|source| Error::Io { path: path.to_path_buf(), source })?)
         }
         Some([b'B', b'Z', b'h', ..]) => copy(path, &mut bzip2::bufread::MultiBzDecoder::new(packed)),
-        Some([0x1f, 0x8b, ..]) => Err(unsupported("a gzip file; gunzip it first")),
-        Some([0xfd, b'7', b'z', b'X', b'Z', 0]) => Err(unsupported("an xz file; unxz it first")),
+        Some([0x1f, 0x8b, ..]) => Err(no_image(path, "a gzip file; gunzip it first")),
+        Some([0xfd, b'7', b'z', b'X', b'Z', 0]) => Err(no_image(path, "an xz file; unxz it first")),
         _ => return Ok(source),
     };
     Source::from_file(path, unpacked?)
 }
 
-fn unsupported(what: &'static str) -> Error {
-    Error::Unsupported { what: what.into(), place: Place::Byte(0) }
+fn no_image(path: &Path, reason: &str) -> Error {
+    Error::NoImage { path: path.to_path_buf(), reason: reason.to_owned() }
 }
 
 fn copy(path: &Path, decoder: &mut dyn Read) -> Result<File> {
@@ -40,10 +43,27 @@ fn copy(path: &Path, decoder: &mut dyn Read) -> Result<File> {
     let output = |source| Error::Io { path: directory.clone(), source };
     let mut file = tempfile::tempfile_in(&directory).map_err(output)?;
     let mut buffer = vec![0; CHUNK];
+    let mut length = 0u64;
     loop {
-        let filled = decoder.read(&mut buffer).map_err(|source| Error::from_read(source, path))?;
+        let filled = decoder.read(&mut buffer).map_err(|source| match source.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                no_image(path, "the compressed image ends early; copy or download it again")
+            }
+            _ => Error::from_read(source, path),
+        })?;
+        length += u64::try_from(filled).unwrap_or(u64::MAX);
+        if length > LARGEST {
+            return Err(no_image(path, "it would unpack to more than 64 GiB; unpack it yourself if it is right"));
+        }
         match buffer.get(..filled) {
-            None | Some([]) => return Ok(file),
+            None | Some([]) => {
+                file.set_len(length).map_err(output)?;
+                return Ok(file);
+            }
+            // Zeros need no room on the disk.
+            Some(bytes) if bytes.iter().all(|&byte| byte == 0) => {
+                file.seek(SeekFrom::Start(length)).map_err(output)?;
+            }
             Some(bytes) => file.write_all(bytes).map_err(output)?,
         }
     }

@@ -11,11 +11,21 @@ use crate::error::{Error, Result};
 /// Images that a message names at most.
 const LISTED: usize = 6;
 
+/// Directories that one name may lead through: a result, and a directory in it that is named like an image.
+const DEEPEST: usize = 4;
+
 /// Finds the file. A directory's name says nothing: out paths of image builds end in `.iso` themselves.
 pub(super) fn find(name: &Path) -> Result<PathBuf> {
+    find_below(name, 0)
+}
+
+fn find_below(name: &Path, depth: usize) -> Result<PathBuf> {
     let metadata = fs::metadata(name).map_err(|source| missing(name, source))?;
     if metadata.is_dir() {
-        return in_directory(name);
+        if depth == DEEPEST {
+            return Err(no_image(name, "the directories that should hold the image lead round in a circle".to_owned()));
+        }
+        return in_directory(name, depth + 1);
     }
     let kind = metadata.file_type();
     if kind.is_file() || kind.is_block_device() {
@@ -38,46 +48,34 @@ fn missing(name: &Path, source: io::Error) -> Error {
     }
 }
 
-fn in_directory(directory: &Path) -> Result<PathBuf> {
-    let mut broken = None;
-    match fs::read_to_string(directory.join("nix-support/hydra-build-products")) {
-        Ok(text) => {
-            let products = products::files(&text);
-            let mut found: Vec<PathBuf> = Vec::new();
-            for wanted in ["iso", "squashfs-image"] {
-                let images = products.iter().filter(|product| product.subtype == wanted);
-                for product in images {
-                    match behind(product, directory) {
-                        Some(path) if !found.contains(&path) => found.push(path),
-                        Some(_) => {}
-                        None => broken = broken.or(Some(product.path.clone())),
-                    }
-                }
-                if !found.is_empty() {
-                    return only(directory, found);
-                }
+fn in_directory(directory: &Path, depth: usize) -> Result<PathBuf> {
+    let lines = directory.join("nix-support/hydra-build-products");
+    let products = match fs::read_to_string(&lines) {
+        Ok(text) => products::files(&text),
+        Err(source) if source.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(source) => return Err(Error::Io { path: lines, source }),
+    };
+    for wanted in ["iso", "squashfs-image"] {
+        let mut found: Vec<PathBuf> = Vec::new();
+        for product in products.iter().filter(|product| product.subtype == wanted) {
+            let path = behind(product, directory, depth)?;
+            if !found.contains(&path) {
+                found.push(path);
             }
         }
-        Err(source) if source.kind() == io::ErrorKind::NotFound => {}
-        Err(source) => return Err(Error::Io { path: directory.join("nix-support/hydra-build-products"), source }),
-    }
-    // A build without product lines, or with wrong ones; then the directory that holds the image itself.
-    for place in [directory.join("iso"), directory.to_path_buf()] {
-        let found = images_in(&place)?;
         if !found.is_empty() {
             return only(directory, found);
         }
     }
-    Err(no_image(
-        directory,
-        match broken {
-            Some(path) => format!(
-                "nix-support/hydra-build-products names {}, which is neither there nor under this directory",
-                path.display()
-            ),
-            None => "a directory without an ISO: it has no product line `file iso …` and no iso/*.iso".to_owned(),
-        },
-    ))
+    // A build without product lines; then the directory that holds the image itself.
+    for place in [directory.join("iso"), directory.to_path_buf()] {
+        let found = images_in(&place)?;
+        if !found.is_empty() {
+            return find_below(&only(directory, found)?, depth);
+        }
+    }
+    let reason = "a directory without an ISO: it has no product line `file iso …` and no iso/*.iso";
+    Err(no_image(directory, reason.to_owned()))
 }
 
 fn only(directory: &Path, mut found: Vec<PathBuf>) -> Result<PathBuf> {
@@ -98,33 +96,35 @@ fn only(directory: &Path, mut found: Vec<PathBuf>) -> Result<PathBuf> {
 
 /// The file of a product line: where it says, or under the same result, which a copied result needs; compressed where
 /// the line says otherwise, as it did from 2016 to 2020.
-fn behind(product: &Product, result: &Path) -> Option<PathBuf> {
+fn behind(product: &Product, result: &Path, depth: usize) -> Result<PathBuf> {
     let mut candidates = vec![product.path.clone()];
     let mut components = product.path.components();
-    let in_store = ["/", "nix", "store"].iter().all(|name| {
-        components.next().is_some_and(|component| match component {
-            Component::RootDir => *name == "/",
-            other => other.as_os_str() == *name,
-        })
-    });
+    let in_store = components.next() == Some(Component::RootDir)
+        && components.next() == Some(Component::Normal("nix".as_ref()))
+        && components.next() == Some(Component::Normal("store".as_ref()));
     if in_store && components.next().is_some() {
         candidates.push(result.join(components.as_path()));
     }
     if let Some(file) = product.path.file_name() {
         candidates.push(result.join("iso").join(file));
     }
-    candidates.into_iter().find_map(|path| {
-        ["", ".zst", ".bz2"].iter().find_map(|suffix| {
+    for path in candidates {
+        for suffix in ["", ".zst", ".bz2"] {
             let mut named = path.clone().into_os_string();
             named.push(suffix);
             let named = PathBuf::from(named);
-            let metadata = fs::metadata(&named).ok()?;
-            if metadata.is_dir() { find(&named).ok() } else { Some(named) }
-        })
-    })
+            if named.exists() {
+                return find_below(&named, depth);
+            }
+        }
+    }
+    let path = product.path.display();
+    let reason =
+        format!("nix-support/hydra-build-products names {path}, which is neither there nor under this directory");
+    Err(no_image(result, reason))
 }
 
-/// The regular files of a directory that are named as images are.
+/// The files and directories in a directory that are named as images are.
 fn images_in(directory: &Path) -> Result<Vec<PathBuf>> {
     let listing = match fs::read_dir(directory) {
         Ok(listing) => listing,
@@ -140,7 +140,7 @@ fn images_in(directory: &Path) -> Result<Vec<PathBuf>> {
             let name = name.strip_suffix(".zst").or(name.strip_suffix(".bz2")).unwrap_or(name);
             name.ends_with(".iso")
         });
-        if named && path.is_file() {
+        if named {
             found.push(path);
         }
     }
@@ -194,6 +194,22 @@ mod tests {
     fn a_result_without_product_lines_has_its_one_iso() {
         assert_eq!(found(None, &["iso/x.iso"]), Ok("R/iso/x.iso".into()));
         assert_eq!(found(Some("doc manual /nix/store/m\n"), &["iso/x.iso"]), Ok("R/iso/x.iso".into()));
+    }
+
+    #[test]
+    fn a_missing_product_is_an_error_even_where_another_image_is() {
+        let expected = "R: nix-support/hydra-build-products names /nix/store/eeee-x/x.iso, \
+                        which is neither there nor under this directory";
+        assert_eq!(found(Some("file iso /nix/store/eeee-x/x.iso"), &["iso/y.iso"]), Err(expected.into()));
+    }
+
+    #[test]
+    fn a_product_that_leads_back_to_its_result_is_an_error() {
+        let result = result(None, &["README"]);
+        fs::create_dir(result.path().join("nix-support")).unwrap();
+        let line = format!("file iso {}\n", result.path().display());
+        fs::write(result.path().join("nix-support/hydra-build-products"), line).unwrap();
+        assert!(find(result.path()).unwrap_err().to_string().ends_with("lead round in a circle"));
     }
 
     #[test]

@@ -62,15 +62,10 @@ impl<'i> Disc<'i> {
                 (store, namespace, Vec::new())
             }
             Medium::Volume(volume) => {
-                let store = Store::on_disc(volume).unwrap_or_else(|error| {
-                    store_is_broken = true;
-                    troubles.push(error);
-                    None
-                });
-                let menu = menu::read(&**volume).unwrap_or_else(|error| {
-                    troubles.push(error);
-                    Vec::new()
-                });
+                let before = troubles.len();
+                let store = Store::on_disc(volume, &mut troubles);
+                store_is_broken = store.is_none() && troubles.len() > before;
+                let menu = menu::read(&**volume, &mut troubles);
                 (store, Namespace::new(Arc::clone(volume) as Arc<dyn Tree + 'i>), menu)
             }
         };
@@ -136,10 +131,30 @@ impl<'i> Disc<'i> {
         (available < wanted).then_some(Error::Truncated { structure: "volume", place, wanted, available })
     }
 
-    /// The system that boots when nobody chooses.
+    /// The system that boots when nobody chooses, for questions that need one.
+    ///
+    /// # Errors
+    /// [`Error::NoStore`] where the store could not be read, so that it cannot be told; [`Error::NoSystem`] where there is
+    /// none, or the one that the menu names is not in the store.
+    pub fn default_system(&self) -> Result<&System> {
+        let path = || self.path().to_path_buf();
+        match self.systems.iter().find(|system| system.default) {
+            Some(system) if system.present => Ok(system),
+            _ if self.store_is_broken => {
+                Err(Error::NoStore { path: path(), reason: "the store in it could not be read" })
+            }
+            Some(system) => {
+                let missing = Some(system.path.to_string());
+                Err(Error::NoSystem { path: path(), missing })
+            }
+            None => Err(Error::NoSystem { path: path(), missing: None }),
+        }
+    }
+
+    /// Whether there is a store, or part of one, that could not be read.
     #[must_use]
-    pub fn default_system(&self) -> Option<&System> {
-        self.systems.iter().find(|system| system.default && system.present)
+    pub fn store_is_broken(&self) -> bool {
+        self.store_is_broken
     }
 
     /// The store path of a system's `sw`: what `environment.systemPackages` made.

@@ -4,7 +4,7 @@ use std::cmp::{Ordering, Reverse};
 
 use super::Disc;
 use super::software::Software;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::name::Name;
 use crate::store::version;
 use crate::store::{StorePath, disk};
@@ -52,11 +52,16 @@ pub enum Order {
     Disk,
 }
 
-/// The store paths that are there, by path.
+/// The store paths that are there, by path. If the sizes on the disc cannot be told, they are absent, and `troubles` has why.
 ///
 /// # Errors
-/// Where the inodes are asked for and cannot be read.
-pub fn list(disc: &Disc<'_>, software: &Software, columns: &[Column]) -> Result<Vec<Package>> {
+/// Where there is no store.
+pub fn list(
+    disc: &Disc<'_>,
+    software: &Software,
+    columns: &[Column],
+    troubles: &mut Vec<Error>,
+) -> Result<Vec<Package>> {
     let objects = &software.contents.objects;
     let nar_size = |index: usize| objects.get(index)?.record.as_ref()?.nar_size;
     let sized = (0..objects.len()).any(|index| nar_size(index).is_some());
@@ -65,7 +70,13 @@ pub fn list(disc: &Disc<'_>, software: &Software, columns: &[Column]) -> Result<
         software.contents.graph.closure_sizes(&sizes)
     });
     let on_disk = match columns.contains(&Column::Disk) {
-        true => Some(disk::sizes(disc.require_store()?, &software.contents)?),
+        true => match disk::sizes(disc.require_store()?, &software.contents) {
+            Ok(sizes) => Some(sizes),
+            Err(error) => {
+                troubles.push(error);
+                None
+            }
+        },
         false => None,
     };
     let rows = software.present().map(|(index, object)| Package {

@@ -1,7 +1,7 @@
 //! The software of an image: its store paths as packages, and which of them a system has installed.
 
 use super::{Disc, System};
-use crate::error::Result;
+use crate::error::{Error, Place, Result};
 use crate::fs::walk::Walk;
 use crate::fs::{FileType, Kind, Tree, path};
 use crate::store::contents::Object;
@@ -27,8 +27,8 @@ impl Software {
     pub fn of(disc: &Disc<'_>) -> Result<Self> {
         let contents = disc.require_store()?.contents()?;
         let installed = match disc.default_system() {
-            Some(system) => installed(disc, &contents, system)?,
-            None => vec![false; contents.objects.len()],
+            Ok(system) => installed(disc, &contents, system)?,
+            Err(_) => vec![false; contents.objects.len()],
         };
         Ok(Self { contents, installed })
     }
@@ -72,7 +72,10 @@ fn linked(tree: &dyn Tree, system_path: &StorePath) -> Result<Vec<StorePath>> {
     let root = system_path.to_string().into_bytes();
     let Some(found) = path::find(tree, &root)? else { return Ok(Vec::new()) };
     let mut paths: Vec<StorePath> = Vec::new();
-    for visit in Walk::new(tree, found.id, &root).take(MOST_LINKS) {
+    for (links, visit) in Walk::new(tree, found.id, &root).enumerate() {
+        if links == MOST_LINKS {
+            return Err(Error::Limit { what: "100,000 links of a system path", place: Place::File(root) });
+        }
         let visit = visit?;
         if visit.file_type == FileType::Symlink
             && let Kind::Symlink { target } = tree.node(visit.id)?.kind

@@ -68,7 +68,7 @@ pub struct BootFacts {
 }
 
 /// The store in numbers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct StoreFacts {
     /// `squashfs`, or `directory` for a store in the disc's own tree.
     pub kind: &'static str,
@@ -103,6 +103,7 @@ impl Summary {
     /// Reads all that the page has; what cannot be read is added to `troubles`.
     #[must_use]
     pub fn of(disc: &Disc<'_>, troubles: &mut Vec<Error>) -> Self {
+        let store = store(disc, troubles);
         let mut kept = |error| troubles.push(error);
         let (mut boot_images, mut partitions, mut volume) = (Vec::new(), Vec::new(), None);
         let extensions;
@@ -131,14 +132,7 @@ impl Summary {
                 extensions,
             });
         }
-        let store = store(disc).unwrap_or_else(|error| {
-            kept(error);
-            None
-        });
-        let systems = systems(disc).unwrap_or_else(|error| {
-            kept(error);
-            disc.systems.iter().map(|system| (system.clone(), Description::default())).collect()
-        });
+        let systems = systems(disc, &mut kept);
         let access = access(disc).unwrap_or_else(|error| {
             kept(error);
             None
@@ -161,21 +155,9 @@ fn boot(volume: &Volume<'_>) -> Result<Vec<BootFacts>> {
     facts.collect()
 }
 
-fn store(disc: &Disc<'_>) -> Result<Option<StoreFacts>> {
-    let Some(store) = &disc.store else { return Ok(None) };
-    let software = Software::of(disc)?;
-    let records = || software.contents.objects.iter().filter_map(|object| object.record.as_ref());
-    let mut facts = StoreFacts {
-        kind: "directory",
-        path: Some(b"/nix/store".to_vec()),
-        compression: None,
-        block_size: None,
-        bytes: None,
-        paths: software.present().count(),
-        registered: records().count(),
-        nar_size: records().filter_map(|record| record.nar_size).reduce(u64::saturating_add),
-        installed: software.present().filter(|(index, _)| software.is_installed(*index)).count(),
-    };
+fn store(disc: &Disc<'_>, troubles: &mut Vec<Error>) -> Option<StoreFacts> {
+    let store = disc.store.as_ref()?;
+    let mut facts = StoreFacts { kind: "directory", path: Some(b"/nix/store".to_vec()), ..StoreFacts::default() };
     if let Carrier::Squashfs { path, archive } = &store.carrier {
         let superblock = archive.superblock();
         facts.kind = "squashfs";
@@ -184,28 +166,44 @@ fn store(disc: &Disc<'_>) -> Result<Option<StoreFacts>> {
         facts.block_size = Some(superblock.block_size);
         facts.bytes = Some(superblock.bytes_used);
     }
-    Ok(Some(facts))
+    match Software::of(disc) {
+        Ok(software) => {
+            let records = || software.contents.objects.iter().filter_map(|object| object.record.as_ref());
+            facts.paths = software.present().count();
+            facts.registered = records().count();
+            facts.nar_size = records().filter_map(|record| record.nar_size).reduce(u64::saturating_add);
+            facts.installed = software.present().filter(|(index, _)| software.is_installed(*index)).count();
+            troubles.extend(software.contents.trouble);
+        }
+        Err(error) => troubles.push(error),
+    }
+    Some(facts)
 }
 
 /// The systems of the menus, and those that only the store holds: a parent whose specialisations alone are shown.
-fn systems(disc: &Disc<'_>) -> Result<Vec<(System, Description)>> {
+fn systems(disc: &Disc<'_>, mut kept: impl FnMut(Error)) -> Vec<(System, Description)> {
     let mut systems = disc.systems.clone();
-    system::add_hidden(disc.tree(), &mut systems)?;
+    if let Err(error) = system::add_hidden(disc.tree(), &mut systems) {
+        kept(error);
+    }
     let described = systems.into_iter().map(|system| {
-        let description = system.describe(disc.tree())?;
-        Ok((system, description))
+        let description = system.describe(disc.tree()).unwrap_or_else(|error| {
+            kept(error);
+            Description::default()
+        });
+        (system, description)
     });
     described.collect()
 }
 
 fn access(disc: &Disc<'_>) -> Result<Option<AccessFacts>> {
-    let Some(system) = disc.default_system() else { return Ok(None) };
+    let Ok(system) = disc.default_system() else { return Ok(None) };
     let toplevel = system.path.to_string();
     let (sshd, users) = (Sshd::of(disc.tree(), &toplevel)?, Users::of(disc.tree(), &toplevel)?);
     let mut keys = Vec::new();
     for user in users.list.iter().filter(|user| sshd.refuses(&users, &user.name).is_none()) {
-        let accepted: Vec<AuthorizedKey> =
-            sshd.keys(disc.tree(), user)?.into_iter().filter_map(|file| file.keys).flatten().collect();
+        let found = sshd.keys(disc.tree(), user)?.into_iter().filter_map(|file| file.keys).flatten();
+        let accepted: Vec<AuthorizedKey> = found.filter(|key| key.line.lets_in_its_holder()).collect();
         if !accepted.is_empty() {
             keys.push((user.name.clone(), accepted));
         }

@@ -1,15 +1,20 @@
 //! The NixOS systems of an image: each a store path that `system.build.toplevel` made.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::menu::MenuEntry;
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 use crate::fs::path::{self, join};
 use crate::fs::{FileType, Kind, Tree};
 use crate::store::{STORE, StorePath, name::Name};
 
 /// No bootspec is longer; one with four specialisations has some 20 KiB.
 const LONGEST: u64 = 4 << 20;
+
+/// No image has more systems; four specialisations are many.
+const MOST_SYSTEMS: usize = 1000;
 
 /// A system that the image can boot, or holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,18 +74,16 @@ pub(super) fn find(tree: &dyn Tree, menu: &[MenuEntry]) -> Result<Vec<System>> {
             add(tree, &mut systems, path, Some(&entry.title))?;
         }
     }
-    if systems.is_empty() {
+    let named = !systems.is_empty();
+    if !named {
         for path in in_store(tree)? {
             add(tree, &mut systems, path, None)?;
         }
     }
     specialisations(tree, &mut systems)?;
-    // Among systems that no menu orders, the one that others specialise is what was asked for.
-    let first = if menu.iter().any(|entry| entry.init.is_some()) {
-        systems.iter().position(|system| system.present)
-    } else {
-        systems.iter().position(|system| system.specialisation.is_none())
-    };
+    // A menu has its own choice first, even if that is not in the store. Among systems that no menu orders, the one that
+    // others specialise is what was asked for.
+    let first = systems.iter().position(|system| named || system.specialisation.is_none());
     if let Some(first) = first {
         let mut default = systems.remove(first);
         default.default = true;
@@ -107,8 +110,13 @@ pub(super) fn add_hidden(tree: &dyn Tree, systems: &mut Vec<System>) -> Result<(
 pub(super) fn in_store(tree: &dyn Tree) -> Result<Vec<StorePath>> {
     let Some(store) = path::find(tree, STORE.as_bytes())? else { return Ok(Vec::new()) };
     let mut found = Vec::new();
+    // Each listing once: no two store paths share one but in an image that is made to keep us busy.
+    let mut seen = HashSet::new();
     for entry in tree.entries(store.id)? {
         let (FileType::Directory, Some(path)) = (entry.file_type, StorePath::from_base(&entry.name)) else { continue };
+        if !seen.insert(tree.listing(entry.id)?) {
+            continue;
+        }
         let has = |name: &[u8]| Ok::<_, Error>(tree.lookup(entry.id, name)?.is_some());
         if has(b"init")? && has(b"sw")? && (has(b"nixos-version")? || has(b"activate")?) {
             found.push(path);
@@ -145,6 +153,9 @@ pub fn toplevel(tree: &dyn Tree, entry: &MenuEntry) -> Result<Option<StorePath>>
 fn add(tree: &dyn Tree, systems: &mut Vec<System>, path: StorePath, title: Option<&str>) -> Result<()> {
     if systems.iter().any(|system| system.path == path) {
         return Ok(());
+    }
+    if systems.len() == MOST_SYSTEMS {
+        return Err(Error::Limit { what: "1,000 systems", place: Place::File(path.to_string().into_bytes()) });
     }
     let present = path::find(tree, path.to_string().as_bytes())?.is_some();
     let title = title.map(str::to_owned);

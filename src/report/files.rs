@@ -15,8 +15,8 @@ use crate::store::StorePath;
 ///
 /// # Errors
 /// What the writer meets.
-pub fn short_line(out: &mut dyn Write, visit: &Visit, node: &Node) -> io::Result<()> {
-    let mark = if node.kind == Kind::Directory { "/" } else { "" };
+pub fn short_line(out: &mut dyn Write, visit: &Visit) -> io::Result<()> {
+    let mark = if visit.file_type == FileType::Directory { "/" } else { "" };
     writeln!(out, "{}{mark}", escape(&visit.path))
 }
 

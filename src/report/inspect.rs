@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::files::text;
 use super::table::{self, STRONG};
 use super::{escape, size};
 use crate::fs::iso9660::{self, Extension, PartitionKind};
@@ -47,6 +48,10 @@ impl Page<'_> {
         self.line("kind", &format!("{kind}, {}", size::format(summary.bytes)))?;
         let Some(volume) = &summary.volume else { return Ok(()) };
         self.line("volume", &volume.id)?;
+        let stated = u64::from(volume.blocks) * u64::from(volume.block_size);
+        if stated > summary.bytes {
+            self.line("CUT OFF", &format!("the volume has {stated} bytes, {} are there", summary.bytes))?;
+        }
         self.line("extensions", &names(&volume.extensions).join(", "))?;
         self.line("created", &volume.created.map(|date| date.to_string()).unwrap_or_default())?;
         self.line("publisher", &volume.publisher)?;
@@ -168,7 +173,6 @@ impl Page<'_> {
 /// # Errors
 /// What the writer meets.
 pub fn json(out: &mut dyn Write, summary: &Summary) -> serde_json::Result<()> {
-    let text = |bytes: &[u8]| escape(bytes).into_owned();
     let document = Document {
         schema: "nixoscope.inspect.v1",
         image: Image {
@@ -195,7 +199,7 @@ pub fn json(out: &mut dyn Write, summary: &Summary) -> serde_json::Result<()> {
                 .iter()
                 .map(|entry| Menu {
                     title: &entry.title,
-                    submenus: &entry.submenus,
+                    submenus: entry.submenus.iter().map(|name| &**name).collect(),
                     file: text(&entry.file),
                     linux: entry.linux.as_deref(),
                     initrd: entry.initrd.as_deref(),
@@ -242,7 +246,7 @@ pub fn json(out: &mut dyn Write, summary: &Summary) -> serde_json::Result<()> {
                         bits: key.line.key.bits(),
                         fingerprint: key.line.key.fingerprint(),
                         comment: &key.line.comment,
-                        source: escape(&key.file).into_owned(),
+                        source: text(&key.file),
                         line: key.number,
                     })
                 })
@@ -261,7 +265,7 @@ fn boot_images(summary: &Summary) -> Vec<BootImage> {
     let shown = |facts: &BootFacts| BootImage {
         platform: facts.image.platform.to_string(),
         emulation: facts.image.emulation.to_string(),
-        path: facts.path.as_deref().map(|path| escape(path).into_owned()),
+        path: facts.path.as_deref().map(text),
         bytes: facts.bytes,
     };
     summary.boot_images.iter().map(shown).collect()
@@ -341,7 +345,7 @@ struct Partition {
 #[derive(Serialize)]
 struct Menu<'s> {
     title: &'s str,
-    submenus: &'s [String],
+    submenus: Vec<&'s str>,
     file: String,
     linux: Option<&'s str>,
     initrd: Option<&'s str>,

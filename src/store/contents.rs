@@ -3,7 +3,7 @@
 use super::graph::Graph;
 use super::registration::{Record, Registration};
 use super::{StorePath, registration};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fs::{Entry, FileType, NodeId};
 use crate::store::Store;
 
@@ -16,6 +16,8 @@ pub struct Contents {
     pub graph: Graph,
     /// Whether there is a registration.
     pub registered: bool,
+    /// What ended the reading of the registration before its end; the paths behind that are not registered here.
+    pub trouble: Option<Error>,
     /// What lies in the store's directory and is no store path.
     pub strays: Vec<Vec<u8>>,
 }
@@ -44,11 +46,11 @@ impl Contents {
     /// Lists the store and reads its registration.
     ///
     /// # Errors
-    /// Where either cannot be read whole.
+    /// Where the store cannot be listed, or its registration not be opened.
     pub fn read(store: &Store<'_>) -> Result<Self> {
         let entries = store.tree().entries(store.root())?;
         let registration = match store.registration() {
-            Some(file) => Some(Registration::read(store.tree().open(file)?)?),
+            Some(file) => Some(Registration::read(store.tree().open(file)?)),
             None => None,
         };
         Ok(Self::merge(entries, registration))
@@ -63,7 +65,8 @@ impl Contents {
                 None => {}
             }
         }
-        let Registration { paths, records } = registration.unwrap_or_default();
+        let Registration { paths, records, trouble } = registration.unwrap_or_default();
+        contents.trouble = trouble;
         let present = contents.objects.len();
         // Where each registered path has its object: among those present, or added behind them and sorted in later.
         let mut place: Vec<usize> = Vec::with_capacity(paths.len());
@@ -90,6 +93,10 @@ impl Contents {
         }
         if contents.objects.len() > present {
             contents.sort();
+        }
+        for references in &mut contents.graph.references {
+            references.sort_unstable();
+            references.dedup();
         }
         contents
     }
@@ -140,7 +147,7 @@ mod tests {
             id: NodeId(1),
             file_type: FileType::Directory,
         });
-        let contents = Contents::merge(entries.to_vec(), Some(Registration::read(text.as_bytes()).unwrap()));
+        let contents = Contents::merge(entries.to_vec(), Some(Registration::read(text.as_bytes())));
         let facts: Vec<_> = contents
             .objects
             .iter()

@@ -1,14 +1,17 @@
 //! What store paths take on the disc.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
 use super::contents::Place;
 use super::{Carrier, Contents, Store};
-use crate::error;
-use crate::error::Result;
+use crate::error::{self, Error, Result};
 use crate::fs::{FileType, NodeId};
+
+/// Blocks of files and parts of fragment blocks that are counted. An image of 10 GB has some 200,000.
+const MOST_USES: usize = 8_000_000;
 
 /// Bytes of the disc that an object uses, perhaps together with others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,8 +33,9 @@ struct Use {
 /// # Errors
 /// Where an inode or a directory cannot be read.
 pub fn sizes(store: &Store<'_>, contents: &Contents) -> Result<Vec<u64>> {
+    let counted = AtomicUsize::new(0);
     let used = contents.objects.par_iter().enumerate().map(|(index, object)| match object.node {
-        Some(place) => uses(store, index, place),
+        Some(place) => uses(store, index, place, &counted),
         None => Ok(Vec::new()),
     });
     let mut uses: Vec<Use> = used.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
@@ -55,7 +59,7 @@ pub fn sizes(store: &Store<'_>, contents: &Contents) -> Result<Vec<u64>> {
 }
 
 /// What one object's files use.
-fn uses(store: &Store<'_>, object: usize, place: Place) -> Result<Vec<Use>> {
+fn uses(store: &Store<'_>, object: usize, place: Place, counted: &AtomicUsize) -> Result<Vec<Use>> {
     let mut uses = Vec::new();
     let mut entered: HashSet<NodeId> = HashSet::new();
     let mut ahead = vec![place];
@@ -65,7 +69,13 @@ fn uses(store: &Store<'_>, object: usize, place: Place) -> Result<Vec<Use>> {
                 let entries = store.tree().entries(id)?;
                 ahead.extend(entries.into_iter().map(|entry| Place { id: entry.id, file_type: entry.file_type }));
             }
-            FileType::File => file(store, object, id, &mut uses)?,
+            FileType::File if entered.insert(id) => {
+                let before = uses.len();
+                file(store, object, id, &mut uses)?;
+                if counted.fetch_add(uses.len() - before, Ordering::Relaxed) > MOST_USES {
+                    return Err(Error::Limit { what: "8 million blocks in use", place: error::Place::Byte(0) });
+                }
+            }
             _ => {}
         }
     }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub use contents::Contents;
 pub use path::{STORE, StorePath};
 
-use crate::error::Result;
+use crate::error::{Error, Place, Result};
 use crate::fs::iso9660::Volume;
 use crate::fs::path::find;
 use crate::fs::squashfs::Archive;
@@ -60,47 +60,73 @@ impl<'i> Store<'i> {
     }
 
     /// The store of a disc: in a squashfs with a registration, wherever that lies, or in the disc's own `/nix/store`.
-    ///
-    /// # Errors
-    /// Where the usual squashfs is there and cannot be read, or the disc's directories cannot.
-    pub fn on_disc(volume: &Arc<Volume<'i>>) -> Result<Option<Self>> {
-        if let Some(found) = find(&**volume, USUAL)? {
-            let archive = Archive::open(volume.file_region(found.id)?)?;
-            if let Some(store) = Self::in_squashfs(Arc::new(archive), Some(USUAL.to_vec()))? {
-                return Ok(Some(store));
-            }
+    /// What could not be read on the way to it is added to `troubles`; if no store is found, it may be there.
+    pub fn on_disc(volume: &Arc<Volume<'i>>, troubles: &mut Vec<Error>) -> Option<Self> {
+        let usual = find(&**volume, USUAL).and_then(|found| match found {
+            Some(found) => Self::in_file(volume, found.id, USUAL),
+            None => Ok(None),
+        });
+        match usual {
+            Ok(Some(store)) => return Some(store),
+            Ok(None) => {}
+            Err(error) => troubles.push(error),
         }
-        let directory = Self::in_directory(volume)?;
+        let directory = Self::in_directory(volume).unwrap_or_else(|error| {
+            troubles.push(error);
+            None
+        });
         if directory.as_ref().is_some_and(|store| store.registration.is_some()) {
-            return Ok(directory);
+            return directory;
         }
-        Ok(Self::search(volume)?.or(directory))
+        Self::search(volume, troubles).or(directory)
     }
 
-    /// Looks into every file of the disc that begins as a squashfs does.
-    fn search(volume: &Arc<Volume<'i>>) -> Result<Option<Self>> {
+    /// Looks into every file of the disc that begins as a squashfs does. What is in the way is told only if no store is
+    /// found behind it.
+    fn search(volume: &Arc<Volume<'i>>, troubles: &mut Vec<Error>) -> Option<Self> {
         let mut walk = Walk::new(&**volume, volume.root(), b"/");
-        let mut files = 0;
+        let (mut files, mut kept) = (0, Vec::new());
         while let Some(visit) = walk.next() {
-            let visit = visit?;
-            match visit.file_type {
-                FileType::Directory if visit.path == STORE.as_bytes() => walk.prune(),
-                FileType::File if files < MOST_FILES => {
-                    files += 1;
-                    let Ok(region) = volume.file_region(visit.id) else { continue };
-                    let mut magic = [0; 4];
-                    if region.read_at(0, &mut magic)? == magic.len() && magic == *b"hsqs" {
-                        let Ok(archive) = Archive::open(region) else { continue };
-                        let found = Self::in_squashfs(Arc::new(archive), Some(visit.path))?;
-                        if found.is_some() {
-                            return Ok(found);
-                        }
-                    }
+            let found = visit.and_then(|visit| match visit.file_type {
+                FileType::Directory if visit.path == STORE.as_bytes() => {
+                    walk.prune();
+                    Ok(None)
                 }
-                _ => {}
+                FileType::File if visit.path != USUAL => {
+                    files += 1;
+                    Self::in_file(volume, visit.id, &visit.path)
+                }
+                _ => Ok(None),
+            });
+            match found {
+                Ok(Some(store)) => return Some(store),
+                Ok(None) => {}
+                Err(error) => kept.push(error),
+            }
+            if files > MOST_FILES {
+                kept.push(Error::Limit {
+                    what: "search for a store in 10,000 files",
+                    place: Place::File(b"/".to_vec()),
+                });
+                break;
             }
         }
-        Ok(None)
+        troubles.append(&mut kept);
+        None
+    }
+
+    /// The store in a file, if it begins as a squashfs does and has a registration.
+    fn in_file(volume: &Volume<'i>, file: NodeId, path: &[u8]) -> Result<Option<Self>> {
+        let region = match volume.file_region(file) {
+            // A compressed file is no store that anything could mount.
+            Err(Error::Unsupported { .. }) => return Ok(None),
+            other => other?,
+        };
+        let mut magic = [0; 4];
+        if region.read_at(0, &mut magic)? < magic.len() || magic != *b"hsqs" {
+            return Ok(None);
+        }
+        Self::in_squashfs(Arc::new(Archive::open(region)?), Some(path.to_vec()))
     }
 
     fn in_squashfs(archive: Arc<Archive<'i>>, path: Option<Vec<u8>>) -> Result<Option<Self>> {

@@ -17,10 +17,10 @@ pub const FILE: &str = "nix-path-registration";
 const LONGEST_LINE: u64 = 4096;
 
 /// No registration is larger. That of a system with 2,000 paths has about a megabyte.
-const LARGEST: u64 = 256 << 20;
+const LARGEST: u64 = 64 << 20;
 
 /// No image has more paths. A graphical system with all that it was built from has some 50,000.
-const MOST_PATHS: usize = 1 << 19;
+const MOST_PATHS: usize = 1 << 17;
 
 /// What the registration holds, with each path named in it once.
 #[derive(Debug, Default)]
@@ -29,6 +29,8 @@ pub struct Registration {
     pub paths: Vec<StorePath>,
     /// The record of each of `paths`; none where it is only referred to.
     pub records: Vec<Option<Record>>,
+    /// What ended the reading before the end of the file.
+    pub trouble: Option<Error>,
 }
 
 /// What is registered of one store path.
@@ -45,27 +47,15 @@ pub struct Record {
 }
 
 impl Registration {
-    /// Reads a registration to its end.
-    ///
-    /// # Errors
-    /// [`Error::Malformed`] with the line at fault, [`Error::Limit`] for lines or files longer than any real one, and
-    /// what the reader meets.
-    pub fn read(reader: impl Read) -> Result<Self> {
-        let mut lines = Lines {
-            reader: BufReader::with_capacity(1 << 16, reader.take(LARGEST + 1)),
-            line: Vec::new(),
-            number: 0,
-            read: 0,
-        };
+    /// Reads a registration to its end, or to where it cannot be read on: [`Error::Malformed`] with the line at fault,
+    /// [`Error::Limit`] for lines or files longer than any real one, and what the reader meets.
+    #[must_use]
+    pub fn read(reader: impl Read) -> Self {
+        let reader = BufReader::with_capacity(1 << 16, reader.take(LARGEST + 1));
+        let mut lines = Lines { reader, line: Vec::new(), number: 0, read: 0 };
         let mut known = Known::default();
-        while lines.advance()? {
-            let path = known.index(&lines, "store path")?;
-            let record = record(&mut lines, &mut known)?;
-            if let Some(place) = known.registration.records.get_mut(path) {
-                *place = Some(record);
-            }
-        }
-        Ok(known.registration)
+        known.registration.trouble = known.records(&mut lines).err();
+        known.registration
     }
 }
 
@@ -123,6 +113,17 @@ struct Known {
 }
 
 impl Known {
+    fn records(&mut self, lines: &mut Lines<impl Read>) -> Result<()> {
+        while lines.advance()? {
+            let path = self.index(lines, "store path")?;
+            let record = record(lines, self)?;
+            if let Some(place) = self.registration.records.get_mut(path) {
+                *place = Some(record);
+            }
+        }
+        Ok(())
+    }
+
     fn index(&mut self, lines: &Lines<impl Read>, field: &'static str) -> Result<usize> {
         // What is known already need not be looked at again, which most references are.
         let base = lines.line.strip_prefix(STORE.as_bytes()).and_then(|inside| inside.strip_prefix(b"/"));
@@ -133,7 +134,7 @@ impl Known {
         let path = StorePath::from_path(&lines.line).ok_or_else(|| lines.malformed(field))?;
         let index = self.registration.paths.len();
         if index == MOST_PATHS {
-            return Err(Error::Limit { what: "registration of 524,288 paths", place: lines.place() });
+            return Err(Error::Limit { what: "registration of 131,072 paths", place: lines.place() });
         }
         self.indexes.insert(path.clone(), index);
         self.registration.paths.push(path);
@@ -160,7 +161,7 @@ impl<R: Read> Lines<R> {
         let length = u64::try_from(read).unwrap_or(u64::MAX);
         self.read = self.read.saturating_add(length);
         if self.read > LARGEST {
-            return Err(Error::Limit { what: "registration of 256 MiB", place: self.place() });
+            return Err(Error::Limit { what: "registration of 64 MiB", place: self.place() });
         }
         if self.line.last() == Some(&b'\n') {
             self.line.pop();
@@ -196,7 +197,19 @@ mod tests {
     }
 
     fn read(text: &str) -> std::result::Result<Registration, String> {
-        Registration::read(text.as_bytes()).map_err(|error| error.to_string())
+        let registration = Registration::read(text.as_bytes());
+        match &registration.trouble {
+            Some(trouble) => Err(trouble.to_string()),
+            None => Ok(registration),
+        }
+    }
+
+    #[test]
+    fn records_before_a_damaged_one_are_kept() {
+        let (a, b) = (path('a', "a"), path('b', "b"));
+        let registration = Registration::read(format!("{a}\n{}\n0\n\n0\n{b}\nno hash\n", "0".repeat(64)).as_bytes());
+        assert_eq!(registration.records.iter().filter(|record| record.is_some()).count(), 1);
+        assert!(registration.trouble.is_some());
     }
 
     #[test]

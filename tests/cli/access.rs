@@ -49,6 +49,7 @@ fn a_key_of_another_user_or_of_nobody_fails_and_says_where_it_is() {
         ("nixos", &["root"], "sshd accepts it for nixos, not for root", "nixos-authorized_keys:1"),
         ("backup", &["backup"], "", "backup-authorized_keys:1"),
         ("backup", &[], "", "backup-authorized_keys:1"),
+        ("snake-oil", &["root"], "", "nixos-25.11.1234.abcdef/nixos/nixos/tests/ssh-keys.nix:3"),
     ] {
         let (code, told, files) = check("today/result", &key(name), users);
         assert_eq!((code, files), (Some(1), vec![file.to_owned()]), "{name} {users:?}");

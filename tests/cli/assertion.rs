@@ -39,7 +39,7 @@ fn each_assertion_holds_or_says_what_is_there_instead() {
         ("--forbid", "firefox", false, "in the image: firefox 145.0"),
         ("--command", "nvim", true, "/…/neovim-0.11.5/bin/nvim"),
         ("--command", "vi", true, "/…/neovim-0.11.5/bin/nvim"),
-        ("--command", "empty-tool", true, "/…/odd-files-1.0/bin/empty-tool"),
+        ("--command", "empty-tool", false, "/…/odd-files-1.0/bin/empty-tool is empty: there is nothing to run"),
         (
             "--command",
             "dangling-tool",

@@ -1,4 +1,11 @@
 //! The command line as its users see it: what it prints, and how it ends.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what a helper does not expect fails the test"
+)]
 
 mod access;
 mod assertion;

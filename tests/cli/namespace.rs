@@ -51,9 +51,10 @@ fn a_path_of_the_running_system_leads_into_the_store() {
         ("era-2014/result", "/run/current-system/sw/bin/bash", "-bash-4.3-p30/bin/bash"),
         ("era-2008/result", "/run/current-system/sw/bin/bash", "-bash-3.2-p39/bin/bash"),
     ] {
-        let found = listed(&[], image, path);
-        assert!(found.len() == 1 && found[0].ends_with(end) && !found[0].contains("/../"), "{image} {path}: {found:?}");
         let image = fixture(image).display().to_string();
+        let judged = run(&["check", &image, "--file", path]);
+        let told = judged.out.lines().nth(1).unwrap_or_default();
+        assert!(judged.code == Some(0) && told.ends_with(end), "{image} {path}: {told}");
         let printed = program().args(["cat", &image, path]).output().unwrap();
         assert_eq!((printed.status.code(), printed.stdout.is_empty()), (Some(0), false), "{path}");
     }
@@ -65,7 +66,9 @@ fn a_link_is_shown_itself_in_a_long_listing_and_followed_in_a_short_one() {
     assert!(long[0].starts_with("lrwxrwxrwx ") && long[0].contains(" /run/current-system -> /nix/store/"), "{long:?}");
     assert_eq!(long.len(), 1);
     let short = listed(&[], "today/result", "/run/current-system");
-    assert!(short.iter().any(|path| path.ends_with("/sw")) && short.iter().all(|path| path.starts_with("/nix/store/")));
+    // Paths begin as they were asked for, as those of ls(1) do.
+    assert!(short.contains(&"/run/current-system/sw".to_owned()), "{short:?}");
+    assert!(short.iter().all(|path| path.starts_with("/run/current-system/")), "{short:?}");
     assert_eq!(listed(&["-l"], "today/result", "/run/current-system/").len(), short.len());
 }
 
@@ -86,9 +89,12 @@ fn links_never_lead_to_the_host() {
         assert!(run.errors.contains("no such file in the image"), "{path}: {}", run.errors);
     }
     let image = "iso/symlinks-xorriso.iso";
-    assert_eq!(listed(&[], image, "/root"), listed(&[], image, "/"));
-    assert_eq!(listed(&[], image, "/folder/far-above"), listed(&[], image, "/"));
-    assert_eq!(listed(&[], image, "/folder/parent"), ["/target.txt"]);
+    let root = listed(&[], image, "/");
+    for asked in ["/root", "/folder/far-above"] {
+        let below: Vec<String> = root.iter().map(|path| format!("{asked}{path}")).collect();
+        assert_eq!(listed(&[], image, asked), below);
+    }
+    assert_eq!(listed(&[], image, "/folder/parent"), ["/folder/parent"]);
 }
 
 #[test]
@@ -99,7 +105,7 @@ fn a_missing_path_or_a_directory_cannot_be_printed() {
         ("/nothing", "cannot read /nothing: /nothing: no such file in the image"),
         ("/etc/nothing", "no such file in the image"),
         ("/version.txt/more", "/version.txt: not a directory"),
-        ("/run/current-system/sw/bin/loop-a", "chain of 40 symbolic links"),
+        ("/run/current-system/sw/bin/loop-a", "its links go round in a circle"),
     ] {
         let run = run(&["cat", &image, path]);
         assert_eq!((run.code, run.out.as_str(), run.errors.lines().count()), (Some(2), "", 1), "{path}");

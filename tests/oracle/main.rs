@@ -2,6 +2,13 @@
 //!
 //! These tests need the tools, which `fixtures/make packages` lists, and OpenSSH; so they only run when they are asked
 //! for: `cargo test --test oracle`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what a helper does not expect fails the test"
+)]
 
 mod compressed;
 mod iso;
@@ -12,5 +19,7 @@ mod ssh;
 mod tool;
 mod volume;
 
+#[path = "../support/random.rs"]
+mod random;
 #[path = "../support/mod.rs"]
 mod support;

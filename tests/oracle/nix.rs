@@ -9,6 +9,7 @@ use nixoscope::store::{name, version};
 use serde_json::{Value, json};
 
 use crate::listing::scratch;
+use crate::random::Random;
 use crate::support::{self, fixture};
 use crate::tool::{output, text, tool};
 
@@ -88,7 +89,7 @@ fn names_split_as_nix_splits_them() {
             names.push(full.to_owned());
         }
     }
-    let mut random = Random(1);
+    let mut random = Random::new(1);
     for _ in 0..2000 {
         let length = random.below(12);
         names.push((0..length).map(|_| char::from(b"aZq019--..+_?="[random.below(14)])).collect());
@@ -124,7 +125,7 @@ fn versions_are_ordered_as_nix_orders_them() {
         "99999999999999999999",
     ];
     const JOINTS: [&str; 6] = ["", ".", "-", "..", ".-", "."];
-    let mut random = Random(2);
+    let mut random = Random::new(2);
     let mut version = || {
         let mut text = PARTS[random.below(PARTS.len())].to_owned();
         for _ in 0..random.below(4) {
@@ -146,7 +147,7 @@ fn versions_are_ordered_as_nix_orders_them() {
 #[test]
 fn nix32_is_that_of_nix() {
     let scratch = scratch();
-    let mut random = Random(3);
+    let mut random = Random::new(3);
     for (kind, length) in [("md5", 16), ("sha1", 20), ("sha256", 32), ("sha512", 64)] {
         let mut hashes: Vec<Vec<u8>> = vec![vec![0; length], vec![0xff; length]];
         for _ in 0..50 {
@@ -217,16 +218,4 @@ fn cat(image: &str, path: &str) -> Vec<u8> {
     let output = support::program().arg("cat").arg(fixture(image)).arg(path).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{image}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout
-}
-
-/// Numbers that are the same in every run (Marsaglia's xorshift).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % limit as u64).unwrap()
-    }
 }

@@ -126,6 +126,11 @@ impl Tree for Volume<'_> {
         })
     }
 
+    fn listing(&self, directory: NodeId) -> Result<NodeId> {
+        let sector = self.described(directory)?;
+        section::start(&self.region, self.block_size, &sector.record()?).map(NodeId)
+    }
+
     fn open(&self, file: NodeId) -> Result<Box<dyn Read + Send + '_>> {
         match self.contents(file)? {
             (region, None) => Ok(Box::new(region.reader())),

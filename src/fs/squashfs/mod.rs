@@ -23,7 +23,7 @@ pub use self::superblock::Superblock;
 
 use self::cache::Cache;
 use self::directory::DirectoryTable;
-use self::inode::{Body, Inode};
+use self::inode::{Body, Directory, Inode};
 use self::metadata::{Metadata, Table};
 use self::reader::FileReader;
 use crate::error::{Error, Place, Result};
@@ -144,6 +144,16 @@ impl Tree for Archive<'_> {
         let inode = self.inode(directory)?;
         let Body::Directory(directory) = inode.body else { return Err(inode.mistyped("type, not a directory")) };
         self.directories().entries(directory)
+    }
+
+    fn listing(&self, directory: NodeId) -> Result<NodeId> {
+        match self.inode(directory)?.body {
+            // Directories without entries share a place; the bit tells listings from inodes.
+            Body::Directory(Directory { block, offset, size, .. }) if size > 3 => {
+                Ok(NodeId(1 << 59 | u64::from(block) << 16 | u64::from(offset)))
+            }
+            _ => Ok(directory),
+        }
     }
 
     fn lookup(&self, directory: NodeId, name: &[u8]) -> Result<Option<NodeId>> {

@@ -1,5 +1,6 @@
 //! `grub.cfg` of GRUB 2.
 
+use super::submenus::Submenus;
 use super::{MenuEntry, on_disc};
 
 /// What an open brace belongs to.
@@ -14,7 +15,7 @@ enum Block {
 pub(super) fn read(text: &str) -> Vec<MenuEntry> {
     let mut entries: Vec<MenuEntry> = Vec::new();
     let mut blocks: Vec<Block> = Vec::new();
-    let mut submenus: Vec<String> = Vec::new();
+    let mut submenus = Submenus::default();
     // Places in the topmost menu, which `default` counts: an entry, or the submenu that begins there.
     let mut top: Vec<Option<usize>> = Vec::new();
     let mut default = "0".to_owned();
@@ -23,23 +24,23 @@ pub(super) fn read(text: &str) -> Vec<MenuEntry> {
         let mut rest = words.iter().map(String::as_str);
         match rest.next() {
             Some("menuentry") => {
-                if submenus.is_empty() {
+                if submenus.is_top() {
                     top.push(Some(entries.len()));
                 }
                 let title = rest.next().unwrap_or_default().to_owned();
-                entries.push(MenuEntry { title, submenus: submenus.clone(), ..MenuEntry::default() });
+                entries.push(MenuEntry { title, submenus: submenus.names(), ..MenuEntry::default() });
                 blocks.push(Block::Entry);
             }
             Some("submenu") => {
-                if submenus.is_empty() {
+                if submenus.is_top() {
                     top.push(None);
                 }
-                submenus.push(rest.next().unwrap_or_default().to_owned());
+                submenus.enter(rest.next().unwrap_or_default());
                 blocks.push(Block::Submenu);
             }
             Some("}") => {
                 if let Some(Block::Submenu) = blocks.pop() {
-                    submenus.pop();
+                    submenus.leave();
                 }
             }
             Some("set") if blocks.is_empty() => {

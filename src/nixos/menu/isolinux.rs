@@ -1,12 +1,13 @@
 //! `isolinux.cfg` of SYSLINUX.
 
+use super::submenus::Submenus;
 use super::{MenuEntry, on_disc};
 
 /// Reads the entries, those of submenus included. Keywords are known in any case.
 pub(super) fn read(text: &str) -> Vec<MenuEntry> {
     let mut entries: Vec<MenuEntry> = Vec::new();
     let mut labels: Vec<&str> = Vec::new();
-    let mut submenus: Vec<String> = Vec::new();
+    let mut submenus = Submenus::default();
     let mut default = None;
     for line in text.lines() {
         let (keyword, rest) = word(line);
@@ -16,18 +17,14 @@ pub(super) fn read(text: &str) -> Vec<MenuEntry> {
             ("default" | "ontimeout", _) => default = default.or(Some(rest)),
             ("label", _) => {
                 labels.push(rest);
-                entries.push(MenuEntry { title: rest.to_owned(), submenus: submenus.clone(), ..MenuEntry::default() });
+                entries.push(MenuEntry { title: rest.to_owned(), submenus: submenus.names(), ..MenuEntry::default() });
             }
             ("menu", entry) => {
                 let (keyword, rest) = word(rest);
                 match (keyword.to_ascii_lowercase().as_str(), entry) {
-                    ("begin", _) => submenus.push(rest.to_owned()),
-                    ("end", _) => drop(submenus.pop()),
-                    ("title", _) => {
-                        if let Some(submenu) = submenus.last_mut().filter(|submenu| submenu.is_empty()) {
-                            *submenu = rest.to_owned();
-                        }
-                    }
+                    ("begin", _) => submenus.enter(rest),
+                    ("end", _) => submenus.leave(),
+                    ("title", _) => submenus.name(rest),
                     // A caret marks the letter that chooses the entry.
                     ("label", Some(entry)) => entry.title = rest.replacen('^', "", 1),
                     ("default", _) => default = labels.last().copied().or(default),

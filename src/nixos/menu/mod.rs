@@ -4,13 +4,16 @@ mod grub;
 mod isolinux;
 mod legacy;
 mod loader;
+mod submenus;
 
-use crate::error::{Error, Result};
+use std::sync::Arc;
+
+use crate::error::{Error, Place, Result};
 use crate::fs::path::join;
 use crate::fs::{FileType, Kind, NodeId, Tree, path};
 
 /// No menu is longer; that of a graphical installer with four specialisations has some 60 KiB.
-const LONGEST: u64 = 4 << 20;
+const LONGEST: u64 = 1 << 20;
 
 /// No loader has more entry files.
 const MOST_FILES: usize = 1000;
@@ -21,7 +24,7 @@ pub struct MenuEntry {
     /// The menu file, by its path on the disc.
     pub file: Vec<u8>,
     /// The submenus that lead to it, outermost first.
-    pub submenus: Vec<String>,
+    pub submenus: Vec<Arc<str>>,
     /// What the menu shows.
     pub title: String,
     /// The kernel, by its path on the disc; none for entries that start no kernel.
@@ -70,30 +73,41 @@ const MENUS: [(&[&str], Reader); 4] = [
     (&["boot", "grub", "menu.lst"], legacy::read),
 ];
 
-/// The entries of all menus on the disc, in their order.
-///
-/// # Errors
-/// Where a menu is there but cannot be read.
-pub fn read(disc: &dyn Tree) -> Result<Vec<MenuEntry>> {
+/// The entries of all menus on the disc, in their order. What cannot be read of them is added to `troubles`.
+pub fn read(disc: &dyn Tree, troubles: &mut Vec<Error>) -> Vec<MenuEntry> {
     let mut all = Vec::new();
     for (names, reader) in MENUS {
-        if let Some((path, text)) = text(disc, names)? {
-            all.extend(reader(&text).into_iter().map(|entry| MenuEntry { file: path.clone(), ..entry }));
+        match text(disc, names) {
+            Ok(Some((file, text))) => {
+                all.extend(reader(&text).into_iter().map(|entry| MenuEntry { file: file.clone(), ..entry }));
+            }
+            Ok(None) => {}
+            Err(error) => troubles.push(error),
         }
     }
+    if let Err(error) = loader_entries(disc, &mut all) {
+        troubles.push(error);
+    }
+    all
+}
+
+fn loader_entries(disc: &dyn Tree, all: &mut Vec<MenuEntry>) -> Result<()> {
     let default = text(disc, &["loader", "loader.conf"])?.and_then(|(_, text)| loader::default(&text));
-    if let Some((id, directory)) = any_case(disc, &["loader", "entries"])? {
-        for entry in disc.entries(id)?.into_iter().filter(|entry| entry.file_type == FileType::File).take(MOST_FILES) {
-            let Some(name) = std::str::from_utf8(&entry.name).ok().and_then(|name| name.strip_suffix(".conf")) else {
-                continue;
-            };
-            let file = join(&directory, &entry.name);
-            let text = String::from_utf8_lossy(&path::read(disc, &file, LONGEST)?).into_owned();
-            let default = default.as_ref().is_some_and(|default| loader::matches(default, name));
-            all.push(MenuEntry { file, default, ..loader::read(&text) });
+    let Some((id, directory)) = any_case(disc, &["loader", "entries"])? else { return Ok(()) };
+    let files = disc.entries(id)?.into_iter().filter(|entry| entry.file_type == FileType::File);
+    for (index, entry) in files.enumerate() {
+        if index == MOST_FILES {
+            return Err(Error::Limit { what: "1,000 loader entries", place: Place::File(directory) });
         }
+        let Some(name) = std::str::from_utf8(&entry.name).ok().and_then(|name| name.strip_suffix(".conf")) else {
+            continue;
+        };
+        let file = join(&directory, &entry.name);
+        let text = String::from_utf8_lossy(&path::read(disc, &file, LONGEST)?).into_owned();
+        let default = default.as_ref().is_some_and(|default| loader::matches(default, name));
+        all.push(MenuEntry { file, default, ..loader::read(&text) });
     }
-    Ok(all)
+    Ok(())
 }
 
 fn text(disc: &dyn Tree, names: &[&str]) -> Result<Option<(Vec<u8>, String)>> {

@@ -104,6 +104,19 @@ impl KeyLine {
         }
         Ok(Some(Self { options: options.to_owned(), key, comment: comment.to_owned() }))
     }
+
+    /// Whether sshd lets in who holds the key. A line with `cert-authority` lets in those whose certificates the key has
+    /// signed, and not its holder; a certificate in a file of keys lets in nobody (sshd(8)).
+    #[must_use]
+    pub fn lets_in_its_holder(&self) -> bool {
+        let (mut quoted, mut escaped) = (false, false);
+        let mut names = self.options.split(|letter| {
+            quoted ^= letter == '"' && !escaped;
+            escaped = letter == '\\' && !escaped;
+            letter == ',' && !quoted
+        });
+        !self.key.kind.ends_with(CERTIFICATE) && !names.any(|name| name.eq_ignore_ascii_case("cert-authority"))
+    }
 }
 
 /// The first word, and what follows it.
@@ -251,6 +264,19 @@ mod tests {
         let key = parse(ED25519).unwrap().key;
         assert_eq!(key.fingerprint(), "SHA256:XqW7m0NKQIB9dC5GlP34cwjymuFHC1zNSQHW7flwxtc");
         assert_eq!(key.bits(), Some(256));
+    }
+
+    #[test]
+    fn a_key_that_signs_certificates_lets_in_others() {
+        for (options, lets_in) in [
+            ("", true),
+            ("restrict,command=\"sign,cert-authority,all\" ", true),
+            ("command=\"echo \\\",cert-authority,\\\" \" ", true),
+            ("cert-authority ", false),
+            ("principals=\"root,nixos\",Cert-Authority ", false),
+        ] {
+            assert_eq!(parse(&format!("{options}{ED25519}")).unwrap().lets_in_its_holder(), lets_in, "{options}");
+        }
     }
 
     #[test]

@@ -58,5 +58,6 @@ fn may_hold_keys(name: &[u8]) -> bool {
         || name.ends_with("configuration.nix")
         || name.ends_with("users-groups.json")
         || name.ends_with("-keys")
+        || name.ends_with("keys.nix")
         || matches!(&*name, "root" | "nixos" | "activate")
 }

@@ -1,0 +1,85 @@
+//! Everything that the commands do with an image, within limits.
+
+use std::io::{self, Read};
+
+use nixoscope::check::{self, Assertion, PackageQuery, WantedKey};
+use nixoscope::fs::walk::Walk;
+use nixoscope::fs::{FileType, Tree, path};
+use nixoscope::image::Image;
+use nixoscope::nixos::package::{self, Column};
+use nixoscope::nixos::software::Software;
+use nixoscope::nixos::{Disc, Summary};
+use nixoscope::report;
+
+/// Files that are looked at in one tree.
+const VISITS: usize = 1500;
+
+/// Bytes that are read of one file, and of all in one tree.
+const BYTES: [u64; 2] = [1 << 16, 1 << 20];
+
+/// Opens an image and asks all there is to ask. Errors are what is expected; each is one line.
+pub(crate) fn explore(bytes: Vec<u8>) {
+    let image = Image::memory(bytes);
+    let Some(disc) = told(Disc::open(&image)) else { return };
+    for trouble in &disc.troubles {
+        one_line(trouble);
+    }
+    walk(disc.tree());
+    walk(disc.own_tree());
+    for asked in ["/etc/ssh/sshd_config", "/run/current-system/sw/bin/vim", "/folder/../link", "/1/2/3/4/5/6/7/8/9"] {
+        told(path::resolve(disc.tree(), asked.as_bytes()));
+    }
+    let mut troubles = Vec::new();
+    let summary = Summary::of(&disc, &mut troubles);
+    troubles.iter().for_each(one_line);
+    report::inspect::page(&mut io::sink(), &summary, None).unwrap();
+    report::inspect::json(&mut io::sink(), &summary).unwrap();
+    if let Some(software) = told(Software::of(&disc))
+        && let Some(rows) = told(package::list(&disc, &software, &[Column::Closure, Column::Disk], &mut troubles))
+    {
+        report::packages::json(&mut io::sink(), &software, &rows).unwrap();
+    }
+    let verdicts = check::run(&disc, &assertions());
+    verdicts.troubles.iter().for_each(one_line);
+    report::check::table(&mut io::sink(), &verdicts, Some(100)).unwrap();
+}
+
+fn assertions() -> Vec<Assertion> {
+    let package = || PackageQuery::parse("git").expect("a name");
+    let key = WantedKey::parse("SHA256:t2OsNBhPwj/q3ZhvXsqNyex0nr3b3DKm3TYL+q/1l2k").expect("a fingerprint");
+    vec![
+        Assertion::Package(package()),
+        Assertion::Installed(package()),
+        Assertion::Forbid(package()),
+        Assertion::Command("vim".to_owned()),
+        Assertion::File(b"/etc/os-release".to_vec()),
+        Assertion::Key { key, user: None },
+    ]
+}
+
+fn walk(tree: &dyn Tree) {
+    let mut budget = BYTES[1];
+    for visit in Walk::new(tree, tree.root(), b"/").take(VISITS) {
+        let Some(visit) = told(visit) else { continue };
+        told(tree.node(visit.id));
+        if visit.file_type == FileType::Directory {
+            told(tree.lookup(visit.id, b"a name that no directory has"));
+        }
+        if visit.file_type == FileType::File
+            && let Some(reader) = told(tree.open(visit.id))
+        {
+            let read = io::copy(&mut reader.take(BYTES[0].min(budget)), &mut io::sink());
+            budget -= read.unwrap_or(0);
+        }
+    }
+}
+
+/// The value, if there is one.
+fn told<T>(result: nixoscope::Result<T>) -> Option<T> {
+    result.map_err(|error| one_line(&error)).ok()
+}
+
+fn one_line(error: &nixoscope::Error) {
+    let message = error.to_string();
+    assert!(!message.chars().any(char::is_control), "{message:?}");
+}

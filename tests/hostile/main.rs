@@ -1,0 +1,142 @@
+//! Images that were damaged, by chance or on purpose: whatever is in them, reading ends, soon and in little memory.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what a helper does not expect fails the test"
+)]
+
+mod allocation;
+mod exploration;
+mod mutation;
+
+#[path = "../support/fixtures.rs"]
+mod fixtures;
+#[path = "../support/random.rs"]
+mod random;
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use fixtures::files;
+use mutation::Areas;
+use nixoscope::fs::path;
+use nixoscope::image::Image;
+use nixoscope::nixos::Disc;
+use nixoscope::store::graph::Graph;
+use nixoscope::store::registration::Registration;
+use random::Random;
+
+/// No case may take longer, even where the machine has much else to do. The slowest takes a hundredth of it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Bytes that may be allocated at a time, in all threads together.
+const MEMORY: usize = 256 << 20;
+
+/// Mutations of a small fixture, and of a whole image.
+const CASES: [usize; 2] = [300, 120];
+
+#[test]
+fn damaged_volumes_are_read_to_an_end() {
+    for volume in files("iso", ".iso") {
+        damage(&volume, CASES[0]);
+    }
+}
+
+#[test]
+fn damaged_archives_are_read_to_an_end() {
+    for archive in files("squashfs", ".squashfs") {
+        damage(&archive, CASES[0]);
+    }
+}
+
+#[test]
+fn damaged_images_are_read_to_an_end() {
+    for image in ["today", "middle", "era-2014", "era-2008"] {
+        damage(&files(&format!("{image}/result/iso"), ".iso")[0], CASES[1]);
+    }
+}
+
+#[test]
+fn images_cut_off_anywhere_are_read_to_an_end() {
+    let mut all = files("iso", ".iso");
+    all.extend(files("squashfs", ".squashfs"));
+    all.extend(files("today/result/iso", ".iso"));
+    for (seed, path) in all.iter().enumerate() {
+        let whole = std::fs::read(path).unwrap();
+        let mut random = Random::new(seed as u64);
+        for _ in 0..40 {
+            let length = random.below(whole.len());
+            explore(path, whole[..length].to_vec(), &format!("cut to {length}"));
+        }
+    }
+}
+
+#[test]
+fn damaged_registrations_are_read_to_an_end() {
+    let image = Image::open(&fixtures::fixture("today/result"), &mut |_, _| {}).unwrap();
+    let disc = Disc::open(&image).unwrap();
+    let text = path::read(disc.tree(), b"/nix/store/nix-path-registration", 1 << 20).unwrap();
+    let lines: Vec<&[u8]> = text.split_inclusive(|&byte| byte == b'\n').collect();
+    let (mut read, mut refused) = (0, 0);
+    for seed in 0..2000 {
+        let mut random = Random::new(seed);
+        let mut damaged: Vec<&[u8]> = lines.clone();
+        for _ in 0..=random.below(3) {
+            let (at, other) = (random.below(damaged.len()), random.below(lines.len()));
+            match random.below(5) {
+                0 => _ = damaged.remove(at),
+                1 => damaged.insert(at, lines[other]),
+                2 => damaged[at] = b"18446744073709551615\n",
+                3 => damaged[at] = &lines[other][lines[other].len() / 2..],
+                _ => damaged[at] = lines[other],
+            }
+        }
+        let registration = Registration::read(&damaged.concat()[..]);
+        match &registration.trouble {
+            None => read += 1,
+            Some(error) => {
+                assert!(error.to_string().contains(" nix-path-registration:"), "{seed}: {error}");
+                refused += 1;
+            }
+        }
+        let references = registration.records.into_iter().map(|record| record.map(|record| record.references));
+        let graph = Graph { references: references.map(Option::unwrap_or_default).collect() };
+        // Cycles, and objects that nobody has, are all in a day's work.
+        assert_eq!(graph.closure_sizes(&vec![1; registration.paths.len()]).len(), registration.paths.len());
+    }
+    assert!(read > 100 && refused > 100, "{read} were read, {refused} refused");
+}
+
+/// Explores a file with a few bytes of its metadata changed, as often as is asked.
+fn damage(path: &Path, cases: usize) {
+    let whole = std::fs::read(path).unwrap();
+    let areas = Areas::of(&whole);
+    for seed in 0..cases {
+        let mut random = Random::new(seed as u64);
+        let mut bytes = whole.clone();
+        let changes = areas.change(&mut bytes, &mut random);
+        explore(path, bytes, &format!("case {seed}: {changes}"));
+    }
+}
+
+/// Reads all of an image in a thread of its own: it must end in time, without a panic, and within the memory.
+fn explore(path: &Path, bytes: Vec<u8>, case: &str) {
+    let (done, ended) = mpsc::channel();
+    let work = thread::spawn(move || {
+        exploration::explore(bytes);
+        // Nobody listens any more if it took too long.
+        let _ = done.send(());
+    });
+    let name = PathBuf::from(path.file_name().unwrap_or_default());
+    match ended.recv_timeout(PATIENCE) {
+        Ok(()) => work.join().expect("a thread that has ended"),
+        Err(mpsc::RecvTimeoutError::Disconnected) => panic!("{} panics, {case}", name.display()),
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("{} takes more than {PATIENCE:?}, {case}", name.display()),
+    }
+    let peak = allocation::peak();
+    assert!(peak <= MEMORY, "{} or a case beside it took {peak} bytes of memory, {case}", name.display());
+}
