@@ -11,6 +11,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use fixtures::fixture;
 use nixoscope::fs::Tree;
 use nixoscope::fs::walk::Walk;
 use nixoscope::image::Image;
@@ -18,24 +19,26 @@ use nixoscope::nixos::Disc;
 use nixoscope::store::Carrier;
 use nixoscope::verify::Expectations;
 use nixoscope::{Place, verify};
+use program::run;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use support::{Run, fixture, run};
 
-#[path = "support/mod.rs"]
+#[path = "support/fixtures.rs"]
 #[expect(dead_code, reason = "other tests need more of it")]
-mod support;
+mod fixtures;
+#[path = "support/program.rs"]
+mod program;
 
 const TODAY: &str = "today/result/iso/nixos-minimal-25.11.1234.abcdef-x86_64-linux.iso";
 
 fn document(image: &Path, arguments: &[&str]) -> (Option<i32>, Value) {
     let mut all = vec!["verify", "--json", image.to_str().unwrap()];
     all.extend(arguments);
-    let Run { code, out, errors } = run(&all);
-    assert_eq!(errors, "");
-    (code, serde_json::from_str(&out).unwrap())
+    let run = run(&all);
+    assert_eq!(run.errors, "");
+    (run.code, serde_json::from_str(&run.out).unwrap())
 }
 
 /// Kind and path of each problem.

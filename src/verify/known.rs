@@ -47,7 +47,10 @@ impl Known {
     }
 
     fn registration(&mut self, text: &[u8]) -> Result<(), String> {
-        let Registration { paths, records } = Registration::read(text).map_err(|error| error.to_string())?;
+        let Registration { paths, records, trouble } = Registration::read(text);
+        if let Some(error) = trouble {
+            return Err(error.to_string());
+        }
         for (path, record) in paths.into_iter().zip(records) {
             let Some(record) = record else { continue };
             let hash = record.nar_hash.ok_or_else(|| format!("no SHA-256 of {path}"))?;

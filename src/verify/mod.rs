@@ -25,7 +25,7 @@ use plan::Plan;
 use crate::error::{Error, Result};
 use crate::nixos::{Disc, Medium};
 use crate::store::contents::Object;
-use crate::store::{Contents, Store, nix32, registration};
+use crate::store::{Carrier, Contents, STORE, Store, nix32, registration};
 
 /// Is told by all threads how far the hashing has come: bytes of NARs done, and bytes in all.
 pub type Progress<'p> = &'p (dyn Fn(u64, u64) + Sync);
@@ -141,6 +141,14 @@ impl Report {
         self.registered = contents.objects.iter().filter(|object| object.record.is_some()).count();
         self.present = contents.objects.iter().filter(|object| object.node.is_some()).count();
         self.without_hash = contents.objects.iter().filter(both).filter(no_hash).count();
+        if let Some(error) = &contents.trouble {
+            let path = match store.carrier {
+                Carrier::Squashfs { .. } => format!("{STORE}/{}", registration::FILE),
+                Carrier::Directory(_) => format!("/{}", registration::FILE),
+            };
+            let message = format!("{error}; of the store paths behind it nothing is known");
+            self.problems.push(Problem::new(ProblemKind::Unreadable, path, message));
+        }
         self.problems.append(&mut closure::check(&contents));
         if let Some(known) = known {
             self.against_closure = true;
