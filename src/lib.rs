@@ -8,5 +8,6 @@ pub mod nixos;
 pub mod parse;
 pub mod report;
 pub mod store;
+pub mod verify;
 
 pub use error::{Error, Place, Result};

@@ -4,11 +4,12 @@ mod cat;
 mod check;
 mod find;
 mod inspect;
-
 mod ls;
 mod open;
 mod output;
 mod packages;
+mod progress;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -30,7 +31,7 @@ struct Cli {
 const EXIT_CODES: &str = "\
 IMAGE is an ISO file or device, the result of a nix-build, an .iso.zst or .iso.bz2, or a bare squashfs.
 
-Exit codes: 0 all holds, 1 something asked for is not there, 2 could not tell.";
+Exit codes: 0 all holds, 1 something asked for is not there or something is damaged, 2 could not tell.";
 
 #[derive(Args)]
 struct Global {
@@ -75,6 +76,8 @@ enum Command {
     Packages(packages::Args),
     /// Assert that packages, commands, files and authorized keys are really there
     Check(check::Args),
+    /// Is every byte of the store what is registered of it, and is all there that boots?
+    Verify(verify::Args),
 }
 
 /// How a command ended, when it could tell.
@@ -130,6 +133,7 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Find(args) => find::run(args, &cli.global),
         Command::Packages(args) => packages::run(args, &cli.global),
         Command::Check(args) => check::run(args, &cli.global),
+        Command::Verify(args) => verify::run(args, &cli.global),
     }
 }
 

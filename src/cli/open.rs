@@ -1,18 +1,13 @@
 //! IMAGE: the argument that all commands take.
 
-use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use nixoscope::Error;
 use nixoscope::image::Image;
 use nixoscope::nixos::Disc;
 
 use super::Global;
-
-/// Work that is over before this is not worth a progress bar.
-const PATIENCE: Duration = Duration::from_secs(1);
+use super::progress::Watch;
 
 /// The image to look at.
 #[derive(clap::Args)]
@@ -24,20 +19,9 @@ pub(super) struct ImageArg {
 
 /// Opens an image, with progress where a person watches.
 pub(super) fn open(path: &Path, global: &Global) -> anyhow::Result<Image> {
-    let watched = io::stderr().is_terminal() && !global.no_progress && !global.quiet;
-    let begun = Instant::now();
-    let mut bar: Option<ProgressBar> = None;
-    let image = Image::open(path, &mut |done, of| {
-        if watched && bar.is_none() && begun.elapsed() > PATIENCE {
-            bar = Some(progress_bar(of));
-        }
-        if let Some(bar) = &bar {
-            bar.set_position(done);
-        }
-    });
-    if let Some(bar) = bar {
-        bar.finish_and_clear();
-    }
+    let watch = Watch::new("unpacking", global);
+    let image = Image::open(path, &mut |done, of| watch.tell(done, of));
+    watch.finish();
     Ok(image?)
 }
 
@@ -50,13 +34,4 @@ pub(super) fn disc(image: &Image) -> anyhow::Result<(Disc<'_>, Vec<Error>)> {
     })?;
     let troubles = std::mem::take(&mut disc.troubles);
     Ok((disc, troubles))
-}
-
-fn progress_bar(of: u64) -> ProgressBar {
-    let bar = ProgressBar::new(of);
-    let style = "unpacking {wide_bar} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}";
-    if let Ok(style) = ProgressStyle::with_template(style) {
-        bar.set_style(style);
-    }
-    bar
 }

@@ -13,7 +13,7 @@ use crate::error::Result;
 /// The address of the record that describes a node: the offset of a directory record, an inode reference.
 ///
 /// Addresses are below 2⁶⁰, so that a [`Namespace`](namespace::Namespace) of several trees can mark them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub u64);
 
 /// A read-only file system tree. Implemented by an ISO 9660 volume, a squashfs archive, and a namespace of both.

@@ -11,5 +11,5 @@ pub mod package;
 pub mod software;
 pub use disc::{Disc, Medium};
 pub use summary::{AccessFacts, BootFacts, StoreFacts, Summary, VolumeFacts};
-pub use system::{Description, System};
+pub use system::{Description, System, toplevel};
 pub use users::{User, Users};

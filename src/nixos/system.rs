@@ -125,8 +125,11 @@ pub(super) fn in_store(tree: &dyn Tree) -> Result<Vec<StorePath>> {
     Ok(found)
 }
 
-/// The system that a menu entry starts.
-fn toplevel(tree: &dyn Tree, entry: &MenuEntry) -> Result<Option<StorePath>> {
+/// The system that a menu entry starts, as far as the entry tells; it may be missing.
+///
+/// # Errors
+/// Where a link that leads to it cannot be read.
+pub fn toplevel(tree: &dyn Tree, entry: &MenuEntry) -> Result<Option<StorePath>> {
     // To 2010, `init=` was a script that all systems shared.
     let config = entry.params.iter().find_map(|word| word.strip_prefix("systemConfig="));
     let Some(target) = config.or(entry.init.as_deref()) else { return Ok(None) };

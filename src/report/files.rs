@@ -156,7 +156,7 @@ pub(super) fn text(bytes: &[u8]) -> String {
     }
 }
 
-fn raw(bytes: &[u8]) -> Option<String> {
+pub(super) fn raw(bytes: &[u8]) -> Option<String> {
     std::str::from_utf8(bytes).is_err().then(|| data_encoding::BASE64.encode(bytes))
 }
 

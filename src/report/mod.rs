@@ -7,5 +7,6 @@ pub mod inspect;
 pub mod packages;
 pub mod size;
 mod table;
+pub mod verify;
 
 pub use escape::escape;

@@ -4,6 +4,7 @@ pub mod contents;
 pub mod disk;
 pub mod graph;
 pub mod name;
+pub mod nar;
 pub mod nix32;
 mod path;
 pub mod registration;

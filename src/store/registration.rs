@@ -86,7 +86,7 @@ fn record(lines: &mut Lines<impl Read>, known: &mut Known) -> Result<Record> {
 
 /// The four ways in which a hash is written, and zeros for none at all (`Some(None)`).
 #[expect(clippy::option_option, reason = "no hash is recorded, or none can be read")]
-fn hash(line: &[u8]) -> Option<Option<[u8; 32]>> {
+pub(crate) fn hash(line: &[u8]) -> Option<Option<[u8; 32]>> {
     let text = std::str::from_utf8(line).ok()?;
     let bytes = if let Some(base64) = text.strip_prefix("sha256-") {
         data_encoding::BASE64.decode(base64.as_bytes()).ok()?.try_into().ok()?

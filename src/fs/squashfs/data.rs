@@ -49,7 +49,7 @@ pub struct DataBlock {
 }
 
 /// A part of a fragment block: the end of a file, or all of a small one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fragment {
     /// Number of the fragment block in the fragment table.
     pub number: u32,
@@ -123,6 +123,20 @@ impl Archive<'_> {
     pub fn fragment_block<'b>(&'b self, stored: Stored, buffer: &'b mut Vec<u8>) -> Result<&'b [u8]> {
         let lent = self.decompress("fragment block", stored, self.superblock.block_size, buffer)?;
         Ok(lent.unwrap_or(buffer))
+    }
+
+    /// The bytes of a fragment whose block is stored uncompressed, lent from the image where it can lend. No more of the
+    /// block is read.
+    ///
+    /// # Errors
+    /// Where the fragment ends past its block, or cannot be read.
+    pub fn fragment_part(&self, stored: Stored, fragment: Fragment) -> Result<Cow<'_, [u8]>> {
+        let (offset, size) = (u64::from(fragment.offset), u64::from(fragment.size));
+        if offset.saturating_add(size) > u64::from(stored.length) {
+            let place = self.region.place(stored.start);
+            return Err(Error::Malformed { structure: "fragment block", field: "length, a file ends past it", place });
+        }
+        self.region.bytes("fragment block", stored.start.saturating_add(offset), size)
     }
 
     /// The fragment block of that number, out of a cache of the last few. Threads that ask for the same one at the same

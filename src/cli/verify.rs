@@ -1,0 +1,74 @@
+//! `nixoscope verify`
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, anyhow};
+use nixoscope::report::verify as report_verify;
+use nixoscope::verify::{self, Expectations, Known};
+
+use super::open::{ImageArg, disc, open};
+use super::progress::Watch;
+use super::{Global, Outcome, output};
+
+/// Arguments of `verify`.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    image: ImageArg,
+    /// Fail where no hashes are recorded, as in images before 18.03
+    #[arg(long)]
+    require_hashes: bool,
+    /// SHA-256 of the image file: 64 digits, or a FILE as it was published
+    #[arg(long, value_name = "HEX|FILE")]
+    sha256: Option<String>,
+    /// What the store should hold: nix path-info --json -r, or a registration; several make one closure
+    #[arg(long, value_name = "FILE")]
+    against: Vec<PathBuf>,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
+    // A file that cannot be read is told before the work begins.
+    let published = self::published(args.sha256.as_deref())?;
+    let closure = self::closure(&args.against)?;
+    let image = open(&args.image.path, global)?;
+    let (disc, troubles) = disc(&image)?;
+    let sha256 = published.map(|text| verify::published(&text, image.path())).transpose();
+    let expectations = Expectations { sha256: sha256.map_err(|reason| anyhow!("--sha256: {reason}"))?, closure };
+    let watch = Watch::new("verifying", global);
+    let mut report = verify::run(&disc, &troubles, &expectations, &|done, of| watch.tell(done, of))?;
+    watch.finish();
+    if args.require_hashes {
+        report.require_hashes();
+    }
+    if global.json {
+        let mut out = output::bytes();
+        report_verify::json(&mut out, &report)?;
+        out.flush()?;
+    } else {
+        let mut out = output::results();
+        report_verify::page(&mut out, &report)?;
+        out.flush()?;
+    }
+    Ok(if report.problems.is_empty() { Outcome::Holds } else { Outcome::Fails })
+}
+
+/// The text that has the hash: the argument itself, or the file that it names.
+fn published(argument: Option<&str>) -> anyhow::Result<Option<String>> {
+    let Some(argument) = argument else { return Ok(None) };
+    if argument.len() == 64 && argument.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(Some(argument.to_owned()));
+    }
+    std::fs::read_to_string(argument).with_context(|| format!("--sha256 {argument}")).map(Some)
+}
+
+/// What the files tell together.
+fn closure(files: &[PathBuf]) -> anyhow::Result<Option<Known>> {
+    let mut known = Known::default();
+    for file in files {
+        let context = || format!("--against {}", file.display());
+        let text = std::fs::read(file).with_context(context)?;
+        known.add(&text).map_err(|reason| anyhow!("{}: {reason}", context()))?;
+    }
+    Ok(Some(known).filter(|_| !files.is_empty()))
+}

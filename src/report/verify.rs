@@ -1,0 +1,150 @@
+//! What `verify` found.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::escape;
+use super::files::{raw, text};
+use crate::verify::{Problem, Report};
+
+const GOOD: anstyle::Style = anstyle::AnsiColor::Green.on_default().bold();
+const BAD: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
+
+/// Problems of one kind that a page shows; a truncated image has thousands.
+const SHOWN: usize = 20;
+
+/// The problems, what could not be verified, and the sum.
+///
+/// # Errors
+/// What the writer meets.
+pub fn page(out: &mut dyn Write, report: &Report) -> io::Result<()> {
+    for same in report.problems.chunk_by(|one, other| one.kind == other.kind) {
+        for problem in same.iter().take(SHOWN) {
+            self::problem(out, problem)?;
+        }
+        if let (Some(more @ 1..), Some(first)) = (same.len().checked_sub(SHOWN), same.first()) {
+            writeln!(out, "{BAD}{}{BAD:#} and {more} more, which --json lists", first.kind.name())?;
+        }
+    }
+    if !report.problems.is_empty() {
+        writeln!(out)?;
+    }
+    for note in notes(report) {
+        writeln!(out, "note: {note}")?;
+    }
+    let Report { registered, present, verified, .. } = report;
+    let (style, verdict) = match report.problems.len() {
+        0 => (GOOD, "no problems".to_owned()),
+        1 => (BAD, "1 problem".to_owned()),
+        many => (BAD, format!("{many} problems")),
+    };
+    writeln!(
+        out,
+        "{style}{verdict}{style:#}: {registered} store paths registered, {present} there, {verified} verified"
+    )
+}
+
+fn problem(out: &mut dyn Write, problem: &Problem) -> io::Result<()> {
+    writeln!(out, "{BAD}{}{BAD:#} {}", problem.kind.name(), escape(&problem.path))?;
+    writeln!(out, "  {}", escape(problem.message.as_bytes()))?;
+    for (what, value) in [("expected", &problem.expected), ("actual", &problem.actual)] {
+        if let Some(value) = value {
+            writeln!(out, "  {what:<8} {}", escape(value.as_bytes()))?;
+        }
+    }
+    Ok(())
+}
+
+/// What is no problem, and should be known all the same.
+fn notes(report: &Report) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !report.strays.is_empty() {
+        let names: Vec<_> = report.strays.iter().take(SHOWN).map(|name| escape(name)).collect();
+        let more = if report.strays.len() > SHOWN { ", …" } else { "" };
+        notes.push(format!("in the store's directory, but no store paths: {}{more}", names.join(", ")));
+    }
+    if !report.has_registration && report.present > 0 {
+        notes.push("the store has no registration: what its paths should hold is not known".to_owned());
+    }
+    if report.without_hash > 0 {
+        notes.push(format!(
+            "of {} store paths no hash is recorded, as in all images before 18.03: they could be read whole, not compared",
+            report.without_hash
+        ));
+    }
+    if report.expected_file == Some(true) {
+        notes.push("the image file has the SHA-256 that was given".to_owned());
+    } else if report.against_closure && report.problems.is_empty() {
+        notes.push(
+            "the store holds the closure that was given, and nothing else; boot loaders and menus are not in it"
+                .to_owned(),
+        );
+    } else if report.verified > 0 && report.problems.is_empty() {
+        notes.push(
+            "this proves integrity, not authenticity: nothing broke, but who changes files and registration together \
+             is not found out without --sha256 or --against"
+                .to_owned(),
+        );
+    }
+    notes
+}
+
+/// The document of `verify`.
+///
+/// # Errors
+/// What the writer meets.
+pub fn json(out: &mut dyn Write, report: &Report) -> serde_json::Result<()> {
+    let problems = report.problems.iter().map(|problem| Entry {
+        kind: problem.kind.name(),
+        path: text(&problem.path),
+        path_base64: raw(&problem.path),
+        expected: problem.expected.as_deref(),
+        actual: problem.actual.as_deref(),
+        message: &problem.message,
+    });
+    let document = Document {
+        schema: "nixoscope.verify.v1",
+        paths: Paths {
+            registered: report.registered,
+            present: report.present,
+            verified: report.verified,
+            without_hash: report.without_hash,
+        },
+        expected_file: report.expected_file,
+        strays: report.strays.iter().map(|name| text(name)).collect(),
+        problems: problems.collect(),
+    };
+    serde_json::to_writer(&mut *out, &document)?;
+    out.write_all(b"\n").map_err(serde_json::Error::io)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'r> {
+    schema: &'static str,
+    paths: Paths,
+    expected_file: Option<bool>,
+    strays: Vec<String>,
+    problems: Vec<Entry<'r>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Paths {
+    registered: usize,
+    present: usize,
+    verified: usize,
+    without_hash: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry<'r> {
+    kind: &'static str,
+    path: String,
+    path_base64: Option<String>,
+    expected: Option<&'r str>,
+    actual: Option<&'r str>,
+    message: &'r str,
+}

@@ -1,0 +1,150 @@
+//! What the boot menus name, and what the systems that they start name in turn.
+
+use std::collections::HashMap;
+use std::io::Read;
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
+use super::problem::{Problem, ProblemKind};
+use crate::error::{Error, Result};
+use crate::fs::path::{self, Found};
+use crate::fs::{Kind, Tree};
+use crate::nixos::menu::MenuEntry;
+use crate::nixos::{Disc, toplevel};
+use crate::store::StorePath;
+
+/// Bytes that are hashed in one go.
+const PART: usize = 1 << 18;
+
+/// Problems by what they are of: menus name the same files again and again.
+#[derive(Default)]
+struct Findings {
+    /// The problem, or that there is none, and the entries that share it beyond the first.
+    known: HashMap<(String, Option<StorePath>), usize>,
+    problems: Vec<(Option<Problem>, usize)>,
+}
+
+/// Every entry's kernel, initrd and `init=` are there, and the disc's kernel and initrd are those of the system.
+pub(super) fn check(disc: &Disc<'_>) -> Vec<Problem> {
+    let mut findings = Findings::default();
+    for entry in &disc.menu {
+        let system = match toplevel(disc.tree(), entry) {
+            Ok(system) => system,
+            Err(error) => {
+                let file = String::from_utf8_lossy(&entry.file).into_owned();
+                findings.add(file.clone(), None, || Some(unreadable(&file, entry, &error)));
+                None
+            }
+        };
+        for (what, name, file) in [("kernel", "kernel", &entry.linux), ("initrd", "initrd", &entry.initrd)] {
+            if let Some(file) = file {
+                findings.add(file.clone(), system.clone(), || {
+                    let found = on_disc(disc, entry, what, file);
+                    found.unwrap_or_else(|error| Some(unreadable(file, entry, &error))).or_else(|| {
+                        let same = equal(disc, entry, (what, file), (name, system.as_ref()?));
+                        same.unwrap_or_else(|error| Some(unreadable(file, entry, &error)))
+                    })
+                });
+            }
+        }
+        if let Some(init) = &entry.init {
+            findings.add(init.clone(), None, || match path::find(disc.tree(), init.as_bytes()) {
+                Ok(Some(_)) => None,
+                Ok(None) => Some(problem(entry, init, "starts it as init, and it is not in the image")),
+                Err(error) => Some(unreadable(init, entry, &error)),
+            });
+        }
+        if let Some(system) = &system {
+            let path = system.to_string();
+            findings.add(path.clone(), None, || match path::find(disc.tree(), path.as_bytes()) {
+                Ok(None) if entry.init.as_ref().is_none_or(|init| !init.starts_with(&path)) => {
+                    Some(problem(entry, &path, "starts this system, and it is not in the store"))
+                }
+                _ => None, // which `init=` has told
+            });
+        }
+    }
+    findings.finish()
+}
+
+impl Findings {
+    /// Looks for a problem once for each file and system.
+    fn add(&mut self, file: String, system: Option<StorePath>, look: impl FnOnce() -> Option<Problem>) {
+        if let Some((_, more)) =
+            self.known.get(&(file.clone(), system.clone())).and_then(|&at| self.problems.get_mut(at))
+        {
+            *more += 1;
+            return;
+        }
+        self.known.insert((file, system), self.problems.len());
+        self.problems.push((look(), 0));
+    }
+
+    fn finish(self) -> Vec<Problem> {
+        let shared = |(problem, more): (Option<Problem>, usize)| {
+            let problem = problem?;
+            let message = match more {
+                0 => problem.message,
+                1 => format!("{}; so does one entry more", problem.message),
+                more => format!("{}; so do {more} entries more", problem.message),
+            };
+            Some(Problem { message, ..problem })
+        };
+        self.problems.into_iter().filter_map(shared).collect()
+    }
+}
+
+/// The file that an entry names is on the disc.
+fn on_disc(disc: &Disc<'_>, entry: &MenuEntry, what: &str, file: &str) -> Result<Option<Problem>> {
+    Ok(match path::find(disc.own_tree(), file.as_bytes())? {
+        Some(found) if matches!(disc.own_tree().node(found.id)?.kind, Kind::File { .. }) => None,
+        Some(_) => Some(problem(entry, file, &format!("starts it as {what}, and it is no file"))),
+        None => Some(problem(entry, file, &format!("starts it as {what}, and it is not on the disc"))),
+    })
+}
+
+/// The file on the disc has the bytes of the system's own.
+fn equal(
+    disc: &Disc<'_>,
+    entry: &MenuEntry,
+    (what, file): (&str, &str),
+    (name, system): (&str, &StorePath),
+) -> Result<Option<Problem>> {
+    let own = format!("{system}/{name}");
+    // Systems before 2010 and containers have none.
+    let Some(of_system) = path::find(disc.tree(), own.as_bytes())? else { return Ok(None) };
+    let expected = digest(disc.tree(), &of_system)?;
+    let actual = digest(disc.own_tree(), &path::resolve(disc.own_tree(), file.as_bytes())?)?;
+    if expected == actual {
+        return Ok(None);
+    }
+    let message = format!("starts it as {what}, and it differs from {own} of the system that it starts");
+    Ok(Some(problem(entry, file, &message).expected(expected).actual(actual)))
+}
+
+fn digest(tree: &dyn Tree, file: &Found) -> Result<String> {
+    let mut reader = tree.open(file.id)?;
+    let mut digest = Sha256::new();
+    let mut buffer = vec![0; PART];
+    let shown = || std::path::PathBuf::from(String::from_utf8_lossy(&file.path).into_owned());
+    loop {
+        let read = reader.read(&mut buffer).map_err(|error| Error::from_read(error, &shown()))?;
+        if read == 0 {
+            return Ok(format!("sha256:{}", HEXLOWER.encode(&digest.finalize())));
+        }
+        digest.update(buffer.get(..read).unwrap_or_default());
+    }
+}
+
+fn problem(entry: &MenuEntry, path: &str, message: &str) -> Problem {
+    let file = String::from_utf8_lossy(&entry.file);
+    let message = format!("the menu entry \"{}\" of {file} {message}", entry.title);
+    Problem::new(ProblemKind::Boot, path, message)
+}
+
+fn unreadable(path: &str, entry: &MenuEntry, error: &Error) -> Problem {
+    let file = String::from_utf8_lossy(&entry.file);
+    let message = format!("{error}; the menu entry \"{}\" of {file} needs it", entry.title);
+    Problem::new(ProblemKind::Unreadable, path, message)
+}

@@ -1,0 +1,35 @@
+//! The registration against the store's directory, and the references against both.
+
+use super::problem::{Problem, ProblemKind};
+use crate::store::Contents;
+use crate::store::contents::Object;
+
+/// Paths that are registered and missing, or there and not registered, and references that lead to neither.
+pub(super) fn check(contents: &Contents) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    // Of what is registered behind a damage nothing is known.
+    let whole = contents.registered && contents.trouble.is_none();
+    for (index, object) in contents.objects.iter().enumerate() {
+        let path = || object.path.to_string();
+        match (&object.node, &object.record) {
+            (None, Some(_)) => {
+                problems.push(Problem::new(ProblemKind::Missing, path(), "registered, and not in the store"));
+            }
+            (Some(_), None) if whole => {
+                problems.push(Problem::new(ProblemKind::Unregistered, path(), "in the store, and not registered"));
+            }
+            _ => {}
+        }
+        let targets = contents.graph.of(index).filter_map(|target| contents.objects.get(target));
+        for target in targets.filter(|target| whole && dangles(target)) {
+            let message = format!("refers to {}, which is neither in the store nor registered", target.path);
+            let problem = Problem::new(ProblemKind::DanglingReference, path(), message);
+            problems.push(problem.expected(target.path.to_string()));
+        }
+    }
+    problems
+}
+
+fn dangles(target: &Object) -> bool {
+    target.node.is_none() && target.record.is_none()
+}

@@ -1,0 +1,233 @@
+//! Verification: every byte of the store is what the registration says, and what boots is there.
+//!
+//! Each registered path is hashed straight from the image, a block on the core that has just decompressed it. That proves
+//! integrity: nothing broke since the image was made. Who changes image and registration together is not found out.
+
+mod ahead;
+mod boot;
+mod closure;
+mod crew;
+mod file;
+mod fragments;
+mod known;
+mod object;
+mod plan;
+mod problem;
+
+pub use file::published;
+pub use known::Known;
+pub use problem::{Problem, ProblemKind};
+
+use crew::Crew;
+use object::{Damage, Outcome};
+use plan::Plan;
+
+use crate::error::{Error, Result};
+use crate::nixos::{Disc, Medium};
+use crate::store::contents::Object;
+use crate::store::{Carrier, Contents, STORE, Store, nix32, registration};
+
+/// Is told by all threads how far the hashing has come: bytes of NARs done, and bytes in all.
+pub type Progress<'p> = &'p (dyn Fn(u64, u64) + Sync);
+
+/// What is known from elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expectations {
+    /// SHA-256 of the image file.
+    pub sha256: Option<[u8; 32]>,
+    /// What the store should hold.
+    pub closure: Option<Known>,
+}
+
+/// What became of a verification.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Store paths that are registered.
+    pub registered: usize,
+    /// Store paths that are there.
+    pub present: usize,
+    /// Store paths whose contents have the registered hash.
+    pub verified: usize,
+    /// Store paths that are registered and there, but of which no hash is recorded.
+    pub without_hash: usize,
+    /// Whether there is a registration at all.
+    pub has_registration: bool,
+    /// Whether the image file has the hash that was expected of it; none where none was.
+    pub expected_file: Option<bool>,
+    /// Whether the store was compared with a closure known from elsewhere.
+    pub against_closure: bool,
+    /// What lies in the store's directory and is no store path, which is no error.
+    pub strays: Vec<Vec<u8>>,
+    /// What is wrong, in the order of [`ProblemKind`] and the paths.
+    pub problems: Vec<Problem>,
+}
+
+/// Verifies a disc. `troubles` are those that opening it met.
+///
+/// # Errors
+/// Where the disc has no store, or one in a form that is not supported. What is damaged is a problem of the report.
+pub fn run(disc: &Disc<'_>, troubles: &[Error], expectations: &Expectations, progress: Progress<'_>) -> Result<Report> {
+    let mut report = Report::default();
+    report.length(disc);
+    let cut_off = report.problems.len();
+    for trouble in troubles {
+        report.unreadable(disc, trouble, cut_off > 0);
+    }
+    match &disc.store {
+        Some(store) => match store.contents() {
+            Ok(contents) => report.store(store, contents, expectations.closure.as_ref(), progress),
+            Err(error @ Error::Unsupported { .. }) => return Err(error),
+            Err(error) => report.unreadable(disc, &error, cut_off > 0),
+        },
+        None if troubles.is_empty() => return disc.require_store().map(|_| report),
+        None => {}
+    }
+    report.problems.append(&mut boot::check(disc));
+    if let Some(expected) = &expectations.sha256 {
+        match file::check(disc, expected, progress) {
+            Ok(problem) => {
+                report.expected_file = Some(problem.is_none());
+                report.problems.extend(problem);
+            }
+            Err(error) => report.unreadable(disc, &error, false),
+        }
+    }
+    report.problems.sort();
+    report.problems.dedup();
+    Ok(report)
+}
+
+impl Report {
+    /// Counts it as a problem that hashes are not recorded.
+    pub fn require_hashes(&mut self) {
+        let message = match (self.has_registration, self.without_hash) {
+            (true, 0) => return,
+            (true, paths) => format!("no hash is recorded of {paths} store paths"),
+            (false, _) => "the store has no registration".to_owned(),
+        };
+        self.problems.push(Problem::new(ProblemKind::Unregistered, registration::FILE, message));
+        self.problems.sort();
+    }
+
+    /// The image is as long as its file system says.
+    fn length(&mut self, disc: &Disc<'_>) {
+        let available = disc.image().region().length();
+        let (what, wanted) = match &disc.carrier {
+            Medium::Volume(volume) => ("volume", volume.descriptors().primary.length()),
+            Medium::Archive(archive) => ("squashfs", archive.superblock().bytes_used),
+        };
+        if available < wanted {
+            let message =
+                format!("the {what} has {wanted} bytes, of which the last {} are missing", wanted - available);
+            let problem = Problem::new(ProblemKind::Truncated, own_path(disc), message);
+            self.problems.push(problem.expected(wanted.to_string()).actual(available.to_string()));
+        }
+    }
+
+    /// A structure that stands for many files cannot be read.
+    fn unreadable(&mut self, disc: &Disc<'_>, error: &Error, cut_off: bool) {
+        let consequence = match error {
+            Error::Truncated { .. } if cut_off => "; it lies in the end that is missing",
+            _ => "",
+        };
+        self.problems.push(Problem::new(ProblemKind::Unreadable, own_path(disc), format!("{error}{consequence}")));
+    }
+
+    /// The store is what is registered of it.
+    fn store(&mut self, store: &Store<'_>, contents: Contents, known: Option<&Known>, progress: Progress<'_>) {
+        let both = |object: &&Object| object.node.is_some() && object.record.is_some();
+        let no_hash = |object: &&Object| object.record.as_ref().is_some_and(|record| record.nar_hash.is_none());
+        self.has_registration = contents.registered;
+        self.registered = contents.objects.iter().filter(|object| object.record.is_some()).count();
+        self.present = contents.objects.iter().filter(|object| object.node.is_some()).count();
+        self.without_hash = contents.objects.iter().filter(both).filter(no_hash).count();
+        if let Some(error) = &contents.trouble {
+            let path = match store.carrier {
+                Carrier::Squashfs { .. } => format!("{STORE}/{}", registration::FILE),
+                Carrier::Directory(_) => format!("/{}", registration::FILE),
+            };
+            let message = format!("{error}; of the store paths behind it nothing is known");
+            self.problems.push(Problem::new(ProblemKind::Unreadable, path, message));
+        }
+        self.problems.append(&mut closure::check(&contents));
+        if let Some(known) = known {
+            self.against_closure = true;
+            self.problems.append(&mut known.compare(&contents));
+        }
+        let threads = rayon::current_num_threads();
+        let mut plan = Plan::of(store, &contents, known, threads);
+        let refused = std::mem::take(&mut plan.refused).into_iter();
+        let refused = refused.map(|(object, damage)| (object, Outcome { damages: vec![damage], ..Outcome::default() }));
+        for (index, outcome) in Crew::new(store, plan, threads, progress).run().into_iter().chain(refused) {
+            if let Some(object) = contents.objects.get(index) {
+                let foreign = outcome.hash.and_then(|hash| known?.judge(&object.path, &hash));
+                self.problems.extend(foreign);
+                self.judge(object, outcome);
+            }
+        }
+        self.strays = contents.strays;
+    }
+
+    /// Compares an object with what is registered of it.
+    fn judge(&mut self, object: &Object, outcome: Outcome) {
+        let Some(record) = &object.record else { return };
+        let path = object.path.to_string();
+        if !outcome.damages.is_empty() {
+            self.problems.extend(outcome.damages.iter().map(|damage| damaged(&path, damage)));
+            if outcome.further > 0 {
+                let message = format!("{} further places of it cannot be read", outcome.further);
+                self.problems.push(Problem::new(ProblemKind::Unreadable, path, message));
+            }
+            return;
+        }
+        let wrong_size = record.nar_size.filter(|&size| size != outcome.size);
+        let sizes = |size: u64| format!("its NAR has {} bytes, {size} are registered", outcome.size);
+        match (record.nar_hash, outcome.hash) {
+            (Some(expected), Some(actual)) if expected != actual => {
+                let message = match wrong_size {
+                    Some(size) => format!("its contents are not those that are registered: {}", sizes(size)),
+                    None => "its contents are not those that are registered".to_owned(),
+                };
+                let problem = Problem::new(ProblemKind::HashMismatch, path, message);
+                self.problems.push(problem.expected(shown(&expected)).actual(shown(&actual)));
+            }
+            (hash, _) => {
+                if let Some(size) = wrong_size {
+                    let message = match hash {
+                        Some(_) => format!("the hash is right, but {}", sizes(size)),
+                        None => sizes(size),
+                    };
+                    let problem = Problem::new(ProblemKind::HashMismatch, path, message);
+                    self.problems.push(problem.expected(size.to_string()).actual(outcome.size.to_string()));
+                } else if hash.is_some() {
+                    self.verified += 1;
+                }
+            }
+        }
+    }
+}
+
+/// Names the file, and the bytes of the image that are to blame.
+fn damaged(object: &str, damage: &Damage) -> Problem {
+    let mut path = object.as_bytes().to_vec();
+    path.extend_from_slice(&damage.path);
+    let mut message = damage.message.clone();
+    if let Some((first, last)) = &damage.bytes {
+        message.push_str(&format!("; it is bytes {first} to {last} of the image"));
+    }
+    match damage.files {
+        0 => {}
+        1 => message.push_str(", and one more file here needs it"),
+        files => message.push_str(&format!(", and {files} more files here need it")),
+    }
+    Problem::new(ProblemKind::Unreadable, path, message)
+}
+
+/// A hash as `nix-store --query --hash` prints it.
+fn shown(hash: &[u8; 32]) -> String {
+    format!("sha256:{}", nix32::encode(hash))
+}
+
+fn own_path(disc: &Disc<'_>) -> Vec<u8> {
+    std::os::unix::ffi::OsStrExt::as_bytes(disc.path().as_os_str()).to_vec()
+}

@@ -1,0 +1,145 @@
+//! One store object: its NAR, step by step, and what came of hashing it.
+
+use std::rc::Rc;
+
+use crate::error::{Error, Place, Result};
+use crate::fs::NodeId;
+use crate::fs::squashfs::{Archive, Blocks, DataBlock, Fragment, Stored};
+use crate::store::nar::{Contents, Piece, Pieces, Trouble};
+use crate::store::{Carrier, Store};
+
+/// Damages of one object that are told one by one.
+const MOST_DAMAGES: usize = 16;
+
+/// What came of reading an object.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// Length of its NAR in bytes.
+    pub(super) size: u64,
+    /// The hash of its NAR; none where nothing could be compared with it, or not all could be read.
+    pub(super) hash: Option<[u8; 32]>,
+    /// What could not be read of it.
+    pub(super) damages: Vec<Damage>,
+    /// Damages beyond those.
+    pub(super) further: u64,
+}
+
+/// A part of an object that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Damage {
+    /// The first file that needs it, from the object on.
+    pub(super) path: Vec<u8>,
+    /// Further files of the object that need it.
+    pub(super) files: u64,
+    /// What is wrong.
+    pub(super) message: String,
+    /// First and last byte in the image.
+    pub(super) bytes: Option<(Place, Place)>,
+}
+
+impl Damage {
+    pub(super) fn new(message: String) -> Self {
+        Self { path: Vec::new(), files: 0, message, bytes: None }
+    }
+
+    pub(super) fn of(error: &Error) -> Self {
+        Self::new(match error {
+            Error::WrongType { wanted, .. } => format!("not a {wanted}"), // the path is told anyway
+            error => error.to_string(),
+        })
+    }
+
+    /// The place in the image.
+    pub(super) fn at(self, archive: &Archive<'_>, stored: Stored) -> Self {
+        let last = stored.start.saturating_add(u64::from(stored.length.saturating_sub(1)));
+        Self { bytes: Some((archive.place(stored.start), archive.place(last))), ..self }
+    }
+}
+
+impl Outcome {
+    /// Keeps a damage of the file at `path`. A block that several files share is told once.
+    pub(super) fn damaged(&mut self, path: &[u8], damage: Damage) {
+        let same = |known: &&mut Damage| known.bytes.is_some() && known.bytes == damage.bytes;
+        if let Some(known) = self.damages.iter_mut().find(same) {
+            known.files += u64::from(known.path != path);
+        } else if self.damages.len() < MOST_DAMAGES {
+            self.damages.push(Damage { path: path.to_vec(), ..damage });
+        } else {
+            self.further += 1;
+        }
+    }
+}
+
+/// A part of an object's NAR that is hashed in one go.
+pub(super) enum Step {
+    /// Bytes of the archive itself.
+    Text(Vec<u8>),
+    /// A data block of a squashfs.
+    Block(Rc<[u8]>, DataBlock),
+    /// The end of a file of a squashfs, in a fragment block.
+    Fragment(Rc<[u8]>, Fragment),
+    /// A file of the disc.
+    File(Contents),
+    /// Something that cannot be read.
+    Trouble(Rc<[u8]>, Error),
+}
+
+/// The steps of an object, in the order of its NAR.
+pub(super) struct Steps<'s> {
+    carrier: &'s Carrier<'s>,
+    pieces: Pieces<'s>,
+    /// The file whose contents are being given.
+    file: Option<OpenFile<'s>>,
+}
+
+struct OpenFile<'s> {
+    path: Rc<[u8]>,
+    blocks: Blocks<'s>,
+    fragment: Option<Fragment>,
+}
+
+impl<'s> Steps<'s> {
+    pub(super) fn new(store: &'s Store<'s>, object: NodeId) -> Self {
+        Self { carrier: &store.carrier, pieces: Pieces::new(store.tree(), object), file: None }
+    }
+
+    fn open(&self, archive: &'s Archive<'s>, contents: Contents) -> Result<OpenFile<'s>> {
+        let data = archive.blocks(contents.id)?;
+        Ok(OpenFile { path: contents.path.into(), blocks: data.blocks, fragment: data.fragment })
+    }
+}
+
+impl Iterator for Steps<'_> {
+    type Item = Step;
+
+    fn next(&mut self) -> Option<Step> {
+        loop {
+            if let Some(file) = &mut self.file {
+                let path = Rc::clone(&file.path);
+                match (file.blocks.next(), file.fragment) {
+                    (Some(Ok(block)), _) => return Some(Step::Block(path, block)),
+                    (Some(Err(error)), _) => return Some(Step::Trouble(path, error)),
+                    (None, Some(fragment)) => {
+                        self.file = None;
+                        return Some(Step::Fragment(path, fragment));
+                    }
+                    (None, None) => self.file = None,
+                }
+            }
+            match self.pieces.next()? {
+                Ok(Piece::Text(text)) => return Some(Step::Text(text)),
+                Ok(Piece::Contents(contents)) => match self.carrier {
+                    Carrier::Directory(_) => return Some(Step::File(contents)),
+                    Carrier::Squashfs { archive, .. } => {
+                        let path: Rc<[u8]> = contents.path.as_slice().into();
+                        match self.open(archive, contents) {
+                            Ok(file) => self.file = Some(file),
+                            Err(error) => return Some(Step::Trouble(path, error)),
+                        }
+                    }
+                },
+                Err(Trouble { path, error }) => return Some(Step::Trouble(path.into(), error)),
+            }
+        }
+    }
+}

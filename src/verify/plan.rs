@@ -1,0 +1,148 @@
+//! Which objects are read, and in which order.
+
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+
+use super::known::Known;
+use super::object::Damage;
+use crate::error::{self, Error, Result};
+use crate::fs::NodeId;
+use crate::fs::squashfs::Fragment;
+use crate::store::contents::Object;
+use crate::store::nar::{self, Piece, Pieces};
+use crate::store::{Carrier, Contents, Store};
+
+/// No image holds more: NARs of this many bytes take most of an hour to hash. Metadata that compress to nothing can ask
+/// for millions of times as much.
+const LARGEST: u64 = 4 << 40;
+
+/// The objects to read.
+#[derive(Default)]
+pub(super) struct Plan {
+    /// In the order in which they are begun.
+    pub(super) items: Vec<Item>,
+    /// Those that will not be read, and why.
+    pub(super) refused: Vec<(usize, Damage)>,
+    /// Bytes of all their NARs.
+    pub(super) total: u64,
+    /// How many files have each fragment.
+    pub(super) fragments: HashMap<Fragment, u64>,
+}
+
+/// An object to read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Item {
+    /// Its index in [`Contents::objects`].
+    pub(super) object: usize,
+    /// Its node.
+    pub(super) node: NodeId,
+    /// Length of its NAR in bytes, as far as it can be read.
+    pub(super) size: u64,
+    /// Where the last of its contents are stored. Those that stand in for equal ones of another object come before.
+    pub(super) last: u64,
+    /// Whether a hash is registered that could be compared.
+    pub(super) hashed: bool,
+}
+
+impl Plan {
+    /// Measures the registered objects that are there. Only inodes and directories are read.
+    pub(super) fn of(store: &Store<'_>, contents: &Contents, known: Option<&Known>, threads: usize) -> Self {
+        let measured: Vec<(Item, Vec<Fragment>)> = contents
+            .objects
+            .par_iter()
+            .enumerate()
+            .filter_map(|(index, object)| measure(store, known, (index, object)))
+            .collect();
+        let mut plan = Self::default();
+        for (item, fragments) in measured {
+            match plan.total.checked_add(item.size).filter(|&total| total <= LARGEST) {
+                Some(total) => {
+                    plan.total = total;
+                    plan.items.push(item);
+                    fragments.into_iter().for_each(|part| *plan.fragments.entry(part).or_default() += 1);
+                }
+                None => {
+                    let place = error::Place::File(b"/nix/store".to_vec());
+                    let error = Error::Limit { what: "contents of 4 TiB", place };
+                    plan.refused.push((item.object, Damage::of(&error)));
+                }
+            }
+        }
+        plan.order(threads);
+        plan
+    }
+
+    /// Large objects first, so that none of them is begun last; the others as they lie on the disc, where those that share
+    /// a fragment block lie together.
+    fn order(&mut self, threads: usize) {
+        let share = self.total / u64::try_from(threads).unwrap_or(u64::MAX).max(1);
+        let rank = |item: &Item| match item.size > share {
+            true => (0, u64::MAX - item.size, item.object),
+            false => (1, item.last, item.object),
+        };
+        self.items.sort_by_key(rank);
+    }
+}
+
+/// An object with the fragment of each of its files.
+fn measure(
+    store: &Store<'_>,
+    known: Option<&Known>,
+    (index, object): (usize, &Object),
+) -> Option<(Item, Vec<Fragment>)> {
+    let (place, record) = (object.node?, object.record.as_ref()?);
+    let hashed = record.nar_hash.is_some() || known.is_some_and(|known| known.hash(&object.path).is_some());
+    let mut item = Item { object: index, node: place.id, size: 0, last: 0, hashed };
+    let mut fragments = Vec::new();
+    for piece in Pieces::new(store.tree(), place.id) {
+        let added = match piece {
+            Ok(Piece::Text(text)) => u64::try_from(text.len()).unwrap_or(u64::MAX),
+            Ok(Piece::Contents(contents)) => {
+                // What cannot be read is told when it is hashed.
+                let start = start(store, &contents, &mut fragments).ok().flatten();
+                item.last = item.last.max(start.unwrap_or(0));
+                contents.size
+            }
+            Err(_) => 0,
+        };
+        item.size = item.size.saturating_add(added);
+    }
+    Some((item, fragments))
+}
+
+/// Where the contents of a file begin, if they are stored anywhere.
+fn start(store: &Store<'_>, contents: &nar::Contents, fragments: &mut Vec<Fragment>) -> Result<Option<u64>> {
+    match &store.carrier {
+        Carrier::Squashfs { archive, .. } => {
+            let mut data = archive.blocks(contents.id)?;
+            let fragment = data.fragment;
+            fragments.extend(fragment);
+            match (data.blocks.next(), fragment) {
+                (Some(block), _) => Ok(Some(block?.stored.start)),
+                (None, Some(fragment)) => Ok(Some(archive.fragment(fragment.number)?.start)),
+                (None, None) => Ok(None),
+            }
+        }
+        Carrier::Directory(volume) => match volume.file_region(contents.id)?.place(0) {
+            error::Place::Byte(start) => Ok(Some(start)),
+            _ => Ok(None),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_objects_come_first_and_the_others_as_they_lie() {
+        let item = |object, size, last| Item { object, size, last, ..Item::default() };
+        let items = vec![item(0, 10, 500), item(1, 60, 400), item(2, 10, 300), item(3, 70, 600), item(4, 10, 500)];
+        let mut plan = Plan { total: items.iter().map(|item| item.size).sum(), items, ..Plan::default() };
+        plan.order(4);
+        assert_eq!(plan.items.iter().map(|item| item.object).collect::<Vec<_>>(), [3, 1, 2, 0, 4]);
+        plan.order(1);
+        assert_eq!(plan.items.iter().map(|item| item.object).collect::<Vec<_>>(), [2, 1, 0, 4, 3]);
+    }
+}

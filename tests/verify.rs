@@ -1,0 +1,377 @@
+//! `verify`, on images that are whole and on images that are not.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should say so at once"
+)]
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use fixtures::fixture;
+use nixoscope::fs::Tree;
+use nixoscope::fs::walk::Walk;
+use nixoscope::image::Image;
+use nixoscope::nixos::Disc;
+use nixoscope::store::Carrier;
+use nixoscope::verify::Expectations;
+use nixoscope::{Place, verify};
+use program::run;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+#[path = "support/fixtures.rs"]
+#[expect(dead_code, reason = "other tests need more of it")]
+mod fixtures;
+#[path = "support/program.rs"]
+mod program;
+
+const TODAY: &str = "today/result/iso/nixos-minimal-25.11.1234.abcdef-x86_64-linux.iso";
+
+fn document(image: &Path, arguments: &[&str]) -> (Option<i32>, Value) {
+    let mut all = vec!["verify", "--json", image.to_str().unwrap()];
+    all.extend(arguments);
+    let run = run(&all);
+    assert_eq!(run.errors, "");
+    (run.code, serde_json::from_str(&run.out).unwrap())
+}
+
+/// Kind and path of each problem.
+fn problems(document: &Value) -> Vec<(&str, &str)> {
+    let problems = document["problems"].as_array().unwrap().iter();
+    problems.map(|problem| (problem["kind"].as_str().unwrap(), problem["path"].as_str().unwrap())).collect()
+}
+
+/// A copy of today's image, changed.
+fn changed(change: impl FnOnce(&mut Vec<u8>)) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("changed.iso");
+    let mut bytes = std::fs::read(fixture(TODAY)).unwrap();
+    change(&mut bytes);
+    std::fs::write(&path, bytes).unwrap();
+    (folder, path)
+}
+
+/// Puts other bytes of the same length in the place of each occurrence, and says how many there were.
+fn replace(bytes: &mut [u8], old: &[u8], new: &[u8]) -> usize {
+    assert_eq!(old.len(), new.len());
+    let places: Vec<usize> = (0..bytes.len() - old.len()).filter(|&at| bytes[at..].starts_with(old)).collect();
+    places.iter().for_each(|&at| bytes[at..at + new.len()].copy_from_slice(new));
+    places.len()
+}
+
+/// A data block or fragment block of an image: its bytes there, and a file that needs it.
+struct Block {
+    path: String,
+    bytes: Range<usize>,
+}
+
+/// All blocks of the store of an image.
+fn blocks(image: &Image) -> Vec<Block> {
+    let disc = Disc::open(image).unwrap();
+    let store = disc.store.as_ref().unwrap();
+    let Carrier::Squashfs { archive, .. } = &store.carrier else { panic!("no squashfs") };
+    let mut blocks = Vec::new();
+    for visit in Walk::new(store.tree(), archive.root(), b"/nix/store") {
+        let visit = visit.unwrap();
+        let Ok(data) = archive.blocks(visit.id) else { continue };
+        let fragment = data.fragment.map(|fragment| archive.fragment(fragment.number).unwrap());
+        for stored in data.blocks.map(|block| block.unwrap().stored).chain(fragment) {
+            let Place::Byte(start) = archive.place(stored.start) else { panic!("no byte") };
+            let start = usize::try_from(start).unwrap();
+            let bytes = start..start + usize::try_from(stored.length).unwrap();
+            if !bytes.is_empty() && !blocks.iter().any(|block: &Block| block.bytes == bytes) {
+                blocks.push(Block { path: String::from_utf8_lossy(&visit.path).into_owned(), bytes });
+            }
+        }
+    }
+    blocks
+}
+
+#[test]
+fn images_with_hashes_are_verified_path_by_path() {
+    let cases = [("today/result", 130), ("squashfs/nix-store.squashfs", 73), ("verify/tree.iso", 4)];
+    for (image, paths) in cases {
+        for threads in ["1", "2", "7"] {
+            let (code, document) = document(&fixture(image), &["-j", threads]);
+            assert_eq!(problems(&document), [], "{image} with {threads} threads");
+            let counts = json!({"registered": paths, "present": paths, "verified": paths, "withoutHash": 0});
+            assert_eq!((code, &document["paths"]), (Some(0), &counts), "{image} with {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn a_menu_that_names_what_is_not_on_the_disc_is_a_problem() {
+    for (image, paths) in [("middle/result", 54), ("compressed/result", 73), ("compressed/bzip2", 73)] {
+        let (code, document) = document(&fixture(image), &[]);
+        assert_eq!((code, problems(&document)), (Some(1), vec![("boot", "/boot/memtest.bin")]), "{image}");
+        assert_eq!(document["paths"]["verified"], json!(paths));
+    }
+}
+
+#[test]
+fn images_without_hashes_are_read_and_said_to_be_unverified() {
+    for (image, paths) in [("era-2014/result", 55), ("era-2008/result", 19)] {
+        let (code, found) = document(&fixture(image), &[]);
+        assert_eq!((code, problems(&found)), (Some(0), vec![]));
+        let counts = json!({"registered": paths, "present": paths, "verified": 0, "withoutHash": paths});
+        assert_eq!(found["paths"], counts);
+        let (code, found) = document(&fixture(image), &["--require-hashes"]);
+        assert_eq!((code, problems(&found)), (Some(1), vec![("unregistered", "nix-path-registration")]));
+        let text = run(&["verify", fixture(image).to_str().unwrap()]).out;
+        assert!(text.contains(&format!("of {paths} store paths no hash is recorded")), "{text}");
+    }
+}
+
+#[test]
+fn what_is_not_as_registered_is_named() {
+    let hello = "/nix/store/8chpd7i8vn6vxpqrr8kxcj41j90d2g48-hello-2.12.2";
+    let hosts = "/nix/store/3dinnch5bhs5kmmyl70ldy3l2mmg8prq-etc-hosts";
+    let gone = "/nix/store/00000000000000000000000000000000-gone-1.0";
+    let right = "sha256:03fq7rbj1andqq7ifckfbqivznj1rscw08vzpj3kqlyn6hvxpx8p";
+    let wrong = "sha256:1iyvhnjspcwmh41xgmdj10nam6279afl3ansjp0rkiasivb89sgi";
+    for (image, kind, path, expected, actual, message) in [
+        ("missing", "missing", hello, json!(null), json!(null), "registered, and not in the store"),
+        ("unregistered", "unregistered", hosts, json!(null), json!(null), "in the store, and not registered"),
+        (
+            "dangling",
+            "dangling-reference",
+            hello,
+            json!(gone),
+            json!(null),
+            "refers to /nix/store/00000000000000000000000000000000-gone-1.0, which is neither in the store nor registered",
+        ),
+        (
+            "size",
+            "hash-mismatch",
+            hello,
+            json!("4096"),
+            json!("1416"),
+            "the hash is right, but its NAR has 1416 bytes, 4096 are registered",
+        ),
+        (
+            "executable",
+            "hash-mismatch",
+            hosts,
+            json!(right),
+            json!(wrong),
+            "its contents are not those that are registered: its NAR has 200 bytes, 168 are registered",
+        ),
+        (
+            "fifo",
+            "unreadable",
+            "/nix/store/8kjkhlymqh8c2j46gqr54r7aqp5jzai3-nix.conf",
+            json!(null),
+            json!(null),
+            "not a regular file, directory or symbolic link, as all in a store must be",
+        ),
+    ] {
+        let (code, document) = document(&fixture(&format!("verify/{image}.squashfs")), &[]);
+        let problem = json!({
+            "kind": kind, "path": path, "pathBase64": null, "expected": expected, "actual": actual, "message": message,
+        });
+        assert_eq!((code, &document["problems"]), (Some(1), &json!([problem])), "{image}");
+    }
+}
+
+#[test]
+fn a_damaged_block_is_named_with_its_file_and_place_and_the_rest_is_verified() {
+    let image = Image::memory(std::fs::read(fixture(TODAY)).unwrap());
+    let blocks = blocks(&image);
+    let block =
+        blocks.iter().find(|block| block.path.ends_with("/several-blocks.txt")).expect("a file of several blocks");
+    let (_folder, path) = changed(|bytes| bytes[block.bytes.clone()].fill(0xff));
+    let (code, document) = document(&path, &[]);
+    assert_eq!((code, problems(&document)), (Some(1), vec![("unreadable", block.path.as_str())]));
+    let (first, last) = (block.bytes.start, block.bytes.end - 1);
+    let message =
+        format!("data block at {first:#x}: invalid compressed data; it is bytes {first:#x} to {last:#x} of the image");
+    assert_eq!(document["problems"][0]["message"], json!(message));
+    assert_eq!(document["paths"]["verified"], json!(129));
+}
+
+#[test]
+fn a_kernel_that_is_not_the_systems_is_found() {
+    let (_folder, path) = changed(|bytes| {
+        // The kernel's magic number stands in the disc's own copies only: those in the store are compressed.
+        let at = (0..bytes.len()).find(|&at| bytes[at..].starts_with(b"HdrS")).unwrap();
+        bytes[at + 100] ^= 1;
+    });
+    let (code, document) = document(&path, &[]);
+    let problem = &document["problems"][0];
+    assert_eq!((code, &problem["kind"]), (Some(1), &json!("boot")), "{document}");
+    assert!(problem["path"].as_str().unwrap().ends_with("/bzImage"), "{problem}");
+    assert_ne!(problem["expected"], problem["actual"]);
+    assert_eq!(document["paths"]["verified"], json!(130));
+}
+
+#[test]
+fn an_init_that_is_not_in_the_store_is_found() {
+    let image = Image::memory(std::fs::read(fixture(TODAY)).unwrap());
+    let init = Disc::open(&image).unwrap().menu.iter().find_map(|entry| entry.init.clone()).unwrap();
+    let gone = init.replacen("/nix/store/", "/nix/store/0000", 1);
+    let gone = format!("{}{}", &gone[..15], &init[15..]);
+    let (_folder, path) = changed(|bytes| {
+        let (old, new) = (format!("init={init}"), format!("init={gone}"));
+        assert!(replace(bytes, old.as_bytes(), new.as_bytes()) >= 2);
+    });
+    let (code, document) = document(&path, &[]);
+    assert_eq!((code, problems(&document)), (Some(1), vec![("boot", gone.as_str())]));
+}
+
+#[test]
+fn a_truncated_volume_is_found_whatever_is_missing() {
+    let whole = std::fs::metadata(fixture(TODAY)).unwrap().len();
+    for missing in [1, 2048, 100_000, 1_000_000, 2_000_000] {
+        let length = whole - missing;
+        let (_folder, path) = changed(|bytes| bytes.truncate(usize::try_from(length).unwrap()));
+        let (code, document) = document(&path, &[]);
+        let problem = &document["problems"][0];
+        let expected = (json!("truncated"), json!(whole.to_string()), json!(length.to_string()));
+        let found = (problem["kind"].clone(), problem["expected"].clone(), problem["actual"].clone());
+        assert_eq!((code, found), (Some(1), expected), "{missing} bytes are missing");
+    }
+}
+
+#[test]
+fn the_image_file_has_the_published_hash_or_is_named() {
+    let (folder, path) = changed(|bytes| bytes.extend(b"what the stick held before"));
+    let hash = "SHA256 (changed.iso) = ";
+    for (image, digits, right) in [
+        (fixture(TODAY), sha256(&std::fs::read(fixture(TODAY)).unwrap()), true),
+        (path.clone(), sha256(&std::fs::read(&path).unwrap()), true),
+        (path.clone(), sha256(&std::fs::read(fixture(TODAY)).unwrap()), true),
+        (path.clone(), "0".repeat(64), false),
+    ] {
+        let file = folder.path().join("sums");
+        std::fs::write(&file, format!("{hash}{digits}\n")).unwrap();
+        for argument in [digits.as_str(), file.to_str().unwrap()] {
+            let (code, document) = document(&image, &["--sha256", argument]);
+            assert_eq!((code, &document["expectedFile"]), (Some(i32::from(!right)), &json!(right)));
+            let expected = if right { vec![] } else { vec![("hash-mismatch", image.to_str().unwrap())] };
+            assert_eq!(problems(&document), expected);
+        }
+    }
+    let run = run(&["verify", path.to_str().unwrap(), "--sha256", "gone"]);
+    assert_eq!(
+        (run.code, run.errors.as_str()),
+        (Some(2), "nixoscope: --sha256 gone: No such file or directory (os error 2)\n")
+    );
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
+}
+
+#[test]
+fn a_store_is_compared_with_a_closure_known_from_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = fixture("squashfs/nix-store.squashfs");
+    let packages: Value = serde_json::from_str(&run(&["packages", "--json", image.to_str().unwrap()]).out).unwrap();
+    let mut info = serde_json::Map::new();
+    for package in packages["packages"].as_array().unwrap() {
+        info.insert(package["path"].as_str().unwrap().to_owned(), json!({"narHash": package["narHash"]}));
+    }
+    let registration = run(&["cat", image.to_str().unwrap(), "/nix/store/nix-path-registration"]).out;
+    let against = |text: String| {
+        let file = folder.path().join("closure");
+        std::fs::write(&file, text).unwrap();
+        document(&image, &["--against", file.to_str().unwrap()])
+    };
+    for text in [serde_json::to_string(&info).unwrap(), registration] {
+        assert_eq!(against(text).0, Some(0));
+    }
+    let hello = "/nix/store/8chpd7i8vn6vxpqrr8kxcj41j90d2g48-hello-2.12.2";
+    let hosts = "/nix/store/3dinnch5bhs5kmmyl70ldy3l2mmg8prq-etc-hosts";
+    let gone = "/nix/store/00000000000000000000000000000000-gone-1.0";
+    let zero = "sha256:0mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73";
+    info.insert(hello.to_owned(), json!({"narHash": zero}));
+    info.insert(gone.to_owned(), json!({"narHash": zero}));
+    info.remove(hosts);
+    let (code, document) = against(serde_json::to_string(&info).unwrap());
+    let expected = vec![("hash-mismatch", hello), ("missing", gone), ("unregistered", hosts)];
+    assert_eq!((code, problems(&document)), (Some(1), expected));
+    assert_eq!(document["problems"][0]["expected"], json!(zero));
+    let (file, image) = (folder.path().join("closure"), image.to_str().unwrap());
+    std::fs::write(&file, "{}").unwrap();
+    let run = run(&["verify", image, "--against", file.to_str().unwrap()]);
+    let message = format!("nixoscope: --against {}: no store path in it\n", file.display());
+    assert_eq!((run.code, run.errors), (Some(2), message));
+}
+
+#[test]
+fn an_image_without_a_store_cannot_be_verified() {
+    let run = run(&["verify", fixture("iso/level-1.iso").to_str().unwrap()]);
+    assert_eq!((run.code, run.out.as_str()), (Some(2), ""));
+    assert!(run.errors.contains("no NixOS store is in it"), "{}", run.errors);
+}
+
+/// The kinds of the problems of an image in memory.
+fn kinds(bytes: Vec<u8>) -> Vec<&'static str> {
+    let image = Image::memory(bytes);
+    let mut disc = match Disc::open(&image) {
+        Ok(disc) => disc,
+        Err(_) => return vec!["unreadable"],
+    };
+    let troubles = std::mem::take(&mut disc.troubles);
+    match verify::run(&disc, &troubles, &Expectations::default(), &|_, _| {}) {
+        Ok(report) => report.problems.iter().map(|problem| problem.kind.name()).collect(),
+        Err(_) => vec!["unreadable"],
+    }
+}
+
+/// All contents of the blocks of a store, or none where one cannot be decompressed.
+fn contents(bytes: Vec<u8>, at: usize) -> Option<Vec<u8>> {
+    let image = Image::memory(bytes);
+    let disc = Disc::open(&image).ok()?;
+    let store = disc.store.as_ref()?;
+    let Carrier::Squashfs { archive, .. } = &store.carrier else { return None };
+    let mut buffer = Vec::new();
+    for visit in Walk::new(store.tree(), archive.root(), b"/") {
+        let visit = visit.ok()?;
+        let Ok(data) = archive.blocks(visit.id) else { continue };
+        let here = |start: u64, length: u32| match archive.place(start) {
+            Place::Byte(first) => (first..first + u64::from(length)).contains(&u64::try_from(at).unwrap()),
+            _ => false,
+        };
+        if let Some(fragment) = data.fragment {
+            let stored = archive.fragment(fragment.number).ok()?;
+            if here(stored.start, stored.length) {
+                return Some(archive.fragment_block(stored, &mut buffer).ok()?.to_vec());
+            }
+        }
+        for block in data.blocks {
+            let block = block.ok()?;
+            if here(block.stored.start, block.stored.length) {
+                return Some(archive.data_block(block, &mut buffer).ok()?.to_vec());
+            }
+        }
+    }
+    None
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_flipped_bit_in_a_block_is_always_found(store in 0..3_usize, block: Index, byte: Index, bit in 0..8_u32) {
+        let stores = [TODAY, "middle/result/iso/nixos-minimal-21.05.1234.abcdef01234-x86_64-linux.iso", "squashfs/nix-store.squashfs"];
+        let whole = std::fs::read(fixture(stores[store])).unwrap();
+        let blocks = blocks(&Image::memory(whole.clone()));
+        let place = byte.get(&blocks[block.index(blocks.len())].bytes.clone().collect::<Vec<_>>()).to_owned();
+        let mut flipped = whole.clone();
+        flipped[place] ^= 1 << bit;
+        let known = kinds(whole.clone()).len();
+        let found = kinds(flipped.clone());
+        // A bit that no decompressor looks at changes nothing that could be found.
+        if found.len() == known {
+            prop_assert_eq!(contents(flipped, place), contents(whole, place), "bit {} of byte {:#x}", bit, place);
+        }
+    }
+}
