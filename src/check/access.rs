@@ -9,7 +9,7 @@ use crate::nixos::ssh::{AuthorizedKey, Entrance, KeysFiles, Sshd, search};
 use crate::nixos::{User, Users};
 
 /// Names and conditions that a message shows; more of them are counted.
-const SHOWN: usize = 20;
+const SHOWN: usize = 4;
 
 /// Places of the key, each for each user.
 const MOST_PLACES: usize = 100_000;
