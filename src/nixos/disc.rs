@@ -14,6 +14,9 @@ use crate::fs::squashfs::Archive;
 use crate::image::Image;
 use crate::store::{Carrier, STORE, Store, StorePath};
 
+/// Why a question to a broken store has no answer.
+const UNREAD: &str = "the store in it could not be read";
+
 /// An image that has been opened and looked at: enough is read to say where everything is, and no more.
 pub struct Disc<'i> {
     image: &'i Image,
@@ -28,7 +31,7 @@ pub struct Disc<'i> {
     /// What could not be read. The rest still was.
     pub troubles: Vec<Error>,
     namespace: Namespace<'i>,
-    /// Whether there is a store that could not be read, which is among the troubles.
+    /// Whether there is a store, or a system in it, that could not be read, which is among the troubles.
     store_is_broken: bool,
 }
 
@@ -73,6 +76,8 @@ impl<'i> Disc<'i> {
             namespace.mount(STORE.as_bytes(), Arc::clone(archive) as Arc<dyn Tree + 'i>)?;
         }
         let systems = system::find(&namespace, &menu).unwrap_or_else(|error| {
+            // That there is none would be a guess.
+            store_is_broken = true;
             troubles.push(error);
             Vec::new()
         });
@@ -116,7 +121,7 @@ impl<'i> Disc<'i> {
     /// [`Error::NoStore`] where there is none, or none that can be read.
     pub fn require_store(&self) -> Result<&Store<'i>> {
         let reason = match self.store_is_broken {
-            true => "the store in it could not be read",
+            true => UNREAD,
             false => "no NixOS store is in it",
         };
         self.store.as_ref().ok_or_else(|| Error::NoStore { path: self.path().to_path_buf(), reason })
@@ -140,9 +145,7 @@ impl<'i> Disc<'i> {
         let path = || self.path().to_path_buf();
         match self.systems.iter().find(|system| system.default) {
             Some(system) if system.present => Ok(system),
-            _ if self.store_is_broken => {
-                Err(Error::NoStore { path: path(), reason: "the store in it could not be read" })
-            }
+            _ if self.store_is_broken => Err(Error::NoStore { path: path(), reason: UNREAD }),
             Some(system) => {
                 let missing = Some(system.path.to_string());
                 Err(Error::NoSystem { path: path(), missing })
