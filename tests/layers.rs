@@ -5,8 +5,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the top down; those of one row do not name each other. The command line stands above them, in the binary.
-const LAYERS: [&[&str]; 8] =
-    [&["report"], &["check", "diff", "verify"], &["nixos"], &["store"], &["fs"], &["image"], &["parse"], &["error"]];
+const LAYERS: [&[&str]; 9] = [
+    &["report"],
+    &["check"],
+    &["diff", "secrets", "verify"],
+    &["nixos"],
+    &["store"],
+    &["fs"],
+    &["image"],
+    &["parse"],
+    &["error"],
+];
 
 /// What the crate's root shows of `error`.
 const ROOT: [&str; 3] = ["Error", "Place", "Result"];

@@ -2,6 +2,7 @@
 
 mod disc;
 pub mod menu;
+mod password;
 pub mod ssh;
 mod summary;
 mod system;
@@ -10,6 +11,7 @@ mod users;
 pub mod package;
 pub mod software;
 pub use disc::{Disc, Medium};
+pub use password::{Password, PasswordState, Scheme};
 pub use summary::{AccessFacts, BootFacts, StoreFacts, Summary, VolumeFacts};
 pub use system::{Description, System, toplevel};
 pub use users::{User, Users};

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
+use super::password::Password;
 use crate::error::{Error, Place, Result};
 use crate::fs::Tree;
 use crate::fs::path;
@@ -40,6 +41,12 @@ pub struct User {
     pub home: String,
     /// The groups that the user is in; none where the image does not list groups.
     pub groups: Option<Vec<String>>,
+    /// Login shell, where one is declared.
+    pub shell: Option<String>,
+    /// Whether it is a person's account (`isNormalUser`) and not a service's; none where the image does not tell.
+    pub normal: Option<bool>,
+    /// The password on a fresh boot.
+    pub password: Password,
 }
 
 /// `users-groups.json`, as far as it is needed.
@@ -98,7 +105,15 @@ impl User {
     #[must_use]
     pub fn implied(name: &str) -> Self {
         let home = if name == "root" { "/root".to_owned() } else { format!("/home/{name}") };
-        Self { name: name.to_owned(), uid: None, home, groups: None }
+        Self {
+            name: name.to_owned(),
+            uid: None,
+            home,
+            groups: None,
+            shell: None,
+            normal: None,
+            password: Password::unknown(),
+        }
     }
 }
 
@@ -136,6 +151,9 @@ fn parse(text: &[u8], place: &Place) -> Result<Vec<User>> {
             uid: account.uid,
             home: account.home.clone().unwrap_or_else(|| "/var/empty".to_owned()),
             groups: listed.then(|| all.collect()),
+            shell: None,
+            normal: None,
+            password: Password::unknown(),
         }
     };
     Ok(document.users.iter().map(user).collect())

@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn tokens_of_a_path_are_those_of_the_user() {
-        let user = User { name: "nixos".to_owned(), uid: Some(1000), home: "/home/nixos".to_owned(), groups: None };
+        let user = User { uid: Some(1000), ..User::implied("nixos") };
         for (pattern, path) in [
             ("%h/.ssh/authorized_keys", "/home/nixos/.ssh/authorized_keys"),
             ("/etc/ssh/authorized_keys.d/%u", "/etc/ssh/authorized_keys.d/nixos"),
