@@ -44,6 +44,30 @@ pub fn find(tree: &dyn Tree, path: &[u8]) -> Result<Option<Found>> {
     }
 }
 
+/// Finds names below the root, each as written first, then in any case: boot loaders do not care. Links are not followed.
+///
+/// # Errors
+/// Where a directory on the way cannot be read.
+pub fn any_case(tree: &dyn Tree, names: &[&[u8]]) -> Result<Option<(NodeId, Vec<u8>)>> {
+    let (mut id, mut path) = (tree.root(), b"/".to_vec());
+    for &name in names {
+        if tree.node(id)?.kind != Kind::Directory {
+            return Ok(None);
+        }
+        let found = match tree.lookup(id, name)? {
+            Some(node) => Some((node, name.to_vec())),
+            None => {
+                let mut entries = tree.entries(id)?.into_iter();
+                let same = entries.find(|entry| entry.name.eq_ignore_ascii_case(name));
+                same.map(|entry| (entry.id, entry.name))
+            }
+        };
+        let Some((node, name)) = found else { return Ok(None) };
+        (id, path) = (node, join(&path, &name));
+    }
+    Ok(Some((id, path)))
+}
+
 /// Reads the file at `path`, links followed, up to `limit` bytes.
 ///
 /// # Errors

@@ -7,6 +7,7 @@ mod ahead;
 mod boot;
 mod closure;
 mod crew;
+mod efi;
 mod file;
 mod fragments;
 mod known;
@@ -83,6 +84,8 @@ pub fn run(disc: &Disc<'_>, troubles: &[Error], expectations: &Expectations, pro
         None => {}
     }
     report.problems.append(&mut boot::check(disc));
+    report.problems.append(&mut efi::menus(&disc.menu));
+    report.problems.append(&mut efi::check(disc));
     if let Some(expected) = &expectations.sha256 {
         match file::check(disc, expected, progress) {
             Ok(problem) => {

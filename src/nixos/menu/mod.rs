@@ -9,8 +9,8 @@ mod submenus;
 use std::sync::Arc;
 
 use crate::error::{Error, Place, Result};
-use crate::fs::path::join;
-use crate::fs::{FileType, Kind, NodeId, Tree, path};
+use crate::fs::path::{any_case, join};
+use crate::fs::{FileType, Tree, path};
 
 /// No menu is longer; that of a graphical installer with four specialisations has some 60 KiB.
 const LONGEST: u64 = 1 << 20;
@@ -93,7 +93,7 @@ pub fn read(disc: &dyn Tree, troubles: &mut Vec<Error>) -> Vec<MenuEntry> {
 
 fn loader_entries(disc: &dyn Tree, all: &mut Vec<MenuEntry>) -> Result<()> {
     let default = text(disc, &["loader", "loader.conf"])?.and_then(|(_, text)| loader::default(&text));
-    let Some((id, directory)) = any_case(disc, &["loader", "entries"])? else { return Ok(()) };
+    let Some((id, directory)) = any_case(disc, &[b"loader", b"entries"])? else { return Ok(()) };
     let files = disc.entries(id)?.into_iter().filter(|entry| entry.file_type == FileType::File);
     for (index, entry) in files.enumerate() {
         if index == MOST_FILES {
@@ -111,7 +111,7 @@ fn loader_entries(disc: &dyn Tree, all: &mut Vec<MenuEntry>) -> Result<()> {
 }
 
 fn text(disc: &dyn Tree, names: &[&str]) -> Result<Option<(Vec<u8>, String)>> {
-    let Some((_, path)) = any_case(disc, names)? else { return Ok(None) };
+    let Some((_, path)) = any_case(disc, &bytes(names))? else { return Ok(None) };
     let bytes = match path::read(disc, &path, LONGEST) {
         Err(Error::WrongType { .. } | Error::NotFound { .. }) => return Ok(None),
         other => other?,
@@ -119,23 +119,6 @@ fn text(disc: &dyn Tree, names: &[&str]) -> Result<Option<(Vec<u8>, String)>> {
     Ok(Some((path, String::from_utf8_lossy(&bytes).into_owned())))
 }
 
-/// Finds names below the root, as written first, then in any case.
-fn any_case(disc: &dyn Tree, names: &[&str]) -> Result<Option<(NodeId, Vec<u8>)>> {
-    let (mut id, mut path) = (disc.root(), b"/".to_vec());
-    for name in names {
-        if disc.node(id)?.kind != Kind::Directory {
-            return Ok(None);
-        }
-        let found = match disc.lookup(id, name.as_bytes())? {
-            Some(node) => Some((node, name.as_bytes().to_vec())),
-            None => {
-                let mut entries = disc.entries(id)?.into_iter();
-                let same = entries.find(|entry| entry.name.eq_ignore_ascii_case(name.as_bytes()));
-                same.map(|entry| (entry.id, entry.name))
-            }
-        };
-        let Some((node, name)) = found else { return Ok(None) };
-        (id, path) = (node, join(&path, &name));
-    }
-    Ok(Some((id, path)))
+fn bytes<'n>(names: &[&'n str]) -> Vec<&'n [u8]> {
+    names.iter().map(|name| name.as_bytes()).collect()
 }
