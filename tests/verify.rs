@@ -95,7 +95,14 @@ fn blocks(image: &Image) -> Vec<Block> {
 
 #[test]
 fn images_with_hashes_are_verified_path_by_path() {
-    let cases = [("today/result", 130), ("squashfs/nix-store.squashfs", 73), ("verify/tree.iso", 4)];
+    let cases = [
+        ("today/result", 130),
+        ("middle/result", 54),
+        ("compressed/result", 73),
+        ("compressed/bzip2", 73),
+        ("squashfs/nix-store.squashfs", 73),
+        ("verify/tree.iso", 4),
+    ];
     for (image, paths) in cases {
         for threads in ["1", "2", "7"] {
             let (code, document) = document(&fixture(image), &["-j", threads]);
@@ -108,11 +115,45 @@ fn images_with_hashes_are_verified_path_by_path() {
 
 #[test]
 fn a_menu_that_names_what_is_not_on_the_disc_is_a_problem() {
-    for (image, paths) in [("middle/result", 54), ("compressed/result", 73), ("compressed/bzip2", 73)] {
-        let (code, document) = document(&fixture(image), &[]);
-        assert_eq!((code, problems(&document)), (Some(1), vec![("boot", "/boot/memtest.bin")]), "{image}");
-        assert_eq!(document["paths"]["verified"], json!(paths));
+    let (_folder, image) = changed(|bytes| {
+        assert!(replace(bytes, b"LINUX /boot/memtest.bin", b"LINUX /boot/gonetest.bi") == 1);
+    });
+    let (code, document) = document(&image, &[]);
+    assert_eq!((code, problems(&document)), (Some(1), vec![("boot", "/boot/gonetest.bi")]));
+    let message = "the menu entry \"Memtest86+\" of /isolinux/isolinux.cfg starts it as kernel, and it is not on the disc";
+    assert_eq!(document["problems"][0]["message"], message);
+}
+
+#[test]
+fn the_boot_image_of_uefi_has_the_files_of_the_disc() {
+    // The text stands in the file of the disc and in the one of `efi.img`; the second is the later one.
+    let menu = b"submenu \"Options\"";
+    for which in 0..2 {
+        let (_folder, image) = changed(|bytes| {
+            let places: Vec<usize> = (0..bytes.len() - menu.len()).filter(|&at| bytes[at..].starts_with(menu)).collect();
+            assert_eq!(places.len(), 2);
+            bytes[places[which] + 9] = b'o';
+        });
+        let (code, document) = document(&image, &[]);
+        assert_eq!((code, problems(&document)), (Some(1), vec![("boot", "/EFI/BOOT/grub.cfg")]));
+        let message = document["problems"][0]["message"].as_str().unwrap();
+        assert!(message.starts_with("differs from the copy in /boot/efi.img, which UEFI boots, at byte "), "{message}");
     }
+}
+
+#[test]
+fn a_boot_image_without_a_loader_or_with_a_broken_chain_is_a_problem() {
+    let (_folder, image) = changed(|bytes| assert_eq!(replace(bytes, b"BOOTX64 EFI", b"BOOTX64 OLD"), 1));
+    let (code, found) = document(&image, &[]);
+    assert_eq!((code, problems(&found)), (Some(1), vec![("boot", "/boot/efi.img")]));
+    let (_folder, image) = changed(|bytes| assert_eq!(replace(bytes, b"mkfs.fat", b"xxxx.xxx"), 1));
+    assert_eq!(document(&image, &[]).0, Some(0), "who formatted it is not looked at");
+    let (_folder, image) = changed(|bytes| {
+        let start = (0..bytes.len()).find(|&at| bytes[at..].starts_with(b"\xeb\x3c\x90mkfs.fat")).unwrap();
+        bytes[start + 11] = 1;
+    });
+    let (code, found) = document(&image, &[]);
+    assert_eq!((code, problems(&found)), (Some(1), vec![("unreadable", "/boot/efi.img")]));
 }
 
 #[test]
