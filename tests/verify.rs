@@ -120,7 +120,8 @@ fn a_menu_that_names_what_is_not_on_the_disc_is_a_problem() {
     });
     let (code, document) = document(&image, &[]);
     assert_eq!((code, problems(&document)), (Some(1), vec![("boot", "/boot/gonetest.bi")]));
-    let message = "the menu entry \"Memtest86+\" of /isolinux/isolinux.cfg starts it as kernel, and it is not on the disc";
+    let message =
+        "the menu entry \"Memtest86+\" of /isolinux/isolinux.cfg starts it as kernel, and it is not on the disc";
     assert_eq!(document["problems"][0]["message"], message);
 }
 
@@ -130,7 +131,8 @@ fn the_boot_image_of_uefi_has_the_files_of_the_disc() {
     let menu = b"submenu \"Options\"";
     for which in 0..2 {
         let (_folder, image) = changed(|bytes| {
-            let places: Vec<usize> = (0..bytes.len() - menu.len()).filter(|&at| bytes[at..].starts_with(menu)).collect();
+            let places: Vec<usize> =
+                (0..bytes.len() - menu.len()).filter(|&at| bytes[at..].starts_with(menu)).collect();
             assert_eq!(places.len(), 2);
             bytes[places[which] + 9] = b'o';
         });

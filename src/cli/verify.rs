@@ -22,7 +22,7 @@ pub(super) struct Args {
     /// SHA-256 of the image file: 64 digits, or a FILE as it was published
     #[arg(long, value_name = "HEX|FILE")]
     sha256: Option<String>,
-    /// What the store should hold: nix path-info --json -r, or a registration; several make one closure
+    /// What the store should hold: a manifest, nix path-info --json -r, or a registration; several make one closure
     #[arg(long, value_name = "FILE")]
     against: Vec<PathBuf>,
 }

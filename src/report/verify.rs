@@ -73,6 +73,9 @@ fn notes(report: &Report) -> Vec<String> {
             report.without_hash
         ));
     }
+    if report.implanted_md5 == Some(true) {
+        notes.push("the image has the MD5 that is implanted in it (isomd5sum)".to_owned());
+    }
     if report.expected_file == Some(true) {
         notes.push("the image file has the SHA-256 that was given".to_owned());
     } else if report.against_closure && report.problems.is_empty() {
@@ -112,6 +115,7 @@ pub fn json(out: &mut dyn Write, report: &Report) -> serde_json::Result<()> {
             without_hash: report.without_hash,
         },
         expected_file: report.expected_file,
+        implanted_md5: report.implanted_md5,
         strays: report.strays.iter().map(|name| text(name)).collect(),
         problems: problems.collect(),
     };
@@ -125,6 +129,7 @@ struct Document<'r> {
     schema: &'static str,
     paths: Paths,
     expected_file: Option<bool>,
+    implanted_md5: Option<bool>,
     strays: Vec<String>,
     problems: Vec<Entry<'r>>,
 }

@@ -14,7 +14,7 @@ use crate::store::{Contents, StorePath};
 pub struct Known(BTreeMap<StorePath, [u8; 32]>);
 
 impl Known {
-    /// Adds what a text tells: the output of `nix path-info --json -r`, whether an array or an object, or a registration.
+    /// Adds what a text tells: a manifest, the output of `nix path-info --json -r` in any of its forms, or a registration.
     ///
     /// # Errors
     /// Why the text is neither, or lacks a hash.
@@ -28,7 +28,10 @@ impl Known {
     }
 
     fn path_info(&mut self, document: &Value) -> Result<(), String> {
-        match document {
+        // The newest form of Nix has the paths below `info`, by their base names; a manifest has them in a list.
+        let inner =
+            ["info", "paths"].into_iter().find_map(|name| document.get(name).filter(|inner| !inner.is_string()));
+        match inner.unwrap_or(document) {
             Value::Array(all) => all.iter().try_for_each(|info| {
                 let path = info.get("path").and_then(Value::as_str).ok_or("an entry without a path")?;
                 self.insert(path, info)
@@ -39,8 +42,10 @@ impl Known {
     }
 
     fn insert(&mut self, path: &str, info: &Value) -> Result<(), String> {
-        let known = StorePath::from_path(path.as_bytes())
-            .ok_or_else(|| format!("{path} is no store path; expected the output of nix path-info --json"))?;
+        let known =
+            StorePath::from_path(path.as_bytes()).or_else(|| StorePath::from_base(path.as_bytes())).ok_or_else(
+                || format!("{path} is no store path; expected a manifest, or the output of nix path-info --json"),
+            )?;
         let hash = info.get("narHash").and_then(Value::as_str).and_then(|hash| registration::hash(hash.as_bytes())?);
         self.0.insert(known, hash.ok_or_else(|| format!("no SHA-256 of {path}"))?);
         Ok(())
@@ -109,6 +114,11 @@ mod tests {
         let array = known(&format!(r#"[{{"path":"{PATH}","narHash":"{HASH}","narSize":120}}]"#)).unwrap();
         let object = known(&format!(r#"{{"{PATH}":{{"narHash":"{SRI}"}}}}"#)).unwrap();
         let registration = known(&format!("{PATH}\n{HASH}\n120\n\n0\n")).unwrap();
+        let base = PATH.strip_prefix("/nix/store/").unwrap();
+        let newest =
+            known(&format!(r#"{{"info":{{"{base}":{{"narHash":"{SRI}"}}}},"storeDir":"/nix/store","version":2}}"#));
+        let manifest = known(&format!(r#"{{"schema":"x","paths":[{{"path":"{PATH}","narHash":"{SRI}"}}]}}"#));
+        assert_eq!((newest, manifest), (Ok(array.clone()), Ok(array.clone())));
         assert_eq!((&array, &object), (&object, &registration));
         assert!(array.hash(&StorePath::from_path(PATH.as_bytes()).unwrap()).is_some());
     }
@@ -120,7 +130,7 @@ mod tests {
             (format!("{PATH}\n{}\n0\n\n0\n", "0".repeat(64)), format!("no SHA-256 of {PATH}")),
             (
                 r#"{"schema":1}"#.to_owned(),
-                "schema is no store path; expected the output of nix path-info --json".to_owned(),
+                "schema is no store path; expected a manifest, or the output of nix path-info --json".to_owned(),
             ),
             ("[{}]".to_owned(), "an entry without a path".to_owned()),
             ("[]".to_owned(), "no store path in it".to_owned()),

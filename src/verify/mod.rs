@@ -10,6 +10,7 @@ mod crew;
 mod efi;
 mod file;
 mod fragments;
+mod implanted;
 mod known;
 mod object;
 mod plan;
@@ -55,6 +56,8 @@ pub struct Report {
     pub has_registration: bool,
     /// Whether the image file has the hash that was expected of it; none where none was.
     pub expected_file: Option<bool>,
+    /// Whether the image has the MD5 that is implanted in it; none where none is.
+    pub implanted_md5: Option<bool>,
     /// Whether the store was compared with a closure known from elsewhere.
     pub against_closure: bool,
     /// What lies in the store's directory and is no store path, which is no error.
@@ -86,6 +89,14 @@ pub fn run(disc: &Disc<'_>, troubles: &[Error], expectations: &Expectations, pro
     report.problems.append(&mut boot::check(disc));
     report.problems.append(&mut efi::menus(&disc.menu));
     report.problems.append(&mut efi::check(disc));
+    match implanted::check(disc, progress) {
+        Ok(None) => {}
+        Ok(Some(problem)) => {
+            report.implanted_md5 = Some(problem.is_none());
+            report.problems.extend(problem);
+        }
+        Err(error) => report.unreadable(disc, &error, cut_off > 0),
+    }
     if let Some(expected) = &expectations.sha256 {
         match file::check(disc, expected, progress) {
             Ok(problem) => {
