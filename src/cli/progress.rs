@@ -1,6 +1,6 @@
 //! Progress of long work, where a person watches.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,19 @@ use super::Global;
 
 /// Work that is over before this is not worth a progress bar.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Exit code of a program that Ctrl-C ended, as shells have it: 128 and the number of the signal.
+const INTERRUPTED: i32 = 130;
+
+/// Takes a half-drawn bar away when Ctrl-C comes. Temporary files have no names, so nothing else is left behind.
+fn clear_at_interrupt() {
+    // Only the first work of a run sets it; without it, Ctrl-C ends the program all the same.
+    let _ = ctrlc::set_handler(|| {
+        let mut out = io::stderr().lock();
+        let _ = out.write_all(b"\r\x1b[2K").and_then(|()| out.flush());
+        std::process::exit(INTERRUPTED);
+    });
+}
 
 /// A bar that appears when the work takes long. Any thread may tell it how far the work has come.
 pub(super) struct Watch {
@@ -22,6 +35,9 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn new(what: &'static str, global: &Global) -> Self {
         let watched = io::stderr().is_terminal() && !global.no_progress && !global.quiet;
+        if watched {
+            clear_at_interrupt();
+        }
         Self { what, begun: Instant::now(), watched, bar: OnceLock::new() }
     }
 

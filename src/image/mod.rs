@@ -44,6 +44,13 @@ impl Image {
         Self { path: source.path().to_path_buf(), source }
     }
 
+    /// An image on a medium with bad sectors.
+    #[cfg(test)]
+    pub(crate) fn scratched(bytes: Vec<u8>, bad: std::ops::Range<u64>) -> Self {
+        let source = Source::scratched(bytes, bad);
+        Self { path: source.path().to_path_buf(), source }
+    }
+
     /// The file that was found, before it was unpacked.
     #[must_use]
     pub fn path(&self) -> &Path {

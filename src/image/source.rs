@@ -27,6 +27,12 @@ enum Bytes {
         length: u64,
     },
     Memory(Vec<u8>),
+    /// A medium with a part that cannot be read.
+    #[cfg(test)]
+    Scratched {
+        bytes: Vec<u8>,
+        bad: std::ops::Range<u64>,
+    },
 }
 
 impl Source {
@@ -63,6 +69,12 @@ impl Source {
         Self { path: PathBuf::from("memory"), bytes: Bytes::Memory(bytes) }
     }
 
+    /// A medium with bad sectors.
+    #[cfg(test)]
+    pub(crate) fn scratched(bytes: Vec<u8>, bad: std::ops::Range<u64>) -> Self {
+        Self { path: PathBuf::from("/dev/sdz"), bytes: Bytes::Scratched { bytes, bad } }
+    }
+
     /// The path by which messages call this source.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -76,6 +88,8 @@ impl Source {
             Bytes::Mapped(mapped) => u64::try_from(mapped.map.len()).unwrap_or(u64::MAX),
             Bytes::Device { length, .. } => *length,
             Bytes::Memory(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            #[cfg(test)]
+            Bytes::Scratched { bytes, .. } => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
         }
     }
 
@@ -93,9 +107,18 @@ impl Source {
     /// Fills `buffer` with the bytes at `start`.
     pub(super) fn read_exact_at(&self, start: u64, buffer: &mut [u8]) -> Result<()> {
         if let Bytes::Device { device, .. } = &self.bytes {
-            return device.read_exact_at(buffer, start).map_err(|source| self.io(source));
+            return device.read_exact_at(buffer, start).map_err(|source| self.failed(&source, start));
         }
         let length = u64::try_from(buffer.len()).unwrap_or(u64::MAX);
+        #[cfg(test)]
+        if let Bytes::Scratched { bytes, bad } = &self.bytes {
+            if start < bad.end && bad.start < start + length {
+                return Err(self.failed(&io::Error::other("the medium is scratched"), start));
+            }
+            let from = bytes.iter().skip(usize::try_from(start).unwrap_or(usize::MAX));
+            buffer.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+            return Ok(());
+        }
         let lent = self.lend(start, length).ok_or_else(|| self.io(io::ErrorKind::UnexpectedEof.into()))?;
         buffer.copy_from_slice(lent);
         Ok(())
@@ -110,8 +133,15 @@ impl Source {
             }
             Bytes::Memory(bytes) => bytes,
             Bytes::Device { .. } => return None,
+            #[cfg(test)]
+            Bytes::Scratched { .. } => return None,
         };
         all.get(start..start.checked_add(length)?)
+    }
+
+    /// A read that failed at a byte of the medium.
+    fn failed(&self, source: &io::Error, start: u64) -> Error {
+        self.io(io::Error::new(source.kind(), format!("{source} at {start:#x}")))
     }
 
     fn io(&self, source: io::Error) -> Error {

@@ -51,6 +51,7 @@ pub(super) fn check(disc: &Disc<'_>) -> Vec<Problem> {
         if let Some(init) = &entry.init {
             findings.add(init.clone(), None, || match path::find(disc.tree(), init.as_bytes()) {
                 Ok(Some(_)) => None,
+                Ok(None) if disc.store_is_broken() => None, // which the store has told
                 Ok(None) => Some(problem(entry, init, "starts it as init, and it is not in the image")),
                 Err(error) => Some(unreadable(init, entry, &error)),
             });
@@ -58,7 +59,9 @@ pub(super) fn check(disc: &Disc<'_>) -> Vec<Problem> {
         if let Some(system) = &system {
             let path = system.to_string();
             findings.add(path.clone(), None, || match path::find(disc.tree(), path.as_bytes()) {
-                Ok(None) if entry.init.as_ref().is_none_or(|init| !init.starts_with(&path)) => {
+                Ok(None)
+                    if !disc.store_is_broken() && entry.init.as_ref().is_none_or(|init| !init.starts_with(&path)) =>
+                {
                     Some(problem(entry, &path, "starts this system, and it is not in the store"))
                 }
                 _ => None, // which `init=` has told

@@ -16,6 +16,9 @@ mod object;
 mod plan;
 mod problem;
 
+#[cfg(test)]
+mod scratched;
+
 pub use file::published;
 pub use known::Known;
 pub use problem::{Problem, ProblemKind};

@@ -11,12 +11,14 @@
 )]
 
 mod compressed;
+mod fat;
 mod iso;
 mod listing;
 mod nix;
 mod squashfs;
 mod ssh;
 mod tool;
+mod verify;
 mod volume;
 
 #[path = "../support/random.rs"]

@@ -164,7 +164,7 @@ fn nix32_is_that_of_nix() {
 }
 
 /// A program of Nix with a store and a configuration of its own.
-fn nix(scratch: &Path, name: &str) -> Command {
+pub(crate) fn nix(scratch: &Path, name: &str) -> Command {
     let mut nix = tool(name);
     let configuration =
         "experimental-features = nix-command\nsubstitute = false\nbuild-users-group =\nsandbox = false\n";

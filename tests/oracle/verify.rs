@@ -1,0 +1,109 @@
+//! The hashes that `verify` computes of store paths, and what it makes of an implanted MD5, against Nix and isomd5sum.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::listing::{only_file, scratch};
+use crate::nix::nix;
+use crate::support::{self, fixture};
+use crate::tool::{output, text, tool};
+
+/// Images with a squashfs, and whether that is the image itself.
+const PACKED: [&str; 6] = [
+    "today/result",
+    "middle/result",
+    "compressed/result",
+    "era-2014/result",
+    "verify/executable.squashfs",
+    "squashfs/nix-store.squashfs",
+];
+
+/// Images with the store in the tree of the disc.
+const PLAIN: [&str; 2] = ["era-2008/result", "verify/tree.iso"];
+
+const STORE: &str = "/nix/store/";
+
+#[test]
+fn verify_agrees_with_nix_hash_for_hash() {
+    for image in PACKED.into_iter().chain(PLAIN) {
+        let scratch = scratch();
+        let folder = extracted(image, scratch.path());
+        let ours = hashes(image, scratch.path());
+        assert!(ours.len() >= 4, "{image}");
+        let mut hash = nix(scratch.path(), "nix-hash");
+        hash.args(["--type", "sha256", "--base32"]);
+        hash.args(ours.keys().map(|path| folder.join(&path[STORE.len()..])));
+        let theirs = text(&mut hash);
+        let theirs = theirs.lines().map(|hash| format!("sha256:{hash}"));
+        for ((path, ours), theirs) in ours.iter().zip(theirs) {
+            assert_eq!(*ours, theirs, "{image}: {path}");
+        }
+    }
+}
+
+#[test]
+fn an_implanted_md5_is_judged_as_checkisomd5_judges_it() {
+    let scratch = scratch();
+    let image = scratch.path().join("implanted.iso");
+    let today = only_file(&fixture("today/result/iso"));
+    std::fs::write(&image, std::fs::read(today).unwrap()).unwrap();
+    output(tool("implantisomd5").arg(&image));
+    let bytes = std::fs::read(&image).unwrap();
+    // Somewhere in the system area, in the MD5 itself, in the data, and in the sectors that are skipped.
+    for at in [None, Some(600), Some(0x8373 + 20), Some(1_500_000), Some(bytes.len() - 100)] {
+        let mut changed = bytes.clone();
+        if let Some(at) = at {
+            changed[at] ^= 1;
+        }
+        std::fs::write(&image, changed).unwrap();
+        let theirs = tool("checkisomd5").arg(&image).output().expect("checkisomd5");
+        let ours = document(&image, &[]);
+        assert_eq!(ours["implantedMd5"], json!(theirs.status.success()), "{at:?}");
+    }
+}
+
+/// The store of an image, unpacked: the folder that has the store paths.
+fn extracted(image: &str, scratch: &Path) -> PathBuf {
+    let folder = scratch.join("store");
+    if PLAIN.contains(&image) {
+        let iso = if image.ends_with(".iso") { fixture(image) } else { only_file(&fixture(image).join("iso")) };
+        output(
+            tool("xorriso").args(["-osirrox", "on", "-indev"]).arg(iso).args(["-extract", "/nix/store"]).arg(&folder),
+        );
+        return folder;
+    }
+    let archive = scratch.join("store.squashfs");
+    let path = if Path::new(image).extension().is_some() { None } else { Some("/nix-store.squashfs") };
+    let bytes = match path {
+        None => std::fs::read(fixture(image)).unwrap(),
+        Some(path) => output(support::program().arg("cat").arg(fixture(image)).arg(path)),
+    };
+    std::fs::write(&archive, bytes).unwrap();
+    output(tool("unsquashfs").args(["-no-progress", "-quiet", "-d"]).args([&folder, &archive]));
+    folder
+}
+
+/// The hash of every store path as `verify` computes it. It shows them where they are not the expected ones.
+fn hashes(image: &str, scratch: &Path) -> BTreeMap<String, String> {
+    let packages = support::program().args(["packages", "--all", "--json"]).arg(fixture(image)).output().unwrap();
+    let packages: Value = serde_json::from_slice(&packages.stdout).unwrap();
+    let paths = packages["packages"].as_array().unwrap().iter().map(|package| package["path"].as_str().unwrap());
+    let zero = "sha256:0000000000000000000000000000000000000000000000000001";
+    let wrong: Value = paths.map(|path| json!({"path": path, "narHash": zero})).collect();
+    let file = scratch.join("wrong.json");
+    std::fs::write(&file, wrong.to_string()).unwrap();
+    let document = document(&fixture(image), &["--against", file.to_str().unwrap()]);
+    let problems = document["problems"].as_array().unwrap().iter();
+    let foreign = problems.filter(|problem| problem["expected"] == json!(zero) && problem["kind"] == "hash-mismatch");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let hashes: BTreeMap<_, _> = foreign.map(|problem| (text(&problem["path"]), text(&problem["actual"]))).collect();
+    assert_eq!(hashes.len(), wrong.as_array().unwrap().len(), "{image}: every path is hashed");
+    hashes
+}
+
+fn document(image: &Path, arguments: &[&str]) -> Value {
+    let run = support::program().args(["verify", "--json"]).args(arguments).arg(image).output().unwrap();
+    serde_json::from_slice(&run.stdout).unwrap()
+}
