@@ -4,12 +4,13 @@ use std::io::{self, Read};
 
 use nixoscope::check::{self, Assertion, PackageQuery, WantedKey};
 use nixoscope::fs::walk::Walk;
-use nixoscope::fs::{FileType, Tree, path};
+use nixoscope::fs::{FileType, Tree, fat, path};
 use nixoscope::image::Image;
 use nixoscope::nixos::package::{self, Column};
 use nixoscope::nixos::software::Software;
 use nixoscope::nixos::{Disc, Summary};
 use nixoscope::report;
+use nixoscope::verify::{self, Expectations};
 
 /// Files that are looked at in one tree.
 const VISITS: usize = 1500;
@@ -42,6 +43,18 @@ pub(crate) fn explore(bytes: Vec<u8>) {
     let verdicts = check::run(&disc, &assertions());
     verdicts.troubles.iter().for_each(one_line);
     report::check::table(&mut io::sink(), &verdicts, Some(100)).unwrap();
+    if let Some(report) = told(verify::run(&disc, &disc.troubles, &Expectations::default(), &|_, _| {})) {
+        report::verify::page(&mut io::sink(), &report).unwrap();
+        report::verify::json(&mut io::sink(), &report).unwrap();
+    }
+}
+
+/// Reads all of a boot image of UEFI.
+pub(crate) fn explore_fat(bytes: Vec<u8>) {
+    let image = Image::memory(bytes);
+    if let Some(volume) = told(fat::Volume::open(image.region())) {
+        walk(&volume);
+    }
 }
 
 fn assertions() -> Vec<Assertion> {

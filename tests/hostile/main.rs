@@ -111,6 +111,24 @@ fn damaged_registrations_are_read_to_an_end() {
     assert!(read > 100 && refused > 100, "{read} were read, {refused} refused");
 }
 
+#[test]
+fn damaged_boot_images_are_read_to_an_end() {
+    let image = Image::open(&fixtures::fixture("today/result"), &mut |_, _| {}).unwrap();
+    let disc = Disc::open(&image).unwrap();
+    let whole = path::read(disc.tree(), b"/boot/efi.img", 1 << 30).unwrap();
+    for seed in 0..3000 {
+        let mut random = Random::new(seed);
+        let mut bytes = whole.clone();
+        for _ in 0..=random.below(6) {
+            // The boot sector, the tables and the first directories.
+            let area = [512, 1 << 13, 1 << 15][random.below(3)];
+            let (at, bit) = (random.below(area), random.below(8));
+            bytes[at] = [0, 0xff, 1, bytes[at] ^ 1 << bit][random.below(4)];
+        }
+        read_to_an_end(Path::new("efi.img"), &format!("case {seed}"), move || exploration::explore_fat(bytes));
+    }
+}
+
 /// Explores a file with a few bytes of its metadata changed, as often as is asked.
 fn damage(path: &Path, cases: usize) {
     let whole = std::fs::read(path).unwrap();
@@ -123,11 +141,16 @@ fn damage(path: &Path, cases: usize) {
     }
 }
 
-/// Reads all of an image in a thread of its own: it must end in time, without a panic, and within the memory.
+/// Reads all of an image.
 fn explore(path: &Path, bytes: Vec<u8>, case: &str) {
+    read_to_an_end(path, case, move || exploration::explore(bytes));
+}
+
+/// Does it in a thread of its own: it must end in time, without a panic, and within the memory.
+fn read_to_an_end(path: &Path, case: &str, work: impl FnOnce() + Send + 'static) {
     let (done, ended) = mpsc::channel();
     let work = thread::spawn(move || {
-        exploration::explore(bytes);
+        work();
         // Nobody listens any more if it took too long.
         let _ = done.send(());
     });
