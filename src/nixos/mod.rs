@@ -1,6 +1,8 @@
 //! NixOS: from a disc to its systems, and what they would do after boot.
 
 mod disc;
+#[cfg(test)]
+mod made;
 pub mod menu;
 mod password;
 pub mod ssh;

@@ -75,7 +75,105 @@ impl Password {
     }
 }
 
+impl Password {
+    /// None is declared.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { state: PasswordState::None, ..Self::unknown() }
+    }
+
+    /// The password of a field of `/etc/shadow`: a hash, nothing, or what no password hashes to.
+    #[must_use]
+    pub fn of_hash(option: &str, field: &str, source: &str) -> Self {
+        let (state, scheme) = match Scheme::of(field) {
+            _ if field.is_empty() => (PasswordState::Empty, None),
+            Some(scheme) => (PasswordState::Hashed, Some(scheme)),
+            None => (PasswordState::Locked, None),
+        };
+        Self { state, option: Some(option.to_owned()), scheme, source: Some(source.to_owned()) }
+    }
+
+    /// A password that stands there as it is typed.
+    #[must_use]
+    pub fn of_text(option: &str, text: &str, source: &str) -> Self {
+        let state = if text.is_empty() { PasswordState::Empty } else { PasswordState::Plaintext };
+        Self { state, option: Some(option.to_owned()), scheme: None, source: Some(source.to_owned()) }
+    }
+
+    /// A password in a file that the image does not have.
+    #[must_use]
+    pub fn of_absent_file(option: &str, file: &str) -> Self {
+        let (option, source) = (Some(option.to_owned()), Some(file.to_owned()));
+        Self { state: PasswordState::File, option, scheme: None, source }
+    }
+
+    /// Whether somebody who knows the password logs in with it.
+    #[must_use]
+    pub fn opens(&self) -> bool {
+        matches!(self.state, PasswordState::Plaintext | PasswordState::Hashed)
+    }
+}
+
+/// Characters of a DES hash, and of the salts and hashes of most others (crypt(5)).
+fn is_crypt64(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'/'))
+}
+
+impl Scheme {
+    /// How a field of `/etc/shadow` is hashed; none where no password hashes to it.
+    #[must_use]
+    pub fn of(field: &str) -> Option<Self> {
+        const PREFIXES: [(&str, Scheme); 13] = [
+            ("$y$", Scheme::Yescrypt),
+            ("$gy$", Scheme::GostYescrypt),
+            ("$7$", Scheme::Scrypt),
+            ("$2a$", Scheme::Bcrypt),
+            ("$2b$", Scheme::Bcrypt),
+            ("$2x$", Scheme::Bcrypt),
+            ("$2y$", Scheme::Bcrypt),
+            ("$6$", Scheme::Sha512),
+            ("$5$", Scheme::Sha256),
+            ("$sha1", Scheme::Sha1),
+            ("$md5", Scheme::SunMd5),
+            ("$1$", Scheme::Md5),
+            ("$3$", Scheme::Nt),
+        ];
+        if let Some((_, scheme)) = PREFIXES.iter().find(|(prefix, _)| field.starts_with(prefix)) {
+            return Some(*scheme);
+        }
+        match field.strip_prefix('_') {
+            Some(rest) => (rest.len() == 19 && is_crypt64(rest)).then_some(Self::BsdiDes),
+            None if field.starts_with('$') => Some(Self::Unknown),
+            None => (field.len() == 13 && is_crypt64(field)).then_some(Self::Des),
+        }
+    }
+
+    /// The word for it in documents.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Yescrypt => "yescrypt",
+            Self::GostYescrypt => "gost-yescrypt",
+            Self::Scrypt => "scrypt",
+            Self::Bcrypt => "bcrypt",
+            Self::Sha512 => "sha512",
+            Self::Sha256 => "sha256",
+            Self::Sha1 => "sha1",
+            Self::SunMd5 => "sunmd5",
+            Self::Md5 => "md5",
+            Self::Nt => "nt",
+            Self::BsdiDes => "bsdi-des",
+            Self::Des => "des",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 impl PasswordState {
+    /// Every state.
+    pub const ALL: [Self; 7] =
+        [Self::Empty, Self::Locked, Self::None, Self::Plaintext, Self::Hashed, Self::File, Self::Unknown];
+
     /// The word for it in documents and policies.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -94,5 +192,34 @@ impl PasswordState {
 impl fmt::Display for PasswordState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_of_shadow_is_judged_by_its_prefix() {
+        use PasswordState::{Empty, Hashed, Locked};
+        for (field, state, scheme) in [
+            ("", Empty, None),
+            ("!", Locked, None),
+            ("!!", Locked, None),
+            ("*", Locked, None),
+            ("!$6$salt$hash", Locked, None),
+            ("x", Locked, None),
+            ("$y$j9T$salt$hash", Hashed, Some(Scheme::Yescrypt)),
+            ("$2b$05$abc", Hashed, Some(Scheme::Bcrypt)),
+            ("$6$salt$hash", Hashed, Some(Scheme::Sha512)),
+            ("$1$salt$hash", Hashed, Some(Scheme::Md5)),
+            ("$new$salt$hash", Hashed, Some(Scheme::Unknown)),
+            ("ab0./ABzy1234", Hashed, Some(Scheme::Des)),
+            ("ab0./ABzy123", Locked, None),
+            ("_J9..CCCCXBrJUJV154M", Hashed, Some(Scheme::BsdiDes)),
+        ] {
+            let password = Password::of_hash("hashedPassword", field, "/x");
+            assert_eq!((password.state, password.scheme), (state, scheme), "{field}");
+        }
     }
 }

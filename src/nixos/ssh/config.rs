@@ -222,8 +222,8 @@ impl<'c> Settings<'c> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::made::Made;
     use super::*;
+    use crate::nixos::made::Made;
 
     const CONFIG: &str = "\
 # comment

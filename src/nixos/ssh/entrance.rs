@@ -206,8 +206,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::super::key::KeyLine;
-    use super::super::made::Made;
     use super::*;
+    use crate::nixos::made::Made;
 
     const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAII7ljl4JdLSt+CD7YkmrwvG1TaPi0sfs9pBOFKBqfUvP";
 

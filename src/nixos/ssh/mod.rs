@@ -6,8 +6,6 @@ mod criteria;
 mod entrance;
 mod key;
 mod keys_file;
-#[cfg(test)]
-mod made;
 mod options;
 mod pattern;
 mod search;
@@ -19,3 +17,4 @@ pub use key::{KeyError, KeyLine, PublicKey};
 pub use keys_file::{AuthorizedKey, KeysFile, KeysFiles};
 pub use search::{Search, Sighting, search};
 pub use sshd::Sshd;
+pub(in crate::nixos) use words::words;

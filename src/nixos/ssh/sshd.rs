@@ -159,8 +159,8 @@ fn read(tree: &dyn Tree, path: &str) -> Result<Unit> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::made::Made;
     use super::*;
+    use crate::nixos::made::Made;
 
     #[test]
     fn tokens_of_a_path_are_those_of_the_user() {

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::fs::{Entry, FileType, Kind, Node, NodeId, Tree};
 
 /// Files and links by their paths, and the directories that these need.
-pub(super) struct Made {
+pub(in crate::nixos) struct Made {
     nodes: Vec<(String, Content)>,
 }
 
@@ -18,7 +18,7 @@ enum Content {
 
 impl Made {
     /// A text that begins with `-> ` is a link.
-    pub(super) fn of(files: &[(&str, &str)]) -> Self {
+    pub(in crate::nixos) fn of(files: &[(&str, &str)]) -> Self {
         let mut nodes = vec![(String::new(), Content::Directory)];
         for (path, text) in files {
             for (at, _) in path.match_indices('/').skip(1) {

@@ -1,0 +1,148 @@
+//! The users that a system declares, in the forms of all releases.
+
+mod json;
+mod passwd;
+mod records;
+mod sysusers;
+mod userborn;
+
+use super::password::Password;
+use crate::error::{Error, Place, Result};
+use crate::fs::Tree;
+use crate::fs::path;
+use crate::store::StorePath;
+
+/// No activation script or list of users is longer.
+const LONGEST: u64 = 16 << 20;
+
+/// No image has more users; NixOS declares some 50 of its own.
+const MOST_USERS: usize = 10_000;
+
+/// Places of users in groups, all groups together.
+const MOST_MEMBERS: usize = 100_000;
+
+/// Bytes of a name: more than Linux lets any tool give (useradd(8) stops at 32).
+const LONGEST_NAME: usize = 256;
+
+/// The users of one system.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Users {
+    /// Whether the list was found. If not, only what other files imply is in it.
+    pub known: bool,
+    /// The users, by name.
+    pub list: Vec<User>,
+}
+
+/// A user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Login name.
+    pub name: String,
+    /// Numeric id, where one is set.
+    pub uid: Option<u64>,
+    /// Home directory.
+    pub home: String,
+    /// The groups that the user is in; none where the image does not list groups.
+    pub groups: Option<Vec<String>>,
+    /// Login shell, where one is declared.
+    pub shell: Option<String>,
+    /// Whether it is a person's account (`isNormalUser`) and not a service's; none where the image does not tell.
+    pub normal: Option<bool>,
+    /// The password on a fresh boot.
+    pub password: Password,
+}
+
+impl Users {
+    /// Reads the users of the system whose toplevel lies at `toplevel`, in the form of its release.
+    ///
+    /// # Errors
+    /// Where a list is there but cannot be read.
+    pub fn of(tree: &dyn Tree, toplevel: &str) -> Result<Self> {
+        let script = text(tree, &format!("{toplevel}/activate"))?.unwrap_or_default();
+        let sources = [json::read, userborn::read, sysusers::read, passwd::read, records::read];
+        let mut users = Self::default();
+        for source in sources {
+            if let Some(list) = source(tree, toplevel, &script)? {
+                users = Self { known: true, list };
+                break;
+            }
+        }
+        if !users.known {
+            for name in implied(tree, toplevel)?.into_iter().chain(["root".to_owned()]) {
+                if !users.list.iter().any(|user| user.name == name) {
+                    users.list.push(User::implied(&name));
+                }
+            }
+        }
+        users.list.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(users)
+    }
+
+    /// The user of that name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<&User> {
+        self.list.iter().find(|user| user.name == name)
+    }
+}
+
+/// A text of the image; none where it is not there.
+fn text(tree: &dyn Tree, path: &str) -> Result<Option<String>> {
+    match path::read(tree, path.as_bytes(), LONGEST) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(Error::NotFound { .. } | Error::WrongType { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The words of a script or unit, without quotes.
+fn words(script: &str) -> impl Iterator<Item = &str> {
+    script.split_ascii_whitespace().map(|word| word.trim_matches(['"', '\'', ';', '(', ')']))
+}
+
+/// The first store path of a script that has the name.
+fn named<'s>(script: &'s str, name: &str) -> Option<&'s str> {
+    words(script).find(|word| StorePath::from_path(word.as_bytes()).is_some_and(|path| path.name() == name))
+}
+
+/// Fewer users than any limit, with names that Linux could have.
+fn checked(users: Vec<User>, place: &Place) -> Result<Vec<User>> {
+    let over = |what| Err(Error::Limit { what, place: place.clone() });
+    if users.len() > MOST_USERS {
+        return over("10,000 users");
+    }
+    if users.iter().any(|user| user.name.len() > LONGEST_NAME) {
+        return over("name of 256 bytes");
+    }
+    Ok(users)
+}
+
+impl User {
+    /// A user of whom only the name is known, with the home that NixOS would give.
+    #[must_use]
+    pub fn implied(name: &str) -> Self {
+        let home = if name == "root" { "/root".to_owned() } else { format!("/home/{name}") };
+        Self {
+            name: name.to_owned(),
+            uid: None,
+            home,
+            groups: None,
+            shell: None,
+            normal: None,
+            password: Password::unknown(),
+        }
+    }
+}
+
+/// Users for whom there are files of keys.
+fn implied(tree: &dyn Tree, toplevel: &str) -> Result<Vec<String>> {
+    let Some(found) = path::find(tree, format!("{toplevel}/etc/ssh/authorized_keys.d").as_bytes())? else {
+        return Ok(Vec::new());
+    };
+    let names = tree.entries(found.id)?.into_iter().filter_map(|entry| String::from_utf8(entry.name).ok());
+    let sidecar = |name: &String| [".mode", ".uid", ".gid"].iter().any(|suffix| name.ends_with(suffix));
+    let names: Vec<String> = names.filter(|name| !sidecar(name)).collect();
+    if names.len() > MOST_USERS {
+        return Err(Error::Limit { what: "10,000 users", place: Place::File(found.path) });
+    }
+    Ok(names)
+}
