@@ -1,4 +1,4 @@
-//! `sshd_config` (sshd_config(5)), as far as it says which keys count for a user.
+//! `sshd_config` (sshd_config(5)), as far as it says who gets in.
 
 use super::criteria::{Holds, holds};
 use super::pattern::fits;
@@ -22,8 +22,8 @@ const MOST_FILES: usize = 1_000;
 /// How deep an `Include` may lie in another: sshd's own limit.
 const DEEPEST: usize = 16;
 
-/// The keywords that decide on keys; lines of others are passed over.
-const KEYWORDS: [&str; 10] = [
+/// The keywords that decide on who gets in; lines of others are passed over.
+const KEYWORDS: [&str; 16] = [
     "allowgroups",
     "allowusers",
     "authenticationmethods",
@@ -31,14 +31,23 @@ const KEYWORDS: [&str; 10] = [
     "authorizedkeysfile",
     "denygroups",
     "denyusers",
+    "kbdinteractiveauthentication",
+    "listenaddress",
+    "passwordauthentication",
+    "permitemptypasswords",
     "permitrootlogin",
+    "port",
     "pubkeyacceptedalgorithms",
     "pubkeyauthentication",
+    "usepam",
 ];
 
 /// Older names of keywords.
-const ALIASES: [(&str, &str); 2] =
-    [("pubkeyacceptedkeytypes", "pubkeyacceptedalgorithms"), ("dsaauthentication", "pubkeyauthentication")];
+const ALIASES: [(&str, &str); 3] = [
+    ("challengeresponseauthentication", "kbdinteractiveauthentication"),
+    ("dsaauthentication", "pubkeyauthentication"),
+    ("pubkeyacceptedkeytypes", "pubkeyacceptedalgorithms"),
+];
 
 /// The lines of a configuration, each with the `Match` that it stands under.
 #[derive(Debug, Default)]
@@ -169,6 +178,12 @@ impl<'t> Reader<'t> {
 }
 
 impl Config {
+    /// The arguments of all lines of a keyword in the global part.
+    pub(super) fn global(&self, keyword: &str) -> impl Iterator<Item = &[String]> {
+        let lines = self.lines.iter().filter(move |line| line.block.is_none() && line.keyword == keyword);
+        lines.map(|line| line.arguments.as_slice())
+    }
+
     /// The configuration as it stands for a user.
     pub(super) fn settings(&self, user: &User) -> Settings<'_> {
         let mut held: Vec<Holds> = Vec::new();

@@ -57,15 +57,9 @@ impl Sshd {
                 let shut = root && says("permitrootlogin", "no");
                 shut.then(|| format!("sshd lets {} not in (PermitRootLogin no)", user.name))
             })
-            .or_else(|| methods(&settings, &mut conditions))
+            .or_else(|| methods(&settings, &["publickey"], &mut conditions))
             .or_else(|| lists(&settings, user, &mut conditions));
-        let mut doubts: Vec<String> = Vec::new();
-        for keyword in DECIDING.into_iter().filter(|keyword| root || *keyword != "permitrootlogin") {
-            let shown = |criterion: &str| format!("a `Match {criterion}` block may say otherwise");
-            doubts.extend(settings.doubts(keyword).into_iter().map(shown));
-        }
-        doubts.sort();
-        doubts.dedup();
+        let doubts = doubts(&settings, DECIDING.into_iter().filter(|keyword| root || *keyword != "permitrootlogin"));
         let commands_only = root && says("permitrootlogin", "forced-commands-only");
         let command = first("authorizedkeyscommand").filter(|command| !command.eq_ignore_ascii_case("none")).cloned();
         let algorithms = first("pubkeyacceptedalgorithms").cloned();
@@ -149,23 +143,37 @@ fn told<'d>(sentence: String, doubts: impl IntoIterator<Item = &'d String>) -> S
     doubts.into_iter().fold(sentence, |sentence, doubt| format!("{sentence}; {doubt}"))
 }
 
-/// Whether a key alone, or with what else, satisfies `AuthenticationMethods`.
-fn methods(settings: &Settings<'_>, conditions: &mut Vec<String>) -> Option<String> {
+/// What `Match` blocks may say of the keywords, and the image cannot tell.
+pub(super) fn doubts<'k>(settings: &Settings<'_>, keywords: impl Iterator<Item = &'k str>) -> Vec<String> {
+    let shown = |criterion: &str| format!("a `Match {criterion}` block may say otherwise");
+    let mut doubts: Vec<String> =
+        keywords.flat_map(|keyword| settings.doubts(keyword).into_iter().map(shown).collect::<Vec<_>>()).collect();
+    doubts.sort();
+    doubts.dedup();
+    doubts
+}
+
+/// Whether one of these methods alone, or with what else, satisfies `AuthenticationMethods`.
+pub(super) fn methods(settings: &Settings<'_>, wanted: &[&str], conditions: &mut Vec<String>) -> Option<String> {
     let lists = settings.value("authenticationmethods")?;
-    let alone = |list: &String| list.eq_ignore_ascii_case("publickey") || list.eq_ignore_ascii_case("any");
-    if lists.iter().any(alone) {
+    // A method may name a device: `keyboard-interactive:pam`.
+    let is_wanted = |method: &str| {
+        let name = method.split(':').next().unwrap_or(method);
+        wanted.iter().any(|wanted| name.eq_ignore_ascii_case(wanted))
+    };
+    if lists.iter().any(|list| is_wanted(list) || list.eq_ignore_ascii_case("any")) {
         return None;
     }
-    let among = |list: &&String| list.split(',').any(|method| method.eq_ignore_ascii_case("publickey"));
-    match lists.iter().find(among) {
+    let what = if wanted.contains(&"publickey") { "keys" } else { "passwords" };
+    match lists.iter().find(|list| list.split(',').any(is_wanted)) {
         Some(list) => conditions.push(format!("only together with all of AuthenticationMethods {list}")),
-        None => return Some(format!("sshd takes no keys (AuthenticationMethods {})", lists.join(" "))),
+        None => return Some(format!("sshd takes no {what} (AuthenticationMethods {})", lists.join(" "))),
     }
     None
 }
 
 /// The four lists, in the order in which sshd asks them.
-fn lists(settings: &Settings<'_>, user: &User, conditions: &mut Vec<String>) -> Option<String> {
+pub(super) fn lists(settings: &Settings<'_>, user: &User, conditions: &mut Vec<String>) -> Option<String> {
     let name = &user.name;
     let (denied, allowed) = (settings.values("denyusers"), settings.values("allowusers"));
     let plain = |pattern: &&str| !pattern.contains('@') && fits(pattern, name);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::key::KeyLine;
+use super::key::{KeyError, KeyLine};
 use crate::error::{Error, Place, Result};
 use crate::fs::{Tree, path};
 
@@ -46,13 +46,34 @@ pub struct KeysFiles<'t> {
     read: HashMap<Vec<u8>, Option<Arc<[AuthorizedKey]>>>,
     bytes: usize,
     keys: usize,
+    malformed: Vec<BadLine>,
 }
+
+/// A line of a file of keys that sshd passes over because it holds none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadLine {
+    /// The file, links resolved.
+    pub file: Arc<[u8]>,
+    /// The line, counted from 1.
+    pub number: u64,
+    /// What is wrong with it.
+    pub error: KeyError,
+}
+
+/// Bad lines that are kept.
+const MOST_BAD_LINES: usize = 1_000;
 
 impl<'t> KeysFiles<'t> {
     /// No file is read yet.
     #[must_use]
     pub fn new(tree: &'t dyn Tree) -> Self {
-        Self { tree, read: HashMap::new(), bytes: 0, keys: 0 }
+        Self { tree, read: HashMap::new(), bytes: 0, keys: 0, malformed: Vec::new() }
+    }
+
+    /// Lines of the files that have been read which hold no key, and are not meant to be comments.
+    #[must_use]
+    pub fn malformed(&self) -> &[BadLine] {
+        &self.malformed
     }
 
     /// The keys of the file at `path`, links followed; lines that hold none are passed over, as sshd does.
@@ -79,7 +100,16 @@ impl<'t> KeysFiles<'t> {
         let file: Arc<[u8]> = path.into();
         let mut keys = Vec::new();
         for (number, line) in (1u64..).zip(String::from_utf8_lossy(bytes).lines()) {
-            let Some(line) = KeyLine::parse(line).ok().flatten() else { continue };
+            let line = match KeyLine::parse(line) {
+                Ok(Some(line)) => line,
+                Ok(None) => continue,
+                Err(error) => {
+                    if self.malformed.len() < MOST_BAD_LINES {
+                        self.malformed.push(BadLine { file: file.clone(), number, error });
+                    }
+                    continue;
+                }
+            };
             self.keys += 1;
             if keys.len() >= MOST_IN_FILE {
                 return over("10,000 keys in a file");

@@ -7,6 +7,7 @@ mod entrance;
 mod key;
 mod keys_file;
 mod options;
+mod password;
 mod pattern;
 mod search;
 mod sshd;
@@ -14,7 +15,7 @@ mod words;
 
 pub use entrance::Entrance;
 pub use key::{KeyError, KeyLine, PublicKey};
-pub use keys_file::{AuthorizedKey, KeysFile, KeysFiles};
+pub use keys_file::{AuthorizedKey, BadLine, KeysFile, KeysFiles};
 pub use search::{Search, Sighting, search};
 pub use sshd::Sshd;
 pub(in crate::nixos) use words::words;

@@ -6,6 +6,8 @@ use crate::error::{Error, Place, Result};
 use crate::fs::Tree;
 use crate::fs::path;
 use crate::nixos::users::User;
+use crate::store::StorePath;
+use crate::store::name::Name;
 
 /// No unit is longer.
 const LONGEST: u64 = 1 << 20;
@@ -22,6 +24,12 @@ pub struct Sshd {
     pub starts: bool,
     /// The configuration that it reads.
     pub config: Option<String>,
+    /// Whether a socket starts it for each connection.
+    pub socket: bool,
+    /// The version of OpenSSH, by the name of its store path.
+    pub version: Option<String>,
+    /// Ports of the socket.
+    pub(super) socket_ports: Vec<u16>,
     /// A unit that is only a link to what is not there: its path in `etc`, and the path that is missing.
     pub dangling: Option<(String, String)>,
     toplevel: String,
@@ -47,6 +55,9 @@ impl Sshd {
             unit: None,
             starts: false,
             config: None,
+            socket: false,
+            version: None,
+            socket_ports: Vec::new(),
             dangling: None,
             toplevel: toplevel.to_owned(),
             settings: Config::default(),
@@ -61,10 +72,16 @@ impl Sshd {
                 }
                 Unit::None => continue,
             };
-            sshd.starts |= match started_by {
+            let starts = match started_by {
                 "" => text.lines().any(|line| line.trim_start().starts_with("start on")),
                 link => path::find(tree, format!("{toplevel}/etc/{link}").as_bytes())?.is_some(),
             };
+            sshd.starts |= starts;
+            if unit.ends_with(".socket") {
+                sshd.socket |= starts;
+                sshd.socket_ports = socket_ports(&text);
+            }
+            sshd.version = sshd.version.take().or_else(|| version(&text));
             sshd.unit.get_or_insert_with(|| format!("/etc/{unit}"));
             config = config.or_else(|| config_option(&text));
         }
@@ -134,6 +151,23 @@ fn config_option(text: &str) -> Option<String> {
     let line = text.lines().find(|line| line.contains("/bin/sshd"))?;
     let mut words = line.split_ascii_whitespace().skip_while(|word| *word != "-f");
     words.nth(1).map(|path| path.trim_matches(['"', '\'', ';']).to_owned())
+}
+
+/// The ports of `ListenStream=` (systemd.socket(5)).
+fn socket_ports(unit: &str) -> Vec<u16> {
+    let streams = unit.lines().filter_map(|line| line.trim().strip_prefix("ListenStream="));
+    streams.filter_map(|stream| stream.rsplit(':').next()?.parse().ok()).collect()
+}
+
+/// The version in the name of the store path that a unit starts sshd from.
+fn version(unit: &str) -> Option<String> {
+    let words = unit.split(|letter: char| letter.is_whitespace() || matches!(letter, '=' | '@' | '"' | ':'));
+    let paths = words.filter(|word| word.ends_with("/bin/sshd"));
+    let mut paths = paths.filter_map(|word| StorePath::containing(word.as_bytes()));
+    paths.find_map(|(path, _)| {
+        let version = Name::parse(path.name()).version;
+        (!version.is_empty()).then(|| version.to_owned())
+    })
 }
 
 enum Unit {

@@ -1,0 +1,222 @@
+//! sshd and passwords: who may log in with one, and what the configuration says as a whole.
+
+use super::entrance::{doubts, lists, methods};
+use super::sshd::Sshd;
+use crate::nixos::password::PasswordState;
+use crate::nixos::users::{User, Users};
+use crate::store::version;
+
+/// The keywords that say whether a user is let in with a password.
+const DECIDING: [&str; 10] = [
+    "allowgroups",
+    "allowusers",
+    "authenticationmethods",
+    "denygroups",
+    "denyusers",
+    "kbdinteractiveauthentication",
+    "passwordauthentication",
+    "permitemptypasswords",
+    "permitrootlogin",
+    "usepam",
+];
+
+impl Sshd {
+    /// Whether the user gets in with a password: the conditions under which that holds.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn password(&self, users: &Users, user: &User) -> Result<Vec<String>, String> {
+        if let Some(absent) = self.absent(users, &user.name) {
+            return Err(absent);
+        }
+        match user.password.state {
+            PasswordState::None | PasswordState::Locked => return Err("no password opens the account".to_owned()),
+            PasswordState::Empty
+            | PasswordState::Plaintext
+            | PasswordState::Hashed
+            | PasswordState::File
+            | PasswordState::Unknown => {}
+        }
+        let settings = self.settings.settings(user);
+        let first = |keyword| settings.value(keyword).and_then(|arguments| arguments.first());
+        let says = |keyword, value: &str| first(keyword).is_some_and(|argument| argument.eq_ignore_ascii_case(value));
+        // sshd asks PAM for a password in two ways, and takes either (sshd_config(5)).
+        let by_pam = says("usepam", "yes") && !says("kbdinteractiveauthentication", "no");
+        if says("passwordauthentication", "no") && !by_pam {
+            return Err("sshd takes no passwords (PasswordAuthentication no)".to_owned());
+        }
+        if user.password.state == PasswordState::Empty && !says("permitemptypasswords", "yes") {
+            return Err("sshd takes no empty passwords (PermitEmptyPasswords no)".to_owned());
+        }
+        let root = user.uid == Some(0) || user.name == "root";
+        let permit = self.permit_root_login_of(first("permitrootlogin").map(String::as_str));
+        if root && permit != "yes" {
+            return Err(format!("sshd takes no password of {} (PermitRootLogin {permit})", user.name));
+        }
+        let mut conditions = Vec::new();
+        let refused = methods(&settings, &["password", "keyboard-interactive"], &mut conditions)
+            .or_else(|| lists(&settings, user, &mut conditions));
+        if let Some(refused) = refused {
+            return Err(refused);
+        }
+        conditions
+            .extend(doubts(&settings, DECIDING.into_iter().filter(|keyword| root || *keyword != "permitrootlogin")));
+        Ok(conditions)
+    }
+
+    /// `PermitRootLogin` of the global part; sshd's own default where it is not set.
+    #[must_use]
+    pub fn permit_root_login(&self) -> String {
+        let set = self.settings.global("permitrootlogin").find_map(<[String]>::first);
+        self.permit_root_login_of(set.map(String::as_str))
+    }
+
+    fn permit_root_login_of(&self, set: Option<&str>) -> String {
+        let value = match set {
+            Some(set) => set.to_ascii_lowercase(),
+            // The default was `yes` to OpenSSH 6.9 (its release notes, 2015).
+            None if self.version.as_ref().is_some_and(|own| version::compare(own, "7").is_lt()) => "yes".to_owned(),
+            None => "prohibit-password".to_owned(),
+        };
+        // Its older name.
+        if value == "without-password" { "prohibit-password".to_owned() } else { value }
+    }
+
+    /// Whether sshd takes passwords of anybody, in either way, by the global part.
+    #[must_use]
+    pub fn password_authentication(&self) -> bool {
+        let says = |keyword: &str, value: &str| {
+            let set = self.settings.global(keyword).find_map(<[String]>::first);
+            set.is_some_and(|argument| argument.eq_ignore_ascii_case(value))
+        };
+        !says("passwordauthentication", "no") || says("usepam", "yes") && !says("kbdinteractiveauthentication", "no")
+    }
+
+    /// `AuthorizedKeysFile` of the global part, or its default.
+    #[must_use]
+    pub fn authorized_keys_files(&self) -> Vec<String> {
+        let set = self.settings.global("authorizedkeysfile").next();
+        set.map_or_else(
+            || [".ssh/authorized_keys", ".ssh/authorized_keys2"].map(str::to_owned).to_vec(),
+            <[String]>::to_vec,
+        )
+    }
+
+    /// The ports that are listened on: those of the socket if that starts sshd; none if there is no sshd.
+    #[must_use]
+    pub fn ports(&self) -> Vec<u16> {
+        if self.unit.is_none() {
+            return Vec::new();
+        }
+        if self.socket && !self.socket_ports.is_empty() {
+            return self.socket_ports.clone();
+        }
+        let ports = self.settings.global("port").filter_map(|arguments| arguments.first()?.parse().ok());
+        let addresses = self.settings.global("listenaddress").filter_map(|arguments| port(arguments.first()?));
+        let mut ports: Vec<u16> = ports.chain(addresses).collect();
+        if ports.is_empty() {
+            ports.push(22);
+        }
+        ports.sort_unstable();
+        ports.dedup();
+        ports
+    }
+}
+
+/// The port of `ADDRESS:PORT` or `[ADDRESS]:PORT`; a bare address has none.
+fn port(address: &str) -> Option<u16> {
+    let (host, port) = address.rsplit_once(':')?;
+    let bare_ipv6 = host.contains(':') && !host.ends_with(']');
+    (!bare_ipv6).then(|| port.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nixos::made::Made;
+    use crate::nixos::password::Password;
+
+    const UNIT: (&str, &str) = ("/s/etc/systemd/system/sshd.service", "[Service]\n");
+
+    fn sshd(config: &str) -> Sshd {
+        Sshd::of(&Made::of(&[UNIT, ("/s/etc/ssh/sshd_config", config)]), "/s").unwrap()
+    }
+
+    fn user(name: &str, hash: &str) -> User {
+        User { password: Password::of_hash("hashedPassword", hash, "/x"), ..User::implied(name) }
+    }
+
+    #[test]
+    fn a_password_opens_where_nothing_is_against_it() {
+        let users = Users::default();
+        for (config, name, hash, expected) in [
+            ("", "eve", "$6$a$b", Ok("")),
+            ("", "eve", "!", Err("no password opens the account")),
+            ("", "eve", "", Err("sshd takes no empty passwords (PermitEmptyPasswords no)")),
+            ("PermitEmptyPasswords yes", "eve", "", Ok("")),
+            ("PasswordAuthentication no", "eve", "$6$a$b", Err("sshd takes no passwords (PasswordAuthentication no)")),
+            ("PasswordAuthentication no\nUsePAM yes", "eve", "$6$a$b", Ok("")),
+            (
+                "PasswordAuthentication no\nUsePAM yes\nKbdInteractiveAuthentication no",
+                "eve",
+                "$6$a$b",
+                Err("sshd takes no passwords (PasswordAuthentication no)"),
+            ),
+            ("", "root", "$6$a$b", Err("sshd takes no password of root (PermitRootLogin prohibit-password)")),
+            (
+                "PermitRootLogin without-password",
+                "root",
+                "$6$a$b",
+                Err("sshd takes no password of root (PermitRootLogin prohibit-password)"),
+            ),
+            ("PermitRootLogin yes", "root", "$6$a$b", Ok("")),
+            ("AllowUsers bob", "eve", "$6$a$b", Err("sshd turns eve away (AllowUsers names others)")),
+            (
+                "AuthenticationMethods publickey",
+                "eve",
+                "$6$a$b",
+                Err("sshd takes no passwords (AuthenticationMethods publickey)"),
+            ),
+            (
+                "Match Address 10.0.0.0/8\nPasswordAuthentication no",
+                "eve",
+                "$6$a$b",
+                Ok("a `Match Address` block may say otherwise"),
+            ),
+        ] {
+            let judged = sshd(config).password(&users, &user(name, hash)).map(|conditions| conditions.join("; "));
+            assert_eq!(judged, expected.map(str::to_owned).map_err(str::to_owned), "{config} {name} {hash}");
+        }
+    }
+
+    #[test]
+    fn old_versions_let_root_in_by_default() {
+        let unit = |version: &str| {
+            format!("[Service]\nExecStart=/nix/store/{}-openssh-{version}/bin/sshd -D\n", "a".repeat(32))
+        };
+        for (version, permit) in
+            [("6.2p2", "yes"), ("6.9p1", "yes"), ("7.0p1", "prohibit-password"), ("10.2p1", "prohibit-password")]
+        {
+            let sshd = Sshd::of(&Made::of(&[(UNIT.0, &unit(version))]), "/s").unwrap();
+            assert_eq!((sshd.version.as_deref(), sshd.permit_root_login().as_str()), (Some(version), permit));
+        }
+    }
+
+    #[test]
+    fn ports_are_those_of_the_socket_or_of_the_configuration() {
+        for (config, ports) in [
+            ("", vec![22]),
+            ("Port 2222\nPort 22", vec![22, 2222]),
+            ("ListenAddress 0.0.0.0:2200\nListenAddress [::]:2201\nListenAddress ::1", vec![2200, 2201]),
+        ] {
+            assert_eq!(sshd(config).ports(), ports, "{config}");
+        }
+        let socket = Made::of(&[
+            ("/s/etc/systemd/system/sshd.socket", "[Socket]\nListenStream=0.0.0.0:2022\nListenStream=23\n"),
+            ("/s/etc/systemd/system/sshd@.service", "[Service]\n"),
+            ("/s/etc/systemd/system/sockets.target.wants/sshd.socket", "-> ../sshd.socket"),
+        ]);
+        let sshd = Sshd::of(&socket, "/s").unwrap();
+        assert_eq!((sshd.socket, sshd.starts, sshd.ports()), (true, true, vec![2022, 23]));
+    }
+}
