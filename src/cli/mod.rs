@@ -1,5 +1,6 @@
 //! The command line: arguments in, exit codes out. A file a subcommand.
 
+mod access;
 mod cat;
 mod check;
 mod find;
@@ -74,6 +75,8 @@ enum Command {
     Find(find::Args),
     /// List software with versions and sizes
     Packages(packages::Args),
+    /// Who can log in, how, and from where?
+    Access(access::Args),
     /// Assert that packages, commands, files and authorized keys are really there
     Check(check::Args),
     /// Is every byte of the store what is registered of it, and is all there that boots?
@@ -132,6 +135,7 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Cat(args) => cat::run(args, &cli.global),
         Command::Find(args) => find::run(args, &cli.global),
         Command::Packages(args) => packages::run(args, &cli.global),
+        Command::Access(args) => access::run(args, &cli.global),
         Command::Check(args) => check::run(args, &cli.global),
         Command::Verify(args) => verify::run(args, &cli.global),
     }

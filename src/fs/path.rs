@@ -1,6 +1,6 @@
 //! Paths inside an image, and symbolic links followed inside it.
 
-use super::{Kind, Node, NodeId, Tree};
+use super::{FileType, Kind, Node, NodeId, Tree};
 use crate::error::{Error, Place, Result};
 
 /// Links that one path may lead through: Linux's own limit (path_resolution(7)).
@@ -74,6 +74,9 @@ pub fn any_case(tree: &dyn Tree, names: &[&[u8]]) -> Result<Option<(NodeId, Vec<
 /// As [`resolve`], and what the reader meets; [`Error::Limit`] where the file is longer.
 pub fn read(tree: &dyn Tree, path: &[u8], limit: u64) -> Result<Vec<u8>> {
     let found = resolve(tree, path)?;
+    if tree.node(found.id)?.kind.file_type() != FileType::File {
+        return Err(Error::WrongType { path: found.path, wanted: "file" });
+    }
     let mut bytes = Vec::new();
     let mut reader = std::io::Read::take(tree.open(found.id)?, limit.saturating_add(1));
     let shown = || std::path::PathBuf::from(String::from_utf8_lossy(path).into_owned());

@@ -1,5 +1,6 @@
 //! NixOS: from a disc to its systems, and what they would do after boot.
 
+pub mod access;
 mod disc;
 #[cfg(test)]
 mod made;

@@ -1,5 +1,6 @@
 //! Finished values, written out: as tables for people and as JSON for programs. No reckoning happens here.
 
+pub mod access;
 pub mod check;
 mod escape;
 pub mod files;

@@ -11,6 +11,7 @@ mod access;
 mod assertion;
 mod document;
 mod image;
+mod login;
 mod namespace;
 mod output;
 mod truncation;

@@ -6,6 +6,7 @@ use nixoscope::check::{self, Assertion, PackageQuery, WantedKey};
 use nixoscope::fs::walk::Walk;
 use nixoscope::fs::{FileType, Tree, fat, path};
 use nixoscope::image::Image;
+use nixoscope::nixos::access::Access;
 use nixoscope::nixos::package::{self, Column};
 use nixoscope::nixos::software::Software;
 use nixoscope::nixos::{Disc, Summary};
@@ -43,6 +44,12 @@ pub(crate) fn explore(bytes: Vec<u8>) {
     let verdicts = check::run(&disc, &assertions());
     verdicts.troubles.iter().for_each(one_line);
     report::check::table(&mut io::sink(), &verdicts, Some(100)).unwrap();
+    for system in disc.systems.iter().filter(|system| system.present) {
+        if let Some(access) = told(Access::of(&disc, system)) {
+            report::access::page(&mut io::sink(), (system, &access), report::access::Shown::All, Some(80)).unwrap();
+            report::access::json(&mut io::sink(), "image", &[(system.clone(), access)]).unwrap();
+        }
+    }
     if let Some(report) = told(verify::run(&disc, &disc.troubles, &Expectations::default(), &|_, _| {})) {
         report::verify::page(&mut io::sink(), &report).unwrap();
         report::verify::json(&mut io::sink(), &report).unwrap();

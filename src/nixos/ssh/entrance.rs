@@ -8,6 +8,7 @@ use super::options::options;
 use super::pattern::fits;
 use super::sshd::Sshd;
 use crate::nixos::users::{User, Users};
+use crate::store::version;
 
 /// What sshd makes of one user, before it looks at a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Entrance {
     commands_only: bool,
     /// The argument of `PubkeyAcceptedAlgorithms`.
     algorithms: Option<String>,
+    /// Whether keys of DSA count where nothing is said: to OpenSSH 6.9 (release notes of 7.0, 2015).
+    takes_dsa: bool,
 }
 
 /// The keywords that say whether a user is let in with a key.
@@ -63,7 +66,8 @@ impl Sshd {
         let commands_only = root && says("permitrootlogin", "forced-commands-only");
         let command = first("authorizedkeyscommand").filter(|command| !command.eq_ignore_ascii_case("none")).cloned();
         let algorithms = first("pubkeyacceptedalgorithms").cloned();
-        Entrance { refusal, doubts, conditions, command, commands_only, algorithms }
+        let takes_dsa = self.version.as_ref().is_none_or(|own| version::compare(own, "7").is_lt());
+        Entrance { refusal, doubts, conditions, command, commands_only, algorithms, takes_dsa }
     }
 
     /// Why nobody of that name is let in, whatever the configuration says.
@@ -100,6 +104,9 @@ impl Entrance {
             && !accepts(algorithms, kind)
         {
             return shut(format!("sshd takes no {kind} keys (PubkeyAcceptedAlgorithms {algorithms})"));
+        }
+        if self.algorithms.is_none() && kind == "ssh-dss" && !self.takes_dsa {
+            return shut("sshd takes no ssh-dss keys since OpenSSH 7.0".to_owned());
         }
         let mut conditions = self.conditions.clone();
         let mut commanded = false;

@@ -76,6 +76,14 @@ impl<'t> KeysFiles<'t> {
         &self.malformed
     }
 
+    /// The keys of the file at `path`, links followed; none where there is no such file.
+    ///
+    /// # Errors
+    /// Where the file is there but cannot be read.
+    pub fn keys_at(&mut self, path: &str) -> Result<Option<Arc<[AuthorizedKey]>>> {
+        self.read(path)
+    }
+
     /// The keys of the file at `path`, links followed; lines that hold none are passed over, as sshd does.
     pub(super) fn read(&mut self, path: &str) -> Result<Option<Arc<[AuthorizedKey]>>> {
         let Some(found) = path::find(self.tree, path.as_bytes())? else { return Ok(None) };

@@ -1,0 +1,65 @@
+//! `nixoscope access`
+
+use std::io::Write;
+
+use nixoscope::Error;
+use nixoscope::nixos::access::Access;
+use nixoscope::nixos::{Disc, System};
+use nixoscope::report::access::{self, Shown};
+
+use super::open::{ImageArg, disc, open};
+use super::{Global, Outcome, keep, output, report_troubles};
+
+/// Arguments of `access`.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    image: ImageArg,
+    /// Show service accounts that cannot log in, too
+    #[arg(short, long)]
+    all: bool,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
+    let image = open(&args.image.path, global)?;
+    let (disc, mut troubles) = disc(&image)?;
+    let systems = systems(&disc, &mut troubles)?;
+    if global.json {
+        let mut out = output::bytes();
+        access::json(&mut out, &disc.path().display().to_string(), &systems)?;
+        out.flush()?;
+    } else {
+        let mut out = output::results();
+        let shown = if args.all { Shown::All } else { Shown::Interesting };
+        write(&mut out, &systems, shown)?;
+        out.flush()?;
+    }
+    Ok(report_troubles(&disc, &troubles, Outcome::Holds))
+}
+
+/// The access of each system that is there, the default one first.
+fn systems(disc: &Disc<'_>, troubles: &mut Vec<Error>) -> anyhow::Result<Vec<(System, Access)>> {
+    disc.default_system()?;
+    let mut all = Vec::new();
+    for system in disc.systems.iter().filter(|system| system.present) {
+        all.extend(keep(troubles, Access::of(disc, system)).map(|access| (system.clone(), access)));
+    }
+    Ok(all)
+}
+
+/// The page of the default system, and those of others that differ.
+fn write(out: &mut dyn Write, systems: &[(System, Access)], shown: Shown) -> anyhow::Result<()> {
+    let Some((default, rest)) = systems.split_first() else { return Ok(()) };
+    access::page(out, (&default.0, &default.1), shown, output::width())?;
+    let (same, other): (Vec<_>, Vec<_>) = rest.iter().partition(|(_, access)| access::same(access, &default.1));
+    for (system, access) in other {
+        writeln!(out)?;
+        access::page(out, (system, access), shown, output::width())?;
+    }
+    let names: Vec<&str> =
+        same.iter().map(|(system, _)| system.specialisation.as_deref().unwrap_or_else(|| system.path.base())).collect();
+    if !names.is_empty() {
+        writeln!(out, "\nThe same in {}", nixoscope::report::escape(names.join(", ").as_bytes()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,241 @@
+//! What follows from who gets in: the findings.
+
+use std::collections::BTreeSet;
+
+use super::finding::{Finding, Severity};
+use super::kernel_line;
+use super::login::Way;
+use super::{Account, Facts};
+use crate::nixos::menu::MenuEntry;
+use crate::nixos::password::PasswordState;
+use crate::nixos::system::toplevel;
+
+/// Menu entries that a finding names.
+const SHOWN: usize = 3;
+
+/// All findings, the worst first, then by what they are about.
+pub(super) fn findings(facts: &Facts<'_, '_>, accounts: &[Account]) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for account in accounts {
+        findings.push(login(account));
+        findings.extend(password(account));
+    }
+    findings.extend(sshd(facts, accounts));
+    findings.extend(keys(facts, accounts));
+    findings.extend(rules(facts));
+    findings.extend(menu(facts));
+    if !facts.users.known {
+        let message = "the image does not list its users in a form that is known: there may be more than are shown";
+        findings.push(finding("users-unknown", Severity::Warning, "users", message.to_owned(), None));
+    }
+    findings.sort_by(|one, other| {
+        let key = |finding: &Finding| (finding.severity, finding.id == "login", finding.subject.clone(), finding.id);
+        key(one).cmp(&key(other))
+    });
+    findings
+}
+
+fn finding(id: &'static str, severity: Severity, subject: &str, message: String, path: Option<&str>) -> Finding {
+    Finding { id, severity, subject: subject.to_owned(), message, path: path.map(str::to_owned) }
+}
+
+/// The sentence of one user, with the file that lets him in.
+fn login(account: &Account) -> Finding {
+    let (user, login) = (&account.user, &account.login);
+    let severity = if login.unsure { Severity::Warning } else { Severity::Info };
+    let key = account.keys.iter().find(|key| key.judged.is_ok());
+    let key = key.map(|key| String::from_utf8_lossy(&key.key.file).into_owned());
+    let path = user.password.source.clone().filter(|_| user.password.state != PasswordState::None).or(key);
+    finding("login", severity, &user.name, login.sentence.clone(), path.as_deref())
+}
+
+fn password(account: &Account) -> Vec<Finding> {
+    let (user, password) = (&account.user, &account.user.password);
+    let mut findings = Vec::new();
+    let mut add = |id, severity, message: String| {
+        findings.push(finding(id, severity, &user.name, message, password.source.as_deref()));
+    };
+    let option = password.option.as_deref().unwrap_or("password");
+    let has = |way| account.login.ways.contains(&way);
+    match password.state {
+        PasswordState::Plaintext => {
+            add(
+                "plaintext-password",
+                Severity::Error,
+                format!("the password stands in clear text in the image ({option}), for everybody to read"),
+            );
+        }
+        PasswordState::Hashed => {
+            let scheme = password.scheme.map(|scheme| scheme.name()).unwrap_or_default();
+            add(
+                "hash-in-store",
+                Severity::Info,
+                format!("the hash of the password ({scheme}) can be read by everybody who has the image ({option})"),
+            );
+        }
+        PasswordState::File => {
+            let file = password.source.as_deref().unwrap_or("a file");
+            add(
+                "password-not-in-image",
+                Severity::Warning,
+                format!(
+                    "the password comes from {file} ({option}), which is not in the image: on a fresh boot none opens the account"
+                ),
+            );
+        }
+        _ => {}
+    }
+    if has(Way::SshWithoutPassword) {
+        add(
+            "empty-password-over-ssh",
+            Severity::Error,
+            format!("everybody who reaches sshd logs in without a password ({option})"),
+        );
+    } else if has(Way::ConsoleWithoutPassword) {
+        add(
+            "empty-password",
+            Severity::Warning,
+            format!("everybody at the console logs in without a password ({option})"),
+        );
+    }
+    if has(Way::SshPassword) && (user.name == "root" || user.uid == Some(0)) {
+        add(
+            "root-password-over-ssh",
+            Severity::Error,
+            "sshd lets root in with a password (PermitRootLogin yes)".to_owned(),
+        );
+    }
+    findings
+}
+
+fn sshd(facts: &Facts<'_, '_>, accounts: &[Account]) -> Vec<Finding> {
+    let sshd = &facts.sshd;
+    let keys = accounts.iter().map(|account| account.keys.len()).sum::<usize>();
+    let config = sshd.config.as_deref();
+    let mut findings = Vec::new();
+    match (&sshd.unit, &sshd.dangling) {
+        (None, Some((unit, missing))) => {
+            let message = format!("cannot start: {unit} leads to {missing}, which is not in the image");
+            findings.push(finding("sshd-dangling", Severity::Error, "sshd", message, None));
+        }
+        (None, None) => {
+            let message =
+                "there is none in this system: keys that were declared without services.openssh.enable were dropped";
+            findings.push(finding("sshd-absent", Severity::Info, "sshd", message.to_owned(), None));
+        }
+        (Some(unit), _) if !sshd.starts => {
+            let keys = match keys {
+                0 => String::new(),
+                1 => ", and a key waits for it".to_owned(),
+                many => format!(", and {many} keys wait for it"),
+            };
+            let message = format!("is not started at boot: nothing wants {unit}{keys}");
+            findings.push(finding("sshd-not-started", Severity::Warning, "sshd", message, config));
+        }
+        (Some(_), _) => {}
+    }
+    // Tools that install over ssh log in as root.
+    let root = accounts.iter().find(|account| account.user.name == "root");
+    let others: Vec<&str> = accounts
+        .iter()
+        .filter(|account| account.user.name != "root" && account.login.ways.contains(&Way::SshKey))
+        .map(|account| account.user.name.as_str())
+        .collect();
+    if let Some(root) = root
+        && !root.login.ways.contains(&Way::SshKey)
+        && !others.is_empty()
+    {
+        let message = format!(
+            "no key lets root in, only {}: tools that install over ssh as root will not get in",
+            others.join(", ")
+        );
+        findings.push(finding("no-key-for-root", Severity::Info, "root", message, None));
+    }
+    findings
+}
+
+fn keys(facts: &Facts<'_, '_>, accounts: &[Account]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for account in accounts {
+        let mut seen = BTreeSet::new();
+        for key in &account.keys {
+            let Err(why) = &key.judged else { continue };
+            let place = format!("{}:{}", String::from_utf8_lossy(&key.key.file), key.key.number);
+            if seen.insert(place.clone()) {
+                let message = format!("the key {} does not count: {why}", key.key.line.key.fingerprint());
+                findings.push(finding("key-refused", Severity::Warning, &account.user.name, message, Some(&place)));
+            }
+        }
+    }
+    for (name, keys) in &facts.orphans {
+        let file = keys.first().map(|key| String::from_utf8_lossy(&key.file).into_owned());
+        let count = if keys.len() == 1 { "a key is".to_owned() } else { format!("{} keys are", keys.len()) };
+        let message = format!("{count} authorized for {name}, and there is no such user");
+        findings.push(finding("key-without-user", Severity::Warning, name, message, file.as_deref()));
+    }
+    for line in &facts.bad_lines {
+        let place = format!("{}:{}", String::from_utf8_lossy(&line.file), line.number);
+        let message = format!("the line holds no key: {}", line.error);
+        findings.push(finding("malformed-key", Severity::Warning, "authorized keys", message, Some(&place)));
+    }
+    findings
+}
+
+fn rules(facts: &Facts<'_, '_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for rule in &facts.rules {
+        let place = format!("{}:{}", rule.source, rule.line);
+        let users = match rule.users.as_slice() {
+            [] => "nobody here".to_owned(),
+            users if rule.who.starts_with('%') || rule.who == "ALL" => users.join(", "),
+            _ => rule.who.clone(),
+        };
+        let (id, message) = match (rule.tool, rule.commands.as_str()) {
+            ("nix", _) => ("trusted-user", format!("Nix trusts them, which makes them root ({users})")),
+            (tool, "ALL") => ("passwordless-root", format!("{tool} makes them root without a password ({users})")),
+            (tool, commands) => {
+                ("passwordless-command", format!("{tool} runs {commands} without a password ({users})"))
+            }
+        };
+        findings.push(finding(id, Severity::Warning, &rule.who, message, Some(&place)));
+    }
+    for login in &facts.autologin {
+        let message = format!("is logged in at boot by {}", login.by);
+        findings.push(finding("autologin", Severity::Warning, &login.user, message, Some(&login.source)));
+    }
+    findings
+}
+
+/// Doors on the kernel lines of the entries that start this system.
+fn menu(facts: &Facts<'_, '_>) -> Vec<Finding> {
+    let own = |entry: &&MenuEntry| {
+        let system = toplevel(facts.disc.tree(), entry).ok().flatten();
+        system.is_none_or(|system| system == facts.system.path)
+    };
+    let mut findings: Vec<(Finding, Vec<String>)> = Vec::new();
+    for entry in facts.disc.menu.iter().filter(|entry| entry.linux.is_some()).filter(own) {
+        for door in kernel_line::doors(entry) {
+            let title = format!("{:?}", entry.title);
+            if let Some((_, titles)) = findings.iter_mut().find(|(known, _)| known.subject == door.name) {
+                if !titles.contains(&title) {
+                    titles.push(title);
+                }
+                continue;
+            }
+            let (id, severity) = match door.password {
+                true => ("password-on-kernel-line", Severity::Error),
+                false => ("shell-on-kernel-line", Severity::Info),
+            };
+            let file = String::from_utf8_lossy(&entry.file).into_owned();
+            findings.push((finding(id, severity, &door.name, door.effect.to_owned(), Some(&file)), vec![title]));
+        }
+    }
+    let told = |(mut finding, titles): (Finding, Vec<String>)| {
+        let shown = titles.get(..SHOWN).unwrap_or(&titles).join(", ");
+        let more = titles.len().saturating_sub(SHOWN);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        finding.message.push_str(&format!(" (menu entry {shown}{more})"));
+        finding
+    };
+    findings.into_iter().map(told).collect()
+}

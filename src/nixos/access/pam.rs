@@ -1,0 +1,35 @@
+//! PAM: whether a service lets somebody in with an empty password (pam.conf(5), pam_unix(8)).
+
+use super::text;
+use crate::error::Result;
+use crate::fs::Tree;
+
+/// Whether the service takes empty passwords; none where the image does not tell.
+pub(super) fn takes_empty(tree: &dyn Tree, toplevel: &str, service: &str) -> Result<Option<bool>> {
+    let Some(text) = text(tree, &format!("{toplevel}/etc/pam.d/{service}"))? else { return Ok(None) };
+    let mut rules = text.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+    let opens = |rule: &Vec<&str>| {
+        let is_auth = rule.first().is_some_and(|kind| kind.trim_start_matches('-') == "auth");
+        is_auth && rule.iter().any(|word| word.contains("pam_unix")) && rule.contains(&"nullok")
+    };
+    Ok(Some(rules.any(|rule| opens(&rule))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nixos::made::Made;
+
+    #[test]
+    fn a_service_takes_empty_passwords_where_its_module_says_so() {
+        for (text, takes) in [
+            ("auth sufficient /nix/store/x/lib/security/pam_unix.so likeauth nullok try_first_pass # unix\n", true),
+            ("auth sufficient pam_unix.so try_first_pass\n", false),
+            ("# auth sufficient pam_unix.so nullok\npassword sufficient pam_unix.so nullok yescrypt\n", false),
+        ] {
+            let tree = Made::of(&[("/s/etc/pam.d/login", text)]);
+            assert_eq!(takes_empty(&tree, "/s", "login").unwrap(), Some(takes), "{text}");
+        }
+        assert_eq!(takes_empty(&Made::of(&[]), "/s", "login").unwrap(), None);
+    }
+}

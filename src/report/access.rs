@@ -1,0 +1,355 @@
+//! Who can log in.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::escape;
+use super::table::{self, STRONG};
+use crate::nixos::System;
+use crate::nixos::access::{Access, Account, Finding, Rule, Severity};
+
+const BAD: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
+const DOUBTFUL: anstyle::Style = anstyle::AnsiColor::Yellow.on_default().bold();
+
+/// Findings of one sort that a page shows; a hostile image may have thousands.
+const SHOWN: usize = 50;
+
+/// Which accounts a page shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Those that can log in, and those of people.
+    Interesting,
+    /// All of them.
+    All,
+}
+
+/// The page of one system.
+///
+/// # Errors
+/// What the writer meets.
+pub fn page(
+    out: &mut dyn Write,
+    (system, access): (&System, &Access),
+    shown: Shown,
+    width: Option<u16>,
+) -> io::Result<()> {
+    let name = system.specialisation.as_ref().map(|name| format!(" (specialisation {name})")).unwrap_or_default();
+    writeln!(out, "{STRONG}{}{name}{STRONG:#}\n", escape(system.path.to_string().as_bytes()))?;
+    let (listed, hidden): (Vec<&Account>, Vec<&Account>) =
+        access.accounts.iter().partition(|account| shown == Shown::All || is_interesting(account));
+    let mut table = table::new(&["USER", "PASSWORD", "KEYS", "LOGIN"], width);
+    for account in &listed {
+        let keys = account.keys.iter().filter(|key| key.judged.is_ok()).count();
+        table.add_row([
+            &*escape(account.user.name.as_bytes()),
+            &password(account),
+            &keys.to_string(),
+            &escape(account.login.sentence.as_bytes()),
+        ]);
+    }
+    table::write(out, table)?;
+    match hidden.len() {
+        0 => {}
+        1 => writeln!(out, "and a service account that cannot log in (--all)")?,
+        many => writeln!(out, "and {many} service accounts that cannot log in (--all)")?,
+    }
+    writeln!(out)?;
+    writeln!(out, "sshd       {}", escape(sshd(access).as_bytes()))?;
+    for rule in &access.rules {
+        let Rule { tool, commands, source, line, .. } = rule;
+        let commands = if commands == "ALL" { "everything" } else { commands };
+        let text = match *tool {
+            "nix" => format!("{} is trusted, which is as good as root ({source}:{line})", rule.who),
+            _ => format!("{} runs {commands} without a password ({source}:{line})", rule.who),
+        };
+        writeln!(out, "{tool:<10} {}", escape(text.as_bytes()))?;
+    }
+    for login in &access.autologin {
+        let text = format!("{} by {} ({})", login.user, login.by, login.source);
+        writeln!(out, "autologin  {}", escape(text.as_bytes()))?;
+    }
+    let told: Vec<&Finding> = access.findings.iter().filter(|finding| finding.id != "login").collect();
+    if !told.is_empty() {
+        writeln!(out, "\n{STRONG}Findings{STRONG:#}")?;
+    }
+    for finding in told.iter().take(SHOWN) {
+        let style = match finding.severity {
+            Severity::Error => BAD,
+            Severity::Warning => DOUBTFUL,
+            Severity::Info => anstyle::Style::new(),
+        };
+        let text = format!("{}: {}", finding.subject, finding.message);
+        writeln!(out, "{style}{:<7}{style:#} {}", finding.severity, escape(text.as_bytes()))?;
+        if let Some(path) = &finding.path {
+            writeln!(out, "        {}", escape(path.as_bytes()))?;
+        }
+    }
+    match told.len().saturating_sub(SHOWN) {
+        0 => Ok(()),
+        more => writeln!(out, "and {more} more, which --json lists"),
+    }
+}
+
+/// Whether a reader would miss the account.
+fn is_interesting(account: &Account) -> bool {
+    let user = &account.user;
+    user.name == "root" || user.normal != Some(false) || !account.login.ways.is_empty() || account.login.unsure
+}
+
+fn password(account: &Account) -> String {
+    let password = &account.user.password;
+    match password.scheme {
+        Some(scheme) => format!("{} ({})", password.state, scheme.name()),
+        None => password.state.to_string(),
+    }
+}
+
+fn sshd(access: &Access) -> String {
+    let sshd = &access.sshd;
+    if sshd.unit.is_none() {
+        return "none".to_owned();
+    }
+    let ports: Vec<String> = sshd.ports().iter().map(u16::to_string).collect();
+    let start = match (sshd.starts, sshd.socket) {
+        (true, true) => "starts by a socket",
+        (true, false) => "starts at boot",
+        (false, _) => "does NOT start at boot",
+    };
+    let passwords = if sshd.password_authentication() { "passwords taken" } else { "no passwords" };
+    let word = if ports.len() == 1 { "port" } else { "ports" };
+    format!("{start}, {word} {}, {passwords}, PermitRootLogin {}", ports.join(" "), sshd.permit_root_login())
+}
+
+/// The document of `access`: the default system, and the others.
+///
+/// # Errors
+/// What the writer meets.
+pub fn json(out: &mut dyn Write, image: &str, systems: &[(System, Access)]) -> serde_json::Result<()> {
+    let default = systems.first().map(|(_, access)| Facts::of(access));
+    let all = systems.iter().map(|(system, access)| {
+        let facts = Facts::of(access);
+        let same = default.as_ref() == Some(&facts);
+        Other {
+            path: system.path.to_string(),
+            default: system.default,
+            specialisation: system.specialisation.as_deref(),
+            same_as_default: same,
+            access: (!same).then_some(facts),
+        }
+    });
+    let document = Document { schema: "nixoscope.access.v1", image, facts: default.as_ref(), systems: all.collect() };
+    serde_json::to_writer(&mut *out, &document)?;
+    out.write_all(b"\n").map_err(serde_json::Error::io)
+}
+
+/// Whether two systems let in the same people in the same ways.
+#[must_use]
+pub fn same(one: &Access, other: &Access) -> bool {
+    Facts::of(one) == Facts::of(other)
+}
+
+/// Titles of menu entries differ from system to system, even where the same parameters open the same doors.
+impl PartialEq for Finding_<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |finding: &Self| (finding.id, finding.severity, finding.subject.to_owned());
+        let of_menu = self.id.ends_with("-on-kernel-line");
+        same(self) == same(other) && (of_menu || (self.message, self.path) == (other.message, other.path))
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    schema: &'static str,
+    image: &'a str,
+    #[serde(flatten)]
+    facts: Option<&'a Facts<'a>>,
+    systems: Vec<Other<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Other<'a> {
+    path: String,
+    default: bool,
+    specialisation: Option<&'a str>,
+    same_as_default: bool,
+    access: Option<Facts<'a>>,
+}
+
+#[derive(Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+struct Facts<'a> {
+    users_known: bool,
+    users: Vec<User<'a>>,
+    sshd: Sshd<'a>,
+    sudo: Vec<Rule_<'a>>,
+    autologin: Vec<Autologin<'a>>,
+    findings: Vec<Finding_<'a>>,
+}
+
+#[derive(Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+struct User<'a> {
+    name: &'a str,
+    uid: Option<u64>,
+    normal: Option<bool>,
+    shell: Option<&'a str>,
+    home: &'a str,
+    groups: &'a [String],
+    password: Password<'a>,
+    keys: Vec<Key<'a>>,
+    logins: Vec<&'static str>,
+    sentence: &'a str,
+}
+
+#[derive(Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+struct Password<'a> {
+    state: &'static str,
+    option: Option<&'a str>,
+    scheme: Option<&'static str>,
+    source: Option<&'a str>,
+}
+
+#[derive(Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+struct Key<'a> {
+    r#type: &'a str,
+    bits: Option<usize>,
+    fingerprint: String,
+    comment: &'a str,
+    options: &'a str,
+    source: String,
+    line: u64,
+    accepted: bool,
+    conditions: &'a [String],
+    refusal: Option<&'a str>,
+}
+
+#[derive(Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+struct Sshd<'a> {
+    enabled: bool,
+    starts_at_boot: bool,
+    socket: bool,
+    unit: Option<&'a str>,
+    config: Option<&'a str>,
+    version: Option<&'a str>,
+    permit_root_login: Option<String>,
+    password_authentication: Option<bool>,
+    authorized_keys_files: Vec<String>,
+    ports: Vec<u16>,
+}
+
+#[derive(Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+struct Rule_<'a> {
+    tool: &'static str,
+    who: &'a str,
+    users: &'a [String],
+    commands: &'a str,
+    source: &'a str,
+    line: u64,
+}
+
+#[derive(Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+struct Autologin<'a> {
+    user: &'a str,
+    by: &'a str,
+    source: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Finding_<'a> {
+    id: &'static str,
+    severity: &'static str,
+    subject: &'a str,
+    message: &'a str,
+    path: Option<&'a str>,
+}
+
+impl<'a> Facts<'a> {
+    fn of(access: &'a Access) -> Self {
+        let sshd = &access.sshd;
+        let there = sshd.unit.is_some();
+        Self {
+            users_known: access.users_known,
+            users: access.accounts.iter().map(User::of).collect(),
+            sshd: Sshd {
+                enabled: there,
+                starts_at_boot: sshd.starts,
+                socket: sshd.socket,
+                unit: sshd.unit.as_deref(),
+                config: sshd.config.as_deref(),
+                version: sshd.version.as_deref(),
+                permit_root_login: there.then(|| sshd.permit_root_login()),
+                password_authentication: there.then(|| sshd.password_authentication()),
+                authorized_keys_files: if there { sshd.authorized_keys_files() } else { Vec::new() },
+                ports: sshd.ports(),
+            },
+            sudo: access.rules.iter().map(Rule_::of).collect(),
+            autologin: access
+                .autologin
+                .iter()
+                .map(|login| Autologin { user: &login.user, by: &login.by, source: &login.source })
+                .collect(),
+            findings: access.findings.iter().map(Finding_::of).collect(),
+        }
+    }
+}
+
+impl<'a> User<'a> {
+    fn of(account: &'a Account) -> Self {
+        let user = &account.user;
+        let key = |granted: &'a crate::nixos::access::GrantedKey| {
+            let line = &granted.key.line;
+            Key {
+                r#type: &line.key.kind,
+                bits: line.key.bits(),
+                fingerprint: line.key.fingerprint(),
+                comment: &line.comment,
+                options: &line.options,
+                source: String::from_utf8_lossy(&granted.key.file).into_owned(),
+                line: granted.key.number,
+                accepted: granted.judged.is_ok(),
+                conditions: granted.judged.as_deref().unwrap_or_default(),
+                refusal: granted.judged.as_ref().err().map(String::as_str),
+            }
+        };
+        Self {
+            name: &user.name,
+            uid: user.uid,
+            normal: user.normal,
+            shell: user.shell.as_deref(),
+            home: &user.home,
+            groups: user.groups.as_deref().unwrap_or_default(),
+            password: Password {
+                state: user.password.state.name(),
+                option: user.password.option.as_deref(),
+                scheme: user.password.scheme.map(|scheme| scheme.name()),
+                source: user.password.source.as_deref(),
+            },
+            keys: account.keys.iter().map(key).collect(),
+            logins: account.login.ways.iter().map(|way| way.name()).collect(),
+            sentence: &account.login.sentence,
+        }
+    }
+}
+
+impl<'a> Rule_<'a> {
+    fn of(rule: &'a Rule) -> Self {
+        let Rule { tool, who, users, commands, source, line } = rule;
+        Self { tool, who, users, commands, source, line: *line }
+    }
+}
+
+impl<'a> Finding_<'a> {
+    fn of(finding: &'a Finding) -> Self {
+        let Finding { id, severity, subject, message, path } = finding;
+        Self { id, severity: severity.name(), subject, message, path: path.as_deref() }
+    }
+}
