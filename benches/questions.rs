@@ -43,8 +43,8 @@ fn questions(criterion: &mut Criterion) {
         });
     });
     criterion.bench_function("check a package", |bencher| {
-        let assertions = [Assertion::Installed(PackageQuery::parse("git").unwrap())];
-        bencher.iter(|| check::run(&Disc::open(&image).unwrap(), black_box(&assertions)));
+        let demands = [Assertion::Installed(PackageQuery::parse("git").unwrap())];
+        bencher.iter(|| check::run(&Disc::open(&image).unwrap(), black_box(&demands), &|_, _| {}));
     });
     criterion.bench_function("list all files with what they are", |bencher| {
         bencher.iter(|| {

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use globset::{Glob, GlobMatcher};
+use globset::GlobMatcher;
 
-use crate::nixos::ssh::{KeyError, KeyLine, PublicKey};
-use crate::store::StorePath;
-use crate::store::name::Name;
+use super::policy::Firmware;
+use super::query::{PackageQuery, WantedKey};
+use crate::fs::FileType;
+use crate::nixos::PasswordState;
 use crate::store::version::Requirement;
 
 /// One assertion.
@@ -31,32 +32,87 @@ pub enum Assertion {
     },
     /// The image has no more bytes than this.
     MaxSize(u64),
+    /// The volume's name matches the glob.
+    VolumeId(GlobMatcher),
+    /// The default system is for this platform: `x86_64-linux`.
+    Platform(String),
+    /// The image boots from this firmware.
+    Boot(Firmware),
+    /// The default system's kernel has such a version; the first is the requirement as it was written.
+    Kernel(String, Requirement),
+    /// The menu entry that boots by default has the kernel parameter.
+    Param(String),
+    /// No menu entry has the kernel parameter.
+    NoParam(String),
+    /// The default system has the package not installed.
+    NotInstalled(PackageQuery),
+    /// No more versions of the package are in the image.
+    Copies {
+        /// The package.
+        query: PackageQuery,
+        /// The most versions of it.
+        most: usize,
+    },
+    /// There is no such file.
+    NoFile(Vec<u8>),
+    /// The file is of a type, or has a mode or contents.
+    FileIs(Box<FileAssertion>),
+    /// The user is there or not, with such a password, shell and groups.
+    User(Box<UserAssertion>),
+    /// No other keys let the user in, or anybody.
+    OnlyKeys {
+        /// The user; none for all users.
+        user: Option<String>,
+        /// The keys that may.
+        allowed: Vec<WantedKey>,
+    },
+    /// sshd starts at boot, or does not.
+    SshEnabled(bool),
+    /// sshd takes passwords, or does not.
+    SshPasswords(bool),
+    /// `PermitRootLogin` has one of these values.
+    PermitRootLogin(Vec<String>),
+    /// No user has an empty password that opens anything.
+    NoEmptyPasswords,
+    /// No system has such a finding of `access`.
+    NoFinding {
+        /// The finding's id.
+        id: &'static str,
+        /// Subjects of whom it is accepted.
+        except: Vec<String>,
+    },
+    /// The store is what is registered of it.
+    Integrity,
 }
 
-/// Why a text is no assertion.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AssertionError {
-    /// No package name.
-    #[error("a package name is needed: NAME or NAME@VERSION")]
-    NoName,
-    /// The name is no glob.
-    #[error("{0} is no package name and no glob")]
-    Name(String),
-    /// The version is none of the forms there are.
-    #[error("{0} is no version: write 1.2, >=1.2, ^1 or 1.*")]
-    Version(String),
-    /// The fingerprint is not one of SHA-256.
-    #[error("a fingerprint is SHA256: and 43 letters, as ssh-keygen -l prints it")]
-    Fingerprint,
-    /// The text holds several keys.
-    #[error("several keys in it; give one")]
-    SeveralKeys,
-    /// The text holds no key.
-    #[error("no public key in it")]
-    NoKey,
-    /// The key is not one.
-    #[error(transparent)]
-    Key(#[from] KeyError),
+/// What is asserted of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileAssertion {
+    /// Its path in the running system.
+    pub path: Vec<u8>,
+    /// Its type, links followed; a symbolic link is asked of the path itself.
+    pub file_type: Option<FileType>,
+    /// Its permission bits.
+    pub mode: Option<u16>,
+    /// The SHA-256 of its contents.
+    pub sha256: Option<[u8; 32]>,
+    /// A text in it.
+    pub contains: Option<String>,
+}
+
+/// What is asserted of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserAssertion {
+    /// Login name.
+    pub name: String,
+    /// Whether there is such a user.
+    pub exists: bool,
+    /// States that the password may be in.
+    pub password: Option<Vec<PasswordState>>,
+    /// Login shell.
+    pub shell: Option<String>,
+    /// Groups that the user is in.
+    pub groups: Vec<String>,
 }
 
 impl Assertion {
@@ -71,6 +127,22 @@ impl Assertion {
             Self::File(_) => "file",
             Self::Key { .. } => "key",
             Self::MaxSize(_) => "max-size",
+            Self::VolumeId(_) => "volume-id",
+            Self::Platform(_) => "system",
+            Self::Boot(_) => "boot",
+            Self::Kernel(..) => "kernel",
+            Self::Param(_) => "param",
+            Self::NoParam(_) => "no-param",
+            Self::NotInstalled(_) => "not-installed",
+            Self::Copies { .. } => "max-copies",
+            Self::NoFile(_) => "no-file",
+            Self::FileIs(_) => "file",
+            Self::User(_) => "user",
+            Self::OnlyKeys { .. } => "only-keys",
+            Self::SshEnabled(_) | Self::SshPasswords(_) | Self::PermitRootLogin(_) => "ssh",
+            Self::NoEmptyPasswords => "no-empty-passwords",
+            Self::NoFinding { .. } => "access",
+            Self::Integrity => "integrity",
         }
     }
 }
@@ -85,154 +157,63 @@ impl fmt::Display for Assertion {
             Self::Key { key, user: Some(user) } => write!(formatter, "{key} for {user}"),
             Self::Key { key, user: None } => write!(formatter, "{key}"),
             Self::MaxSize(limit) => write!(formatter, "{limit}"),
-        }
-    }
-}
-
-/// A package as it is asked for: `git`, `git@>=2.40`, `python3*-numpy`, or a whole store path name.
-#[derive(Clone, Debug)]
-pub struct PackageQuery {
-    text: String,
-    name: String,
-    glob: Option<GlobMatcher>,
-    version: Option<Requirement>,
-}
-
-impl PackageQuery {
-    /// Reads `NAME[@VERSION]`.
-    ///
-    /// # Errors
-    /// [`AssertionError`] where the name or the version is none.
-    pub fn parse(text: &str) -> Result<Self, AssertionError> {
-        let (name, version) = match text.split_once('@') {
-            Some((name, version)) => {
-                let parsed = Requirement::parse(version).ok_or_else(|| AssertionError::Version(version.to_owned()))?;
-                (name, Some(parsed))
+            Self::VolumeId(glob) => write!(formatter, "{}", glob.glob()),
+            Self::Platform(text) | Self::Kernel(text, _) | Self::Param(text) | Self::NoParam(text) => {
+                write!(formatter, "{text}")
             }
-            None => (text, None),
-        };
-        if name.is_empty() {
-            return Err(AssertionError::NoName);
+            Self::Boot(Firmware::Bios) => write!(formatter, "bios"),
+            Self::Boot(Firmware::Uefi) => write!(formatter, "uefi"),
+            Self::NotInstalled(query) => write!(formatter, "{query}"),
+            Self::Copies { query, most } => write!(formatter, "{query}, at most {most}"),
+            Self::NoFile(path) => write!(formatter, "{}", String::from_utf8_lossy(path)),
+            Self::FileIs(file) => write!(formatter, "{file}"),
+            Self::User(user) => write!(formatter, "{user}"),
+            Self::OnlyKeys { user: Some(user), .. } => write!(formatter, "{user}"),
+            Self::OnlyKeys { user: None, .. } => write!(formatter, "all users"),
+            Self::SshEnabled(true) => write!(formatter, "enabled"),
+            Self::SshEnabled(false) => write!(formatter, "not enabled"),
+            Self::SshPasswords(true) => write!(formatter, "password-authentication"),
+            Self::SshPasswords(false) => write!(formatter, "no password-authentication"),
+            Self::PermitRootLogin(values) => write!(formatter, "permit-root-login {}", values.join(" or ")),
+            Self::NoEmptyPasswords => write!(formatter, "all users"),
+            Self::NoFinding { id, except } if except.is_empty() => write!(formatter, "no {id}"),
+            Self::NoFinding { id, except } => write!(formatter, "no {id} but of {}", except.join(", ")),
+            Self::Integrity => write!(formatter, "store"),
         }
-        let glob = match name.contains(['*', '?', '[', '{']) {
-            true => Some(Glob::new(name).map_err(|_| AssertionError::Name(name.to_owned()))?.compile_matcher()),
-            false => None,
-        };
-        Ok(Self { text: text.to_owned(), name: name.to_owned(), glob, version })
-    }
-
-    /// The name alone.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Whether the store path has the name that is asked for, in any version.
-    #[must_use]
-    pub fn names(&self, path: &StorePath) -> bool {
-        let pname = Name::parse(path.name()).pname;
-        match &self.glob {
-            Some(glob) => glob.is_match(pname) || glob.is_match(path.name()),
-            None => pname == self.name || path.name() == self.name,
-        }
-    }
-
-    /// Whether the store path is the package that is asked for.
-    #[must_use]
-    pub fn matches(&self, path: &StorePath) -> bool {
-        let version = Name::parse(path.name()).version;
-        self.names(path) && self.version.as_ref().is_none_or(|wanted| wanted.admits(version))
     }
 }
 
-impl fmt::Display for PackageQuery {
+/// The path, and what is asserted of it.
+impl fmt::Display for FileAssertion {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}", self.text)
-    }
-}
-
-/// A key as it is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WantedKey {
-    /// The key itself, of a public key line.
-    Key(PublicKey),
-    /// Its fingerprint.
-    Fingerprint(String),
-}
-
-impl WantedKey {
-    /// Reads a public key line, or the text of a file with one, or a fingerprint.
-    ///
-    /// # Errors
-    /// [`AssertionError`] where it is neither.
-    pub fn parse(text: &str) -> Result<Self, AssertionError> {
-        let text = text.trim();
-        if let Some(digest) = text.strip_prefix("SHA256:") {
-            let bytes = data_encoding::BASE64_NOPAD.decode(digest.trim_end_matches('=').as_bytes());
-            let right = bytes.is_ok_and(|bytes| bytes.len() == 32);
-            let fingerprint = Self::Fingerprint(format!("SHA256:{}", digest.trim_end_matches('=')));
-            return right.then_some(fingerprint).ok_or(AssertionError::Fingerprint);
+        write!(formatter, "{}", String::from_utf8_lossy(&self.path))?;
+        if let Some(mode) = self.mode {
+            write!(formatter, " mode {mode:04o}")?;
         }
-        let mut found = None;
-        for line in text.lines() {
-            if let Some(line) = KeyLine::parse(line)?
-                && found.replace(line.key).is_some()
-            {
-                return Err(AssertionError::SeveralKeys);
-            }
+        if self.sha256.is_some() {
+            write!(formatter, " sha256")?;
         }
-        found.map(Self::Key).ok_or(AssertionError::NoKey)
-    }
-
-    /// Whether this is the key.
-    #[must_use]
-    pub fn is(&self, key: &PublicKey) -> bool {
-        match self {
-            Self::Key(wanted) => wanted == key,
-            Self::Fingerprint(fingerprint) => *fingerprint == key.fingerprint(),
+        match &self.contains {
+            Some(text) => write!(formatter, " contains {text:?}"),
+            None => Ok(()),
         }
     }
 }
 
-impl fmt::Display for WantedKey {
+/// The name, and what is asserted.
+impl fmt::Display for UserAssertion {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Key(key) => write!(formatter, "{}", key.fingerprint()),
-            Self::Fingerprint(fingerprint) => write!(formatter, "{fingerprint}"),
+        write!(formatter, "{}", self.name)?;
+        if !self.exists {
+            write!(formatter, " does not exist")?;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn path(name: &str) -> StorePath {
-        StorePath::from_base(format!("{}-{name}", "a".repeat(32)).as_bytes()).unwrap()
-    }
-
-    #[test]
-    fn a_package_is_asked_for_by_name_version_glob_or_whole_name() {
-        for (query, name, matches) in [
-            ("git", "git-2.51.2", true),
-            ("git", "git-2.51.2-doc", true),
-            ("git", "git-lfs-3.0", false),
-            ("git@2.51.2", "git-2.51.2-doc", true),
-            ("git@>=3", "git-2.51.2", false),
-            ("git-2.51.2", "git-2.51.2", true),
-            ("python3*-numpy", "python3.13-numpy-2.3.4", true),
-            ("source", "source", true),
-        ] {
-            assert_eq!(PackageQuery::parse(query).unwrap().matches(&path(name)), matches, "{query} {name}");
+        if let Some(states) = &self.password {
+            let names: Vec<&str> = states.iter().map(|state| state.name()).collect();
+            write!(formatter, " password {}", names.join(" or "))?;
         }
-        assert_eq!(PackageQuery::parse("@1").unwrap_err(), AssertionError::NoName);
-        assert_eq!(PackageQuery::parse("git@new*er").unwrap_err(), AssertionError::Version("new*er".to_owned()));
-    }
-
-    #[test]
-    fn what_is_no_key_is_refused_before_any_image_is_opened() {
-        assert_eq!(WantedKey::parse("SHA256:short"), Err(AssertionError::Fingerprint));
-        assert_eq!(WantedKey::parse("# only a comment\n"), Err(AssertionError::NoKey));
-        assert_eq!(WantedKey::parse("hello"), Err(AssertionError::Key(KeyError::NoType)));
+        if let Some(shell) = &self.shell {
+            write!(formatter, " shell {shell}")?;
+        }
+        if self.groups.is_empty() { Ok(()) } else { write!(formatter, " in {}", self.groups.join(", ")) }
     }
 }

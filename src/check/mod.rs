@@ -1,18 +1,29 @@
 //! Assertions on an image: are these things really there?
 
 mod access;
+mod account;
 mod assertion;
+mod content;
 mod file;
+mod image;
 mod nearest;
 mod package;
+pub mod policy;
+mod query;
+mod size;
 
-pub use assertion::{Assertion, AssertionError, PackageQuery, WantedKey};
+pub use assertion::{Assertion, FileAssertion, UserAssertion};
+pub use policy::{Demand, Policy, Severity};
+pub use query::{AssertionError, PackageQuery, WantedKey};
+pub use size::parse as parse_size;
 
 use std::cell::OnceCell;
 
 use crate::error::{Error, Result};
+use crate::nixos::access::Access;
 use crate::nixos::software::Software;
-use crate::nixos::{Disc, Medium, System};
+use crate::nixos::{Disc, System};
+use crate::verify;
 
 /// What became of one assertion.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +40,12 @@ pub struct Verdict {
     pub message: String,
     /// What the verdict rests on: store paths, files with lines, chains of references.
     pub evidence: Vec<String>,
+    /// What follows if it does not hold.
+    pub severity: Severity,
+    /// Why it is asked for.
+    pub reason: Option<String>,
+    /// The policy file that asks for it; none for a flag.
+    pub policy: Option<String>,
 }
 
 /// The verdicts on an image.
@@ -47,19 +64,29 @@ impl Report {
         self.verdicts.iter().filter(|verdict| verdict.holds).count()
     }
 
-    /// How many assertions do not hold.
+    /// How many assertions do not hold that must.
     #[must_use]
     pub fn failed(&self) -> usize {
-        self.verdicts.len() - self.passed()
+        self.failing(Severity::Error)
+    }
+
+    /// How many assertions do not hold that should.
+    #[must_use]
+    pub fn warnings(&self) -> usize {
+        self.failing(Severity::Warning)
+    }
+
+    fn failing(&self, severity: Severity) -> usize {
+        self.verdicts.iter().filter(|verdict| !verdict.holds && verdict.severity == severity).count()
     }
 }
 
-/// Judges assertions on a disc, one after the other.
+/// Judges assertions on a disc, one after the other. `progress` hears of what takes long: the bytes that are verified.
 #[must_use]
-pub fn run(disc: &Disc<'_>, assertions: &[Assertion]) -> Report {
-    let subject = Subject { disc, software: OnceCell::new() };
+pub fn run(disc: &Disc<'_>, demands: &[Demand], progress: verify::Progress<'_>) -> Report {
+    let subject = Subject { disc, progress, software: OnceCell::new(), access: OnceCell::new() };
     let mut report = Report::default();
-    for assertion in assertions {
+    for Demand { assertion, severity, reason, policy } in demands {
         match judge(&subject, assertion) {
             Ok(Judgement { holds, message, evidence }) => {
                 let (kind, about) = (assertion.kind(), assertion.to_string());
@@ -70,6 +97,9 @@ pub fn run(disc: &Disc<'_>, assertions: &[Assertion]) -> Report {
                     holds,
                     message,
                     evidence,
+                    severity: *severity,
+                    reason: reason.clone(),
+                    policy: policy.clone(),
                 });
             }
             Err(error) => report.troubles.push(error),
@@ -89,14 +119,34 @@ fn judge(subject: &Subject<'_, '_>, assertion: &Assertion) -> Result<Judgement> 
         Assertion::Command(name) => file::command(subject, name),
         Assertion::File(path) => file::exists(subject, path),
         Assertion::Key { key, user } => access::key(subject, key, user.as_deref()),
-        Assertion::MaxSize(limit) => Ok(size(subject, *limit)),
+        Assertion::MaxSize(limit) => Ok(image::size(subject, *limit)),
+        Assertion::VolumeId(glob) => Ok(image::volume_id(subject, glob)),
+        Assertion::Platform(wanted) => image::platform(subject, wanted),
+        Assertion::Boot(firmware) => image::boot(subject, *firmware),
+        Assertion::Kernel(_, requirement) => image::kernel(subject, requirement),
+        Assertion::Param(param) => image::param(subject, param),
+        Assertion::NoParam(param) => Ok(image::no_param(subject, param)),
+        Assertion::NotInstalled(query) => package::not_installed(subject, query),
+        Assertion::Copies { query, most } => package::copies(subject, query, *most),
+        Assertion::NoFile(path) => content::absent(subject, path),
+        Assertion::FileIs(file) => content::is(subject, file),
+        Assertion::User(user) => account::user(subject, user),
+        Assertion::OnlyKeys { user, allowed } => account::only_keys(subject, user.as_deref(), allowed),
+        Assertion::SshEnabled(wanted) => account::ssh_enabled(subject, *wanted),
+        Assertion::SshPasswords(wanted) => account::ssh_passwords(subject, *wanted),
+        Assertion::PermitRootLogin(values) => account::permit_root_login(subject, values),
+        Assertion::NoEmptyPasswords => account::no_findings(subject, &account::EMPTY_PASSWORDS, &[]),
+        Assertion::NoFinding { id, except } => account::no_findings(subject, &[id], except),
+        Assertion::Integrity => image::integrity(subject),
     }
 }
 
 /// The disc under judgement, and what has been read of it so far.
 struct Subject<'d, 'i> {
     disc: &'d Disc<'i>,
+    progress: verify::Progress<'d>,
     software: OnceCell<Software>,
+    access: OnceCell<Vec<(System, Access)>>,
 }
 
 impl Subject<'_, '_> {
@@ -107,6 +157,16 @@ impl Subject<'_, '_> {
         }
         let software = Software::of(self.disc)?;
         Ok(self.software.get_or_init(|| software))
+    }
+
+    /// Who gets in, of each system that is there, the default one first; read when the first assertion needs it.
+    fn access(&self) -> Result<&[(System, Access)]> {
+        if let Some(access) = self.access.get() {
+            return Ok(access);
+        }
+        let there = self.disc.systems.iter().filter(|system| system.present);
+        let access = there.map(|system| Ok((system.clone(), Access::of(self.disc, system)?))).collect::<Result<_>>()?;
+        Ok(self.access.get_or_init(|| access))
     }
 }
 
@@ -135,20 +195,6 @@ impl Judgement {
 
     fn fail(message: impl Into<String>, evidence: Vec<String>) -> Self {
         Self { holds: false, message: message.into(), evidence }
-    }
-}
-
-fn size(subject: &Subject<'_, '_>, limit: u64) -> Judgement {
-    // A stick is larger than the image that was written to it.
-    let file = subject.disc.image().region().length();
-    let bytes = match &subject.disc.carrier {
-        Medium::Volume(volume) => volume.descriptors().primary.length().min(file),
-        Medium::Archive(_) => file,
-    };
-    if bytes <= limit {
-        Judgement::pass(format!("the image has {bytes} bytes"), Vec::new())
-    } else {
-        Judgement::fail(format!("the image has {bytes} bytes, {} too many", bytes - limit), Vec::new())
     }
 }
 

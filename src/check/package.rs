@@ -74,6 +74,38 @@ pub(super) fn installed(subject: &Subject<'_, '_>, query: &PackageQuery) -> Resu
     Ok(Judgement::fail(format!("{why}: {}", names(&paths)), evidence))
 }
 
+/// The default system has it not installed; that it is in the image is no matter.
+pub(super) fn not_installed(subject: &Subject<'_, '_>, query: &PackageQuery) -> Result<Judgement> {
+    let software = subject.software()?;
+    if let Err(none) = subject.system()? {
+        return Ok(none);
+    }
+    let matching =
+        software.present().filter(|(index, object)| software.is_installed(*index) && query.matches(&object.path));
+    let found: Vec<&StorePath> = matching.map(|(_, object)| &object.path).filter(|path| !is_beside(path)).collect();
+    Ok(match found.len() {
+        0 => Judgement::pass("not installed", Vec::new()),
+        _ => Judgement::fail(format!("installed: {}", names(&found)), texts(&found)),
+    })
+}
+
+/// No more versions of it are in the image.
+pub(super) fn copies(subject: &Subject<'_, '_>, query: &PackageQuery, most: usize) -> Result<Judgement> {
+    let software = subject.software()?;
+    let present = software.present().map(|(_, object)| &object.path);
+    let found: Vec<&StorePath> = present.filter(|path| query.matches(path) && !is_beside(path)).collect();
+    let versions: std::collections::BTreeSet<(&str, &str)> =
+        found.iter().map(|path| Name::parse(path.name())).map(|name| (name.pname, name.version)).collect();
+    let told = format!(
+        "{} in the image",
+        match versions.len() {
+            1 => "1 version".to_owned(),
+            many => format!("{many} versions"),
+        }
+    );
+    Ok(if versions.len() <= most { Judgement::pass(told, texts(&found)) } else { Judgement::fail(told, texts(&found)) })
+}
+
 /// The package is not in the image, in none of its outputs.
 pub(super) fn forbidden(subject: &Subject<'_, '_>, query: &PackageQuery) -> Result<Judgement> {
     let software = subject.software()?;

@@ -3,14 +3,16 @@
 use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
-use nixoscope::check::{self, Assertion, PackageQuery, WantedKey};
-use nixoscope::report::{self, check as report_check};
+use anyhow::{Context, anyhow, bail};
+use nixoscope::check::{self, Assertion, Demand, PackageQuery, Policy, WantedKey};
+use nixoscope::report::check as report_check;
 
 use super::open::{ImageArg, disc, open};
-use super::{Global, Outcome, output, report_troubles};
+use super::progress::Watch;
+use super::report_file::ReportFile;
+use super::{Global, Outcome, output, report_file, report_troubles};
 
 /// Arguments of `check`.
 #[derive(clap::Args)]
@@ -38,21 +40,38 @@ pub(super) struct Args {
     /// The user who must have the keys; several are each asked for every key [default: any]
     #[arg(long = "user", value_name = "NAME", requires = "keys")]
     users: Vec<String>,
+    /// No user has an empty password that opens anything
+    #[arg(long)]
+    no_empty_passwords: bool,
+    /// All that a policy file asks for, TOML or JSON; see nixoscope policy --help
+    #[arg(long = "policy", value_name = "FILE")]
+    policies: Vec<PathBuf>,
+    /// Write a report, too: junit=FILE, sarif=FILE, markdown=FILE or tap=FILE
+    #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = ReportFile::parse)]
+    reports: Vec<ReportFile>,
     /// The image has no more bytes than this, as 2147483648 or 2GiB
-    #[arg(long, value_name = "BYTES", value_parser = report::size::parse)]
+    #[arg(long, value_name = "BYTES", value_parser = check::parse_size)]
     max_size: Option<u64>,
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
-    let assertions = args.assertions()?;
-    if assertions.is_empty() {
+    let demands = args.demands()?;
+    if demands.is_empty() {
         bail!(
-            "nothing to check; assert something with --package, --installed, --forbid, --command, --file, --key or --max-size"
+            "nothing to check; assert something with --policy, --package, --installed, --forbid, --command, --file, --key, \
+             --no-empty-passwords or --max-size"
         );
     }
     let image = open(&args.image.path, global)?;
     let (disc, mut troubles) = disc(&image)?;
-    let mut report = check::run(&disc, &assertions);
+    let watch = Watch::new("verifying", global);
+    let mut report = check::run(&disc, &demands, &|done, of| watch.tell(done, of));
+    watch.finish();
+    let image_name = image.path().display().to_string();
+    for file in &args.reports {
+        file.write(&report, &image_name)?;
+    }
+    report_file::tell_github(&report, &image_name)?;
     output::unless_closed(|| {
         if global.json {
             let mut out = output::bytes();
@@ -71,6 +90,19 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
 }
 
 impl Args {
+    /// What the flags ask for, then what the policies do.
+    fn demands(&self) -> anyhow::Result<Vec<Demand>> {
+        let mut all: Vec<Demand> = self.assertions()?.into_iter().map(Demand::from).collect();
+        for file in &self.policies {
+            let text = std::fs::read_to_string(file).with_context(|| format!("--policy {}", file.display()))?;
+            let policy = Policy::parse(&text, file)?;
+            let folder = file.parent().unwrap_or(Path::new(""));
+            let demands = policy.demands(&file.display().to_string(), folder);
+            all.extend(demands.map_err(|reason| anyhow!("--policy {}: {reason}", file.display()))?);
+        }
+        Ok(all)
+    }
+
     /// The assertions in the order of the help. Keys are read before the image is opened.
     fn assertions(&self) -> anyhow::Result<Vec<Assertion>> {
         let mut all: Vec<Assertion> = Vec::new();
@@ -87,6 +119,7 @@ impl Args {
                 all.extend(self.users.iter().map(|user| Assertion::Key { key: key.clone(), user: Some(user.clone()) }));
             }
         }
+        all.extend(self.no_empty_passwords.then_some(Assertion::NoEmptyPasswords));
         all.extend(self.max_size.map(Assertion::MaxSize));
         Ok(all)
     }

@@ -9,7 +9,9 @@ mod ls;
 mod open;
 mod output;
 mod packages;
+mod policy;
 mod progress;
+mod report_file;
 mod verify;
 
 use std::process::ExitCode;
@@ -79,6 +81,8 @@ enum Command {
     Access(access::Args),
     /// Assert that packages, commands, files and authorized keys are really there
     Check(check::Args),
+    /// Write a policy that the image satisfies, to start from
+    Policy(policy::Args),
     /// Is every byte of the store what is registered of it, and is all there that boots?
     Verify(verify::Args),
 }
@@ -137,6 +141,7 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Packages(args) => packages::run(args, &cli.global),
         Command::Access(args) => access::run(args, &cli.global),
         Command::Check(args) => check::run(args, &cli.global),
+        Command::Policy(args) => policy::run(args, &cli.global),
         Command::Verify(args) => verify::run(args, &cli.global),
     }
 }

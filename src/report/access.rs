@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::escape;
 use super::table::{self, STRONG};
-use crate::nixos::System;
 use crate::nixos::access::{Access, Account, Finding, Rule, Severity};
+use crate::nixos::{Scheme, System};
 
 const BAD: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
 const DOUBTFUL: anstyle::Style = anstyle::AnsiColor::Yellow.on_default().bold();
@@ -330,7 +330,7 @@ impl<'a> User<'a> {
             password: Password {
                 state: user.password.state.name(),
                 option: user.password.option.as_deref(),
-                scheme: user.password.scheme.map(|scheme| scheme.name()),
+                scheme: user.password.scheme.map(Scheme::name),
                 source: user.password.source.as_deref(),
             },
             keys: account.keys.iter().map(key).collect(),

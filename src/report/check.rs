@@ -5,9 +5,10 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::{escape, table};
-use crate::check::{Report, Verdict};
+use crate::check::{Report, Severity, Verdict};
 
 const PASS: anstyle::Style = anstyle::AnsiColor::Green.on_default().bold();
+const WARN: anstyle::Style = anstyle::AnsiColor::Yellow.on_default().bold();
 const FAIL: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
 
 /// Pieces of evidence that a table shows for one failure.
@@ -20,7 +21,7 @@ const SHOWN: usize = 8;
 pub fn table(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Result<()> {
     let mut table = table::new(&["", "ASSERTION", "SUBJECT", "WHAT IS THERE"], width);
     for verdict in &report.verdicts {
-        let status = if verdict.holds { "pass" } else { "FAIL" };
+        let status = status(verdict);
         table.add_row([
             status.to_owned(),
             verdict.kind.to_owned(),
@@ -32,10 +33,12 @@ pub fn table(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Re
         table::write_styled(out, table, |line| match line.get(..4) {
             Some("pass") => Some(PASS),
             Some("FAIL") => Some(FAIL),
+            Some("warn") => Some(WARN),
             _ => None,
         })?;
     }
-    for verdict in report.verdicts.iter().filter(|verdict| !verdict.holds && !verdict.evidence.is_empty()) {
+    let told = |verdict: &&Verdict| !verdict.holds && (verdict.reason.is_some() || !verdict.evidence.is_empty());
+    for verdict in report.verdicts.iter().filter(told) {
         writeln!(out)?;
         evidence(out, verdict)?;
     }
@@ -45,8 +48,21 @@ pub fn table(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Re
     } else {
         format!(", {} could not be judged", report.troubles.len())
     };
+    let warned = match report.warnings() {
+        0 => String::new(),
+        1 => ", 1 warning".to_owned(),
+        many => format!(", {many} warnings"),
+    };
     let style = if failed == 0 && report.troubles.is_empty() { PASS } else { FAIL };
-    writeln!(out, "\n{style}{passed} passed, {failed} failed{unsure}{style:#}")
+    writeln!(out, "\n{style}{passed} passed, {failed} failed{warned}{unsure}{style:#}")
+}
+
+fn status(verdict: &Verdict) -> &'static str {
+    match (verdict.holds, verdict.severity) {
+        (true, _) => "pass",
+        (false, Severity::Error) => "FAIL",
+        (false, Severity::Warning) => "warn",
+    }
 }
 
 fn evidence(out: &mut dyn Write, verdict: &Verdict) -> io::Result<()> {
@@ -54,7 +70,11 @@ fn evidence(out: &mut dyn Write, verdict: &Verdict) -> io::Result<()> {
         "forbid" => "is brought in by",
         _ => "see",
     };
-    writeln!(out, "{} {}: {heading}", verdict.kind, escape(verdict.subject.as_bytes()))?;
+    let subject = escape(verdict.subject.as_bytes());
+    match &verdict.reason {
+        Some(reason) => writeln!(out, "{} {subject}: {}", verdict.kind, escape(reason.as_bytes()))?,
+        None => writeln!(out, "{} {subject}: {heading}", verdict.kind)?,
+    }
     for (depth, line) in verdict.evidence.iter().take(SHOWN).enumerate() {
         let arrow = if verdict.kind == "forbid" && depth > 0 {
             format!("{}-> ", "  ".repeat(depth - 1))
@@ -81,12 +101,16 @@ pub fn json(out: &mut dyn Write, report: &Report) -> serde_json::Result<()> {
         status: if verdict.holds { "pass" } else { "fail" },
         message: &verdict.message,
         evidence: &verdict.evidence,
+        severity: verdict.severity.name(),
+        reason: verdict.reason.as_deref(),
+        policy: verdict.policy.as_deref(),
     });
     let document = Document {
         schema: "nixoscope.check.v1",
         results: results.collect(),
         passed: report.passed(),
         failed: report.failed(),
+        warnings: report.warnings(),
     };
     serde_json::to_writer(&mut *out, &document)?;
     out.write_all(b"\n").map_err(serde_json::Error::io)
@@ -98,6 +122,7 @@ struct Document<'v> {
     results: Vec<Entry<'v>>,
     passed: usize,
     failed: usize,
+    warnings: usize,
 }
 
 #[derive(Serialize)]
@@ -108,4 +133,7 @@ struct Entry<'v> {
     status: &'static str,
     message: &'v str,
     evidence: &'v [String],
+    severity: &'static str,
+    reason: Option<&'v str>,
+    policy: Option<&'v str>,
 }

@@ -4,10 +4,16 @@ pub mod access;
 pub mod check;
 mod escape;
 pub mod files;
+pub mod github;
 pub mod inspect;
+pub mod junit;
+pub mod markdown;
 pub mod packages;
+pub mod policy;
+pub mod sarif;
 pub mod size;
 mod table;
+pub mod tap;
 pub mod verify;
 
 pub use escape::escape;

@@ -71,7 +71,25 @@ fn every_document_has_its_schema_and_its_fields() {
         ),
         (
             &["check", "--json", &today, "--package", "git", "--command", "vim"],
-            &[("", "schema results passed failed"), ("results[].", "id kind subject status message evidence")],
+            &[
+                ("", "schema results passed failed warnings"),
+                ("results[].", "id kind subject status message evidence severity reason policy"),
+            ],
+        ),
+        (
+            &["access", "--json", &today],
+            &[
+                ("", "schema image usersKnown users sshd sudo autologin findings systems"),
+                ("users[].", "name uid normal shell home groups password keys logins sentence"),
+                ("users[].password.", "state option scheme source"),
+                ("users[].keys[].", "type bits fingerprint comment options source line accepted conditions refusal"),
+                ("sshd.", "enabled startsAtBoot socket unit config version permitRootLogin passwordAuthentication"),
+                ("sshd.", "authorizedKeysFiles ports"),
+                ("sudo[].", "tool who users commands source line"),
+                ("autologin[].", "user by source"),
+                ("findings[].", "id severity subject message path"),
+                ("systems[].", "path default specialisation sameAsDefault access"),
+            ],
         ),
         (
             &["inspect", "--json", &today],

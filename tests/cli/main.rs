@@ -14,6 +14,8 @@ mod image;
 mod login;
 mod namespace;
 mod output;
+mod policy;
+mod reports;
 mod truncation;
 mod usage;
 

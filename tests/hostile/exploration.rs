@@ -2,7 +2,8 @@
 
 use std::io::{self, Read};
 
-use nixoscope::check::{self, Assertion, PackageQuery, WantedKey};
+use nixoscope::check::policy::Firmware;
+use nixoscope::check::{self, Assertion, Demand, PackageQuery, WantedKey};
 use nixoscope::fs::walk::Walk;
 use nixoscope::fs::{FileType, Tree, fat, path};
 use nixoscope::image::Image;
@@ -41,7 +42,8 @@ pub(crate) fn explore(bytes: Vec<u8>) {
     {
         report::packages::json(&mut io::sink(), &software, &rows).unwrap();
     }
-    let verdicts = check::run(&disc, &assertions());
+    let demands: Vec<Demand> = assertions().into_iter().map(Demand::from).collect();
+    let verdicts = check::run(&disc, &demands, &|_, _| {});
     verdicts.troubles.iter().for_each(one_line);
     report::check::table(&mut io::sink(), &verdicts, Some(100)).unwrap();
     for system in disc.systems.iter().filter(|system| system.present) {
@@ -74,6 +76,10 @@ fn assertions() -> Vec<Assertion> {
         Assertion::Command("vim".to_owned()),
         Assertion::File(b"/etc/os-release".to_vec()),
         Assertion::Key { key, user: None },
+        Assertion::NoEmptyPasswords,
+        Assertion::SshEnabled(true),
+        Assertion::Boot(Firmware::Uefi),
+        Assertion::NoParam("quiet".to_owned()),
     ]
 }
 

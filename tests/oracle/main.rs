@@ -15,6 +15,7 @@ mod fat;
 mod iso;
 mod listing;
 mod nix;
+mod reports;
 mod squashfs;
 mod ssh;
 mod tool;

@@ -81,7 +81,7 @@ fn a_long_name_counts_where_it_belongs_to_the_entry_behind_it() {
 }
 
 fn directory_sum(entry: &[u8; 32]) -> u8 {
-    entry[..11].iter().fold(0u8, |sum, &byte| (sum >> 1 | sum << 7).wrapping_add(byte))
+    entry[..11].iter().fold(0u8, |sum, &byte| sum.rotate_right(1).wrapping_add(byte))
 }
 
 #[test]

@@ -117,8 +117,7 @@ fn of_sections(text: &str, section: &str, key: &str) -> Option<String> {
     for line in text.lines().map(str::trim) {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             inside = section.is_empty() || name == section;
-        } else if inside && let Some((name, found)) = line.split_once('=').filter(|(name, _)| name.trim() == key) {
-            let _ = name;
+        } else if inside && let Some((_, found)) = line.split_once('=').filter(|(name, _)| name.trim() == key) {
             value = Some(found.trim().trim_matches('"').to_owned());
         }
     }

@@ -7,7 +7,7 @@ use super::kernel_line;
 use super::login::Way;
 use super::{Account, Facts};
 use crate::nixos::menu::MenuEntry;
-use crate::nixos::password::PasswordState;
+use crate::nixos::password::{PasswordState, Scheme};
 use crate::nixos::system::toplevel;
 
 /// Menu entries that a finding names.
@@ -66,7 +66,7 @@ fn password(account: &Account) -> Vec<Finding> {
             );
         }
         PasswordState::Hashed => {
-            let scheme = password.scheme.map(|scheme| scheme.name()).unwrap_or_default();
+            let scheme = password.scheme.map(Scheme::name).unwrap_or_default();
             add(
                 "hash-in-store",
                 Severity::Info,

@@ -1,0 +1,340 @@
+//! From the tables of a policy to assertions.
+
+use std::path::Path;
+
+use globset::Glob;
+
+use super::super::assertion::{Assertion, FileAssertion, UserAssertion};
+use super::super::query::{PackageQuery, WantedKey};
+use super::super::size;
+use super::file::{
+    Check, FileTable, FileWord, ImageTable, IntegrityTable, KeyTable, OneOrMany, PackageState, PackageTable,
+    ParamsTable, PasswordWord, Policy, RootLogin, RootLoginWord, SecretsTable, SeverityWord, Size, SshTable, UserTable,
+};
+use super::{Demand, Severity};
+use crate::fs::FileType;
+use crate::nixos::PasswordState;
+use crate::store::version::Requirement;
+
+impl Policy {
+    /// The assertions, in the order of the tables in the documentation. Files with keys are read from `folder` on.
+    ///
+    /// # Errors
+    /// Why a file with keys cannot be read, or holds none.
+    pub fn demands(&self, name: &str, folder: &Path) -> Result<Vec<Demand>, String> {
+        let mut demands = Vec::new();
+        let mut add = |assertions: Vec<Assertion>, severity: &SeverityWord, reason: &Option<String>| {
+            let severity = match severity {
+                SeverityWord::Error => Severity::Error,
+                SeverityWord::Warning => Severity::Warning,
+            };
+            demands.extend(assertions.into_iter().map(|assertion| Demand {
+                assertion,
+                severity,
+                reason: reason.clone(),
+                policy: Some(name.to_owned()),
+            }));
+        };
+        for preset in self.preset.iter().flat_map(OneOrMany::as_slice) {
+            add(preset.assertions(), &SeverityWord::Error, &None);
+        }
+        for table in self.image.iter().map(|checked| &checked.0) {
+            add(table.assertions()?, &table.severity, &table.reason);
+        }
+        for table in self.package.iter().map(|checked| &checked.0) {
+            add(table.assertions()?, &table.severity, &table.reason);
+        }
+        for table in &self.command {
+            add(vec![Assertion::Command(table.name.0.clone())], &table.severity, &table.reason);
+        }
+        for table in self.file.iter().map(|checked| &checked.0) {
+            add(vec![table.assertion()?], &table.severity, &table.reason);
+        }
+        for table in self.user.iter().map(|checked| &checked.0) {
+            add(vec![table.assertion()], &table.severity, &table.reason);
+        }
+        let keys = self.key.iter().map(|checked| &checked.0);
+        let keys: Vec<(&KeyTable, Vec<WantedKey>)> =
+            keys.map(|table| Ok((table, table.keys(folder)?))).collect::<Result<_, String>>()?;
+        for (table, wanted) in &keys {
+            let assertion = |key: &WantedKey| Assertion::Key { key: key.clone(), user: table.user.clone() };
+            add(wanted.iter().map(assertion).collect(), &table.severity, &table.reason);
+            if table.only == Some(true) {
+                // All keys that the policy names for that user, or for any, may let the user in.
+                let same = |other: &KeyTable| table.user.is_none() || other.user.is_none() || other.user == table.user;
+                let allowed = keys.iter().filter(|(other, _)| same(other)).flat_map(|(_, keys)| keys.clone()).collect();
+                add(vec![Assertion::OnlyKeys { user: table.user.clone(), allowed }], &table.severity, &table.reason);
+            }
+        }
+        for table in self.ssh.iter().map(|checked| &checked.0) {
+            add(table.assertions(), &table.severity, &table.reason);
+        }
+        for table in self.integrity.iter().map(|checked| &checked.0) {
+            add(vec![Assertion::Integrity], &table.severity, &table.reason);
+        }
+        Ok(demands)
+    }
+}
+
+fn requirement(text: &str) -> Result<Requirement, String> {
+    Requirement::parse(text).ok_or_else(|| format!("{text} is no version: write 1.2, >=1.2, ^1 or 1.*"))
+}
+
+/// Refuses a table without any of these.
+fn nothing(given: &[bool], what: &str) -> Result<(), String> {
+    if given.iter().any(|given| *given) { Ok(()) } else { Err(format!("the table asserts nothing: give {what}")) }
+}
+
+impl ImageTable {
+    fn assertions(&self) -> Result<Vec<Assertion>, String> {
+        let mut all = Vec::new();
+        if let Some(size) = &self.max_size {
+            all.push(Assertion::MaxSize(size.bytes()?));
+        }
+        if let Some(glob) = &self.volume_id {
+            let compiled = Glob::new(glob).map_err(|_| format!("{glob} is no glob"))?.compile_matcher();
+            all.push(Assertion::VolumeId(compiled));
+        }
+        all.extend(self.system.clone().map(Assertion::Platform));
+        all.extend(self.boot.iter().flatten().map(|firmware| Assertion::Boot(*firmware)));
+        if let Some(kernel) = &self.kernel {
+            all.push(Assertion::Kernel(kernel.clone(), requirement(kernel)?));
+        }
+        for params in self.params.iter().map(|checked| &checked.0) {
+            all.extend(params.require.iter().cloned().map(Assertion::Param));
+            all.extend(params.forbid.iter().cloned().map(Assertion::NoParam));
+        }
+        Ok(all)
+    }
+}
+
+impl Check for ImageTable {
+    fn check(&self) -> Result<(), String> {
+        let boot = self.boot.as_ref().is_some_and(|boot| !boot.is_empty());
+        let given = [
+            self.max_size.is_some(),
+            self.volume_id.is_some(),
+            self.system.is_some(),
+            boot,
+            self.kernel.is_some(),
+            self.params.is_some(),
+        ];
+        nothing(&given, "max-size, volume-id, system, boot, kernel or params")?;
+        self.assertions().map(|_| ())
+    }
+}
+
+impl Check for ParamsTable {
+    fn check(&self) -> Result<(), String> {
+        nothing(&[!self.require.is_empty(), !self.forbid.is_empty()], "require or forbid")
+    }
+}
+
+impl Size {
+    fn bytes(&self) -> Result<u64, String> {
+        match self {
+            Self::Bytes(bytes) => Ok(*bytes),
+            Self::Text(text) => size::parse(text),
+        }
+    }
+}
+
+impl PackageTable {
+    fn query(&self) -> Result<PackageQuery, String> {
+        let text = match &self.version {
+            Some(version) => format!("{}@{version}", self.name),
+            None => self.name.clone(),
+        };
+        PackageQuery::parse(&text).map_err(|error| error.to_string())
+    }
+
+    fn assertions(&self) -> Result<Vec<Assertion>, String> {
+        let query = self.query()?;
+        let mut all = Vec::new();
+        match (self.state, self.installed) {
+            (PackageState::Forbidden, Some(true)) => all.push(Assertion::NotInstalled(query.clone())),
+            (PackageState::Forbidden, _) => all.push(Assertion::Forbid(query.clone())),
+            (PackageState::Required, Some(true)) => all.push(Assertion::Installed(query.clone())),
+            (PackageState::Required, Some(false)) => {
+                all.push(Assertion::Package(query.clone()));
+                all.push(Assertion::NotInstalled(query.clone()));
+            }
+            (PackageState::Required, None) => all.push(Assertion::Package(query.clone())),
+        }
+        all.extend(self.max_copies.map(|most| Assertion::Copies { query, most }));
+        Ok(all)
+    }
+}
+
+impl Check for PackageTable {
+    fn check(&self) -> Result<(), String> {
+        if self.state == PackageState::Forbidden && self.max_copies.is_some() {
+            return Err("max-copies says nothing of a package that must not be there".to_owned());
+        }
+        self.assertions().map(|_| ())
+    }
+}
+
+impl FileTable {
+    fn assertion(&self) -> Result<Assertion, String> {
+        if self.absent == Some(true) {
+            return Ok(Assertion::NoFile(self.path.clone().into_bytes()));
+        }
+        let digest = |text: &String| {
+            let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
+            let digest = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+            digest.ok_or_else(|| format!("{text} is no SHA-256: it has 64 hexadecimal digits"))
+        };
+        let mode = |text: &String| {
+            let mode = u16::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o7777);
+            mode.ok_or_else(|| format!("{text} is no mode: write \"0644\""))
+        };
+        let file_type = self.r#type.map(|word| match word {
+            FileWord::File => FileType::File,
+            FileWord::Directory => FileType::Directory,
+            FileWord::Symlink => FileType::Symlink,
+        });
+        Ok(Assertion::FileIs(Box::new(FileAssertion {
+            path: self.path.clone().into_bytes(),
+            file_type,
+            mode: self.mode.as_ref().map(mode).transpose()?,
+            sha256: self.sha256.as_ref().map(digest).transpose()?,
+            contains: self.contains.clone(),
+        })))
+    }
+}
+
+impl Check for FileTable {
+    fn check(&self) -> Result<(), String> {
+        if !self.path.starts_with('/') {
+            return Err(format!("{} is no absolute path", self.path));
+        }
+        let others = [self.r#type.is_some(), self.mode.is_some(), self.sha256.is_some(), self.contains.is_some()];
+        if self.absent == Some(true) && others.contains(&true) {
+            return Err("a file that must be absent has no type, mode, sha256 or contents".to_owned());
+        }
+        if self.contains.as_ref().is_some_and(String::is_empty) {
+            return Err("every file contains the empty text".to_owned());
+        }
+        self.assertion().map(|_| ())
+    }
+}
+
+impl UserTable {
+    fn assertion(&self) -> Assertion {
+        let state = |word: &PasswordWord| match word {
+            PasswordWord::Empty => PasswordState::Empty,
+            PasswordWord::Locked => PasswordState::Locked,
+            PasswordWord::None => PasswordState::None,
+            PasswordWord::Plaintext => PasswordState::Plaintext,
+            PasswordWord::Hashed => PasswordState::Hashed,
+            PasswordWord::File => PasswordState::File,
+        };
+        Assertion::User(Box::new(UserAssertion {
+            name: self.name.clone(),
+            exists: self.exists.unwrap_or(true),
+            password: self.password.as_ref().map(|words| words.as_slice().iter().map(state).collect()),
+            shell: self.shell.clone(),
+            groups: self.groups.clone().unwrap_or_default(),
+        }))
+    }
+}
+
+impl Check for UserTable {
+    fn check(&self) -> Result<(), String> {
+        let others = [self.password.is_some(), self.shell.is_some(), self.groups.is_some()];
+        if self.exists == Some(false) && others.contains(&true) {
+            return Err("a user who must not exist has no password, shell or groups".to_owned());
+        }
+        if self.password.as_ref().is_some_and(|words| words.as_slice().is_empty()) {
+            return Err("no state of a password would do; give one, such as \"locked\"".to_owned());
+        }
+        let exists = self.exists.is_some();
+        nothing(&[exists, others.contains(&true)], "exists, password, shell or groups")
+    }
+}
+
+impl KeyTable {
+    fn keys(&self, folder: &Path) -> Result<Vec<WantedKey>, String> {
+        if let Some(file) = &self.file {
+            let path = folder.join(file);
+            let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+            let keys: Vec<WantedKey> = lines
+                .map(|line| WantedKey::parse(line).map_err(|error| format!("{}: {error}", path.display())))
+                .collect::<Result<_, _>>()?;
+            if keys.is_empty() {
+                return Err(format!("{}: no public key in it", path.display()));
+            }
+            return Ok(keys);
+        }
+        let texts = self.key.iter().chain(&self.fingerprint);
+        texts.map(|text| WantedKey::parse(text).map_err(|error| error.to_string())).collect()
+    }
+}
+
+impl Check for KeyTable {
+    fn check(&self) -> Result<(), String> {
+        let given = [self.key.is_some(), self.file.is_some(), self.fingerprint.is_some()];
+        if given.iter().filter(|given| **given).count() != 1 {
+            return Err("give one of key, file and fingerprint".to_owned());
+        }
+        if self.file.is_some() {
+            return Ok(()); // which is read later
+        }
+        if self.fingerprint.as_ref().is_some_and(|text| !text.starts_with("SHA256:")) {
+            return Err("a fingerprint is SHA256: and 43 letters, as ssh-keygen -l prints it".to_owned());
+        }
+        self.keys(Path::new("")).map(|_| ())
+    }
+}
+
+impl SshTable {
+    fn assertions(&self) -> Vec<Assertion> {
+        let word = |word: &RootLoginWord| {
+            match word {
+                RootLoginWord::Yes => "yes",
+                RootLoginWord::No => "no",
+                RootLoginWord::ProhibitPassword => "prohibit-password",
+                RootLoginWord::ForcedCommandsOnly => "forced-commands-only",
+            }
+            .to_owned()
+        };
+        let permitted = self.permit_root_login.as_ref().map(|value| match value {
+            RootLogin::Flag(true) => vec!["yes".to_owned()],
+            RootLogin::Flag(false) => vec!["no".to_owned()],
+            RootLogin::One(one) => vec![word(one)],
+            RootLogin::Many(many) => many.iter().map(word).collect(),
+        });
+        let enabled = self.enabled.map(Assertion::SshEnabled);
+        let passwords = self.password_authentication.map(Assertion::SshPasswords);
+        enabled.into_iter().chain(passwords).chain(permitted.map(Assertion::PermitRootLogin)).collect()
+    }
+}
+
+impl Check for SshTable {
+    fn check(&self) -> Result<(), String> {
+        let root = self.permit_root_login.as_ref();
+        if matches!(root, Some(RootLogin::Many(many)) if many.is_empty()) {
+            return Err("no value of permit-root-login would do; give one, such as \"no\"".to_owned());
+        }
+        let given = [self.enabled.is_some(), self.password_authentication.is_some(), root.is_some()];
+        nothing(&given, "enabled, password-authentication or permit-root-login")
+    }
+}
+
+impl Check for SecretsTable {
+    fn check(&self) -> Result<(), String> {
+        if self.deny != Some(true) {
+            return Err("the table asserts nothing: give deny = true".to_owned());
+        }
+        // Rather than pass without having looked.
+        Err("this version does not look for secrets; take the table out".to_owned())
+    }
+}
+
+impl Check for IntegrityTable {
+    fn check(&self) -> Result<(), String> {
+        nothing(&[self.verify == Some(true)], "verify = true")
+    }
+}

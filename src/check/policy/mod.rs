@@ -1,0 +1,52 @@
+//! A policy: what an image must hold, written down in TOML or JSON.
+
+mod demands;
+mod file;
+mod preset;
+mod trouble;
+
+pub use file::{Firmware, Policy, schema};
+pub use preset::Preset;
+pub use trouble::PolicyError;
+
+use super::assertion::Assertion;
+
+/// An assertion, and what somebody said of it.
+#[derive(Clone, Debug)]
+pub struct Demand {
+    /// What is asserted.
+    pub assertion: Assertion,
+    /// What follows if it does not hold.
+    pub severity: Severity,
+    /// Why it is asked for, shown if it does not hold.
+    pub reason: Option<String>,
+    /// The policy file that asks for it; none for a flag.
+    pub policy: Option<String>,
+}
+
+/// What follows if an assertion does not hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Severity {
+    /// The check fails.
+    #[default]
+    Error,
+    /// The check says so, and does not fail.
+    Warning,
+}
+
+impl Severity {
+    /// The word for it in documents.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+impl From<Assertion> for Demand {
+    fn from(assertion: Assertion) -> Self {
+        Self { assertion, severity: Severity::Error, reason: None, policy: None }
+    }
+}

@@ -1,0 +1,184 @@
+//! Packages and keys as they are asked for.
+
+use std::fmt;
+
+use globset::{Glob, GlobMatcher};
+
+use crate::nixos::ssh::{KeyError, KeyLine, PublicKey};
+use crate::store::StorePath;
+use crate::store::name::Name;
+use crate::store::version::Requirement;
+
+/// Why a text is no assertion.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AssertionError {
+    /// No package name.
+    #[error("a package name is needed: NAME or NAME@VERSION")]
+    NoName,
+    /// The name is no glob.
+    #[error("{0} is no package name and no glob")]
+    Name(String),
+    /// The version is none of the forms there are.
+    #[error("{0} is no version: write 1.2, >=1.2, ^1 or 1.*")]
+    Version(String),
+    /// The fingerprint is not one of SHA-256.
+    #[error("a fingerprint is SHA256: and 43 letters, as ssh-keygen -l prints it")]
+    Fingerprint,
+    /// The text holds several keys.
+    #[error("several keys in it; give one")]
+    SeveralKeys,
+    /// The text holds no key.
+    #[error("no public key in it")]
+    NoKey,
+    /// The key is not one.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// A package as it is asked for: `git`, `git@>=2.40`, `python3*-numpy`, or a whole store path name.
+#[derive(Clone, Debug)]
+pub struct PackageQuery {
+    text: String,
+    name: String,
+    glob: Option<GlobMatcher>,
+    version: Option<Requirement>,
+}
+
+impl PackageQuery {
+    /// Reads `NAME[@VERSION]`.
+    ///
+    /// # Errors
+    /// [`AssertionError`] where the name or the version is none.
+    pub fn parse(text: &str) -> Result<Self, AssertionError> {
+        let (name, version) = match text.split_once('@') {
+            Some((name, version)) => {
+                let parsed = Requirement::parse(version).ok_or_else(|| AssertionError::Version(version.to_owned()))?;
+                (name, Some(parsed))
+            }
+            None => (text, None),
+        };
+        if name.is_empty() {
+            return Err(AssertionError::NoName);
+        }
+        let glob = match name.contains(['*', '?', '[', '{']) {
+            true => Some(Glob::new(name).map_err(|_| AssertionError::Name(name.to_owned()))?.compile_matcher()),
+            false => None,
+        };
+        Ok(Self { text: text.to_owned(), name: name.to_owned(), glob, version })
+    }
+
+    /// The name alone.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the store path has the name that is asked for, in any version.
+    #[must_use]
+    pub fn names(&self, path: &StorePath) -> bool {
+        let pname = Name::parse(path.name()).pname;
+        match &self.glob {
+            Some(glob) => glob.is_match(pname) || glob.is_match(path.name()),
+            None => pname == self.name || path.name() == self.name,
+        }
+    }
+
+    /// Whether the store path is the package that is asked for.
+    #[must_use]
+    pub fn matches(&self, path: &StorePath) -> bool {
+        let version = Name::parse(path.name()).version;
+        self.names(path) && self.version.as_ref().is_none_or(|wanted| wanted.admits(version))
+    }
+}
+
+impl fmt::Display for PackageQuery {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.text)
+    }
+}
+
+/// A key as it is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WantedKey {
+    /// The key itself, of a public key line.
+    Key(PublicKey),
+    /// Its fingerprint.
+    Fingerprint(String),
+}
+
+impl WantedKey {
+    /// Reads a public key line, or the text of a file with one, or a fingerprint.
+    ///
+    /// # Errors
+    /// [`AssertionError`] where it is neither.
+    pub fn parse(text: &str) -> Result<Self, AssertionError> {
+        let text = text.trim();
+        if let Some(digest) = text.strip_prefix("SHA256:") {
+            let bytes = data_encoding::BASE64_NOPAD.decode(digest.trim_end_matches('=').as_bytes());
+            let right = bytes.is_ok_and(|bytes| bytes.len() == 32);
+            let fingerprint = Self::Fingerprint(format!("SHA256:{}", digest.trim_end_matches('=')));
+            return right.then_some(fingerprint).ok_or(AssertionError::Fingerprint);
+        }
+        let mut found = None;
+        for line in text.lines() {
+            if let Some(line) = KeyLine::parse(line)?
+                && found.replace(line.key).is_some()
+            {
+                return Err(AssertionError::SeveralKeys);
+            }
+        }
+        found.map(Self::Key).ok_or(AssertionError::NoKey)
+    }
+
+    /// Whether this is the key.
+    #[must_use]
+    pub fn is(&self, key: &PublicKey) -> bool {
+        match self {
+            Self::Key(wanted) => wanted == key,
+            Self::Fingerprint(fingerprint) => *fingerprint == key.fingerprint(),
+        }
+    }
+}
+
+impl fmt::Display for WantedKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => write!(formatter, "{}", key.fingerprint()),
+            Self::Fingerprint(fingerprint) => write!(formatter, "{fingerprint}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(name: &str) -> StorePath {
+        StorePath::from_base(format!("{}-{name}", "a".repeat(32)).as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_package_is_asked_for_by_name_version_glob_or_whole_name() {
+        for (query, name, matches) in [
+            ("git", "git-2.51.2", true),
+            ("git", "git-2.51.2-doc", true),
+            ("git", "git-lfs-3.0", false),
+            ("git@2.51.2", "git-2.51.2-doc", true),
+            ("git@>=3", "git-2.51.2", false),
+            ("git-2.51.2", "git-2.51.2", true),
+            ("python3*-numpy", "python3.13-numpy-2.3.4", true),
+            ("source", "source", true),
+        ] {
+            assert_eq!(PackageQuery::parse(query).unwrap().matches(&path(name)), matches, "{query} {name}");
+        }
+        assert_eq!(PackageQuery::parse("@1").unwrap_err(), AssertionError::NoName);
+        assert_eq!(PackageQuery::parse("git@new*er").unwrap_err(), AssertionError::Version("new*er".to_owned()));
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_before_any_image_is_opened() {
+        assert_eq!(WantedKey::parse("SHA256:short"), Err(AssertionError::Fingerprint));
+        assert_eq!(WantedKey::parse("# only a comment\n"), Err(AssertionError::NoKey));
+        assert_eq!(WantedKey::parse("hello"), Err(AssertionError::Key(KeyError::NoType)));
+    }
+}

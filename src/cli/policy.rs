@@ -1,0 +1,94 @@
+//! `nixoscope policy`
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use nixoscope::check::policy;
+use nixoscope::nixos::Summary;
+use nixoscope::nixos::access::Access;
+use nixoscope::nixos::software::Software;
+use nixoscope::report::policy as report_policy;
+use nixoscope::store::name::Name;
+
+use super::open::{disc, open};
+use super::{Global, Outcome, keep, output, report_troubles};
+
+const TABLES: &str = "\
+A policy is TOML or JSON; check --policy FILE holds an image to it. Tables:
+  preset = \"installer\" | \"appliance\"
+  [image]      max-size, volume-id (glob), system, boot = [\"bios\", \"uefi\"], kernel, params.require, params.forbid
+  [[package]]  name (glob), version, installed, state = \"required\" | \"forbidden\", max-copies
+  [[command]]  name
+  [[file]]     path, type, mode, sha256, contains, absent
+  [[user]]     name, exists, password = [\"locked\", …], shell, groups
+  [[key]]      user, key | file | fingerprint, only
+  [ssh]        enabled, password-authentication, permit-root-login
+  [integrity]  verify = true
+Every table takes reason, shown when it fails, and severity = \"error\" | \"warning\".
+
+The preset installer accepts what stock installers do on purpose: empty passwords of root and nixos, a
+login at boot, root without a password. appliance refuses that, and passwords through ssh. Neither
+accepts a password in clear text, or an empty one through ssh.";
+
+/// Arguments of `policy`.
+#[derive(clap::Args)]
+#[command(after_help = TABLES)]
+pub(super) struct Args {
+    /// ISO file or device, nix-build result, .iso.zst, .iso.bz2, or squashfs
+    #[arg(value_name = "IMAGE", required_unless_present = "schema")]
+    image: Option<PathBuf>,
+    /// Write to a file that does not exist yet
+    #[arg(short, long, value_name = "FILE", conflicts_with = "schema")]
+    output: Option<PathBuf>,
+    /// Print the JSON Schema of policies
+    #[arg(long, conflicts_with = "image")]
+    schema: bool,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
+    let Some(path) = &args.image else {
+        let mut out = output::bytes();
+        out.write_all(policy::schema()?.as_bytes())?;
+        out.flush()?;
+        return Ok(Outcome::Holds);
+    };
+    if global.json {
+        bail!("a policy is written as TOML; nixoscope check takes JSON as well");
+    }
+    let image = open(path, global)?;
+    let (disc, mut troubles) = disc(&image)?;
+    let summary = Summary::of(&disc, &mut troubles);
+    let software = keep(&mut troubles, Software::of(&disc));
+    let names: BTreeSet<&str> = software.iter().flat_map(installed).collect();
+    let access = match disc.default_system() {
+        Ok(system) => keep(&mut troubles, Access::of(&disc, system)),
+        Err(_) => None,
+    };
+    let names: Vec<&str> = names.into_iter().collect();
+    let mut text = Vec::new();
+    report_policy::toml(&mut text, &summary, &names, access.as_ref())?;
+    match &args.output {
+        Some(file) => {
+            let mut file_out =
+                std::fs::File::create_new(file).with_context(|| format!("--output {}", file.display()))?;
+            file_out.write_all(&text).with_context(|| format!("--output {}", file.display()))?;
+        }
+        None => {
+            let mut out = output::bytes();
+            out.write_all(&text)?;
+            out.flush()?;
+        }
+    }
+    Ok(report_troubles(&disc, &troubles, Outcome::Holds))
+}
+
+/// The names of installed packages that have a version: the others are made for this system alone.
+fn installed(software: &Software) -> impl Iterator<Item = &str> {
+    let installed = software.present().filter(|(index, _)| software.is_installed(*index));
+    installed
+        .map(|(_, object)| Name::parse(object.path.name()))
+        .filter(|name| !name.version.is_empty())
+        .map(|name| name.pname)
+}

@@ -1,0 +1,41 @@
+//! Verdicts as workflow commands of GitHub Actions: what fails is shown beside the step.
+
+use std::io::{self, Write};
+
+use crate::check::{Report, Severity};
+
+/// Annotations that a step shows; GitHub drops those beyond ten of a sort.
+const SHOWN: usize = 10;
+
+/// Writes an `::error` or a `::warning` for each verdict that fails.
+///
+/// # Errors
+/// What the writer meets.
+pub fn write(out: &mut dyn Write, report: &Report) -> io::Result<()> {
+    for severity in [Severity::Error, Severity::Warning] {
+        let failing = report.verdicts.iter().filter(|verdict| !verdict.holds && verdict.severity == severity);
+        for verdict in failing.take(SHOWN) {
+            let title = property(&format!("{} {}", verdict.kind, verdict.subject));
+            let mut text = verdict.message.clone();
+            if let Some(reason) = &verdict.reason {
+                text.push_str(&format!(" ({reason})"));
+            }
+            let file = verdict.policy.as_ref().map(|policy| format!("file={},", property(policy))).unwrap_or_default();
+            writeln!(out, "::{} {file}title={title}::{}", severity.name(), data(&text))?;
+        }
+    }
+    for error in report.troubles.iter().take(SHOWN) {
+        writeln!(out, "::error title=could not tell::{}", data(&error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Escapes the text of a command.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// Escapes a property of a command.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

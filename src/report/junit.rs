@@ -1,0 +1,75 @@
+//! Verdicts as JUnit XML, in the form that Jenkins and GitLab read.
+
+use std::io::{self, Write};
+
+use quick_xml::Writer;
+use quick_xml::events::{BytesDecl, BytesText, Event};
+
+use crate::check::{Report, Severity, Verdict};
+
+/// Writes one suite with a case for each verdict. Warnings that fail are cases that pass, with the warning as their output.
+///
+/// # Errors
+/// What the writer meets.
+pub fn write(out: &mut dyn Write, report: &Report, image: &str) -> io::Result<()> {
+    let mut writer = Writer::new_with_indent(&mut *out, b' ', 2);
+    writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
+    let (failures, errors) = (report.failed().to_string(), report.troubles.len().to_string());
+    let all = (report.verdicts.len() + report.troubles.len()).to_string();
+    let counts = [("tests", all.as_str()), ("failures", failures.as_str()), ("errors", errors.as_str())];
+    writer.create_element("testsuites").with_attributes(counts).write_inner_content(|writer| {
+        let name = clean(image);
+        let suite = writer.create_element("testsuite").with_attribute(("name", name.as_str())).with_attributes(counts);
+        suite.write_inner_content(|writer| {
+            report.verdicts.iter().try_for_each(|verdict| case(writer, verdict))?;
+            for error in &report.troubles {
+                let message = clean(&error.to_string());
+                let case = [("classname", "nixoscope"), ("name", "could not be judged")];
+                writer.create_element("testcase").with_attributes(case).write_inner_content(|writer| {
+                    writer.create_element("error").with_attribute(("message", message.as_str())).write_empty()?;
+                    Ok(())
+                })?;
+            }
+            Ok(())
+        })?;
+        Ok(())
+    })?;
+    writeln!(out)
+}
+
+fn case<W: Write>(writer: &mut Writer<W>, verdict: &Verdict) -> io::Result<()> {
+    let (class, name) =
+        (format!("nixoscope.{}", verdict.kind), clean(&format!("{} {}", verdict.kind, verdict.subject)));
+    let element =
+        writer.create_element("testcase").with_attributes([("classname", class.as_str()), ("name", name.as_str())]);
+    if verdict.holds {
+        element.write_empty()?;
+        return Ok(());
+    }
+    let message = clean(&verdict.message);
+    let lines = verdict.reason.iter().chain(&verdict.evidence).map(|line| clean(line));
+    let text = lines.collect::<Vec<_>>().join("\n");
+    element.write_inner_content(|writer| {
+        match verdict.severity {
+            Severity::Error => {
+                let attributes = [("message", message.as_str()), ("type", verdict.kind)];
+                let failure = writer.create_element("failure").with_attributes(attributes);
+                failure.write_text_content(BytesText::new(&text))?;
+            }
+            Severity::Warning => {
+                let text = format!("warning: {message}\n{text}");
+                writer.create_element("system-out").write_text_content(BytesText::new(&text))?;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// XML 1.0 has no way to write most control characters (§2.2).
+fn clean(text: &str) -> String {
+    let allowed = |letter: char| {
+        matches!(letter, '\t' | '\n') || !letter.is_control() && !matches!(letter, '\u{fffe}' | '\u{ffff}')
+    };
+    text.chars().map(|letter| if allowed(letter) { letter } else { '\u{fffd}' }).collect()
+}

@@ -1,0 +1,74 @@
+//! Verdicts as Markdown: a summary line, and a table that a pull request or a step summary can take.
+
+use std::io::{self, Write};
+
+use crate::check::{Report, Severity, Verdict};
+
+/// Verdicts that the table has; those that fail come first.
+const SHOWN: usize = 200;
+
+/// Characters of a cell.
+const LONGEST: usize = 300;
+
+/// Writes the summary and the table.
+///
+/// # Errors
+/// What the writer meets.
+pub fn write(out: &mut dyn Write, report: &Report, image: &str) -> io::Result<()> {
+    let (passed, failed, warnings) = (report.passed(), report.failed(), report.warnings());
+    let sign = if failed > 0 || !report.troubles.is_empty() { "❌" } else { "✅" };
+    let unsure = match report.troubles.len() {
+        0 => String::new(),
+        many => format!(", {many} could not be judged"),
+    };
+    let name = image.rsplit('/').next().unwrap_or(image);
+    writeln!(out, "{sign} **{}**: {passed} passed, {failed} failed, {warnings} warnings{unsure}\n", cell(name))?;
+    if !report.verdicts.is_empty() {
+        writeln!(out, "| | assertion | subject | what is there |\n|---|---|---|---|")?;
+    }
+    let (good, bad): (Vec<&Verdict>, Vec<&Verdict>) = report.verdicts.iter().partition(|verdict| verdict.holds);
+    for verdict in bad.iter().chain(&good).take(SHOWN) {
+        let sign = match (verdict.holds, verdict.severity) {
+            (true, _) => "✅",
+            (false, Severity::Error) => "❌",
+            (false, Severity::Warning) => "⚠️",
+        };
+        let reason = verdict.reason.as_ref().filter(|_| !verdict.holds);
+        let reason = reason.map(|reason| format!("<br>{}", cell(reason))).unwrap_or_default();
+        writeln!(
+            out,
+            "| {sign} | {} | {} | {}{reason} |",
+            verdict.kind,
+            cell(&verdict.subject),
+            cell(&verdict.message)
+        )?;
+    }
+    if let Some(more @ 1..) = report.verdicts.len().checked_sub(SHOWN) {
+        writeln!(out, "\nand {more} more")?;
+    }
+    for error in report.troubles.iter().take(SHOWN) {
+        writeln!(out, "\nCould not tell: {}", cell(&error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// A text that stays in its cell and is shown as it is.
+fn cell(text: &str) -> String {
+    let mut cell = String::new();
+    for (index, letter) in text.chars().enumerate() {
+        if index == LONGEST {
+            cell.push('…');
+            break;
+        }
+        match letter {
+            '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '#' | '~' => cell.extend(['\\', letter]),
+            '<' => cell.push_str("&lt;"),
+            '>' => cell.push_str("&gt;"),
+            '&' => cell.push_str("&amp;"),
+            '@' => cell.push_str("&#64;"), // names nobody
+            letter if letter.is_control() => cell.push(' '),
+            letter => cell.push(letter),
+        }
+    }
+    cell
+}

@@ -1,0 +1,48 @@
+//! Verdicts as the Test Anything Protocol, in version 13: readers of version 14 take it, and Perl's own takes no later one.
+
+use std::io::{self, Write};
+
+use crate::check::{Report, Severity, Verdict};
+
+/// Writes one test point for each verdict; what could not be judged bails out at the end.
+///
+/// # Errors
+/// What the writer meets.
+pub fn write(out: &mut dyn Write, report: &Report) -> io::Result<()> {
+    writeln!(out, "TAP version 13\n1..{}", report.verdicts.len())?;
+    for (number, verdict) in (1..).zip(&report.verdicts) {
+        let status = if verdict.holds { "ok" } else { "not ok" };
+        // A warning that fails is what TAP calls a known defect.
+        let directive = match (verdict.holds, verdict.severity) {
+            (false, Severity::Warning) => " # TODO warning",
+            _ => "",
+        };
+        writeln!(out, "{status} {number} - {}{directive}", plain(&format!("{} {}", verdict.kind, verdict.subject)))?;
+        if !verdict.holds {
+            diagnostic(out, verdict)?;
+        }
+    }
+    match report.troubles.first() {
+        Some(error) => writeln!(out, "Bail out! {}", plain(&error.to_string())),
+        None => Ok(()),
+    }
+}
+
+/// A block of YAML, whose strings are written as those of JSON, which are the same.
+fn diagnostic(out: &mut dyn Write, verdict: &Verdict) -> io::Result<()> {
+    let quoted = |text: &str| serde_json::to_string(text).unwrap_or_default();
+    writeln!(out, "  ---\n  message: {}\n  severity: {}", quoted(&verdict.message), verdict.severity.name())?;
+    if let Some(reason) = &verdict.reason {
+        writeln!(out, "  reason: {}", quoted(reason))?;
+    }
+    if !verdict.evidence.is_empty() {
+        writeln!(out, "  evidence:")?;
+        verdict.evidence.iter().try_for_each(|line| writeln!(out, "    - {}", quoted(line)))?;
+    }
+    writeln!(out, "  ...")
+}
+
+/// One line, in which `#` begins no directive.
+fn plain(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('#', "\\#").replace(|letter: char| letter.is_control(), " ")
+}

@@ -1,0 +1,229 @@
+//! Policies: what they ask for, and how a mistake in one is told.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::support::{fixture, run};
+
+/// A policy in a folder of its own.
+fn written(name: &str, text: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    (folder, path)
+}
+
+fn check(image: &str, name: &str, policy: &str) -> (Option<i32>, Value) {
+    let (_folder, path) = written(name, policy);
+    let run = run(&["check", "--json", fixture(image).to_str().unwrap(), "--policy", path.to_str().unwrap()]);
+    assert_eq!(run.errors, "", "{policy}");
+    (run.code, serde_json::from_str(&run.out).unwrap())
+}
+
+/// Kind, subject and status of each result.
+fn results(document: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let results = document["results"].as_array().unwrap().iter();
+    results
+        .map(|result| format!("{} {} {}", text(&result["status"]), text(&result["kind"]), text(&result["subject"])))
+        .collect()
+}
+
+/// Each table on its own, and what comes of it for today's image.
+const TABLES: [(&str, &[&str]); 27] = [
+    ("[image]\nmax-size = \"4 MiB\"", &["pass max-size 4194304"]),
+    ("[image]\nmax-size = 1024", &["fail max-size 1024"]),
+    ("[image]\nvolume-id = \"nixos-*-25.11-*\"", &["pass volume-id nixos-*-25.11-*"]),
+    ("[image]\nsystem = \"aarch64-linux\"", &["fail system aarch64-linux"]),
+    ("[image]\nboot = [\"bios\", \"uefi\"]", &["pass boot bios", "pass boot uefi"]),
+    ("[image]\nkernel = \"^6\"", &["pass kernel ^6"]),
+    ("[image]\nkernel = \"<6\"", &["fail kernel <6"]),
+    (
+        "[image]\nparams.require = [\"loglevel=4\", \"root\", \"quiet\"]",
+        &["pass param loglevel=4", "pass param root", "fail param quiet"],
+    ),
+    ("[image]\nparams.forbid = [\"copytoram\", \"quiet\"]", &["fail no-param copytoram", "pass no-param quiet"]),
+    ("[[package]]\nname = \"git\"\nversion = \">=2\"\ninstalled = true", &["pass installed git@>=2"]),
+    ("[[package]]\nname = \"git\"\ninstalled = false", &["pass package git", "fail not-installed git"]),
+    ("[[package]]\nname = \"firefox\"\nstate = \"forbidden\"", &["fail forbid firefox"]),
+    ("[[package]]\nname = \"firefox\"\nstate = \"forbidden\"\ninstalled = true", &["pass not-installed firefox"]),
+    ("[[package]]\nname = \"vim\"\nmax-copies = 1", &["pass package vim", "pass max-copies vim, at most 1"]),
+    ("[[command]]\nname = \"vim\"\n[[command]]\nname = \"gone-tool\"", &["pass command vim", "fail command gone-tool"]),
+    (
+        "[[file]]\npath = \"/etc/hosts\"\ntype = \"file\"\ncontains = \"localhost\"",
+        &["pass file /etc/hosts contains \"localhost\""],
+    ),
+    ("[[file]]\npath = \"/etc/hosts\"\ntype = \"directory\"", &["fail file /etc/hosts"]),
+    ("[[file]]\npath = \"/etc/sudoers\"\nmode = \"0440\"", &["pass file /etc/sudoers mode 0440"]),
+    (
+        "[[file]]\npath = \"/etc/nothing\"\nabsent = true\n[[file]]\npath = \"/etc/hosts\"\nabsent = true",
+        &["pass no-file /etc/nothing", "fail no-file /etc/hosts"],
+    ),
+    ("[[user]]\nname = \"root\"\npassword = [\"locked\", \"none\"]", &["fail user root password locked or none"]),
+    (
+        "[[user]]\nname = \"nixos\"\npassword = \"empty\"\ngroups = [\"wheel\"]",
+        &["pass user nixos password empty in wheel"],
+    ),
+    ("[[user]]\nname = \"eve\"\nexists = false", &["pass user eve does not exist"]),
+    ("[[user]]\nname = \"eve\"\nexists = true", &["fail user eve"]),
+    (
+        "[[key]]\nuser = \"root\"\nfingerprint = \"SHA256:t2OsNBhPwj/q3ZhvXsqNyex0nr3b3DKm3TYL+q/1l2k\"\nonly = true",
+        &["pass key SHA256:t2OsNBhPwj/q3ZhvXsqNyex0nr3b3DKm3TYL+q/1l2k for root", "pass only-keys root"],
+    ),
+    (
+        "[[key]]\nfingerprint = \"SHA256:t2OsNBhPwj/q3ZhvXsqNyex0nr3b3DKm3TYL+q/1l2k\"\nonly = true",
+        &["pass key SHA256:t2OsNBhPwj/q3ZhvXsqNyex0nr3b3DKm3TYL+q/1l2k", "fail only-keys all users"],
+    ),
+    (
+        "[ssh]\nenabled = true\npassword-authentication = false\npermit-root-login = [\"no\", \"prohibit-password\"]",
+        &[
+            "pass ssh enabled",
+            "fail ssh no password-authentication",
+            "fail ssh permit-root-login no or prohibit-password",
+        ],
+    ),
+    ("[integrity]\nverify = true", &["pass integrity store"]),
+];
+
+#[test]
+fn every_table_is_judged() {
+    for (policy, expected) in TABLES {
+        let (code, document) = check("today/result", "policy.toml", policy);
+        assert_eq!(results(&document), expected, "{policy}");
+        let fails = expected.iter().any(|result| result.starts_with("fail"));
+        assert_eq!(code, Some(i32::from(fails)), "{policy}");
+    }
+}
+
+#[test]
+fn a_warning_is_told_and_does_not_fail() {
+    let policy = "[[package]]\nname = \"firefox\"\nstate = \"forbidden\"\nseverity = \"warning\"\nreason = \"too big\"";
+    let (code, document) = check("today/result", "policy.toml", policy);
+    assert_eq!(code, Some(0));
+    assert_eq!((&document["passed"], &document["failed"], &document["warnings"]), (&json!(0), &json!(0), &json!(1)));
+    let result = &document["results"][0];
+    assert_eq!(
+        (&result["status"], &result["severity"], &result["reason"]),
+        (&json!("fail"), &json!("warning"), &json!("too big"))
+    );
+    assert!(result["policy"].as_str().unwrap().ends_with("/policy.toml"));
+}
+
+#[test]
+fn presets_tell_installers_from_appliances() {
+    let of = |image: &str, preset: &str| {
+        let (code, document) = check(image, "policy.toml", &format!("preset = \"{preset}\""));
+        let failed = results(&document).into_iter().filter_map(|result| Some(result.strip_prefix("fail ")?.to_owned()));
+        (code, failed.collect::<Vec<_>>())
+    };
+    assert_eq!(of("compressed/result", "installer"), (Some(0), vec![]));
+    assert_eq!(of("today/result", "installer"), (Some(1), vec!["access no plaintext-password".to_owned()]));
+    let (code, failed) = of("compressed/result", "appliance");
+    assert_eq!(code, Some(1));
+    assert!(failed.contains(&"access no empty-password".to_owned()), "{failed:?}");
+    assert!(failed.contains(&"access no autologin".to_owned()), "{failed:?}");
+    assert_eq!(of("access/userborn-static.squashfs", "appliance"), (Some(0), vec![]));
+}
+
+#[test]
+fn no_empty_passwords_names_who_has_one() {
+    let of = |image: &str| run(&["check", fixture(image).to_str().unwrap(), "--no-empty-passwords"]);
+    let found = of("today/result");
+    assert_eq!(found.code, Some(1));
+    assert!(found.out.contains("nixos: everybody at the console logs in without a password"), "{}", found.out);
+    assert_eq!(of("access/sysusers.squashfs").code, Some(0));
+}
+
+/// Policies with a mistake, by their ending, and what is said of it behind the name of the file.
+const MISTAKES: [(&str, &str, &str); 19] = [
+    ("toml", "[[package]]\nnaem = \"git\"", ":2:1: unknown field `naem`"),
+    ("toml", "[imagee]\nmax-size = 1", ":1:2: unknown field `imagee`"),
+    ("toml", "[ssh]\nenabled = true\nenabled = true", ":3:1: duplicate key"),
+    ("toml", "[[user]]\nname = \"root\"", ":1:1: the table asserts nothing: give exists, password, shell or groups"),
+    ("toml", "[image]", ":1:1: the table asserts nothing"),
+    ("toml", "", ":1:1: the policy asserts nothing"),
+    ("toml", "[[package]]\nname = \"git\"\nversion = \"new*er\"", "new*er is no version"),
+    ("toml", "[[user]]\nname = \"root\"\npassword = \"lokced\"", ":3:12: "),
+    ("toml", "[[key]]\nuser = \"root\"", ":1:1: give one of key, file and fingerprint"),
+    ("toml", "[[key]]\nkey = \"ssh-ed25519 AAAA\"", "the key behind its type is"),
+    ("toml", "[[file]]\npath = \"etc/hosts\"", "etc/hosts is no absolute path"),
+    ("toml", "[[file]]\npath = \"/etc/hosts\"\nmode = \"rw\"", "rw is no mode"),
+    ("toml", "[[command]]\nname = \"bin/vim\"", ":2:8: a command is a name without /"),
+    ("toml", "[integrity]\nverify = false", "the table asserts nothing"),
+    ("toml", "preset = \"aplliance\"", "did not match any variant"),
+    ("json", "{\"package\": [{\"name\": \"git\", \"name\": \"vim\"}]}", ":1:35: duplicate field `name`"),
+    ("json", "{\"packages\": []}", ":1:11: unknown field `packages`"),
+    ("json", "{\"package\": [\n{\"name\": 1}]}", ":2:10: invalid type"),
+    ("json", "{\"package\": [", ":1:13: EOF"),
+];
+
+#[test]
+fn a_policy_with_a_mistake_never_passes() {
+    for (ending, policy, expected) in MISTAKES {
+        let (_folder, path) = written(&format!("policy.{ending}"), policy);
+        let run = run(&["check", fixture("today/result").to_str().unwrap(), "--policy", path.to_str().unwrap()]);
+        assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{policy}");
+        let told = run.errors.split_once(path.to_str().unwrap()).map_or("", |(_, told)| told);
+        assert!(told.contains(expected), "{policy}: {}", run.errors);
+        assert_eq!(run.errors.lines().count(), 1, "{}", run.errors);
+    }
+}
+
+#[test]
+fn the_published_schema_is_that_of_the_parser_and_judges_as_it_does() {
+    let published = include_str!("../../src/check/policy/schema.json");
+    assert_eq!(run(&["policy", "--schema"]).out, published, "write it anew: nixoscope policy --schema");
+    let schema = jsonschema::validator_for(&serde_json::from_str(published).unwrap()).unwrap();
+    let as_json = |policy: &str| -> Option<Value> {
+        toml::from_str::<toml::Value>(policy).ok().map(|value| serde_json::to_value(value).unwrap())
+    };
+    for (policy, _) in TABLES {
+        assert!(schema.is_valid(&as_json(policy).unwrap()), "{policy}");
+    }
+    // What a schema can tell: names, types and words.
+    for policy in [
+        "[[package]]\nnaem = \"git\"",
+        "[imagee]\nmax-size = 1",
+        "[[user]]\nname = \"a\"\npassword = \"lokced\"",
+        "[[command]]\nname = \"bin/vim\"",
+        "preset = \"aplliance\"",
+        "[[package]]\nname = 1",
+    ] {
+        assert!(!schema.is_valid(&as_json(policy).unwrap()), "{policy}");
+    }
+}
+
+#[test]
+fn the_policy_that_is_written_of_an_image_holds_for_it() {
+    for image in [
+        "today/result",
+        "middle/result",
+        "compressed/result",
+        "era-2014/result",
+        "era-2008/result",
+        "access/states.squashfs",
+        "access/userborn.squashfs",
+        "verify/tree.iso",
+    ] {
+        let image = fixture(image).display().to_string();
+        let policy = run(&["policy", &image]);
+        assert_eq!((policy.code, policy.errors.as_str()), (Some(0), ""), "{image}");
+        let (_folder, path) = written("policy.toml", &policy.out);
+        let checked = run(&["check", &image, "--policy", path.to_str().unwrap()]);
+        assert_eq!((checked.code, checked.errors.as_str()), (Some(0), ""), "{image}: {}", checked.out);
+    }
+    let (folder, path) = written("policy.toml", "");
+    let again = run(&["policy", fixture("today/result").to_str().unwrap(), "-o", path.to_str().unwrap()]);
+    assert_eq!(again.code, Some(2), "a file that is there is not written over: {folder:?}");
+}
+
+#[test]
+fn the_example_passes_with_its_warning() {
+    let policy = fixture("policies/installer.toml").display().to_string();
+    let run = run(&["check", "--json", fixture("today/result").to_str().unwrap(), "--policy", &policy]);
+    let document: Value = serde_json::from_str(&run.out).unwrap();
+    let failed: Vec<String> = results(&document).into_iter().filter(|result| result.starts_with("fail")).collect();
+    assert_eq!(failed, ["fail access no plaintext-password", "fail forbid firefox"]);
+    assert_eq!((run.code, &document["warnings"]), (Some(1), &json!(1)));
+}
