@@ -43,7 +43,7 @@ fn questions(criterion: &mut Criterion) {
         });
     });
     criterion.bench_function("check a package", |bencher| {
-        let demands = [Assertion::Installed(PackageQuery::parse("git").unwrap())];
+        let demands = [Assertion::Installed(PackageQuery::parse("git").unwrap()).into()];
         bencher.iter(|| check::run(&Disc::open(&image).unwrap(), black_box(&demands), &|_, _| {}));
     });
     criterion.bench_function("list all files with what they are", |bencher| {

@@ -21,7 +21,7 @@ const LAYERS: [&[&str]; 9] = [
 const ROOT: [&str; 3] = ["Error", "Place", "Result"];
 
 /// File systems that know nothing of each other.
-const FILE_SYSTEMS: [&str; 3] = ["fat", "iso9660", "squashfs"];
+const FILE_SYSTEMS: [&str; 4] = ["cpio", "fat", "iso9660", "squashfs"];
 
 /// Crates that belong to the command line.
 const OF_THE_COMMAND_LINE: [&str; 5] = ["anstream", "anyhow", "clap", "indicatif", "terminal_size"];

@@ -2,6 +2,7 @@
 
 pub mod access;
 mod disc;
+mod initrd;
 #[cfg(test)]
 mod made;
 pub mod menu;
@@ -14,6 +15,7 @@ mod users;
 pub mod package;
 pub mod software;
 pub use disc::{Disc, Medium};
+pub use initrd::Initrd;
 pub use password::{Password, PasswordState, Scheme};
 pub use summary::{AccessFacts, BootFacts, StoreFacts, Summary, VolumeFacts};
 pub use system::{Description, System, toplevel};

@@ -12,6 +12,7 @@
 
 mod compressed;
 mod fat;
+mod initrd;
 mod iso;
 mod listing;
 mod nix;

@@ -30,6 +30,7 @@ impl Preset {
             none("plaintext-password", &[]),
             none("empty-password-over-ssh", &[]),
             none("password-on-kernel-line", &[]),
+            none("initrd-host-key", &[]),
         ];
         match self {
             Self::Installer => all.push(none("empty-password", &OF_INSTALLERS)),
@@ -39,6 +40,7 @@ impl Preset {
                 all.push(none("passwordless-root", &[]));
                 all.push(none("trusted-user", &[]));
                 all.push(none("shell-on-kernel-line", &[]));
+                all.push(none("initrd-shell", &[]));
                 all.push(none("root-password-over-ssh", &[]));
                 all.push(Assertion::SshPasswords(false));
             }

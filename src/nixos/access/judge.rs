@@ -24,6 +24,7 @@ pub(super) fn findings(facts: &Facts<'_, '_>, accounts: &[Account]) -> Vec<Findi
     findings.extend(keys(facts, accounts));
     findings.extend(rules(facts));
     findings.extend(menu(facts));
+    findings.extend(initrd(facts));
     if !facts.users.known {
         let message = "the image does not list its users in a form that is known: there may be more than are shown";
         findings.push(finding("users-unknown", Severity::Warning, "users", message.to_owned(), None));
@@ -202,6 +203,42 @@ fn rules(facts: &Facts<'_, '_>) -> Vec<Finding> {
     for login in &facts.autologin {
         let message = format!("is logged in at boot by {}", login.by);
         findings.push(finding("autologin", Severity::Warning, &login.user, message, Some(&login.source)));
+    }
+    findings
+}
+
+/// Doors in the initrd.
+fn initrd(facts: &Facts<'_, '_>) -> Vec<Finding> {
+    let initrd = match &facts.initrd {
+        Ok(Some(initrd)) => initrd,
+        Ok(None) => return Vec::new(),
+        Err(error) => {
+            let message = format!("cannot be read, so that nobody can tell what it opens: {error}");
+            return vec![finding("initrd-unreadable", Severity::Warning, "initrd", message, None)];
+        }
+    };
+    let mut findings = Vec::new();
+    let mut add = |id, severity, message: String, inside: &str| {
+        let place = format!("{} {inside}", initrd.file);
+        findings.push(finding(id, severity, "initrd", message, Some(place.trim_end())));
+    };
+    if initrd.root.as_ref().is_some_and(|root| root.state == PasswordState::Empty) {
+        let message =
+            "its emergency shell is one of root and asks for no password (boot.initrd.systemd.emergencyAccess)";
+        add("initrd-shell", Severity::Info, message.to_owned(), "/etc/shadow");
+    }
+    for (key, file) in &initrd.keys {
+        let there = if initrd.sshd { "" } else { ", and no sshd is in it" };
+        add(
+            "initrd-ssh-key",
+            Severity::Info,
+            format!("the key {} lets root in through ssh{there}", key.fingerprint()),
+            file,
+        );
+    }
+    for file in &initrd.host_keys {
+        let message = "a private key of the host is in it, for everybody who has the image to read";
+        add("initrd-host-key", Severity::Error, message.to_owned(), file);
     }
     findings
 }

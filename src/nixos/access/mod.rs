@@ -15,7 +15,7 @@ pub use login::{Login, Way};
 
 use super::ssh::{AuthorizedKey, BadLine, KeysFiles, Sshd};
 use super::users::{User, Users};
-use super::{Disc, System};
+use super::{Disc, Initrd, System};
 use crate::error::{Error, Place, Result};
 use crate::fs::{Tree, path};
 
@@ -73,6 +73,8 @@ struct Facts<'d, 'i> {
     /// Whether the console takes empty passwords; none where the image does not tell.
     console_takes_empty: Option<bool>,
     bad_lines: Vec<BadLine>,
+    /// The initrd; none where there is none.
+    initrd: Result<Option<Initrd>>,
     /// Files of keys for users who do not exist.
     orphans: Vec<(String, Vec<AuthorizedKey>)>,
 }
@@ -94,6 +96,8 @@ impl Access {
             rules: become_root::rules(tree, &toplevel, &users)?,
             autologin: autologin::find(tree, &toplevel)?,
             console_takes_empty: pam::takes_empty(tree, &toplevel, "login")?,
+            // What is wrong with it is told, and the rest all the same.
+            initrd: Initrd::of(tree, &toplevel),
             bad_lines: files.malformed().to_vec(),
             orphans,
             users,

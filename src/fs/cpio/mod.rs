@@ -1,0 +1,169 @@
+//! An initrd: cpio archives behind one another, each compressed or not (Linux, `initramfs buffer format`).
+//!
+//! It is read as a stream, member by member: nothing is kept that nobody asks for.
+
+mod compression;
+mod lz4;
+mod lzop;
+mod newc;
+
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, BufRead, Read};
+use std::ops::ControlFlow;
+
+pub use compression::Compression;
+pub use newc::Member;
+
+use crate::error::{Error, Place, Result};
+
+/// Members of all archives together; an initrd has some thousands.
+const MOST_MEMBERS: usize = 1_000_000;
+
+/// Bytes of all archives, decompressed. Real ones have some hundred MiB.
+const LONGEST: u64 = 4 << 30;
+
+/// Archives and compressed parts behind one another; real ones have two.
+const MOST_PARTS: usize = 1_000;
+
+/// What is told of each member: what it is, and its contents.
+pub type Visitor<'v> = &'v mut dyn FnMut(&Member, &mut dyn Read) -> Result<ControlFlow<()>>;
+
+/// Reads an initrd, and says how its parts are compressed. `file` stands for it in errors. Where the visitor breaks off, the
+/// rest is not read.
+///
+/// # Errors
+/// [`Error::Malformed`] where what follows is neither an archive nor a compressed one, or a member is broken;
+/// [`Error::Limit`] for more than any initrd has; what the visitor returns.
+pub fn read(input: &mut dyn BufRead, file: &str, visit: Visitor<'_>) -> Result<Vec<Compression>> {
+    let mut walk = Walk { file, members: 0, left: LONGEST, visit };
+    let mut parts = Vec::new();
+    while !walk.at_end(input)? {
+        if parts.len() == MOST_PARTS {
+            return Err(walk.over("1,000 parts of an initrd"));
+        }
+        let compression = Compression::next(input).map_err(|error| walk.failed(error))?;
+        let compression = compression.ok_or_else(|| walk.wrong("magic number"))?;
+        parts.push(compression);
+        let flow = match compression {
+            Compression::None => walk.archive(input)?,
+            _ => {
+                let decoder = compression.decoder(input).map_err(|error| walk.failed(error))?;
+                let mut decoder = io::BufReader::with_capacity(1 << 16, decoder);
+                let flow = walk.archives(&mut decoder)?;
+                if flow.is_continue() {
+                    // Checksums come last.
+                    io::copy(&mut decoder, &mut io::sink()).map_err(|error| walk.failed(error))?;
+                }
+                flow
+            }
+        };
+        if flow.is_break() {
+            break;
+        }
+    }
+    Ok(parts)
+}
+
+struct Walk<'f, 'v> {
+    file: &'f str,
+    members: usize,
+    /// Bytes that may still be read.
+    left: u64,
+    visit: Visitor<'v>,
+}
+
+impl Walk<'_, '_> {
+    /// All archives in a compressed part.
+    fn archives(&mut self, input: &mut dyn BufRead) -> Result<ControlFlow<()>> {
+        while !self.at_end(input)? {
+            if self.archive(input)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// One archive, up to its trailer.
+    fn archive(&mut self, input: &mut dyn BufRead) -> Result<ControlFlow<()>> {
+        loop {
+            self.members += 1;
+            if self.members > MOST_MEMBERS {
+                return Err(self.over("1,000,000 members of an initrd"));
+            }
+            let Some(member) = self.member(input)? else { return Ok(ControlFlow::Continue(())) };
+            let mut contents = input.take(member.size);
+            let flow = (self.visit)(&member, &mut contents)?;
+            if flow.is_break() {
+                return Ok(flow);
+            }
+            let unread = contents.limit();
+            let padding = member.padding();
+            self.skip(input, unread + padding)?;
+        }
+    }
+
+    /// The next member, its contents still to be read; none for the trailer.
+    fn member(&mut self, input: &mut dyn BufRead) -> Result<Option<Member>> {
+        let mut header = [0; newc::HEADER];
+        self.fill(input, &mut header)?;
+        let (mut member, name_length) = newc::header(&header).ok_or_else(|| self.wrong("header of a member"))?;
+        let mut name = vec![0; name_length];
+        self.fill(input, &mut name)?;
+        self.skip(input, newc::padding(u64::try_from(newc::HEADER + name_length).unwrap_or(0)))?;
+        name.truncate(name.iter().position(|&byte| byte == 0).unwrap_or(name.len()));
+        if name == newc::TRAILER {
+            return Ok(None);
+        }
+        let taken = member.size.saturating_add(newc::HEADER as u64);
+        self.left = self.left.checked_sub(taken).ok_or_else(|| self.over("4 GiB of an initrd"))?;
+        member.path = newc::clean(&name);
+        Ok(Some(member))
+    }
+
+    /// Whether nothing but padding follows.
+    fn at_end(&self, input: &mut dyn BufRead) -> Result<bool> {
+        loop {
+            let buffer = input.fill_buf().map_err(|error| self.failed(error))?;
+            if buffer.is_empty() {
+                return Ok(true);
+            }
+            let zeros = buffer.iter().take_while(|&&byte| byte == 0).count();
+            let all = zeros == buffer.len();
+            input.consume(zeros);
+            if !all {
+                return Ok(false);
+            }
+        }
+    }
+
+    fn fill(&self, input: &mut dyn BufRead, buffer: &mut [u8]) -> Result<()> {
+        input.read_exact(buffer).map_err(|error| self.failed(error))
+    }
+
+    fn skip(&self, input: &mut dyn BufRead, count: u64) -> Result<()> {
+        let skipped = io::copy(&mut input.take(count), &mut io::sink()).map_err(|error| self.failed(error))?;
+        if skipped < count { Err(self.wrong("length of a member: the archive ends before")) } else { Ok(()) }
+    }
+
+    fn wrong(&self, field: &'static str) -> Error {
+        Error::Malformed { structure: "initrd", field, place: self.place() }
+    }
+
+    fn over(&self, what: &'static str) -> Error {
+        Error::Limit { what, place: self.place() }
+    }
+
+    fn place(&self) -> Place {
+        Place::File(self.file.as_bytes().to_vec())
+    }
+
+    /// An error of the medium keeps its place; one of a decoder gets the file's.
+    fn failed(&self, error: io::Error) -> Error {
+        match error.downcast::<Error>() {
+            Ok(inner) => inner,
+            Err(_) => self.wrong("compressed contents"),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The header of a member in the portable format of SVR4 (cpio(5), "New ASCII Format").
+
+/// Bytes of a header.
+pub(super) const HEADER: usize = 110;
+
+/// The name that ends an archive.
+pub(super) const TRAILER: &[u8] = b"TRAILER!!!";
+
+/// The longest name: as long as Linux lets a path be.
+const LONGEST_NAME: u32 = 4096;
+
+/// The type in a mode (inode(7)).
+const TYPE: u32 = 0o170_000;
+const REGULAR: u32 = 0o100_000;
+
+/// A member of an archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// From the root, with a leading `/`, without `.` and `..`.
+    pub path: Vec<u8>,
+    /// Type and permission bits, as `stat` has them.
+    pub mode: u32,
+    /// Length of the contents in bytes: those of a file, or the target of a link.
+    pub size: u64,
+}
+
+impl Member {
+    /// Whether it is a regular file.
+    #[must_use]
+    pub fn is_file(&self) -> bool {
+        self.mode & TYPE == REGULAR
+    }
+
+    pub(super) fn padding(&self) -> u64 {
+        padding(self.size)
+    }
+}
+
+/// Bytes up to the next multiple of four.
+pub(super) fn padding(length: u64) -> u64 {
+    (4 - length % 4) % 4
+}
+
+/// Reads a header: the member without its path, and the length of its name with the NUL.
+pub(super) fn header(bytes: &[u8; HEADER]) -> Option<(Member, usize)> {
+    let magic = bytes.get(..6)?;
+    if !matches!(magic, b"070701" | b"070702") {
+        return None;
+    }
+    // Thirteen numbers of eight hexadecimal digits: ino, mode, uid, gid, nlink, filesize at 54, … namesize at 94, check.
+    let number = |at: usize| u32::from_str_radix(std::str::from_utf8(bytes.get(at..at + 8)?).ok()?, 16).ok();
+    let (mode, size, name) = (number(14)?, number(54)?, number(94)?);
+    if name == 0 || name > LONGEST_NAME {
+        return None;
+    }
+    Some((Member { path: Vec::new(), mode, size: u64::from(size) }, usize::try_from(name).ok()?))
+}
+
+/// A name as a path from the root: `./etc/x` and `etc/x` are `/etc/x`.
+pub(super) fn clean(name: &[u8]) -> Vec<u8> {
+    let parts = name.split(|&byte| byte == b'/').filter(|part| !matches!(*part, b"" | b"." | b".."));
+    let path = parts.fold(Vec::new(), |mut path, part| {
+        path.push(b'/');
+        path.extend_from_slice(part);
+        path
+    });
+    if path.is_empty() { b"/".to_vec() } else { path }
+}
