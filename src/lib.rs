@@ -7,6 +7,7 @@ pub mod image;
 pub mod nixos;
 pub mod parse;
 pub mod report;
+pub mod secrets;
 pub mod store;
 pub mod verify;
 

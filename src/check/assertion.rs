@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use globset::GlobMatcher;
+use globset::{GlobMatcher, GlobSet};
 
 use super::policy::Firmware;
 use super::query::{PackageQuery, WantedKey};
@@ -81,6 +81,8 @@ pub enum Assertion {
         /// Subjects of whom it is accepted.
         except: Vec<String>,
     },
+    /// No secret is in the image but in files with such paths.
+    NoSecrets(GlobSet),
     /// The store is what is registered of it.
     Integrity,
 }
@@ -142,6 +144,7 @@ impl Assertion {
             Self::SshEnabled(_) | Self::SshPasswords(_) | Self::PermitRootLogin(_) => "ssh",
             Self::NoEmptyPasswords => "no-empty-passwords",
             Self::NoFinding { .. } => "access",
+            Self::NoSecrets(_) => "secrets",
             Self::Integrity => "integrity",
         }
     }
@@ -178,6 +181,7 @@ impl fmt::Display for Assertion {
             Self::NoEmptyPasswords => write!(formatter, "all users"),
             Self::NoFinding { id, except } if except.is_empty() => write!(formatter, "no {id}"),
             Self::NoFinding { id, except } => write!(formatter, "no {id} but of {}", except.join(", ")),
+            Self::NoSecrets(_) => write!(formatter, "none"),
             Self::Integrity => write!(formatter, "store"),
         }
     }

@@ -1,6 +1,6 @@
 //! Assertions on the image as a whole.
 
-use globset::GlobMatcher;
+use globset::{GlobMatcher, GlobSet};
 
 use super::policy::Firmware;
 use super::{Judgement, Subject};
@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::fs::iso9660::Platform;
 use crate::nixos::Medium;
 use crate::nixos::menu::MenuEntry;
+use crate::secrets::{self, Options, Secret};
 use crate::store::version::Requirement;
 use crate::verify::{self, Expectations};
 
@@ -130,6 +131,26 @@ pub(super) fn no_param(subject: &Subject<'_, '_>, param: &str) -> Judgement {
         1 => Judgement::fail("in one menu entry", entries),
         many => Judgement::fail(format!("in {many} menu entries"), entries),
     }
+}
+
+/// No secret is in the image.
+pub(super) fn secrets(subject: &Subject<'_, '_>, allow: &GlobSet) -> Result<Judgement> {
+    let options = Options { allow: allow.clone() };
+    let mut report = secrets::scan(subject.disc, &options, subject.progress)?;
+    if report.secrets.is_empty() && !report.troubles.is_empty() {
+        // What could not be searched may hold some.
+        return Err(report.troubles.swap_remove(0));
+    }
+    let place = |secret: &Secret| {
+        let line = secret.line.map_or_else(|| format!(" at byte {}", secret.offset), |line| format!(":{line}"));
+        format!("{} {}: {}{line}", secret.kind, secret.what, secret.path)
+    };
+    let places: Vec<String> = report.secrets.iter().take(SHOWN).map(place).collect();
+    Ok(match (report.secrets.len() + report.further, places.first()) {
+        (0, _) | (_, None) => Judgement::pass(format!("none in {} files", report.files), Vec::new()),
+        (1, Some(first)) => Judgement::fail(first.clone(), places),
+        (many, Some(first)) => Judgement::fail(format!("{many}, such as {first}"), places),
+    })
 }
 
 /// Every byte of the store is what is registered of it, and all is there that boots.

@@ -12,6 +12,7 @@ mod packages;
 mod policy;
 mod progress;
 mod report_file;
+mod secrets;
 mod verify;
 
 use std::process::ExitCode;
@@ -83,6 +84,8 @@ enum Command {
     Check(check::Args),
     /// Write a policy that the image satisfies, to start from
     Policy(policy::Args),
+    /// Are private keys, passwords, hashes or tokens in it?
+    Secrets(secrets::Args),
     /// Is every byte of the store what is registered of it, and is all there that boots?
     Verify(verify::Args),
 }
@@ -142,6 +145,7 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Access(args) => access::run(args, &cli.global),
         Command::Check(args) => check::run(args, &cli.global),
         Command::Policy(args) => policy::run(args, &cli.global),
+        Command::Secrets(args) => secrets::run(args, &cli.global),
         Command::Verify(args) => verify::run(args, &cli.global),
     }
 }

@@ -25,6 +25,7 @@ A policy is TOML or JSON; check --policy FILE holds an image to it. Tables:
   [[user]]     name, exists, password = [\"locked\", …], shell, groups
   [[key]]      user, key | file | fingerprint, only
   [ssh]        enabled, password-authentication, permit-root-login
+  [secrets]    deny = true, allow = [\"path glob\"]
   [integrity]  verify = true
 Every table takes reason, shown when it fails, and severity = \"error\" | \"warning\".
 

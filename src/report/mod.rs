@@ -11,6 +11,7 @@ pub mod markdown;
 pub mod packages;
 pub mod policy;
 pub mod sarif;
+pub mod secrets;
 pub mod size;
 mod table;
 pub mod tap;

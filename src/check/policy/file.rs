@@ -300,7 +300,6 @@ pub(super) enum RootLoginWord {
 }
 
 /// `[secrets]`
-#[expect(dead_code, reason = "refused as a whole, so that no policy passes that asks for what is not done")]
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SecretsTable {

@@ -1,0 +1,47 @@
+//! `nixoscope secrets`
+
+use std::io::Write;
+
+use anyhow::Context;
+use globset::{Glob, GlobSetBuilder};
+use nixoscope::report::secrets as report_secrets;
+use nixoscope::secrets::{self, Options};
+
+use super::open::{ImageArg, disc, open};
+use super::progress::Watch;
+use super::{Global, Outcome, output, report_troubles};
+
+/// Arguments of `secrets`.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    image: ImageArg,
+    /// Files that may hold secrets, by a glob for their paths
+    #[arg(long, value_name = "GLOB")]
+    allow: Vec<String>,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
+    let mut allow = GlobSetBuilder::new();
+    for glob in &args.allow {
+        allow.add(Glob::new(glob).with_context(|| format!("--allow {glob}"))?);
+    }
+    let options = Options { allow: allow.build()? };
+    let image = open(&args.image.path, global)?;
+    let (disc, mut troubles) = disc(&image)?;
+    let watch = Watch::new("searching", global);
+    let mut report = secrets::scan(&disc, &options, &|done, of| watch.tell(done, of))?;
+    watch.finish();
+    if global.json {
+        let mut out = output::bytes();
+        report_secrets::json(&mut out, &report)?;
+        out.flush()?;
+    } else {
+        let mut out = output::results();
+        report_secrets::page(&mut out, &report, output::width())?;
+        out.flush()?;
+    }
+    troubles.append(&mut report.troubles);
+    let outcome = if report.secrets.is_empty() { Outcome::Holds } else { Outcome::Fails };
+    Ok(report_troubles(&disc, &troubles, outcome))
+}

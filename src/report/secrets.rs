@@ -1,0 +1,102 @@
+//! Secrets that were found: where they are, never what they are.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::{escape, size, table};
+use crate::secrets::{Report, Secret};
+
+const GOOD: anstyle::Style = anstyle::AnsiColor::Green.on_default().bold();
+const BAD: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
+
+/// Secrets that a table shows.
+const SHOWN: usize = 100;
+
+/// A line for each place, and the sum.
+///
+/// # Errors
+/// What the writer meets.
+pub fn page(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Result<()> {
+    if !report.secrets.is_empty() {
+        let mut table = table::new(&["KIND", "WHAT", "PLACE", "SAME AS"], width);
+        for secret in report.secrets.iter().take(SHOWN) {
+            let place = match secret.line {
+                Some(line) => format!("{}:{line}", secret.path),
+                None => format!("{} at byte {}", secret.path, secret.offset),
+            };
+            let fingerprint = secret.fingerprint.as_deref().unwrap_or("-");
+            table.add_row([secret.kind, secret.what.as_str(), &escape(place.as_bytes()), fingerprint]);
+        }
+        table::write(out, table)?;
+    }
+    let all = report.secrets.len() + report.further;
+    if let Some(more @ 1..) = all.checked_sub(SHOWN) {
+        writeln!(out, "and {more} more, which --json lists")?;
+    }
+    if all > 0 {
+        writeln!(out)?;
+    }
+    if report.known > 0 {
+        writeln!(out, "note: {} places of keys that nixpkgs ships for its tests are not counted", report.known)?;
+    }
+    if report.allowed > 0 {
+        writeln!(out, "note: {} places in files that may hold secrets are not counted", report.allowed)?;
+    }
+    let (style, verdict) = match all {
+        0 => (GOOD, "no secrets".to_owned()),
+        1 => (BAD, "1 secret".to_owned()),
+        many => (BAD, format!("{many} secrets")),
+    };
+    let unsure = match report.troubles.len() {
+        0 => String::new(),
+        many => format!(", {many} places could not be searched"),
+    };
+    writeln!(out, "{style}{verdict}{style:#} in {} files, {}{unsure}", report.files, size::format(report.bytes))
+}
+
+/// The document of `secrets`.
+///
+/// # Errors
+/// What the writer meets.
+pub fn json(out: &mut dyn Write, report: &Report) -> serde_json::Result<()> {
+    let document = Document {
+        schema: "nixoscope.secrets.v1",
+        secrets: report.secrets.iter().map(Entry::of).collect(),
+        further: report.further,
+        known: report.known,
+        allowed: report.allowed,
+        files: report.files,
+        bytes: report.bytes,
+    };
+    serde_json::to_writer(&mut *out, &document)?;
+    out.write_all(b"\n").map_err(serde_json::Error::io)
+}
+
+#[derive(Serialize)]
+struct Document<'r> {
+    schema: &'static str,
+    secrets: Vec<Entry<'r>>,
+    further: usize,
+    known: usize,
+    allowed: usize,
+    files: u64,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Entry<'r> {
+    kind: &'static str,
+    what: &'r str,
+    path: &'r str,
+    offset: u64,
+    line: Option<u64>,
+    fingerprint: Option<&'r str>,
+}
+
+impl<'r> Entry<'r> {
+    fn of(secret: &'r Secret) -> Self {
+        let Secret { path, offset, line, kind, what, fingerprint } = secret;
+        Self { kind, what, path, offset: *offset, line: *line, fingerprint: fingerprint.as_deref() }
+    }
+}

@@ -1,0 +1,85 @@
+//! Secrets: private keys, passwords, hashes of passwords and tokens, which everybody reads who has the image.
+//!
+//! Every file of the store, of the disc and of the initrds is searched, as it comes out of decompression. What is found is told by
+//! its sort and its place; the secret itself is never kept.
+
+mod known;
+mod pem;
+mod reading;
+mod rules;
+mod scanner;
+
+#[cfg(test)]
+mod tests;
+
+use globset::GlobSet;
+
+use crate::error::{Error, Result};
+use crate::nixos::Disc;
+
+/// Is told by all threads how far the search has come: bytes of files done, and bytes in all.
+pub type Progress<'p> = &'p (dyn Fn(u64, u64) + Sync);
+
+/// Secrets that are told one by one.
+const MOST: usize = 10_000;
+
+/// What a search is asked.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Globs for paths of files that may hold secrets.
+    pub allow: GlobSet,
+}
+
+/// A secret that was found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Secret {
+    /// The file, in the namespace of the image; one in an initrd behind the initrd's own path and a blank.
+    pub path: String,
+    /// Its first byte in the file.
+    pub offset: u64,
+    /// Its line, counted from 1; none in a file that is no text.
+    pub line: Option<u64>,
+    /// What sort of secret: `private-key`, `password-hash`.
+    pub kind: &'static str,
+    /// What it is more exactly: `OPENSSH PRIVATE KEY`, `sha512`.
+    pub what: String,
+    /// The first digits of the SHA-256 of the secret, where nobody could guess the secret by them: two places that have the same
+    /// are of the same secret.
+    pub fingerprint: Option<String>,
+}
+
+/// What a search came to.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// The secrets, by path and place: the first ten thousand.
+    pub secrets: Vec<Secret>,
+    /// Secrets beyond those.
+    pub further: usize,
+    /// Places of keys that are no secret: nixpkgs ships them for its tests.
+    pub known: usize,
+    /// Secrets in files that may hold some.
+    pub allowed: usize,
+    /// Files that were searched.
+    pub files: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// What could not be searched, and why.
+    pub troubles: Vec<Error>,
+}
+
+/// Searches a disc.
+///
+/// # Errors
+/// Where its tree cannot be walked at all; what is broken deeper is among the troubles of the report.
+pub fn scan(disc: &Disc<'_>, options: &Options, progress: Progress<'_>) -> Result<Report> {
+    let mut report = reading::run(disc, progress)?;
+    let allowed = |secret: &Secret| options.allow.is_match(&secret.path);
+    let before = report.secrets.len();
+    report.secrets.retain(|secret| !allowed(secret));
+    report.allowed = before - report.secrets.len();
+    report.secrets.sort();
+    report.secrets.dedup();
+    report.further = report.secrets.len().saturating_sub(MOST);
+    report.secrets.truncate(MOST);
+    Ok(report)
+}

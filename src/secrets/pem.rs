@@ -1,0 +1,53 @@
+//! Private keys in the armour of PEM, OpenSSH and OpenPGP (RFC 7468, PROTOCOL.key, RFC 9580 §6).
+
+use data_encoding::BASE64;
+
+/// The first bytes of a line that begins an armour.
+pub(super) const BEGIN: &[u8] = b"-----BEGIN ";
+
+/// The longest label, and the fewest bytes of a key.
+const LONGEST_LABEL: usize = 40;
+const SHORTEST: usize = 16;
+
+/// A key: its label, its bytes, and the length of the text.
+pub(super) struct Armoured {
+    pub(super) label: String,
+    pub(super) bytes: Vec<u8>,
+    pub(super) length: usize,
+}
+
+/// Reads a private key at the beginning of a text; none where it is of another sort, not whole, or no key.
+pub(super) fn read(text: &[u8]) -> Option<Armoured> {
+    let rest = text.strip_prefix(BEGIN)?;
+    let end = rest.windows(5).take(LONGEST_LABEL).position(|window| window == b"-----")?;
+    let (label, behind) = rest.split_at_checked(end)?;
+    let label = std::str::from_utf8(label).ok()?;
+    if !label.ends_with("PRIVATE KEY") && label != "PGP PRIVATE KEY BLOCK" {
+        return None;
+    }
+    let behind = behind.get(5..)?;
+    let ending = format!("-----END {label}-----");
+    let close = behind.windows(ending.len()).position(|window| window == ending.as_bytes())?;
+    let body = behind.get(..close)?;
+    let bytes = decode(body, label)?;
+    let length = text.len() - behind.len() + close + ending.len();
+    Some(Armoured { label: label.to_owned(), bytes, length })
+}
+
+/// The bytes of a body. Lines may be divided by a backslash and an n, as in JSON and in strings of Nix.
+fn decode(body: &[u8], label: &str) -> Option<Vec<u8>> {
+    let body = std::str::from_utf8(body).ok()?.replace("\\r", "\n").replace("\\n", "\n");
+    let lines = body.lines().map(str::trim).filter(|line| !line.is_empty());
+    // Headers (`Proc-Type: 4,ENCRYPTED`), and the checksum of OpenPGP.
+    let data = lines.filter(|line| !line.contains(':') && !line.starts_with('='));
+    let base64: String = data.flat_map(|line| line.chars().filter(|letter| !letter.is_whitespace())).collect();
+    let bytes = BASE64.decode(base64.as_bytes()).ok()?;
+    let right = match label {
+        "OPENSSH PRIVATE KEY" => bytes.starts_with(b"openssh-key-v1\0"),
+        // A packet of OpenPGP has its first bit set.
+        "PGP PRIVATE KEY BLOCK" => bytes.first().is_some_and(|byte| byte & 0x80 != 0),
+        // What is encrypted in the old way is no DER outside.
+        _ => bytes.first() == Some(&0x30) || body.contains("ENCRYPTED"),
+    };
+    (right && bytes.len() >= SHORTEST).then_some(bytes)
+}

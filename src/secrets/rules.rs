@@ -1,0 +1,316 @@
+//! What a secret looks like: for each sort a few bytes by which it is noticed, and a test that no other text passes.
+
+use std::sync::LazyLock;
+
+use data_encoding::BASE64;
+use regex::bytes::Regex;
+
+use super::pem;
+
+/// Bytes that a secret may have at most: a key of RSA with 16,384 bits, and headers.
+pub(super) const LONGEST: usize = 16 << 10;
+
+/// What a secret turned out to be.
+pub(super) struct Found {
+    pub(super) kind: &'static str,
+    pub(super) what: String,
+    /// Its length in the text.
+    pub(super) length: usize,
+    /// What tells two of them apart; none where somebody could guess it by its digest.
+    pub(super) identity: Option<Vec<u8>>,
+}
+
+/// How a candidate is tested.
+enum Test {
+    Pem,
+    /// The pattern matches at the candidate, and what its first group has is the secret. The last is told of the kind.
+    Pattern(&'static str, LazyLock<Option<Regex>>, Identity),
+    /// A host key of dropbear, at the beginning of a file.
+    Dropbear,
+}
+
+/// Whether the digest of a secret may be told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Identity {
+    /// It is random.
+    Told,
+    /// It may be a word.
+    Hidden,
+}
+
+/// A rule.
+struct Rule {
+    /// The bytes by which a candidate is noticed. They begin the secret, or the text that names it.
+    noticed: &'static [&'static str],
+    kind: &'static str,
+    /// Parts of paths in which it counts; everywhere where there are none.
+    paths: &'static [&'static str],
+    test: Test,
+}
+
+macro_rules! pattern {
+    ($what:expr, $identity:ident, $pattern:expr) => {
+        Test::Pattern($what, LazyLock::new(|| Regex::new(concat!("(?-u)^", $pattern)).ok()), Identity::$identity)
+    };
+}
+
+/// Characters of crypt(5) and what ends a field of it.
+static RULES: [Rule; 24] = [
+    Rule { noticed: &["-----BEGIN "], kind: "private-key", paths: &[], test: Test::Pem },
+    Rule {
+        noticed: &["\0\0\0\u{7}ssh-rsa", "\0\0\0\u{b}ssh-ed25519", "\0\0\0\u{13}ecdsa-sha2-nistp"],
+        kind: "private-key",
+        paths: &[],
+        test: Test::Dropbear,
+    },
+    Rule {
+        noticed: &["AGE-SECRET-KEY-1"],
+        kind: "private-key",
+        paths: &[],
+        test: pattern!("age", Told, r"(AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58})(?:[^0-9A-Za-z]|$)"),
+    },
+    Rule {
+        noticed: &["PrivateKey", "privateKey"],
+        kind: "private-key",
+        paths: &[],
+        test: pattern!(
+            "WireGuard",
+            Told,
+            r#"[Pp]rivateKey\s*[=:]\s*"?([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)(?:[^A-Za-z0-9+/=]|$)"#
+        ),
+    },
+    Rule {
+        noticed: &["$y$"],
+        kind: "password-hash",
+        paths: &[],
+        test: pattern!(
+            "yescrypt",
+            Told,
+            r"(\$y\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{1,86}\$[./A-Za-z0-9]{43})(?:[^./A-Za-z0-9]|$)"
+        ),
+    },
+    Rule {
+        noticed: &["$gy$"],
+        kind: "password-hash",
+        paths: &[],
+        test: pattern!(
+            "gost-yescrypt",
+            Told,
+            r"(\$gy\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{1,86}\$[./A-Za-z0-9]{43})(?:[^./A-Za-z0-9]|$)"
+        ),
+    },
+    Rule {
+        noticed: &["$7$"],
+        kind: "password-hash",
+        paths: &[],
+        test: pattern!("scrypt", Told, r"(\$7\$[./A-Za-z0-9]{11,97}\$[./A-Za-z0-9]{43})(?:[^./A-Za-z0-9]|$)"),
+    },
+    Rule {
+        noticed: &["$6$"],
+        kind: "password-hash",
+        paths: &[],
+        test: pattern!(
+            "sha512",
+            Told,
+            r"(\$6\$(?:rounds=[0-9]{1,9}\$)?[^$:\s\x00]{1,16}\$[./A-Za-z0-9]{86})(?:[^./A-Za-z0-9]|$)"
+        ),
+    },
+    Rule {
+        noticed: &["$5$"],
+        kind: "password-hash",
+        paths: &[],
+        test: pattern!(
+            "sha256",
+            Told,
+            r"(\$5\$(?:rounds=[0-9]{1,9}\$)?[^$:\s\x00]{1,16}\$[./A-Za-z0-9]{43})(?:[^./A-Za-z0-9]|$)"
+        ),
+    },
+    Rule {
+        noticed: &["$2a$", "$2b$", "$2x$", "$2y$"],
+        kind: "password-hash",
+        paths: &[],
+        test: pattern!("bcrypt", Told, r"(\$2[abxy]\$[0-3][0-9]\$[./A-Za-z0-9]{53})(?:[^./A-Za-z0-9]|$)"),
+    },
+    Rule {
+        noticed: &["$1$"],
+        kind: "password-hash",
+        paths: &[],
+        test: pattern!("md5", Told, r"(\$1\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{22})(?:[^./A-Za-z0-9]|$)"),
+    },
+    Rule {
+        noticed: &["$sha1$"],
+        kind: "password-hash",
+        paths: &[],
+        test: pattern!(
+            "sha1",
+            Told,
+            r"(\$sha1\$[0-9]{1,9}\$[./A-Za-z0-9]{1,64}\$[./A-Za-z0-9]{28})(?:[^./A-Za-z0-9]|$)"
+        ),
+    },
+    Rule {
+        noticed: &["\"password\"", "\"initialPassword\""],
+        kind: "password",
+        paths: &["-users-groups.json", "-userborn.json"],
+        test: pattern!("of a user", Hidden, r#""(?:initialP|p)assword"\s*:\s*"((?:[^"\\]|\\.)+)""#),
+    },
+    Rule {
+        noticed: &["SetCredential=passwd.plaintext-password."],
+        kind: "password",
+        paths: &[],
+        test: pattern!("of a user", Hidden, r"SetCredential=passwd\.plaintext-password\.[^:\s]{1,64}:([^\r\n]+)"),
+    },
+    Rule {
+        noticed: &["live.nixos.passwd=", "live.nixos.password="],
+        kind: "password",
+        paths: &[".cfg", ".conf", "/cmdline", ".ipxe", "kernel-params"],
+        test: pattern!("on a kernel line", Hidden, r"live\.nixos\.passw(?:d|ord)=(\S+)"),
+    },
+    Rule {
+        noticed: &["psk="],
+        kind: "wifi-password",
+        paths: &["wpa_supplicant", "system-connections", ".nmconnection"],
+        // `ext:NAME` and `@NAME@` stand for what is elsewhere.
+        test: pattern!(
+            "pre-shared key",
+            Hidden,
+            r#"psk=("[^"\r\n@]{8,63}"|[0-9a-fA-F]{64}|[^"@\s:$]{8,63})(?:[\r\n]|$)"#
+        ),
+    },
+    Rule {
+        noticed: &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"],
+        kind: "token",
+        paths: &[],
+        test: pattern!("GitHub", Told, r"(gh[pousr]_[A-Za-z0-9]{36})(?:[^A-Za-z0-9]|$)"),
+    },
+    Rule {
+        noticed: &["github_pat_"],
+        kind: "token",
+        paths: &[],
+        test: pattern!("GitHub", Told, r"(github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59})(?:[^A-Za-z0-9]|$)"),
+    },
+    Rule {
+        noticed: &["glpat-"],
+        kind: "token",
+        paths: &[],
+        test: pattern!("GitLab", Told, r"(glpat-[A-Za-z0-9_-]{20})(?:[^A-Za-z0-9_-]|$)"),
+    },
+    Rule {
+        noticed: &["AKIA", "ASIA"],
+        kind: "token",
+        paths: &[],
+        test: pattern!(
+            "AWS",
+            Told,
+            r#"A[KS]IA[A-Z2-7]{16}[\s\S]{1,200}?(?i:secret[a-z_ ]{0,20})["']?\s*[:=]\s*["']?([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)"#
+        ),
+    },
+    Rule {
+        noticed: &["xoxb-", "xoxp-"],
+        kind: "token",
+        paths: &[],
+        test: pattern!("Slack", Told, r"(xox[bp]-[0-9]{9,13}-[0-9]{9,13}[0-9A-Za-z-]{20,})"),
+    },
+    Rule {
+        noticed: &["hf_"],
+        kind: "token",
+        paths: &[],
+        test: pattern!("Hugging Face", Told, r"(hf_[A-Za-z]{34})(?:[^A-Za-z0-9_]|$)"),
+    },
+    Rule {
+        noticed: &["_authToken="],
+        kind: "token",
+        paths: &["npmrc"],
+        test: pattern!("npm", Told, r#"_authToken=("?[A-Za-z0-9_-]{20,}"?)"#),
+    },
+    Rule {
+        noticed: &["password "],
+        kind: "password",
+        paths: &["netrc"],
+        test: pattern!("netrc", Hidden, r"password\s+(\S+)"),
+    },
+];
+
+/// The fewest different bytes of something random: `XXXXXXXX` stands for a token and is none.
+const FEWEST_DIFFERENT: usize = 8;
+
+/// Notices candidates.
+pub(super) static CANDIDATES: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let literals: Vec<String> = RULES.iter().flat_map(|rule| rule.noticed).map(|text| regex::escape(text)).collect();
+    Regex::new(&format!("(?-u){}", literals.join("|"))).ok()
+});
+
+/// Tests a candidate: a text that begins with what was noticed, and what stands before it.
+pub(super) fn test(text: &[u8], before: Option<u8>, is_start: Start, path: &str) -> Option<Found> {
+    let rule = RULES.iter().find(|rule| rule.noticed.iter().any(|noticed| text.starts_with(noticed.as_bytes())))?;
+    if !rule.paths.is_empty() && !rule.paths.iter().any(|part| path.contains(part)) {
+        return None;
+    }
+    match &rule.test {
+        Test::Pem => {
+            let key = pem::read(text)?;
+            Some(Found { kind: rule.kind, what: key.label, length: key.length, identity: Some(key.bytes) })
+        }
+        Test::Dropbear => {
+            let kind = (is_start == Start::OfFile).then(|| dropbear(text)).flatten()?;
+            let (what, length) = (format!("dropbear {kind}"), text.len());
+            Some(Found { kind: rule.kind, what, length, identity: Some(text.to_vec()) })
+        }
+        Test::Pattern(what, pattern, identity) => {
+            // In the middle of a word it is something else, such as base64.
+            let joined = before.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            if joined && !matches!(rule.kind, "password" | "wifi-password") {
+                return None;
+            }
+            let captures = pattern.as_ref()?.captures(text)?;
+            let secret = captures.get(1)?;
+            let random = *identity == Identity::Hidden || is_random(secret.as_bytes());
+            let identity = (*identity == Identity::Told).then(|| secret.as_bytes().to_vec());
+            random.then(|| Found { kind: rule.kind, what: (*what).to_owned(), length: secret.end(), identity })
+        }
+    }
+}
+
+/// Whether a text begins where its file does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    OfFile,
+    Inside,
+}
+
+fn is_random(secret: &[u8]) -> bool {
+    let mut seen = [false; 256];
+    secret.iter().for_each(|&byte| seen.iter_mut().skip(usize::from(byte)).take(1).for_each(|seen| *seen = true));
+    let decoded = BASE64.decode(secret).unwrap_or_default();
+    let zeros = !decoded.is_empty() && decoded.iter().all(|byte| *byte == 0);
+    seen.iter().filter(|seen| **seen).count() >= FEWEST_DIFFERENT
+        && !zeros
+        && !secret.windows(7).any(|part| part == b"EXAMPLE")
+}
+
+/// The type of dropbear's key: a string with the type, then the numbers of the private half (dropbear, signkey.c).
+fn dropbear(text: &[u8]) -> Option<&'static str> {
+    let mut rest = text;
+    let mut fields = 0;
+    let mut first: &[u8] = &[];
+    while let Some((length, behind)) = rest.split_first_chunk::<4>() {
+        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+        let (field, behind) = behind.split_at_checked(length)?;
+        if fields == 0 {
+            first = field;
+        }
+        // Public and private half of Ed25519 in one field.
+        if fields == 1 && first == b"ssh-ed25519" && field.len() != 64 {
+            return None;
+        }
+        fields += 1;
+        rest = behind;
+    }
+    match first {
+        // n, e, d, p, q; a public key has two.
+        b"ssh-rsa" if fields >= 5 => Some("ssh-rsa"),
+        b"ssh-ed25519" if fields == 2 => Some("ssh-ed25519"),
+        // Curve, point and scalar; a public key has two.
+        kind if kind.starts_with(b"ecdsa-sha2-") && fields == 4 => Some("ecdsa"),
+        _ => None,
+    }
+}

@@ -1,0 +1,100 @@
+//! Searches one file, as its bytes come.
+
+use super::known;
+use super::rules::{CANDIDATES, LONGEST, Start, test};
+
+/// A secret in a file whose path is known elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Sighting {
+    pub(super) offset: u64,
+    pub(super) line: Option<u64>,
+    pub(super) kind: &'static str,
+    pub(super) what: String,
+    pub(super) fingerprint: Option<String>,
+    /// Whether nixpkgs ships it for its tests.
+    pub(super) known: bool,
+}
+
+/// Sightings in one file; more than that no file has but one made for it.
+const MOST: usize = 1_000;
+
+/// Digits of a fingerprint.
+const DIGITS: usize = 12;
+
+/// Searches one file. A secret may lie across the border of two parts: the end of what came is kept until more does.
+pub(super) struct Scanner<'p> {
+    path: &'p str,
+    /// What came and is not yet searched, behind a byte that is.
+    window: Vec<u8>,
+    /// Where the window begins in the file.
+    offset: u64,
+    /// Bytes of the window that have been searched.
+    searched: usize,
+    /// Ends of lines before the window.
+    lines: u64,
+    pub(super) sightings: Vec<Sighting>,
+}
+
+impl<'p> Scanner<'p> {
+    pub(super) fn new(path: &'p str) -> Self {
+        Self { path, window: Vec::new(), offset: 0, searched: 0, lines: 0, sightings: Vec::new() }
+    }
+
+    /// Takes the next bytes of the file.
+    pub(super) fn take(&mut self, bytes: &[u8]) {
+        self.window.extend_from_slice(bytes);
+        // What begins in the last bytes may go on in the next part.
+        let ready = self.window.len().saturating_sub(LONGEST);
+        if ready > self.searched {
+            self.search(ready);
+            let kept = self.searched.saturating_sub(1);
+            let past = self.window.get(..kept).unwrap_or_default();
+            self.lines += u64::try_from(past.iter().filter(|&&byte| byte == b'\n').count()).unwrap_or(0);
+            self.window.drain(..kept);
+            self.offset += u64::try_from(kept).unwrap_or(0);
+            self.searched -= kept;
+        }
+    }
+
+    /// Searches a file that is whole in memory, or the end of one that came in parts.
+    pub(super) fn finish(mut self) -> Vec<Sighting> {
+        self.search(self.window.len());
+        self.sightings
+    }
+
+    /// Searches for what begins before `end`.
+    fn search(&mut self, end: usize) {
+        let Some(candidates) = CANDIDATES.as_ref() else { return };
+        let mut at = self.searched;
+        while at < end && self.sightings.len() < MOST {
+            let Some(candidate) = candidates.find_at(&self.window, at).filter(|found| found.start() < end) else {
+                break;
+            };
+            let start = candidate.start();
+            let before = start.checked_sub(1).and_then(|before| self.window.get(before)).copied();
+            let text = self.window.get(start..).unwrap_or_default();
+            let text = text.get(..LONGEST).unwrap_or(text);
+            let is_start = if self.offset == 0 && start == 0 { Start::OfFile } else { Start::Inside };
+            at = match test(text, before, is_start, self.path) {
+                Some(found) => {
+                    let (digest, known) = found.identity.as_deref().map(known::digest).unzip();
+                    let fingerprint = digest.map(|digest| digest.chars().take(DIGITS).collect());
+                    let past = self.window.get(..start).unwrap_or_default();
+                    let is_text = !past.iter().rev().take(LONGEST).any(|&byte| byte == 0);
+                    let ends = u64::try_from(past.iter().filter(|&&byte| byte == b'\n').count()).unwrap_or(0);
+                    self.sightings.push(Sighting {
+                        offset: self.offset + u64::try_from(start).unwrap_or(0),
+                        line: is_text.then_some(self.lines + ends + 1),
+                        kind: found.kind,
+                        what: found.what,
+                        fingerprint,
+                        known: known == Some(true),
+                    });
+                    start + found.length.max(1)
+                }
+                None => start + 1,
+            };
+        }
+        self.searched = end.max(at.min(self.window.len()));
+    }
+}
