@@ -41,14 +41,32 @@ impl Filter {
     pub(super) fn each(&self, bytes: &[u8], (start, end): (usize, usize), visit: &mut dyn FnMut(usize)) {
         let last = bytes.len().min(end.saturating_add(self.farthest).saturating_add(2));
         let even = start & !1;
-        for (index, pair) in bytes.get(even..last).unwrap_or_default().chunks_exact(2).enumerate() {
-            let &[first, second] = pair else { continue };
-            let pair = u16::from_le_bytes([first, second]);
-            // Never out of bounds: a sixteen-bit number divided by 64.
-            let word = self.bits.get(usize::from(pair >> 6)).copied().unwrap_or_default();
-            if word >> (pair & 63) & 1 != 0 {
-                self.hit(bytes, (pair, even + 2 * index), (start, end), visit);
+        let (eights, rest) = bytes.get(even..last).unwrap_or_default().as_chunks::<8>();
+        for (index, eight) in eights.iter().enumerate() {
+            // One branch for four pairs: nearly all of them are of no interest.
+            let (pairs, _) = eight.as_chunks::<2>();
+            if pairs.iter().fold(0, |any, pair| any | self.is_noticed(*pair)) != 0 {
+                for (pair, at) in pairs.iter().zip((even + 8 * index..).step_by(2)) {
+                    self.look(bytes, (*pair, at), (start, end), visit);
+                }
             }
+        }
+        let (pairs, _) = rest.as_chunks::<2>();
+        for (pair, at) in pairs.iter().zip((even + 8 * eights.len()..).step_by(2)) {
+            self.look(bytes, (*pair, at), (start, end), visit);
+        }
+    }
+
+    /// Not zero where the pair is one of those of the texts.
+    fn is_noticed(&self, pair: [u8; 2]) -> u64 {
+        let pair = u16::from_le_bytes(pair);
+        // Never out of bounds: a sixteen-bit number divided by 64.
+        self.bits.get(usize::from(pair >> 6)).copied().unwrap_or_default() >> (pair & 63) & 1
+    }
+
+    fn look(&self, bytes: &[u8], (pair, at): ([u8; 2], usize), within: (usize, usize), visit: &mut dyn FnMut(usize)) {
+        if self.is_noticed(pair) != 0 {
+            self.hit(bytes, (u16::from_le_bytes(pair), at), within, visit);
         }
     }
 

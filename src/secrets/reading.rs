@@ -160,7 +160,7 @@ fn keep(report: &mut Report, error: Error) {
 
 impl Search<'_> {
     fn work(&self, archive: &Archive<'_>, work: &Work) {
-        let (mut buffer, mut tails) = (Vec::new(), Vec::new());
+        let (mut buffer, mut tails, mut window) = (Vec::new(), Vec::new(), Vec::new());
         let tails = match work.fragment.map(|number| archive.fragment_block(archive.fragment(number)?, &mut tails)) {
             None => Ok(&[][..]),
             Some(Ok(tails)) => Ok(tails),
@@ -171,7 +171,7 @@ impl Search<'_> {
             Err(error) => return self.trouble(error),
         };
         for file in &work.files {
-            if let Err(error) = self.packed(archive, file, (&mut buffer, tails)) {
+            if let Err(error) = self.packed(archive, file, (&mut buffer, &mut window, tails)) {
                 self.trouble(error);
             }
             self.count(file.size);
@@ -179,9 +179,10 @@ impl Search<'_> {
     }
 
     /// A file of a squashfs: its blocks, then its end in the fragment block.
-    fn packed(&self, archive: &Archive<'_>, file: &File, (buffer, tails): (&mut Vec<u8>, &[u8])) -> Result<()> {
+    fn packed(&self, archive: &Archive<'_>, file: &File, room: (&mut Vec<u8>, &mut Vec<u8>, &[u8])) -> Result<()> {
+        let (buffer, window, tails) = room;
         let path = file.paths.first().map(String::as_str).unwrap_or_default();
-        let mut scanner = Scanner::new(path);
+        let mut scanner = Scanner::new(path, window);
         for block in archive.blocks(file.node)?.blocks {
             scanner.take(archive.data_block(block?, buffer)?);
         }
@@ -269,8 +270,8 @@ impl Search<'_> {
 
 /// Searches what a reader gives.
 fn scan(reader: &mut dyn Read, path: &str) -> Result<Vec<Sighting>> {
-    let mut scanner = Scanner::new(path);
-    let mut buffer = vec![0; PART];
+    let (mut buffer, mut window) = (vec![0; PART], Vec::new());
+    let mut scanner = Scanner::new(path, &mut window);
     loop {
         let read = reader.read(&mut buffer).map_err(|error| Error::from_read(error, std::path::Path::new(path)))?;
         if read == 0 {

@@ -27,7 +27,7 @@ pub(super) struct Scanner<'p> {
     path: &'p str,
     filter: &'static Filter,
     /// What came and is not yet searched, behind a byte that is.
-    window: Vec<u8>,
+    window: &'p mut Vec<u8>,
     /// Where the window begins in the file.
     offset: u64,
     /// Bytes of the window that have been searched.
@@ -38,8 +38,10 @@ pub(super) struct Scanner<'p> {
 }
 
 impl<'p> Scanner<'p> {
-    pub(super) fn new(path: &'p str) -> Self {
-        Self { path, filter: filter(path), window: Vec::new(), offset: 0, searched: 0, lines: 0, sightings: Vec::new() }
+    /// `window` is room that is used again and again.
+    pub(super) fn new(path: &'p str, window: &'p mut Vec<u8>) -> Self {
+        window.clear();
+        Self { path, filter: filter(path), window, offset: 0, searched: 0, lines: 0, sightings: Vec::new() }
     }
 
     /// Takes the next bytes of the file.
@@ -51,7 +53,7 @@ impl<'p> Scanner<'p> {
             self.search(ready);
             let kept = self.searched.saturating_sub(1);
             let past = self.window.get(..kept).unwrap_or_default();
-            self.lines += u64::try_from(past.iter().filter(|&&byte| byte == b'\n').count()).unwrap_or(0);
+            self.lines += ends_of_lines(past);
             self.window.drain(..kept);
             self.offset += u64::try_from(kept).unwrap_or(0);
             self.searched -= kept;
@@ -62,7 +64,7 @@ impl<'p> Scanner<'p> {
     pub(super) fn finish(mut self) -> Vec<Sighting> {
         if self.offset == 0
             && self.searched == 0
-            && let Some(found) = test_file(&self.window)
+            && let Some(found) = test_file(self.window)
         {
             self.sighted(0, found);
         }
@@ -73,7 +75,7 @@ impl<'p> Scanner<'p> {
     /// Searches for what begins before `end`.
     fn search(&mut self, end: usize) {
         let mut candidates = Vec::new();
-        self.filter.each(&self.window, (self.searched, end), &mut |at| candidates.push(at));
+        self.filter.each(self.window, (self.searched, end), &mut |at| candidates.push(at));
         candidates.sort_unstable();
         let mut after = self.searched;
         for start in candidates {
@@ -96,7 +98,7 @@ impl<'p> Scanner<'p> {
         let fingerprint = digest.map(|digest| digest.chars().take(DIGITS).collect());
         let past = self.window.get(..start).unwrap_or_default();
         let is_text = !past.iter().rev().take(LONGEST).any(|&byte| byte == 0);
-        let ends = u64::try_from(past.iter().filter(|&&byte| byte == b'\n').count()).unwrap_or(0);
+        let ends = ends_of_lines(past);
         self.sightings.push(Sighting {
             offset: self.offset + u64::try_from(start).unwrap_or(0),
             line: is_text.then_some(self.lines + ends + 1),
@@ -106,4 +108,10 @@ impl<'p> Scanner<'p> {
             known: known == Some(true),
         });
     }
+}
+
+/// Counts ends of lines, in parts so short that their sum fits a byte: compilers make vectors of that.
+fn ends_of_lines(bytes: &[u8]) -> u64 {
+    let of_part = |part: &[u8]| part.iter().fold(0u8, |sum, &byte| sum + u8::from(byte == b'\n'));
+    bytes.chunks(255).map(|part| u64::from(of_part(part))).sum()
 }

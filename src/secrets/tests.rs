@@ -4,7 +4,8 @@ use super::scanner::{Scanner, Sighting};
 const ED25519: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gt\n-----END OPENSSH PRIVATE KEY-----";
 
 fn found(path: &str, text: &str) -> Vec<Sighting> {
-    let mut scanner = Scanner::new(path);
+    let mut window = Vec::new();
+    let mut scanner = Scanner::new(path, &mut window);
     scanner.take(text.as_bytes());
     scanner.finish()
 }
@@ -83,7 +84,8 @@ fn a_secret_is_found_wherever_the_parts_end() {
     let whole = found("/x", &text);
     assert_eq!((whole.len(), whole[0].offset, whole[0].line), (1, 21_001, Some(3002)));
     for part in [1000, 4096, 10_007, LONGEST, 65_536] {
-        let mut scanner = Scanner::new("/x");
+        let mut window = Vec::new();
+        let mut scanner = Scanner::new("/x", &mut window);
         text.as_bytes().chunks(part).for_each(|part| scanner.take(part));
         assert_eq!(scanner.finish(), whole, "{part}");
     }
