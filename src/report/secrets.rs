@@ -38,7 +38,11 @@ pub fn page(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Res
         writeln!(out)?;
     }
     if report.known > 0 {
-        writeln!(out, "note: {} places of keys that nixpkgs ships for its tests are not counted", report.known)?;
+        writeln!(
+            out,
+            "note: {} places of keys that nixpkgs and its packages ship for their tests are not counted",
+            report.known
+        )?;
     }
     if report.allowed > 0 {
         writeln!(out, "note: {} places in files that may hold secrets are not counted", report.allowed)?;

@@ -166,10 +166,8 @@ impl Search<'_> {
             Some(Ok(tails)) => Ok(tails),
             Some(Err(error)) => Err(error),
         };
-        let tails = match tails {
-            Ok(tails) => tails,
-            Err(error) => return self.trouble(error),
-        };
+        // The blocks of the files are searched even so.
+        let tails = tails.map_err(|error| self.trouble(error)).ok();
         for file in &work.files {
             if let Err(error) = self.packed(archive, file, (&mut buffer, tails)) {
                 self.trouble(error);
@@ -179,16 +177,25 @@ impl Search<'_> {
     }
 
     /// A file of a squashfs: its blocks, then its end in the fragment block.
-    fn packed(&self, archive: &Archive<'_>, file: &File, (buffer, tails): (&mut Vec<u8>, &[u8])) -> Result<()> {
+    fn packed(&self, archive: &Archive<'_>, file: &File, (buffer, tails): (&mut Vec<u8>, Option<&[u8]>)) -> Result<()> {
         let path = file.paths.first().map(String::as_str).unwrap_or_default();
         let mut scanner = Scanner::new(path);
         for block in archive.blocks(file.node)?.blocks {
-            scanner.take(archive.data_block(block?, buffer)?);
+            let taken = block.and_then(|block| archive.data_block(block, buffer)).map(|bytes| scanner.take(bytes));
+            if let Err(error) = taken {
+                // What lies before the damage has been searched.
+                self.found(scanner.finish(), &file.paths);
+                return Err(error);
+            }
         }
         if let Some(fragment) = file.fragment {
             let start = usize::try_from(fragment.offset).unwrap_or(usize::MAX);
             let end = start.saturating_add(usize::try_from(fragment.size).unwrap_or(usize::MAX));
-            scanner.take(tails.get(start..end).unwrap_or_default());
+            match tails.map(|tails| tails.get(start..end)) {
+                Some(Some(end)) => scanner.take(end),
+                Some(None) => self.trouble(past_its_block(path)),
+                None => {}
+            }
         }
         self.found(scanner.finish(), &file.paths);
         Ok(())
@@ -242,11 +249,9 @@ impl Search<'_> {
                 continue;
             }
             // Sorted and cut when all are there; this bounds what a hostile image can make us hold.
-            if report.secrets.len() >= 10 * super::MOST {
-                report.further += paths.len();
-                continue;
-            }
-            report.secrets.extend(paths.iter().map(|path| Secret {
+            let room = (10 * super::MOST).saturating_sub(report.secrets.len());
+            report.further += paths.len().saturating_sub(room);
+            report.secrets.extend(paths.iter().take(room).map(|path| Secret {
                 path: path.clone(),
                 offset,
                 line,
@@ -265,6 +270,12 @@ impl Search<'_> {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         (self.progress)(done, self.total);
     }
+}
+
+/// A file whose end lies past the end of its fragment block.
+fn past_its_block(path: &str) -> Error {
+    let place = crate::error::Place::File(path.as_bytes().to_vec());
+    Error::Malformed { structure: "fragment block", field: "length, a file ends past it", place }
 }
 
 /// Searches what a reader gives.

@@ -25,8 +25,6 @@ enum Test {
     Pem,
     /// The pattern matches at the candidate, and what its first group has is the secret. The last is told of the kind.
     Pattern(&'static str, LazyLock<Option<Regex>>, Identity),
-    /// A host key of dropbear, at the beginning of a file.
-    Dropbear,
 }
 
 /// Whether the digest of a secret may be told.
@@ -43,7 +41,7 @@ struct Rule {
     /// The bytes by which a candidate is noticed. They begin the secret, or the text that names it.
     noticed: &'static [&'static str],
     kind: &'static str,
-    /// Parts of paths in which it counts; everywhere where there are none.
+    /// Parts of paths in which it counts, ends of paths where a `$` follows; everywhere where there are none.
     paths: &'static [&'static str],
     test: Test,
 }
@@ -55,14 +53,8 @@ macro_rules! pattern {
 }
 
 /// Characters of crypt(5) and what ends a field of it.
-static RULES: [Rule; 24] = [
+static RULES: [Rule; 27] = [
     Rule { noticed: &["-----BEGIN "], kind: "private-key", paths: &[], test: Test::Pem },
-    Rule {
-        noticed: &["\0\0\0\u{7}ssh-rsa", "\0\0\0\u{b}ssh-ed25519", "\0\0\0\u{13}ecdsa-sha2-nistp"],
-        kind: "private-key",
-        paths: &[],
-        test: Test::Dropbear,
-    },
     Rule {
         noticed: &["AGE-SECRET-KEY-1"],
         kind: "private-key",
@@ -211,6 +203,30 @@ static RULES: [Rule; 24] = [
         test: pattern!("Slack", Told, r"(xox[bp]-[0-9]{9,13}-[0-9]{9,13}[0-9A-Za-z-]{20,})"),
     },
     Rule {
+        noticed: &["sk_live_", "rk_live_"],
+        kind: "token",
+        paths: &[],
+        test: pattern!("Stripe", Told, r"([rs]k_live_[A-Za-z0-9]{24,247})(?:[^A-Za-z0-9_]|$)"),
+    },
+    Rule {
+        noticed: &["npm_"],
+        kind: "token",
+        paths: &[],
+        test: pattern!("npm", Told, r"(npm_[A-Za-z0-9]{36})(?:[^A-Za-z0-9_]|$)"),
+    },
+    Rule {
+        noticed: &["private-key="],
+        kind: "private-key",
+        paths: &["system-connections", ".nmconnection"],
+        test: pattern!("WireGuard", Told, r"private-key=([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)(?:[\s]|$)"),
+    },
+    Rule {
+        noticed: &["Passphrase="],
+        kind: "wifi-password",
+        paths: &["/iwd/", ".psk"],
+        test: pattern!("pre-shared key", Hidden, r"Passphrase=([^\r\n@]{8,63})(?:[\r\n]|$)"),
+    },
+    Rule {
         noticed: &["hf_"],
         kind: "token",
         paths: &[],
@@ -223,10 +239,10 @@ static RULES: [Rule; 24] = [
         test: pattern!("npm", Told, r#"_authToken=("?[A-Za-z0-9_-]{20,}"?)"#),
     },
     Rule {
-        noticed: &["password "],
+        noticed: &["machine "],
         kind: "password",
-        paths: &["netrc"],
-        test: pattern!("netrc", Hidden, r"password\s+(\S+)"),
+        paths: &["/netrc$", "/.netrc$", "/_netrc$", "-netrc$"],
+        test: pattern!("netrc", Hidden, r"machine\s+\S+\s+(?:login\s+\S+\s+)?(?:account\s+\S+\s+)?password\s+(\S+)"),
     },
 ];
 
@@ -240,20 +256,15 @@ pub(super) static CANDIDATES: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 /// Tests a candidate: a text that begins with what was noticed, and what stands before it.
-pub(super) fn test(text: &[u8], before: Option<u8>, is_start: Start, path: &str) -> Option<Found> {
+pub(super) fn test(text: &[u8], before: Option<u8>, path: &str) -> Option<Found> {
     let rule = RULES.iter().find(|rule| rule.noticed.iter().any(|noticed| text.starts_with(noticed.as_bytes())))?;
-    if !rule.paths.is_empty() && !rule.paths.iter().any(|part| path.contains(part)) {
+    if !rule.paths.is_empty() && !rule.paths.iter().any(|part| is_of(path, part)) {
         return None;
     }
     match &rule.test {
         Test::Pem => {
             let key = pem::read(text)?;
             Some(Found { kind: rule.kind, what: key.label, length: key.length, identity: Some(key.bytes) })
-        }
-        Test::Dropbear => {
-            let kind = (is_start == Start::OfFile).then(|| dropbear(text)).flatten()?;
-            let (what, length) = (format!("dropbear {kind}"), text.len());
-            Some(Found { kind: rule.kind, what, length, identity: Some(text.to_vec()) })
         }
         Test::Pattern(what, pattern, identity) => {
             // In the middle of a word it is something else, such as base64.
@@ -270,11 +281,15 @@ pub(super) fn test(text: &[u8], before: Option<u8>, is_start: Start, path: &str)
     }
 }
 
-/// Whether a text begins where its file does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Start {
-    OfFile,
-    Inside,
+/// A host key of dropbear, which is all of its file. Its first bytes are zeros, too many in other files to be noticed by.
+pub(super) fn test_file(bytes: &[u8]) -> Option<Found> {
+    let kind = dropbear(bytes)?;
+    let what = format!("dropbear {kind}");
+    Some(Found { kind: "private-key", what, length: bytes.len(), identity: Some(bytes.to_vec()) })
+}
+
+fn is_of(path: &str, part: &str) -> bool {
+    part.strip_suffix('$').map_or_else(|| path.contains(part), |end| path.ends_with(end))
 }
 
 fn is_random(secret: &[u8]) -> bool {

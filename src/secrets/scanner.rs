@@ -1,7 +1,7 @@
 //! Searches one file, as its bytes come.
 
 use super::known;
-use super::rules::{CANDIDATES, LONGEST, Start, test};
+use super::rules::{CANDIDATES, Found, LONGEST, test, test_file};
 
 /// A secret in a file whose path is known elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,11 +33,14 @@ pub(super) struct Scanner<'p> {
     /// Ends of lines before the window.
     lines: u64,
     pub(super) sightings: Vec<Sighting>,
+    /// Sightings of what is no known key, and of known ones: many of these must not hide one of those.
+    unknown: usize,
+    known: usize,
 }
 
 impl<'p> Scanner<'p> {
     pub(super) fn new(path: &'p str) -> Self {
-        Self { path, window: Vec::new(), offset: 0, searched: 0, lines: 0, sightings: Vec::new() }
+        Self { path, window: Vec::new(), offset: 0, searched: 0, lines: 0, sightings: Vec::new(), unknown: 0, known: 0 }
     }
 
     /// Takes the next bytes of the file.
@@ -49,7 +52,7 @@ impl<'p> Scanner<'p> {
             self.search(ready);
             let kept = self.searched.saturating_sub(1);
             let past = self.window.get(..kept).unwrap_or_default();
-            self.lines += u64::try_from(past.iter().filter(|&&byte| byte == b'\n').count()).unwrap_or(0);
+            self.lines += ends(past);
             self.window.drain(..kept);
             self.offset += u64::try_from(kept).unwrap_or(0);
             self.searched -= kept;
@@ -58,6 +61,11 @@ impl<'p> Scanner<'p> {
 
     /// Searches a file that is whole in memory, or the end of one that came in parts.
     pub(super) fn finish(mut self) -> Vec<Sighting> {
+        if self.offset == 0 && self.window.len() <= LONGEST {
+            if let Some(found) = test_file(&self.window) {
+                self.searched = self.sight(found, 0);
+            }
+        }
         self.search(self.window.len());
         self.sightings
     }
@@ -66,7 +74,7 @@ impl<'p> Scanner<'p> {
     fn search(&mut self, end: usize) {
         let Some(candidates) = CANDIDATES.as_ref() else { return };
         let mut at = self.searched;
-        while at < end && self.sightings.len() < MOST {
+        while at < end && self.unknown < MOST {
             let Some(candidate) = candidates.find_at(&self.window, at).filter(|found| found.start() < end) else {
                 break;
             };
@@ -74,27 +82,40 @@ impl<'p> Scanner<'p> {
             let before = start.checked_sub(1).and_then(|before| self.window.get(before)).copied();
             let text = self.window.get(start..).unwrap_or_default();
             let text = text.get(..LONGEST).unwrap_or(text);
-            let is_start = if self.offset == 0 && start == 0 { Start::OfFile } else { Start::Inside };
-            at = match test(text, before, is_start, self.path) {
-                Some(found) => {
-                    let (digest, known) = found.identity.as_deref().map(known::digest).unzip();
-                    let fingerprint = digest.map(|digest| digest.chars().take(DIGITS).collect());
-                    let past = self.window.get(..start).unwrap_or_default();
-                    let is_text = !past.iter().rev().take(LONGEST).any(|&byte| byte == 0);
-                    let ends = u64::try_from(past.iter().filter(|&&byte| byte == b'\n').count()).unwrap_or(0);
-                    self.sightings.push(Sighting {
-                        offset: self.offset + u64::try_from(start).unwrap_or(0),
-                        line: is_text.then_some(self.lines + ends + 1),
-                        kind: found.kind,
-                        what: found.what,
-                        fingerprint,
-                        known: known == Some(true),
-                    });
-                    start + found.length.max(1)
-                }
+            at = match test(text, before, self.path) {
+                Some(found) => self.sight(found, start),
                 None => start + 1,
             };
         }
         self.searched = end.max(at.min(self.window.len()));
     }
+
+    /// Keeps what was found at a byte of the window, and says where to go on.
+    fn sight(&mut self, found: Found, start: usize) -> usize {
+        let next = start + found.length.max(1);
+        let (digest, known) = found.identity.as_deref().map(known::digest).unzip();
+        let count = if known == Some(true) { &mut self.known } else { &mut self.unknown };
+        *count += 1;
+        if *count > MOST {
+            return next;
+        }
+        let past = self.window.get(..start).unwrap_or_default();
+        let is_text = !past.iter().rev().take(LONGEST).any(|&byte| byte == 0);
+        self.sightings.push(Sighting {
+            offset: self.offset + u64::try_from(start).unwrap_or(0),
+            line: (is_text && !found.what.starts_with("dropbear")).then_some(self.lines + ends(past) + 1),
+            kind: found.kind,
+            what: found.what,
+            fingerprint: digest.map(|digest| digest.chars().take(DIGITS).collect()),
+            known: known == Some(true),
+        });
+        next
+    }
+}
+
+/// Ends of lines in a text.
+fn ends(text: &[u8]) -> u64 {
+    // Sums of bytes in runs that cannot overflow one: many bytes are added at a time.
+    let run = |run: &[u8]| u64::from(run.iter().map(|&byte| u8::from(byte == b'\n')).sum::<u8>());
+    text.chunks(255).map(run).sum()
 }
