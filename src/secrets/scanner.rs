@@ -61,10 +61,9 @@ impl<'p> Scanner<'p> {
 
     /// Searches a file that is whole in memory, or the end of one that came in parts.
     pub(super) fn finish(mut self) -> Vec<Sighting> {
-        if self.offset == 0 && self.window.len() <= LONGEST {
-            if let Some(found) = test_file(&self.window) {
-                self.searched = self.sight(found, 0);
-            }
+        let whole = self.offset == 0 && self.window.len() <= LONGEST;
+        if let Some(found) = whole.then(|| test_file(&self.window)).flatten() {
+            self.searched = self.sight(found, 0);
         }
         self.search(self.window.len());
         self.sightings

@@ -20,8 +20,8 @@ fn random(length: usize) -> String {
 
 /// Five numbers of an RSA key, behind its type.
 fn dropbear() -> String {
-    let numbers =
-        ["\u{3}", "abc", "defg", "hij", "klm"].map(|text| format!("\0\0\0{}{text}", char::from(text.len() as u8)));
+    let numbers = ["\u{3}", "abc", "defg", "hij", "klm"]
+        .map(|text| format!("\0\0\0{}{text}", char::from(u8::try_from(text.len()).unwrap())));
     format!("\0\0\0\u{7}ssh-rsa{}", numbers.concat())
 }
 
