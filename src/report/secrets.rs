@@ -40,7 +40,7 @@ pub fn page(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Res
     if report.known > 0 {
         writeln!(
             out,
-            "note: {} places of keys that nixpkgs and its packages ship for their tests are not counted",
+            "note: {} places of keys that are for tests, and known to everybody, are not counted",
             report.known
         )?;
     }

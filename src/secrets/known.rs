@@ -1,4 +1,5 @@
-//! Keys that are no secret: nixpkgs and what it packages ship them for their own tests, and are on every installer.
+//! Keys that are no secret: nixpkgs ships them for its own tests, and its sources are on every installer; GnuTLS tests itself
+//! with some.
 
 use sha2::{Digest, Sha256};
 
@@ -12,7 +13,7 @@ const KNOWN: [&str; 15] = [
     // nixos/tests/common/acme/server: acme.test, ca
     "44f4f398d6e0ebbb3938742a520a801a41ef1bf0e74d268cecdb7070c0c46ed4",
     "49147c92462ffb40188162227fe86fc6bf808c9ac561b5350e057cf11ec2ea5c",
-    // GnuTLS 3.7, lib/crypto-selftests-pk.c: the library itself has them
+    // GnuTLS, lib/crypto-selftests-pk.c, as it stands in the library
     "87e288dc7dbc29a24241b596ec8c84f949d9f09f34fc0cf69242481fb2274770",
     "d245e52c341a76645e1b0e56c58dc964cd4f3ecaea64a9c6d6db9897d4948a8a",
     "0294b4406902e33bb02f89eaf4c691328790d7a9cd01b873d68edac994f310a1",

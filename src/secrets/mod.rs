@@ -3,6 +3,7 @@
 //! Every file of the store, of the disc and of the initrds is searched, as it comes out of decompression. What is found is told by
 //! its sort and its place; the secret itself is never kept.
 
+mod filter;
 mod known;
 mod pem;
 mod reading;
@@ -55,7 +56,7 @@ pub struct Report {
     pub secrets: Vec<Secret>,
     /// Secrets beyond those.
     pub further: usize,
-    /// Places of keys that are no secret: nixpkgs ships them for its tests.
+    /// Places of keys that are no secret: they are for tests, and known to everybody.
     pub known: usize,
     /// Secrets in files that may hold some.
     pub allowed: usize,

@@ -35,6 +35,9 @@ struct File {
     fragment: Option<Fragment>,
 }
 
+/// What files with the same contents have in common: first block, length, end.
+type Contents = (u64, u64, Option<Fragment>);
+
 /// Files that are searched by one thread, one behind the other.
 struct Work {
     /// Where the first of their bytes are stored: threads go through the image from its start to its end.
@@ -89,7 +92,7 @@ pub(super) fn run(disc: &Disc<'_>, progress: Progress<'_>) -> Result<Report> {
 /// The files of a squashfs, by the blocks that they need. Those with the same blocks are one file.
 fn plan(archive: &Archive<'_>, report: &mut Report) -> Vec<Work> {
     let mut works: BTreeMap<(Option<u32>, u64), Work> = BTreeMap::new();
-    let mut seen: HashMap<(u64, u64, Option<Fragment>), (Option<u32>, u64, usize)> = HashMap::new();
+    let mut seen: HashMap<Contents, (Option<u32>, u64, usize)> = HashMap::new();
     for visit in Walk::new(archive, archive.root(), STORE.as_bytes()) {
         let visit = match visit {
             Ok(visit) if visit.file_type == FileType::File => visit,
@@ -108,7 +111,7 @@ fn plan(archive: &Archive<'_>, report: &mut Report) -> Vec<Work> {
             }
         };
         let (size, fragment) = (data.size, data.fragment);
-        let start = data.blocks.clone().next().and_then(|block| block.ok()).map_or(0, |block| block.stored.start);
+        let start = data.blocks.clone().next().and_then(Result::ok).map_or(0, |block| block.stored.start);
         let path = String::from_utf8_lossy(&visit.path).into_owned();
         if let Some((number, work, at)) = seen.get(&(start, size, fragment)) {
             let known = works.get_mut(&(*number, *work)).and_then(|work| work.files.get_mut(*at));

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use data_encoding::BASE64;
 use regex::bytes::Regex;
 
+use super::filter::{Filter, Needle};
 use super::pem;
 
 /// Bytes that a secret may have at most: a key of RSA with 16,384 bits, and headers.
@@ -39,9 +40,9 @@ enum Identity {
 /// A rule.
 struct Rule {
     /// The bytes by which a candidate is noticed. They begin the secret, or the text that names it.
-    noticed: &'static [&'static str],
+    noticed: &'static [Needle],
     kind: &'static str,
-    /// Parts of paths in which it counts, ends of paths where a `$` follows; everywhere where there are none.
+    /// Parts of paths in which it counts, or their ends where a `$` stands behind; everywhere where there are none.
     paths: &'static [&'static str],
     test: Test,
 }
@@ -52,17 +53,20 @@ macro_rules! pattern {
     };
 }
 
-/// Characters of crypt(5) and what ends a field of it.
+const fn needle(text: &'static str, pairs: usize) -> Needle {
+    Needle { text, pairs }
+}
+
 static RULES: [Rule; 27] = [
-    Rule { noticed: &["-----BEGIN "], kind: "private-key", paths: &[], test: Test::Pem },
+    Rule { noticed: &[needle("-----BEGIN ", 4)], kind: "private-key", paths: &[], test: Test::Pem },
     Rule {
-        noticed: &["AGE-SECRET-KEY-1"],
+        noticed: &[needle("AGE-SECRET-KEY-1", 9)],
         kind: "private-key",
         paths: &[],
         test: pattern!("age", Told, r"(AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58})(?:[^0-9A-Za-z]|$)"),
     },
     Rule {
-        noticed: &["PrivateKey", "privateKey"],
+        noticed: &[needle("PrivateKey", 6), needle("privateKey", 6)],
         kind: "private-key",
         paths: &[],
         test: pattern!(
@@ -72,7 +76,7 @@ static RULES: [Rule; 27] = [
         ),
     },
     Rule {
-        noticed: &["$y$"],
+        noticed: &[needle("$y$", 0)],
         kind: "password-hash",
         paths: &[],
         test: pattern!(
@@ -82,7 +86,7 @@ static RULES: [Rule; 27] = [
         ),
     },
     Rule {
-        noticed: &["$gy$"],
+        noticed: &[needle("$gy$", 0)],
         kind: "password-hash",
         paths: &[],
         test: pattern!(
@@ -92,13 +96,13 @@ static RULES: [Rule; 27] = [
         ),
     },
     Rule {
-        noticed: &["$7$"],
+        noticed: &[needle("$7$", 0)],
         kind: "password-hash",
         paths: &[],
         test: pattern!("scrypt", Told, r"(\$7\$[./A-Za-z0-9]{11,97}\$[./A-Za-z0-9]{43})(?:[^./A-Za-z0-9]|$)"),
     },
     Rule {
-        noticed: &["$6$"],
+        noticed: &[needle("$6$", 0)],
         kind: "password-hash",
         paths: &[],
         test: pattern!(
@@ -108,7 +112,7 @@ static RULES: [Rule; 27] = [
         ),
     },
     Rule {
-        noticed: &["$5$"],
+        noticed: &[needle("$5$", 0)],
         kind: "password-hash",
         paths: &[],
         test: pattern!(
@@ -118,19 +122,19 @@ static RULES: [Rule; 27] = [
         ),
     },
     Rule {
-        noticed: &["$2a$", "$2b$", "$2x$", "$2y$"],
+        noticed: &[needle("$2a$", 1), needle("$2b$", 1), needle("$2x$", 1), needle("$2y$", 1)],
         kind: "password-hash",
         paths: &[],
         test: pattern!("bcrypt", Told, r"(\$2[abxy]\$[0-3][0-9]\$[./A-Za-z0-9]{53})(?:[^./A-Za-z0-9]|$)"),
     },
     Rule {
-        noticed: &["$1$"],
+        noticed: &[needle("$1$", 0)],
         kind: "password-hash",
         paths: &[],
         test: pattern!("md5", Told, r"(\$1\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{22})(?:[^./A-Za-z0-9]|$)"),
     },
     Rule {
-        noticed: &["$sha1$"],
+        noticed: &[needle("$sha1$", 3)],
         kind: "password-hash",
         paths: &[],
         test: pattern!(
@@ -140,27 +144,27 @@ static RULES: [Rule; 27] = [
         ),
     },
     Rule {
-        noticed: &["\"password\"", "\"initialPassword\""],
+        noticed: &[needle("\"password\"", 0), needle("\"initialPassword\"", 0)],
         kind: "password",
-        paths: &["-users-groups.json", "-userborn.json"],
+        paths: &["-users-groups.json$", "-userborn.json$"],
         test: pattern!("of a user", Hidden, r#""(?:initialP|p)assword"\s*:\s*"((?:[^"\\]|\\.)+)""#),
     },
     Rule {
-        noticed: &["SetCredential=passwd.plaintext-password."],
+        noticed: &[needle("SetCredential=passwd.plaintext-password.", 2)],
         kind: "password",
         paths: &[],
         test: pattern!("of a user", Hidden, r"SetCredential=passwd\.plaintext-password\.[^:\s]{1,64}:([^\r\n]+)"),
     },
     Rule {
-        noticed: &["live.nixos.passwd=", "live.nixos.password="],
+        noticed: &[needle("live.nixos.passwd=", 0), needle("live.nixos.password=", 0)],
         kind: "password",
-        paths: &[".cfg", ".conf", "/cmdline", ".ipxe", "kernel-params"],
+        paths: &[".cfg$", ".conf$", ".ipxe$", "/kernel-params$"],
         test: pattern!("on a kernel line", Hidden, r"live\.nixos\.passw(?:d|ord)=(\S+)"),
     },
     Rule {
-        noticed: &["psk="],
+        noticed: &[needle("psk=", 0)],
         kind: "wifi-password",
-        paths: &["wpa_supplicant", "system-connections", ".nmconnection"],
+        paths: &["wpa_supplicant", "system-connections", ".nmconnection$"],
         // `ext:NAME` and `@NAME@` stand for what is elsewhere.
         test: pattern!(
             "pre-shared key",
@@ -169,25 +173,25 @@ static RULES: [Rule; 27] = [
         ),
     },
     Rule {
-        noticed: &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"],
+        noticed: &[needle("ghp_", 1), needle("gho_", 1), needle("ghu_", 1), needle("ghs_", 1), needle("ghr_", 1)],
         kind: "token",
         paths: &[],
         test: pattern!("GitHub", Told, r"(gh[pousr]_[A-Za-z0-9]{36})(?:[^A-Za-z0-9]|$)"),
     },
     Rule {
-        noticed: &["github_pat_"],
+        noticed: &[needle("github_pat_", 5)],
         kind: "token",
         paths: &[],
         test: pattern!("GitHub", Told, r"(github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59})(?:[^A-Za-z0-9]|$)"),
     },
     Rule {
-        noticed: &["glpat-"],
+        noticed: &[needle("glpat-", 0)],
         kind: "token",
         paths: &[],
         test: pattern!("GitLab", Told, r"(glpat-[A-Za-z0-9_-]{20})(?:[^A-Za-z0-9_-]|$)"),
     },
     Rule {
-        noticed: &["AKIA", "ASIA"],
+        noticed: &[needle("AKIA", 0), needle("ASIA", 0)],
         kind: "token",
         paths: &[],
         test: pattern!(
@@ -197,70 +201,82 @@ static RULES: [Rule; 27] = [
         ),
     },
     Rule {
-        noticed: &["xoxb-", "xoxp-"],
+        noticed: &[needle("xoxb-", 0), needle("xoxp-", 0)],
         kind: "token",
         paths: &[],
         test: pattern!("Slack", Told, r"(xox[bp]-[0-9]{9,13}-[0-9]{9,13}[0-9A-Za-z-]{20,})"),
     },
     Rule {
-        noticed: &["sk_live_", "rk_live_"],
+        noticed: &[needle("sk_live_", 1), needle("rk_live_", 1)],
         kind: "token",
         paths: &[],
         test: pattern!("Stripe", Told, r"([rs]k_live_[A-Za-z0-9]{24,247})(?:[^A-Za-z0-9_]|$)"),
     },
     Rule {
-        noticed: &["npm_"],
+        noticed: &[needle("npm_", 1)],
         kind: "token",
         paths: &[],
         test: pattern!("npm", Told, r"(npm_[A-Za-z0-9]{36})(?:[^A-Za-z0-9_]|$)"),
     },
     Rule {
-        noticed: &["private-key="],
+        noticed: &[needle("private-key=", 6)],
         kind: "private-key",
         paths: &["system-connections", ".nmconnection"],
-        test: pattern!("WireGuard", Told, r"private-key=([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)(?:[\s]|$)"),
+        test: pattern!("WireGuard", Told, r"private-key=([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)(?:\s|$)"),
     },
     Rule {
-        noticed: &["Passphrase="],
+        noticed: &[needle("Passphrase=", 1)],
         kind: "wifi-password",
-        paths: &["/iwd/", ".psk"],
+        paths: &["/iwd/", ".psk$"],
         test: pattern!("pre-shared key", Hidden, r"Passphrase=([^\r\n@]{8,63})(?:[\r\n]|$)"),
     },
     Rule {
-        noticed: &["hf_"],
+        noticed: &[needle("hf_", 0)],
         kind: "token",
         paths: &[],
         test: pattern!("Hugging Face", Told, r"(hf_[A-Za-z]{34})(?:[^A-Za-z0-9_]|$)"),
     },
     Rule {
-        noticed: &["_authToken="],
+        noticed: &[needle("_authToken=", 0)],
         kind: "token",
-        paths: &["npmrc"],
+        paths: &["npmrc$"],
         test: pattern!("npm", Told, r#"_authToken=("?[A-Za-z0-9_-]{20,}"?)"#),
     },
     Rule {
-        noticed: &["machine "],
+        noticed: &[needle("password ", 0)],
         kind: "password",
         paths: &["/netrc$", "/.netrc$", "/_netrc$", "-netrc$"],
-        test: pattern!("netrc", Hidden, r"machine\s+\S+\s+(?:login\s+\S+\s+)?(?:account\s+\S+\s+)?password\s+(\S+)"),
+        test: pattern!("netrc", Hidden, r"password\s+(\S+)"),
     },
 ];
 
 /// The fewest different bytes of something random: `XXXXXXXX` stands for a token and is none.
 const FEWEST_DIFFERENT: usize = 8;
 
-/// Notices candidates.
-pub(super) static CANDIDATES: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let literals: Vec<String> = RULES.iter().flat_map(|rule| rule.noticed).map(|text| regex::escape(text)).collect();
-    Regex::new(&format!("(?-u){}", literals.join("|"))).ok()
-});
+/// Notices candidates for the rules that count everywhere, and for all of them.
+static EVERYWHERE: LazyLock<Filter> =
+    LazyLock::new(|| Filter::new(RULES.iter().filter(|rule| rule.paths.is_empty()).flat_map(|rule| rule.noticed)));
+static IN_SOME: LazyLock<Filter> = LazyLock::new(|| Filter::new(RULES.iter().flat_map(|rule| rule.noticed)));
+
+/// The filter for the files of a path.
+pub(super) fn filter(path: &str) -> &'static Filter {
+    match RULES.iter().any(|rule| !rule.paths.is_empty() && rule.counts_in(path)) {
+        true => &IN_SOME,
+        false => &EVERYWHERE,
+    }
+}
+
+impl Rule {
+    fn counts_in(&self, path: &str) -> bool {
+        let is_in = |part: &&str| part.strip_suffix('$').map_or_else(|| path.contains(part), |end| path.ends_with(end));
+        self.paths.is_empty() || self.paths.iter().any(is_in)
+    }
+}
 
 /// Tests a candidate: a text that begins with what was noticed, and what stands before it.
 pub(super) fn test(text: &[u8], before: Option<u8>, path: &str) -> Option<Found> {
-    let rule = RULES.iter().find(|rule| rule.noticed.iter().any(|noticed| text.starts_with(noticed.as_bytes())))?;
-    if !rule.paths.is_empty() && !rule.paths.iter().any(|part| is_of(path, part)) {
-        return None;
-    }
+    let noticed = |rule: &&Rule| rule.noticed.iter().any(|needle| text.starts_with(needle.text.as_bytes()));
+    let rule = RULES.iter().filter(|rule| rule.counts_in(path)).find(noticed)?;
     match &rule.test {
         Test::Pem => {
             let key = pem::read(text)?;
@@ -281,17 +297,6 @@ pub(super) fn test(text: &[u8], before: Option<u8>, path: &str) -> Option<Found>
     }
 }
 
-/// A host key of dropbear, which is all of its file. Its first bytes are zeros, too many in other files to be noticed by.
-pub(super) fn test_file(bytes: &[u8]) -> Option<Found> {
-    let kind = dropbear(bytes)?;
-    let what = format!("dropbear {kind}");
-    Some(Found { kind: "private-key", what, length: bytes.len(), identity: Some(bytes.to_vec()) })
-}
-
-fn is_of(path: &str, part: &str) -> bool {
-    part.strip_suffix('$').map_or_else(|| path.contains(part), |end| path.ends_with(end))
-}
-
 fn is_random(secret: &[u8]) -> bool {
     let mut seen = [false; 256];
     secret.iter().for_each(|&byte| seen.iter_mut().skip(usize::from(byte)).take(1).for_each(|seen| *seen = true));
@@ -302,20 +307,29 @@ fn is_random(secret: &[u8]) -> bool {
         && !secret.windows(7).any(|part| part == b"EXAMPLE")
 }
 
+/// Tests a whole file for a host key of dropbear.
+pub(super) fn test_file(bytes: &[u8]) -> Option<Found> {
+    let what = format!("dropbear {}", dropbear(bytes)?);
+    Some(Found { kind: "private-key", what, length: bytes.len(), identity: Some(bytes.to_vec()) })
+}
+
 /// The type of dropbear's key: a string with the type, then the numbers of the private half (dropbear, signkey.c).
 fn dropbear(text: &[u8]) -> Option<&'static str> {
+    if !text.starts_with(&[0, 0, 0]) {
+        return None;
+    }
     let mut rest = text;
     let mut fields = 0;
     let mut first: &[u8] = &[];
     while let Some((length, behind)) = rest.split_first_chunk::<4>() {
         let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
         let (field, behind) = behind.split_at_checked(length)?;
-        if fields == 0 {
-            first = field;
-        }
-        // Public and private half of Ed25519 in one field.
-        if fields == 1 && first == b"ssh-ed25519" && field.len() != 64 {
-            return None;
+        match fields {
+            0 if !matches!(field.get(..4), Some(b"ssh-" | b"ecds")) => return None,
+            0 => first = field,
+            // Public and private half of Ed25519 in one field.
+            1 if first == b"ssh-ed25519" && field.len() != 64 => return None,
+            _ => {}
         }
         fields += 1;
         rest = behind;

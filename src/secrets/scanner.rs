@@ -1,7 +1,8 @@
 //! Searches one file, as its bytes come.
 
+use super::filter::Filter;
 use super::known;
-use super::rules::{CANDIDATES, Found, LONGEST, test, test_file};
+use super::rules::{Found, LONGEST, filter, test, test_file};
 
 /// A secret in a file whose path is known elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,7 @@ const DIGITS: usize = 12;
 /// Searches one file. A secret may lie across the border of two parts: the end of what came is kept until more does.
 pub(super) struct Scanner<'p> {
     path: &'p str,
+    filter: &'static Filter,
     /// What came and is not yet searched, behind a byte that is.
     window: Vec<u8>,
     /// Where the window begins in the file.
@@ -40,7 +42,17 @@ pub(super) struct Scanner<'p> {
 
 impl<'p> Scanner<'p> {
     pub(super) fn new(path: &'p str) -> Self {
-        Self { path, window: Vec::new(), offset: 0, searched: 0, lines: 0, sightings: Vec::new(), unknown: 0, known: 0 }
+        Self {
+            path,
+            filter: filter(path),
+            window: Vec::new(),
+            offset: 0,
+            searched: 0,
+            lines: 0,
+            sightings: Vec::new(),
+            unknown: 0,
+            known: 0,
+        }
     }
 
     /// Takes the next bytes of the file.
@@ -52,7 +64,7 @@ impl<'p> Scanner<'p> {
             self.search(ready);
             let kept = self.searched.saturating_sub(1);
             let past = self.window.get(..kept).unwrap_or_default();
-            self.lines += ends(past);
+            self.lines += u64::try_from(past.iter().filter(|&&byte| byte == b'\n').count()).unwrap_or(0);
             self.window.drain(..kept);
             self.offset += u64::try_from(kept).unwrap_or(0);
             self.searched -= kept;
@@ -61,9 +73,11 @@ impl<'p> Scanner<'p> {
 
     /// Searches a file that is whole in memory, or the end of one that came in parts.
     pub(super) fn finish(mut self) -> Vec<Sighting> {
-        let whole = self.offset == 0 && self.window.len() <= LONGEST;
-        if let Some(found) = whole.then(|| test_file(&self.window)).flatten() {
-            self.searched = self.sight(found, 0);
+        if self.offset == 0
+            && self.searched == 0
+            && let Some(found) = test_file(&self.window)
+        {
+            self.sighted(0, found);
         }
         self.search(self.window.len());
         self.sightings
@@ -71,50 +85,43 @@ impl<'p> Scanner<'p> {
 
     /// Searches for what begins before `end`.
     fn search(&mut self, end: usize) {
-        let Some(candidates) = CANDIDATES.as_ref() else { return };
-        let mut at = self.searched;
-        while at < end && self.unknown < MOST {
-            let Some(candidate) = candidates.find_at(&self.window, at).filter(|found| found.start() < end) else {
-                break;
-            };
-            let start = candidate.start();
+        let mut candidates = Vec::new();
+        self.filter.each(&self.window, (self.searched, end), &mut |at| candidates.push(at));
+        candidates.sort_unstable();
+        let mut after = self.searched;
+        for start in candidates {
+            if start < after || self.unknown >= MOST {
+                continue;
+            }
             let before = start.checked_sub(1).and_then(|before| self.window.get(before)).copied();
             let text = self.window.get(start..).unwrap_or_default();
             let text = text.get(..LONGEST).unwrap_or(text);
-            at = match test(text, before, self.path) {
-                Some(found) => self.sight(found, start),
-                None => start + 1,
-            };
+            if let Some(found) = test(text, before, self.path) {
+                after = start + found.length.max(1);
+                self.sighted(start, found);
+            }
         }
-        self.searched = end.max(at.min(self.window.len()));
+        self.searched = end.max(after.min(self.window.len()));
     }
 
-    /// Keeps what was found at a byte of the window, and says where to go on.
-    fn sight(&mut self, found: Found, start: usize) -> usize {
-        let next = start + found.length.max(1);
+    fn sighted(&mut self, start: usize, found: Found) {
         let (digest, known) = found.identity.as_deref().map(known::digest).unzip();
         let count = if known == Some(true) { &mut self.known } else { &mut self.unknown };
         *count += 1;
         if *count > MOST {
-            return next;
+            return;
         }
+        let fingerprint = digest.map(|digest| digest.chars().take(DIGITS).collect());
         let past = self.window.get(..start).unwrap_or_default();
         let is_text = !past.iter().rev().take(LONGEST).any(|&byte| byte == 0);
+        let ends = u64::try_from(past.iter().filter(|&&byte| byte == b'\n').count()).unwrap_or(0);
         self.sightings.push(Sighting {
             offset: self.offset + u64::try_from(start).unwrap_or(0),
-            line: (is_text && !found.what.starts_with("dropbear")).then_some(self.lines + ends(past) + 1),
+            line: is_text.then_some(self.lines + ends + 1),
             kind: found.kind,
             what: found.what,
-            fingerprint: digest.map(|digest| digest.chars().take(DIGITS).collect()),
+            fingerprint,
             known: known == Some(true),
         });
-        next
     }
-}
-
-/// Ends of lines in a text.
-fn ends(text: &[u8]) -> u64 {
-    // Sums of bytes in runs that cannot overflow one: many bytes are added at a time.
-    let run = |run: &[u8]| u64::from(run.iter().map(|&byte| u8::from(byte == b'\n')).sum::<u8>());
-    text.chunks(255).map(run).sum()
 }
