@@ -80,7 +80,7 @@ pub fn scan(disc: &Disc<'_>, options: &Options, progress: Progress<'_>) -> Resul
     report.allowed = before - report.secrets.len();
     report.secrets.sort();
     report.secrets.dedup();
-    report.further = report.secrets.len().saturating_sub(MOST);
+    report.further += report.secrets.len().saturating_sub(MOST);
     report.secrets.truncate(MOST);
     Ok(report)
 }

@@ -27,7 +27,11 @@ pub(super) fn read(text: &[u8]) -> Option<Armoured> {
     }
     let behind = behind.get(5..)?;
     let ending = format!("-----END {label}-----");
-    let close = behind.windows(ending.len()).position(|window| window == ending.as_bytes())?;
+    // No body has five dashes: to look no further keeps a text of nothing but beginnings cheap.
+    let close = behind.windows(5).position(|window| window == b"-----")?;
+    if !behind.get(close..)?.starts_with(ending.as_bytes()) {
+        return None;
+    }
     let body = behind.get(..close)?;
     let bytes = decode(body, label)?;
     let length = text.len() - behind.len() + close + ending.len();

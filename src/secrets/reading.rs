@@ -35,6 +35,9 @@ struct File {
     fragment: Option<Fragment>,
 }
 
+/// What files with the same contents have in common: first block, length, end, and the lengths of their blocks as stored.
+type Contents = (u64, u64, Option<Fragment>, Vec<u32>);
+
 /// Files that are searched by one thread, one behind the other.
 struct Work {
     /// Where the first of their bytes are stored: threads go through the image from its start to its end.
@@ -89,7 +92,7 @@ pub(super) fn run(disc: &Disc<'_>, progress: Progress<'_>) -> Result<Report> {
 /// The files of a squashfs, by the blocks that they need. Those with the same blocks are one file.
 fn plan(archive: &Archive<'_>, report: &mut Report) -> Vec<Work> {
     let mut works: BTreeMap<(Option<u32>, u64), Work> = BTreeMap::new();
-    let mut seen: HashMap<(u64, u64, Option<Fragment>), (Option<u32>, u64, usize)> = HashMap::new();
+    let mut seen: HashMap<Contents, (Option<u32>, u64, usize)> = HashMap::new();
     for visit in Walk::new(archive, archive.root(), STORE.as_bytes()) {
         let visit = match visit {
             Ok(visit) if visit.file_type == FileType::File => visit,
@@ -108,9 +111,12 @@ fn plan(archive: &Archive<'_>, report: &mut Report) -> Vec<Work> {
             }
         };
         let (size, fragment) = (data.size, data.fragment);
-        let start = data.blocks.clone().next().and_then(|block| block.ok()).map_or(0, |block| block.stored.start);
+        let start = data.blocks.clone().next().and_then(Result::ok).map_or(0, |block| block.stored.start);
+        // Files that begin alike may go on otherwise, in an image that somebody made to hide one.
+        let lengths: Vec<u32> = data.blocks.map(|block| block.map_or(u32::MAX, |block| block.stored.length)).collect();
+        let stored = (start, size, fragment, lengths);
         let path = String::from_utf8_lossy(&visit.path).into_owned();
-        if let Some((number, work, at)) = seen.get(&(start, size, fragment)) {
+        if let Some((number, work, at)) = seen.get(&stored) {
             let known = works.get_mut(&(*number, *work)).and_then(|work| work.files.get_mut(*at));
             if let Some(file) = known {
                 file.paths.push(path);
@@ -122,7 +128,7 @@ fn plan(archive: &Archive<'_>, report: &mut Report) -> Vec<Work> {
         let key = (number, if number.is_some() { 0 } else { start });
         let work = works.entry(key).or_insert_with(|| Work { start: u64::MAX, fragment: number, files: Vec::new() });
         work.start = work.start.min(if start == 0 { u64::MAX } else { start });
-        seen.insert((start, size, fragment), (key.0, key.1, work.files.len()));
+        seen.insert(stored, (key.0, key.1, work.files.len()));
         work.files.push(File { node: visit.id, paths: vec![path], size, fragment });
     }
     let mut works: Vec<Work> = works.into_values().collect();
@@ -166,10 +172,8 @@ impl Search<'_> {
             Some(Ok(tails)) => Ok(tails),
             Some(Err(error)) => Err(error),
         };
-        let tails = match tails {
-            Ok(tails) => tails,
-            Err(error) => return self.trouble(error),
-        };
+        // The blocks of the files are searched even so.
+        let tails = tails.map_err(|error| self.trouble(error)).ok();
         for file in &work.files {
             if let Err(error) = self.packed(archive, file, (&mut buffer, &mut window, tails)) {
                 self.trouble(error);
@@ -179,17 +183,31 @@ impl Search<'_> {
     }
 
     /// A file of a squashfs: its blocks, then its end in the fragment block.
-    fn packed(&self, archive: &Archive<'_>, file: &File, room: (&mut Vec<u8>, &mut Vec<u8>, &[u8])) -> Result<()> {
+    fn packed(
+        &self,
+        archive: &Archive<'_>,
+        file: &File,
+        room: (&mut Vec<u8>, &mut Vec<u8>, Option<&[u8]>),
+    ) -> Result<()> {
         let (buffer, window, tails) = room;
         let path = file.paths.first().map(String::as_str).unwrap_or_default();
         let mut scanner = Scanner::new(path, window);
         for block in archive.blocks(file.node)?.blocks {
-            scanner.take(archive.data_block(block?, buffer)?);
+            let taken = block.and_then(|block| archive.data_block(block, buffer)).map(|bytes| scanner.take(bytes));
+            if let Err(error) = taken {
+                // What lies before the damage has been searched.
+                self.found(scanner.finish(), &file.paths);
+                return Err(error);
+            }
         }
         if let Some(fragment) = file.fragment {
             let start = usize::try_from(fragment.offset).unwrap_or(usize::MAX);
             let end = start.saturating_add(usize::try_from(fragment.size).unwrap_or(usize::MAX));
-            scanner.take(tails.get(start..end).unwrap_or_default());
+            match tails.map(|tails| tails.get(start..end)) {
+                Some(Some(end)) => scanner.take(end),
+                Some(None) => self.trouble(past_its_block(path)),
+                None => {}
+            }
         }
         self.found(scanner.finish(), &file.paths);
         Ok(())
@@ -243,11 +261,9 @@ impl Search<'_> {
                 continue;
             }
             // Sorted and cut when all are there; this bounds what a hostile image can make us hold.
-            if report.secrets.len() >= 10 * super::MOST {
-                report.further += paths.len();
-                continue;
-            }
-            report.secrets.extend(paths.iter().map(|path| Secret {
+            let room = (10 * super::MOST).saturating_sub(report.secrets.len());
+            report.further += paths.len().saturating_sub(room);
+            report.secrets.extend(paths.iter().take(room).map(|path| Secret {
                 path: path.clone(),
                 offset,
                 line,
@@ -266,6 +282,12 @@ impl Search<'_> {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         (self.progress)(done, self.total);
     }
+}
+
+/// A file whose end lies past the end of its fragment block.
+fn past_its_block(path: &str) -> Error {
+    let place = crate::error::Place::File(path.as_bytes().to_vec());
+    Error::Malformed { structure: "fragment block", field: "length, a file ends past it", place }
 }
 
 /// Searches what a reader gives.

@@ -57,7 +57,7 @@ const fn needle(text: &'static str, pairs: usize) -> Needle {
     Needle { text, pairs }
 }
 
-static RULES: [Rule; 23] = [
+static RULES: [Rule; 27] = [
     Rule { noticed: &[needle("-----BEGIN ", 4)], kind: "private-key", paths: &[], test: Test::Pem },
     Rule {
         noticed: &[needle("AGE-SECRET-KEY-1", 9)],
@@ -207,6 +207,30 @@ static RULES: [Rule; 23] = [
         test: pattern!("Slack", Told, r"(xox[bp]-[0-9]{9,13}-[0-9]{9,13}[0-9A-Za-z-]{20,})"),
     },
     Rule {
+        noticed: &[needle("sk_live_", 1), needle("rk_live_", 1)],
+        kind: "token",
+        paths: &[],
+        test: pattern!("Stripe", Told, r"([rs]k_live_[A-Za-z0-9]{24,247})(?:[^A-Za-z0-9_]|$)"),
+    },
+    Rule {
+        noticed: &[needle("npm_", 1)],
+        kind: "token",
+        paths: &[],
+        test: pattern!("npm", Told, r"(npm_[A-Za-z0-9]{36})(?:[^A-Za-z0-9_]|$)"),
+    },
+    Rule {
+        noticed: &[needle("private-key=", 6)],
+        kind: "private-key",
+        paths: &["system-connections", ".nmconnection"],
+        test: pattern!("WireGuard", Told, r"private-key=([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)(?:\s|$)"),
+    },
+    Rule {
+        noticed: &[needle("Passphrase=", 1)],
+        kind: "wifi-password",
+        paths: &["/iwd/", ".psk$"],
+        test: pattern!("pre-shared key", Hidden, r"Passphrase=([^\r\n@]{8,63})(?:[\r\n]|$)"),
+    },
+    Rule {
         noticed: &[needle("hf_", 0)],
         kind: "token",
         paths: &[],
@@ -221,7 +245,7 @@ static RULES: [Rule; 23] = [
     Rule {
         noticed: &[needle("password ", 0)],
         kind: "password",
-        paths: &["/netrc$", "/.netrc$", "/_netrc$"],
+        paths: &["/netrc$", "/.netrc$", "/_netrc$", "-netrc$"],
         test: pattern!("netrc", Hidden, r"password\s+(\S+)"),
     },
 ];
@@ -245,7 +269,7 @@ pub(super) fn filter(path: &str) -> &'static Filter {
 impl Rule {
     fn counts_in(&self, path: &str) -> bool {
         let is_in = |part: &&str| part.strip_suffix('$').map_or_else(|| path.contains(part), |end| path.ends_with(end));
-        self.paths.is_empty() || self.paths.iter().any(|part| is_in(part))
+        self.paths.is_empty() || self.paths.iter().any(is_in)
     }
 }
 

@@ -35,13 +35,26 @@ pub(super) struct Scanner<'p> {
     /// Ends of lines before the window.
     lines: u64,
     pub(super) sightings: Vec<Sighting>,
+    /// Sightings of what is no known key, and of known ones: many of these must not hide one of those.
+    unknown: usize,
+    known: usize,
 }
 
 impl<'p> Scanner<'p> {
     /// `window` is room that is used again and again.
     pub(super) fn new(path: &'p str, window: &'p mut Vec<u8>) -> Self {
         window.clear();
-        Self { path, filter: filter(path), window, offset: 0, searched: 0, lines: 0, sightings: Vec::new() }
+        Self {
+            path,
+            filter: filter(path),
+            window,
+            offset: 0,
+            searched: 0,
+            lines: 0,
+            sightings: Vec::new(),
+            unknown: 0,
+            known: 0,
+        }
     }
 
     /// Takes the next bytes of the file.
@@ -79,7 +92,7 @@ impl<'p> Scanner<'p> {
         candidates.sort_unstable();
         let mut after = self.searched;
         for start in candidates {
-            if start < after || self.sightings.len() >= MOST {
+            if start < after || self.unknown >= MOST {
                 continue;
             }
             let before = start.checked_sub(1).and_then(|before| self.window.get(before)).copied();
@@ -95,6 +108,11 @@ impl<'p> Scanner<'p> {
 
     fn sighted(&mut self, start: usize, found: Found) {
         let (digest, known) = found.identity.as_deref().map(known::digest).unzip();
+        let count = if known == Some(true) { &mut self.known } else { &mut self.unknown };
+        *count += 1;
+        if *count > MOST {
+            return;
+        }
         let fingerprint = digest.map(|digest| digest.chars().take(DIGITS).collect());
         let past = self.window.get(..start).unwrap_or_default();
         let is_text = !past.iter().rev().take(LONGEST).any(|&byte| byte == 0);

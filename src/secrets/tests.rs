@@ -19,6 +19,13 @@ fn random(length: usize) -> String {
     "k3Jx9QvT2mZp7RwB5nLc8HdY1sGf4KuE".chars().cycle().take(length).collect()
 }
 
+/// Five numbers of an RSA key, behind its type.
+fn dropbear() -> String {
+    let numbers = ["\u{3}", "abc", "defg", "hij", "klm"]
+        .map(|text| format!("\0\0\0{}{text}", char::from(u8::try_from(text.len()).unwrap())));
+    format!("\0\0\0\u{7}ssh-rsa{}", numbers.concat())
+}
+
 #[test]
 fn every_sort_of_secret_is_found() {
     let json = format!("\"key\": \"{}\"", ED25519.replace('\n', "\\n"));
@@ -50,8 +57,17 @@ fn every_sort_of_secret_is_found() {
         ("/x", format!("glpat-{}", random(20)), "token GitLab"),
         ("/x", format!("AKIAIOSFODNN7ABCDEFG\naws_secret_access_key = {}\n", random(40)), "token AWS"),
         ("/x", format!("hf_{}", "kJxQvTmZpRwBnLcHdYsGfKuEaIoWqXyUtS"), "token Hugging Face"),
+        ("/x", format!("sk_live_{}", random(24)), "token Stripe"),
+        ("/x", format!("npm_{}", random(36)), "token npm"),
+        (
+            "/etc/NetworkManager/system-connections/wg0",
+            "private-key=yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\n".to_owned(),
+            "private-key WireGuard",
+        ),
+        ("/var/lib/iwd/home.psk", "Passphrase=correct horse\n".to_owned(), "wifi-password pre-shared key"),
         ("/root/.npmrc", format!("//r/:_authToken={}", random(36)), "token npm"),
         ("/netrc", "machine a login b password c\n".to_owned(), "password netrc"),
+        ("/ssh_host_rsa_key", dropbear(), "private-key dropbear ssh-rsa"),
     ] {
         assert_eq!(kinds(path, &text), [expected], "{text}");
     }
@@ -73,6 +89,8 @@ fn what_only_looks_like_a_secret_is_none() {
         ("/etc/wpa_supplicant.conf", "psk=ext:home\npsk=\"@PSK@\"\n".to_owned()),
         ("/wg.conf", "PrivateKey = AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n".to_owned()),
         ("/x", "AKIAIOSFODNN7EXAMPLE".to_owned()),
+        ("/lib/netrc.py", "machine a login b password c\n".to_owned()),
+        ("/x", format!("behind {}", dropbear())),
     ] {
         assert_eq!(kinds(path, &text), Vec::<String>::new(), "{text}");
     }
@@ -100,6 +118,21 @@ fn keys_that_nixpkgs_ships_for_its_tests_are_known_by_their_contents() {
 
 #[test]
 fn a_password_has_no_fingerprint_and_a_random_secret_has() {
-    assert_eq!(found("/netrc", "password secret\n")[0].fingerprint, None);
+    assert_eq!(found("/netrc", "machine a login b password secret\n")[0].fingerprint, None);
     assert_eq!(found("/x", ED25519)[0].fingerprint.as_ref().map(String::len), Some(12));
+}
+
+#[test]
+fn a_secret_behind_thousands_of_known_keys_is_found() {
+    let known = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIHQf/khLvYrQ8IOika5yqtWvI0oquHlpRLTZiJy5dRJmoAoGCCqGSM49\nAwEHoUQDQgAEKF0DYGbBwbj06tA3fd/+yP44cvmwmHBWXZCKbS+RQlAKvLXMWkpN\nr1lwMyJZoSGgBHoUahoYjTh9/sJL7XLJtA==\n-----END EC PRIVATE KEY-----\n";
+    let text = format!("{}{ED25519}", known.repeat(3000));
+    assert_eq!(found("/x", &text).iter().filter(|sighting| !sighting.known).count(), 1);
+}
+
+#[test]
+fn a_text_of_nothing_but_beginnings_is_searched_in_no_time() {
+    let text = "-----BEGIN RSA PRIVATE KEY-----".repeat(30_000);
+    let start = std::time::Instant::now();
+    assert_eq!(found("/x", &text), []);
+    assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());
 }
