@@ -169,7 +169,7 @@ static RULES: [Rule; 27] = [
         test: pattern!(
             "pre-shared key",
             Hidden,
-            r#"psk=("[^"\r\n@]{8,63}"|[0-9a-fA-F]{64}|[^"@\s:$]{8,63})(?:[\r\n]|$)"#
+            r#"psk=("[^"\r\n@]{8,63}"|[0-9a-fA-F]{64}|[^"@\r\n:$]{8,63})(?:[\r\n]|$)"#
         ),
     },
     Rule {

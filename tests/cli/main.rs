@@ -16,6 +16,7 @@ mod namespace;
 mod output;
 mod policy;
 mod reports;
+mod secrets;
 mod truncation;
 mod usage;
 

@@ -31,7 +31,7 @@ fn results(document: &Value) -> Vec<String> {
 }
 
 /// Each table on its own, and what comes of it for today's image.
-const TABLES: [(&str, &[&str]); 27] = [
+const TABLES: [(&str, &[&str]); 29] = [
     ("[image]\nmax-size = \"4 MiB\"", &["pass max-size 4194304"]),
     ("[image]\nmax-size = 1024", &["fail max-size 1024"]),
     ("[image]\nvolume-id = \"nixos-*-25.11-*\"", &["pass volume-id nixos-*-25.11-*"]),
@@ -84,6 +84,8 @@ const TABLES: [(&str, &[&str]); 27] = [
         ],
     ),
     ("[integrity]\nverify = true", &["pass integrity store"]),
+    ("[secrets]\ndeny = true", &["fail secrets none"]),
+    ("[secrets]\ndeny = true\nallow = [\"/nix/store/*-users-groups.json\"]", &["pass secrets none"]),
 ];
 
 #[test]
@@ -136,7 +138,7 @@ fn no_empty_passwords_names_who_has_one() {
 }
 
 /// Policies with a mistake, by their ending, and what is said of it behind the name of the file.
-const MISTAKES: [(&str, &str, &str); 19] = [
+const MISTAKES: [(&str, &str, &str); 20] = [
     ("toml", "[[package]]\nnaem = \"git\"", ":2:1: unknown field `naem`"),
     ("toml", "[imagee]\nmax-size = 1", ":1:2: unknown field `imagee`"),
     ("toml", "[ssh]\nenabled = true\nenabled = true", ":3:1: duplicate key"),
@@ -151,6 +153,7 @@ const MISTAKES: [(&str, &str, &str); 19] = [
     ("toml", "[[file]]\npath = \"/etc/hosts\"\nmode = \"rw\"", "rw is no mode"),
     ("toml", "[[command]]\nname = \"bin/vim\"", ":2:8: a command is a name without /"),
     ("toml", "[integrity]\nverify = false", "the table asserts nothing"),
+    ("toml", "[secrets]\nallow = [\"x\"]", "the table asserts nothing: give deny = true"),
     ("toml", "preset = \"aplliance\"", "did not match any variant"),
     ("json", "{\"package\": [{\"name\": \"git\", \"name\": \"vim\"}]}", ":1:35: duplicate field `name`"),
     ("json", "{\"packages\": []}", ":1:11: unknown field `packages`"),

@@ -12,6 +12,7 @@ use nixoscope::nixos::package::{self, Column};
 use nixoscope::nixos::software::Software;
 use nixoscope::nixos::{Disc, Summary};
 use nixoscope::report;
+use nixoscope::secrets::{self, Options};
 use nixoscope::verify::{self, Expectations};
 
 /// Files that are looked at in one tree.
@@ -51,6 +52,11 @@ pub(crate) fn explore(bytes: Vec<u8>) {
             report::access::page(&mut io::sink(), (system, &access), report::access::Shown::All, Some(80)).unwrap();
             report::access::json(&mut io::sink(), "image", &[(system.clone(), access)]).unwrap();
         }
+    }
+    if let Some(report) = told(secrets::scan(&disc, &Options::default(), &|_, _| {})) {
+        report.troubles.iter().for_each(one_line);
+        report::secrets::page(&mut io::sink(), &report, Some(80)).unwrap();
+        report::secrets::json(&mut io::sink(), &report).unwrap();
     }
     if let Some(report) = told(verify::run(&disc, &disc.troubles, &Expectations::default(), &|_, _| {})) {
         report::verify::page(&mut io::sink(), &report).unwrap();
