@@ -31,8 +31,9 @@ use crate::fs::{Entry, Kind, Node, NodeId, Tree};
 use crate::image::Region;
 use crate::parse::{little32, little64};
 
-/// Bytes of decompressed fragment blocks that are kept: eight of the largest size.
-const FRAGMENTS_KEPT: u32 = 8 << 20;
+/// Bytes of decompressed fragment blocks that are kept: 32 of the largest size. Who asks for access reads some thirty small
+/// files, which lie all over the store, of each system.
+const FRAGMENTS_KEPT: u32 = 32 << 20;
 
 /// Entries of the id table that are kept.
 const IDS_KEPT: usize = 16;
