@@ -1,6 +1,7 @@
 //! Reads NixOS ISO images in place: no root, no mount, no unpacking, no Nix.
 
 pub mod check;
+pub mod diff;
 pub mod error;
 pub mod fs;
 pub mod image;

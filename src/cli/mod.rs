@@ -3,9 +3,11 @@
 mod access;
 mod cat;
 mod check;
+mod diff;
 mod find;
 mod inspect;
 mod ls;
+mod manifest;
 mod open;
 mod output;
 mod packages;
@@ -35,7 +37,8 @@ struct Cli {
 const EXIT_CODES: &str = "\
 IMAGE is an ISO file or device, the result of a nix-build, an .iso.zst or .iso.bz2, or a bare squashfs.
 
-Exit codes: 0 all holds, 1 something asked for is not there or something is damaged, 2 could not tell.";
+Exit codes: 0 all holds or nothing differs, 1 something asked for is not there, is damaged or differs,
+2 could not tell.";
 
 #[derive(Args)]
 struct Global {
@@ -82,6 +85,10 @@ enum Command {
     Access(access::Args),
     /// Assert that packages, commands, files and authorized keys are really there
     Check(check::Args),
+    /// What changed between two images?
+    Diff(diff::Args),
+    /// Write a small JSON that diff and verify --against take in the place of an image
+    Manifest(manifest::Args),
     /// Write a policy that the image satisfies, to start from
     Policy(policy::Args),
     /// Are private keys, passwords, hashes or tokens in it?
@@ -144,6 +151,8 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Packages(args) => packages::run(args, &cli.global),
         Command::Access(args) => access::run(args, &cli.global),
         Command::Check(args) => check::run(args, &cli.global),
+        Command::Diff(args) => diff::run(args, &cli.global),
+        Command::Manifest(args) => manifest::run(args, &cli.global),
         Command::Policy(args) => policy::run(args, &cli.global),
         Command::Secrets(args) => secrets::run(args, &cli.global),
         Command::Verify(args) => verify::run(args, &cli.global),

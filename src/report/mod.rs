@@ -2,11 +2,13 @@
 
 pub mod access;
 pub mod check;
+pub mod diff;
 mod escape;
 pub mod files;
 pub mod github;
 pub mod inspect;
 pub mod junit;
+pub mod manifest;
 pub mod markdown;
 pub mod packages;
 pub mod policy;

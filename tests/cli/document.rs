@@ -92,6 +92,19 @@ fn every_document_has_its_schema_and_its_fields() {
             ],
         ),
         (
+            &["diff", "--json", &today, &today],
+            &[
+                (
+                    "",
+                    "schema same packages rebuilt paths narSizeDelta systems volume users keys sshd findings boot files",
+                ),
+                ("paths.", "added removed changed"),
+                ("keys.", "added removed"),
+                ("findings.", "added removed"),
+                ("boot.", "menu"),
+            ],
+        ),
+        (
             &["inspect", "--json", &today],
             &[
                 ("", "schema image volume boot store systems access"),

@@ -9,6 +9,7 @@
 
 mod access;
 mod assertion;
+mod diff;
 mod document;
 mod image;
 mod login;

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use nixoscope::check::policy::Firmware;
 use nixoscope::check::{self, Assertion, Demand, PackageQuery, WantedKey};
+use nixoscope::diff::{Difference, Manifest};
 use nixoscope::fs::walk::Walk;
 use nixoscope::fs::{FileType, Tree, fat, path};
 use nixoscope::image::Image;
@@ -52,6 +53,11 @@ pub(crate) fn explore(bytes: Vec<u8>) {
             report::access::page(&mut io::sink(), (system, &access), report::access::Shown::All, Some(80)).unwrap();
             report::access::json(&mut io::sink(), "image", &[(system.clone(), access)]).unwrap();
         }
+    }
+    if let Some(manifest) = told(Manifest::of(&disc, &mut troubles)) {
+        report::manifest::json(&mut io::sink(), &manifest).unwrap();
+        let difference = Difference::between(&manifest, &Manifest::default());
+        report::diff::page(&mut io::sink(), &difference, report::diff::Told::All).unwrap();
     }
     if let Some(report) = told(secrets::scan(&disc, &Options::default(), &|_, _| {})) {
         report.troubles.iter().for_each(one_line);

@@ -1,0 +1,26 @@
+//! `nixoscope manifest`
+
+use std::io::Write;
+
+use nixoscope::diff::Manifest;
+use nixoscope::report::manifest;
+
+use super::open::{ImageArg, disc, open};
+use super::{Global, Outcome, output, report_troubles};
+
+/// Arguments of `manifest`.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    image: ImageArg,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
+    let image = open(&args.image.path, global)?;
+    let (disc, mut troubles) = disc(&image)?;
+    let found = Manifest::of(&disc, &mut troubles)?;
+    let mut out = output::bytes();
+    manifest::json(&mut out, &found)?;
+    out.flush()?;
+    Ok(report_troubles(&disc, &troubles, Outcome::Holds))
+}

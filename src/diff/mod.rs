@@ -1,0 +1,45 @@
+//! What changed between two images, each given by itself or by its manifest.
+
+mod manifest;
+mod packages;
+mod parts;
+
+pub use manifest::{DiscFile, Key, Manifest, MenuItem, ObjectFacts, SshdFacts, SystemFacts, UserFacts, VolumeFacts};
+pub use packages::{PackageChange, Selection, Status};
+pub use parts::{Change, Parts, UserChange};
+
+/// All that differs.
+#[derive(Debug, Default)]
+pub struct Difference {
+    /// Packages that came, went or changed their versions, by name.
+    pub packages: Vec<PackageChange>,
+    /// Packages that were built anew in the same version: the name, and how many store paths.
+    pub rebuilt: Vec<(String, usize)>,
+    /// Store paths whose names are in the new image alone.
+    pub added: Vec<String>,
+    /// Store paths whose names are in the old image alone.
+    pub removed: Vec<String>,
+    /// Store paths of the same name and other contents: the old and the new one.
+    pub changed: Vec<(String, String)>,
+    /// NAR bytes of the new image less those of the old one; none where one records no sizes.
+    pub nar_size_delta: Option<i64>,
+    /// What else differs.
+    pub parts: Parts,
+}
+
+impl Difference {
+    /// Compares two images.
+    #[must_use]
+    pub fn between(old: &Manifest, new: &Manifest) -> Self {
+        let mut difference = packages::compare(old, new);
+        difference.parts = Parts::between(old, new);
+        difference
+    }
+
+    /// Whether nothing differs.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        let paths = [self.packages.is_empty(), self.rebuilt.is_empty(), self.added.is_empty(), self.removed.is_empty()];
+        paths.into_iter().all(|empty| empty) && self.changed.is_empty() && self.parts.is_none()
+    }
+}

@@ -1,0 +1,302 @@
+//! Packages and store paths of two images.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Difference;
+use super::manifest::{Manifest, ObjectFacts};
+use crate::store::StorePath;
+use crate::store::name::Name;
+use crate::store::version::compare as compare_versions;
+
+/// A package whose versions are not the same in both images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackageChange {
+    /// Its name.
+    pub pname: String,
+    /// What became of it.
+    pub status: Status,
+    /// Whether somebody asked for it.
+    pub selection: Selection,
+    /// Its versions in the old image, the oldest first.
+    pub old: Vec<String>,
+    /// Its versions in the new image.
+    pub new: Vec<String>,
+    /// NAR bytes of all its store paths in the new image less those in the old one; none where one records no sizes.
+    pub nar_size_delta: Option<i64>,
+}
+
+/// What became of a package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// A later version.
+    Upgraded,
+    /// An earlier version.
+    Downgraded,
+    /// Other versions, some later and some earlier.
+    Changed,
+    /// It came.
+    Added,
+    /// It went.
+    Removed,
+}
+
+/// Whether the default system has a package installed, before and after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// In both images.
+    Installed,
+    /// In the new one alone.
+    Newly,
+    /// In the old one alone.
+    NoLonger,
+    /// In neither: something else needs it.
+    Dependency,
+}
+
+impl Status {
+    /// The word for it in documents.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Upgraded => "upgraded",
+            Self::Downgraded => "downgraded",
+            Self::Changed => "changed",
+            Self::Added => "added",
+            Self::Removed => "removed",
+        }
+    }
+
+    /// The letter of nvd.
+    #[must_use]
+    pub fn letter(self) -> char {
+        match self {
+            Self::Upgraded => 'U',
+            Self::Downgraded => 'D',
+            Self::Changed => 'C',
+            Self::Added => 'A',
+            Self::Removed => 'R',
+        }
+    }
+}
+
+impl Selection {
+    fn of(old: bool, new: bool) -> Self {
+        match (old, new) {
+            (true, true) => Self::Installed,
+            (false, true) => Self::Newly,
+            (true, false) => Self::NoLonger,
+            (false, false) => Self::Dependency,
+        }
+    }
+
+    /// The word for it in documents.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Installed => "installed",
+            Self::Newly => "newly-installed",
+            Self::NoLonger => "no-longer-installed",
+            Self::Dependency => "dependency",
+        }
+    }
+
+    /// The sign of nvd.
+    #[must_use]
+    pub fn sign(self) -> char {
+        match self {
+            Self::Installed => '*',
+            Self::Newly => '+',
+            Self::NoLonger => '-',
+            Self::Dependency => '.',
+        }
+    }
+}
+
+/// The store paths of one package name in one image.
+#[derive(Default)]
+struct Group<'m> {
+    versions: BTreeSet<&'m str>,
+    installed: bool,
+    size: Option<u64>,
+}
+
+/// Compares the store paths of two images.
+pub(super) fn compare(old: &Manifest, new: &Manifest) -> Difference {
+    let mut difference = Difference::default();
+    paths(old, new, &mut difference);
+    let (groups_old, groups_new) = (groups(old), groups(new));
+    let names: BTreeSet<&&str> = groups_old.keys().chain(groups_new.keys()).collect();
+    for name in names {
+        let none = Group { size: Some(0), ..Group::default() };
+        let (before, after) = (groups_old.get(*name).unwrap_or(&none), groups_new.get(*name).unwrap_or(&none));
+        if before.versions == after.versions {
+            continue;
+        }
+        let sorted = |group: &Group<'_>| {
+            let mut versions: Vec<String> = group.versions.iter().map(|version| (*version).to_owned()).collect();
+            versions.sort_by(|one, other| compare_versions(one, other));
+            versions
+        };
+        let (versions_old, versions_new) = (sorted(before), sorted(after));
+        difference.packages.push(PackageChange {
+            pname: (**name).to_owned(),
+            status: status(&versions_old, &versions_new),
+            selection: Selection::of(before.installed, after.installed),
+            old: versions_old,
+            new: versions_new,
+            nar_size_delta: delta(before.size, after.size),
+        });
+    }
+    let total =
+        |manifest: &Manifest| manifest.paths.iter().try_fold(0u64, |sum, object| sum.checked_add(object.nar_size?));
+    difference.nar_size_delta = delta(total(old), total(new));
+    difference
+}
+
+fn delta(old: Option<u64>, new: Option<u64>) -> Option<i64> {
+    i64::try_from(i128::from(new?) - i128::from(old?)).ok()
+}
+
+/// Packages that have a version, by name.
+fn groups(manifest: &Manifest) -> BTreeMap<&str, Group<'_>> {
+    let mut groups: BTreeMap<&str, Group<'_>> = BTreeMap::new();
+    for object in &manifest.paths {
+        let name = Name::parse(name(object));
+        if name.version.is_empty() {
+            continue;
+        }
+        let group = groups.entry(name.pname).or_insert_with(|| Group { size: Some(0), ..Group::default() });
+        group.versions.insert(name.version);
+        group.installed |= object.installed;
+        group.size = group.size.zip(object.nar_size).and_then(|(sum, size)| sum.checked_add(size));
+    }
+    groups
+}
+
+/// The name of a store path, without its hash part.
+fn name(object: &ObjectFacts) -> &str {
+    object.path.get("/nix/store/".len() + 33..).unwrap_or_default()
+}
+
+/// What became of the versions: those that are in both do not count.
+fn status(old: &[String], new: &[String]) -> Status {
+    if old.is_empty() {
+        return Status::Added;
+    }
+    if new.is_empty() {
+        return Status::Removed;
+    }
+    let only = |one: &[String], other: &[String]| {
+        one.iter().filter(|version| !other.contains(version)).cloned().collect::<Vec<String>>()
+    };
+    let (gone, come) = (only(old, new), only(new, old));
+    let order = |come: &String, gone: &String| compare_versions(come, gone);
+    match (gone.is_empty(), come.is_empty()) {
+        // One version more or less of several.
+        (true, _) | (_, true) => Status::Changed,
+        _ if come.iter().all(|come| gone.iter().all(|gone| order(come, gone) == Ordering::Greater)) => Status::Upgraded,
+        _ if come.iter().all(|come| gone.iter().all(|gone| order(come, gone) == Ordering::Less)) => Status::Downgraded,
+        _ => Status::Changed,
+    }
+}
+
+/// Store paths that came, went or changed. Those with the same name and the same NAR are the same, whatever their hash part.
+fn paths(old: &Manifest, new: &Manifest, difference: &mut Difference) {
+    let by_name = |manifest: &'_ Manifest| {
+        let mut names: BTreeMap<String, Vec<ObjectFacts>> = BTreeMap::new();
+        for object in &manifest.paths {
+            names.entry(name(object).to_owned()).or_default().push(object.clone());
+        }
+        names
+    };
+    let (mut before, mut after) = (by_name(old), by_name(new));
+    let names: BTreeSet<String> = before.keys().chain(after.keys()).cloned().collect();
+    let mut rebuilt: BTreeMap<String, usize> = BTreeMap::new();
+    for name in names {
+        let (mut gone, mut come) = (before.remove(&name).unwrap_or_default(), after.remove(&name).unwrap_or_default());
+        // The same path is the same thing; so is another one with the same contents.
+        gone.retain(|object| match come.iter().position(|other| is_same(object, other)) {
+            Some(at) => {
+                come.remove(at);
+                false
+            }
+            None => true,
+        });
+        let pairs = gone.len().min(come.len());
+        for (old, new) in gone.iter().zip(&come) {
+            difference.changed.push((old.path.clone(), new.path.clone()));
+        }
+        difference.removed.extend(gone.iter().skip(pairs).map(|object| object.path.clone()));
+        difference.added.extend(come.iter().skip(pairs).map(|object| object.path.clone()));
+        if pairs > 0 {
+            let parsed = Name::parse(&name);
+            let shown = if parsed.version.is_empty() { "" } else { parsed.pname };
+            *rebuilt.entry(shown.to_owned()).or_default() += pairs;
+        }
+    }
+    difference.rebuilt = rebuilt.into_iter().collect();
+}
+
+fn is_same(one: &ObjectFacts, other: &ObjectFacts) -> bool {
+    let valid = StorePath::from_path(one.path.as_bytes()).is_some();
+    match (&one.nar_hash, &other.nar_hash) {
+        (Some(one), Some(other)) => valid && one == other,
+        _ => one.path == other.path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn versions(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn versions_that_are_in_both_do_not_count() {
+        for (old, new, expected) in [
+            ("", "1", Status::Added),
+            ("1", "", Status::Removed),
+            ("9.0", "9.1", Status::Upgraded),
+            ("9.10", "9.9", Status::Downgraded),
+            ("1.0pre", "1.0", Status::Upgraded),
+            ("1 2", "2 3", Status::Upgraded),
+            ("1 2", "2", Status::Changed),
+            ("2", "1 3", Status::Changed),
+        ] {
+            assert_eq!(status(&versions(old), &versions(new)), expected, "{old} -> {new}");
+        }
+    }
+
+    #[test]
+    fn a_rebuild_is_told_from_a_change_of_version_and_from_the_same_contents() {
+        let object = |hash: char, name: &str, nar: &str, installed| ObjectFacts {
+            path: format!("/nix/store/{}-{name}", hash.to_string().repeat(32)),
+            nar_hash: Some(nar.to_owned()),
+            nar_size: Some(100),
+            installed,
+        };
+        let manifest = |paths| Manifest { paths, ..Manifest::default() };
+        let old = manifest(vec![
+            object('a', "vim-9.0", "1", true),
+            object('b', "git-2.0", "2", true),
+            object('c', "jq-1", "3", false),
+            object('d', "unit-x", "4", false),
+        ]);
+        let new = manifest(vec![
+            object('f', "vim-9.1", "5", true),
+            object('g', "git-2.0", "6", true),
+            object('h', "jq-1", "3", false),
+            object('i', "unit-x", "7", false),
+        ]);
+        let found = compare(&old, &new);
+        let told: Vec<_> =
+            found.packages.iter().map(|change| (change.pname.as_str(), change.status, change.selection)).collect();
+        assert_eq!(told, [("vim", Status::Upgraded, Selection::Installed)]);
+        assert_eq!(found.rebuilt, [(String::new(), 1), ("git".to_owned(), 1)]);
+        assert_eq!((found.added.len(), found.removed.len(), found.changed.len()), (1, 1, 2));
+        assert!(compare(&old, &old).is_none());
+    }
+}
