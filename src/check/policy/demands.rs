@@ -7,9 +7,10 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use super::super::assertion::{Assertion, FileAssertion, UserAssertion};
 use super::super::query::{PackageQuery, WantedKey};
 use super::super::size;
-use super::file::{
-    Check, FileTable, FileWord, ImageTable, IntegrityTable, KeyTable, OneOrMany, PackageState, PackageTable,
-    ParamsTable, PasswordWord, Policy, RootLogin, RootLoginWord, SecretsTable, SeverityWord, Size, SshTable, UserTable,
+use super::file::{Check, Policy};
+use super::tables::{
+    FileTable, FileWord, ImageTable, IntegrityTable, KeyTable, OneOrMany, PackageState, PackageTable, ParamsTable,
+    PasswordWord, RootLogin, RootLoginWord, SecretsTable, SeverityWord, Size, SshTable, UserTable,
 };
 use super::{Demand, Severity};
 use crate::fs::FileType;

@@ -3,10 +3,12 @@
 mod demands;
 mod file;
 mod preset;
+mod tables;
 mod trouble;
 
-pub use file::{Firmware, Policy, schema};
+pub use file::{Policy, schema};
 pub use preset::Preset;
+pub use tables::Firmware;
 pub use trouble::PolicyError;
 
 use super::assertion::Assertion;

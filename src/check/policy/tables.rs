@@ -1,0 +1,298 @@
+//! The tables of a policy file, as serde reads them and as its JSON Schema describes them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, de};
+
+use super::file::Checked;
+
+/// What every table takes.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SeverityWord {
+    /// The check fails.
+    #[default]
+    Error,
+    /// The check says so, and does not fail.
+    Warning,
+}
+
+/// One value, or a list of them.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum OneOrMany<T> {
+    One(T),
+    Many(Vec<T>),
+}
+
+impl<T> OneOrMany<T> {
+    pub(super) fn as_slice(&self) -> &[T] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+}
+
+/// A number of bytes, or a text with a unit: `"1.5 GiB"`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum Size {
+    Bytes(u64),
+    Text(String),
+}
+
+/// `[image]`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct ImageTable {
+    /// The most bytes that it may have.
+    pub(super) max_size: Option<Size>,
+    /// A glob for the volume's name.
+    pub(super) volume_id: Option<String>,
+    /// The platform of the default system: `x86_64-linux`.
+    pub(super) system: Option<String>,
+    /// The firmware that it must boot from.
+    pub(super) boot: Option<Vec<Firmware>>,
+    /// The version of the default system's kernel: `>=6.6`.
+    pub(super) kernel: Option<String>,
+    /// Parameters of the kernel.
+    pub(super) params: Option<Checked<ParamsTable>>,
+    /// Shown where it fails.
+    pub(super) reason: Option<String>,
+    /// What follows where it fails.
+    #[serde(default)]
+    pub(super) severity: SeverityWord,
+}
+
+/// `[image.params]`: a parameter as it is written, or its name alone.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ParamsTable {
+    /// In the menu entry that boots by default.
+    #[serde(default)]
+    pub(super) require: Vec<String>,
+    /// In no menu entry.
+    #[serde(default)]
+    pub(super) forbid: Vec<String>,
+}
+
+/// A kind of firmware.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Firmware {
+    /// The BIOS of a PC.
+    Bios,
+    /// UEFI.
+    Uefi,
+}
+
+/// `[[package]]`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct PackageTable {
+    /// Its name, or a glob.
+    pub(super) name: String,
+    /// `1.2`, `>=1.2`, `^1` or `1.*`.
+    pub(super) version: Option<String>,
+    /// Whether the default system must have it installed.
+    pub(super) installed: Option<bool>,
+    /// Whether it must be there, or must not.
+    #[serde(default)]
+    pub(super) state: PackageState,
+    /// The most versions of it that may be there.
+    pub(super) max_copies: Option<usize>,
+    /// Shown where it fails.
+    pub(super) reason: Option<String>,
+    /// What follows where it fails.
+    #[serde(default)]
+    pub(super) severity: SeverityWord,
+}
+
+/// Whether a package must be there.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum PackageState {
+    #[default]
+    Required,
+    Forbidden,
+}
+
+/// `[[command]]`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CommandTable {
+    /// Its name.
+    pub(super) name: CommandName,
+    /// Shown where it fails.
+    pub(super) reason: Option<String>,
+    /// What follows where it fails.
+    #[serde(default)]
+    pub(super) severity: SeverityWord,
+}
+
+/// A name without `/`.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(transparent)]
+pub(super) struct CommandName(#[schemars(regex(pattern = "^[^/]+$"))] pub(super) String);
+
+/// `[[file]]`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileTable {
+    /// Its path in the running system.
+    pub(super) path: String,
+    /// Its type, links followed; `symlink` asks of the path itself.
+    pub(super) r#type: Option<FileWord>,
+    /// Its permission bits: `"0644"`.
+    pub(super) mode: Option<String>,
+    /// The SHA-256 of its contents, in hexadecimal digits.
+    pub(super) sha256: Option<String>,
+    /// A text that it must contain.
+    pub(super) contains: Option<String>,
+    /// Whether there must be no such file.
+    pub(super) absent: Option<bool>,
+    /// Shown where it fails.
+    pub(super) reason: Option<String>,
+    /// What follows where it fails.
+    #[serde(default)]
+    pub(super) severity: SeverityWord,
+}
+
+/// A type of file.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum FileWord {
+    File,
+    Directory,
+    Symlink,
+}
+
+/// `[[user]]`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UserTable {
+    /// Login name.
+    pub(super) name: String,
+    /// Whether there must be such a user.
+    pub(super) exists: Option<bool>,
+    /// States that the password may be in on a fresh boot.
+    pub(super) password: Option<OneOrMany<PasswordWord>>,
+    /// Login shell.
+    pub(super) shell: Option<String>,
+    /// Groups that the user must be in.
+    pub(super) groups: Option<Vec<String>>,
+    /// Shown where it fails.
+    pub(super) reason: Option<String>,
+    /// What follows where it fails.
+    #[serde(default)]
+    pub(super) severity: SeverityWord,
+}
+
+/// A state of a password.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum PasswordWord {
+    Empty,
+    Locked,
+    None,
+    Plaintext,
+    Hashed,
+    File,
+}
+
+/// `[[key]]`: exactly one of `key`, `file` and `fingerprint`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeyTable {
+    /// Whom it must let in; any user where none is named.
+    pub(super) user: Option<String>,
+    /// A public key line.
+    pub(super) key: Option<String>,
+    /// A file with public key lines, from the policy's own folder on.
+    pub(super) file: Option<String>,
+    /// As `ssh-keygen -l` prints it.
+    pub(super) fingerprint: Option<String>,
+    /// Whether no other keys may let that user in, or anybody.
+    pub(super) only: Option<bool>,
+    /// Shown where it fails.
+    pub(super) reason: Option<String>,
+    /// What follows where it fails.
+    #[serde(default)]
+    pub(super) severity: SeverityWord,
+}
+
+/// `[ssh]`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct SshTable {
+    /// Whether sshd starts at boot.
+    pub(super) enabled: Option<bool>,
+    /// Whether it takes passwords.
+    pub(super) password_authentication: Option<bool>,
+    /// Values that `PermitRootLogin` may have; `true` and `false` stand for `yes` and `no`.
+    pub(super) permit_root_login: Option<RootLogin>,
+    /// Shown where it fails.
+    pub(super) reason: Option<String>,
+    /// What follows where it fails.
+    #[serde(default)]
+    pub(super) severity: SeverityWord,
+}
+
+/// Values of `PermitRootLogin`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum RootLogin {
+    Flag(bool),
+    One(RootLoginWord),
+    Many(Vec<RootLoginWord>),
+}
+
+/// A value of `PermitRootLogin` (sshd_config(5)).
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RootLoginWord {
+    Yes,
+    No,
+    #[serde(alias = "without-password")]
+    ProhibitPassword,
+    ForcedCommandsOnly,
+}
+
+/// `[secrets]`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SecretsTable {
+    /// Whether there must be none.
+    pub(super) deny: Option<bool>,
+    /// Globs for paths of files that may hold some.
+    #[serde(default)]
+    pub(super) allow: Vec<String>,
+    /// Shown where it fails.
+    pub(super) reason: Option<String>,
+    /// What follows where it fails.
+    #[serde(default)]
+    pub(super) severity: SeverityWord,
+}
+
+/// `[integrity]`
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IntegrityTable {
+    /// Whether the store must be what is registered of it.
+    pub(super) verify: Option<bool>,
+    /// Shown where it fails.
+    pub(super) reason: Option<String>,
+    /// What follows where it fails.
+    #[serde(default)]
+    pub(super) severity: SeverityWord,
+}
+
+impl<'de> Deserialize<'de> for CommandName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        if name.is_empty() || name.contains('/') {
+            return Err(de::Error::custom("a command is a name without /; ask for a path with [[file]]"));
+        }
+        Ok(Self(name))
+    }
+}
