@@ -7,7 +7,8 @@ use serde::Deserialize;
 use super::{LONGEST, MOST_MEMBERS, User, checked, text, words};
 use crate::error::{Error, Place, Result};
 use crate::fs::{Tree, path};
-use crate::nixos::password::Password;
+use crate::nixos::password::{Password, PasswordState};
+use crate::store::StorePath;
 
 /// The users and groups that a release declares.
 #[derive(Deserialize)]
@@ -44,16 +45,20 @@ struct Group {
     members: Option<Vec<String>>,
 }
 
-/// Which of a user's options decides when an account is made.
+/// Which of a user's options decides when an account is made, as on a live image all are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Precedence {
-    /// `update-users-groups.pl` to 2022: the initial ones replace `hashedPassword`.
+    /// `update-users-groups.pl` to 2022 (nixpkgs, nixos/modules/config): the initial ones replace `hashedPassword`. In both
+    /// forms the file then replaces what they come to, if it is there, and where none is declared, `password` does.
     InitialFirst,
     /// The same script since: the initial ones count where there is no `hashedPassword`.
     HashedFirst,
-    /// userborn: file, hash, text, initial hash, initial text.
+    /// userborn (rust/userborn/src/password.rs): file, hash, text, initial hash, initial text.
     Userborn,
 }
+
+/// Braces that open in a list: one a user, a group and a range of subordinate ids.
+const MOST_OBJECTS: usize = 50_000;
 
 /// Reads the list that the activation script hands to `update-users-groups.pl`.
 pub(super) fn read(tree: &dyn Tree, _: &str, script: &str) -> Result<Option<Vec<User>>> {
@@ -67,6 +72,10 @@ pub(super) fn read(tree: &dyn Tree, _: &str, script: &str) -> Result<Option<Vec<
 
 impl Document {
     pub(super) fn parse(text: &[u8], file: &str) -> Result<Self> {
+        // Before memory is given to them.
+        if text.iter().filter(|byte| **byte == b'{').count() > MOST_OBJECTS {
+            return Err(Error::Limit { what: "50,000 users and groups", place: Place::File(file.as_bytes().to_vec()) });
+        }
         serde_json::from_slice(text).map_err(|error| Error::Malformed {
             structure: "list of users",
             field: if error.is_data() { "users or groups" } else { "JSON" },
@@ -118,44 +127,60 @@ impl Document {
 }
 
 impl Account {
-    /// nixpkgs asks for one of `isNormalUser` and `isSystemUser`, and takes an id below 1000 for the second.
+    /// nixpkgs asks for one of `isNormalUser` and `isSystemUser` since 21.05. Before, the ids below 1000, the build users and
+    /// `nobody` were no system users either; these two live in `/var/empty`, where no person does.
     fn is_normal(&self) -> Option<bool> {
-        let system = |system: bool| system || self.uid.is_some_and(|uid| uid < 1000);
-        self.is_normal.or_else(|| self.is_system_user.map(|is_system| !system(is_system)))
+        let system = self.uid.is_some_and(|uid| uid < 1000) || self.home.as_deref() == Some("/var/empty");
+        self.is_normal.or_else(|| self.is_system_user.map(|is_system| !is_system && !system))
     }
 
     fn password(&self, tree: &dyn Tree, list: &str, precedence: Precedence) -> Result<Password> {
-        let hash = |option: &str, value: &Option<String>| {
-            value.as_ref().map(|value| Password::of_hash(option, value.trim_end_matches('\n'), list))
+        let file = self.of_file(tree, precedence)?;
+        // Nothing else counts for userborn; the script goes on as if no file were declared, nor `password`.
+        let (present, absent) = match file {
+            Some(file) if file.state != PasswordState::File || precedence == Precedence::Userborn => return Ok(file),
+            file => (file.is_none(), file),
         };
-        let plain =
-            |option: &str, value: &Option<String>| value.as_ref().map(|value| Password::of_text(option, value, list));
-        let hashed = || hash("hashedPassword", &self.hashed_password);
-        let initial = || {
-            let text = plain("initialPassword", &self.initial_password);
-            text.or_else(|| hash("initialHashedPassword", &self.initial_hashed_password))
+        let hashed = || self.hashed("hashedPassword", list);
+        let plain = || Self::plain("password", &self.password, list).filter(|_| present);
+        let initial = || Self::plain("initialPassword", &self.initial_password, list);
+        let initial_hashed = || self.hashed("initialHashedPassword", list);
+        let chosen = match precedence {
+            Precedence::Userborn => hashed().or_else(plain).or_else(initial_hashed).or_else(initial),
+            Precedence::HashedFirst => plain().or_else(hashed).or_else(initial).or_else(initial_hashed),
+            Precedence::InitialFirst => plain().or_else(initial).or_else(initial_hashed).or_else(hashed),
         };
+        // A file that is not here may be there at boot, and then unlocks the account.
+        let chosen = chosen.filter(|chosen| absent.is_none() || chosen.state != PasswordState::Locked);
+        Ok(chosen.or(absent).unwrap_or_else(Password::none))
+    }
+
+    fn hashed(&self, option: &str, list: &str) -> Option<Password> {
+        let value = match option {
+            "hashedPassword" => &self.hashed_password,
+            _ => &self.initial_hashed_password,
+        };
+        value.as_ref().map(|value| Password::of_hash(option, value.trim_end_matches('\n'), list))
+    }
+
+    fn plain(option: &str, value: &Option<String>, list: &str) -> Option<Password> {
+        value.as_ref().map(|value| Password::of_text(option, value, list))
+    }
+
+    /// What the file holds. The image has it if it is in the store; any other path is one of the machine that boots.
+    fn of_file(&self, tree: &dyn Tree, precedence: Precedence) -> Result<Option<Password>> {
         let (option, file) = match (&self.hashed_password_file, &self.password_file) {
-            (Some(file), _) => ("hashedPasswordFile", Some(file)),
-            (None, file) => ("passwordFile", file.as_ref()),
+            (Some(file), _) => ("hashedPasswordFile", file),
+            (None, Some(file)) => ("passwordFile", file),
+            (None, None) => return Ok(None),
         };
-        let of_file = file.map(|file| Ok::<_, Error>(text(tree, file)?.map(|found| (file, found)))).transpose()?;
-        let of_file = of_file.map(|found| found.map(|(file, hash)| Password::of_hash(option, hash.trim_end(), file)));
-        let absent = || file.map(|file| Password::of_absent_file(option, file));
-        let chosen = match (precedence, of_file) {
-            (_, Some(Some(found))) => Some(found),
-            (Precedence::Userborn, Some(None)) => absent(),
-            (Precedence::Userborn, None) => hashed()
-                .or_else(|| plain("password", &self.password))
-                .or_else(|| hash("initialHashedPassword", &self.initial_hashed_password))
-                .or_else(|| plain("initialPassword", &self.initial_password)),
-            // A file that is not there changes nothing, so that what is below it counts.
-            (Precedence::HashedFirst, Some(None)) => hashed().or_else(initial).or_else(absent),
-            (Precedence::InitialFirst, Some(None)) => initial().or_else(hashed).or_else(absent),
-            (Precedence::HashedFirst, None) => plain("password", &self.password).or_else(hashed).or_else(initial),
-            (Precedence::InitialFirst, None) => plain("password", &self.password).or_else(initial).or_else(hashed),
-        };
-        Ok(chosen.unwrap_or_else(Password::none))
+        let stored = StorePath::containing(file.as_bytes()).is_some();
+        let found = if stored { text(tree, file)? } else { None };
+        Ok(Some(match found {
+            Some(found) if precedence == Precedence::Userborn => Password::of_hash(option, found.trim(), file),
+            Some(found) => Password::of_hash(option, found.lines().next().unwrap_or_default(), file),
+            None => Password::of_absent_file(option, file),
+        }))
     }
 }
 
@@ -164,12 +189,12 @@ mod tests {
     use super::super::{LONGEST_NAME, MOST_USERS};
     use super::*;
     use crate::nixos::made::Made;
-    use crate::nixos::password::PasswordState;
 
     const LIST: &str = "/nix/store/e-users-groups.json";
 
     fn read(text: &str, precedence: Precedence) -> std::result::Result<Vec<User>, String> {
-        let tree = Made::of(&[("/nix/store/e-hash", "$6$a$b\n")]);
+        let file = "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-hash";
+        let tree = Made::of(&[(file, "$6$a$b\n"), ("/file-of-the-disc", "")]);
         let users = Document::parse(text.as_bytes(), LIST).and_then(|found| found.users(&tree, LIST, precedence));
         users.map_err(|error| error.to_string())
     }
@@ -195,7 +220,9 @@ mod tests {
             (r#""isSystemUser": false"#, Some(true)),
             (r#""isSystemUser": false, "uid": 0"#, Some(false)),
             (r#""isSystemUser": true, "uid": 65534"#, Some(false)),
-            (r#""isNormal": true"#, Some(true)),
+            (r#""isSystemUser": false, "home": "/home/a", "uid": 70000"#, Some(true)),
+            (r#""isSystemUser": false, "home": "/var/empty", "uid": 30001"#, Some(false)),
+            (r#""isNormal": true, "home": "/var/empty""#, Some(true)),
         ] {
             let users = read(&format!(r#"{{"users": [{{"name": "a", {account}}}]}}"#), Precedence::Userborn).unwrap();
             assert_eq!(users[0].normal, normal, "{account}");
@@ -205,7 +232,7 @@ mod tests {
     #[test]
     fn the_password_is_that_of_the_option_that_decides() {
         use Precedence::{HashedFirst, InitialFirst, Userborn};
-        let file = r#""hashedPasswordFile": "/nix/store/e-hash""#;
+        let file = r#""hashedPasswordFile": "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-hash""#;
         let gone = r#""hashedPasswordFile": "/run/secrets/a""#;
         for (options, precedence, expected) in [
             ("", HashedFirst, "none"),
@@ -223,7 +250,19 @@ mod tests {
             (&format!(r#", {gone}, "password": "a""#), HashedFirst, "file hashedPasswordFile"),
             (&format!(r#", {gone}, "initialHashedPassword": """#), HashedFirst, "empty initialHashedPassword"),
             (&format!(r#", {gone}, "initialHashedPassword": """#), Userborn, "file hashedPasswordFile"),
-            (r#", "passwordFile": "/nix/store/e-hash""#, InitialFirst, "hashed passwordFile"),
+            (&format!(r#", {gone}, "initialHashedPassword": "!""#), HashedFirst, "file hashedPasswordFile"),
+            (&format!(r#", {gone}, "hashedPassword": "$6$a$b""#), InitialFirst, "hashed hashedPassword"),
+            (r#", "hashedPasswordFile": "/file-of-the-disc""#, HashedFirst, "file hashedPasswordFile"),
+            (
+                r#", "hashedPasswordFile": "/nix/store/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-gone""#,
+                Userborn,
+                "file hashedPasswordFile",
+            ),
+            (
+                r#", "passwordFile": "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-hash""#,
+                InitialFirst,
+                "hashed passwordFile",
+            ),
         ] {
             let users = read(&format!(r#"{{"users": [{{"name": "a"{options}}}]}}"#), precedence).unwrap();
             let Password { state, option, .. } = &users[0].password;
@@ -261,6 +300,7 @@ mod tests {
             (format!(r#"{{"users": [{many}]}}"#), "10,000 users at "),
             (format!(r#"{{"users": [{{"name": "{long}"}}]}}"#), "name of 256 bytes at "),
             (format!(r#"{{"users": [], "groups": [{{"name": "{long}"}}]}}"#), "name of 256 bytes at "),
+            ("{".repeat(MOST_OBJECTS + 1), "50,000 users and groups at "),
         ] {
             let error = read(&text, Precedence::HashedFirst).unwrap_err();
             assert!(error.contains(what) && error.contains(LIST), "{error}");

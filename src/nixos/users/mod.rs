@@ -1,6 +1,7 @@
 //! The users that a system declares, in the forms of all releases.
 
 mod json;
+mod merger;
 mod passwd;
 mod records;
 mod sysusers;
@@ -59,7 +60,7 @@ impl Users {
     /// Where a list is there but cannot be read.
     pub fn of(tree: &dyn Tree, toplevel: &str) -> Result<Self> {
         let script = text(tree, &format!("{toplevel}/activate"))?.unwrap_or_default();
-        let sources = [json::read, userborn::read, sysusers::read, passwd::read, records::read];
+        let sources = [json::read, userborn::read, sysusers::read, merger::read, records::read];
         let mut users = Self::default();
         for source in sources {
             if let Some(list) = source(tree, toplevel, &script)? {
@@ -101,7 +102,16 @@ fn words(script: &str) -> impl Iterator<Item = &str> {
 
 /// The first store path of a script that has the name.
 fn named<'s>(script: &'s str, name: &str) -> Option<&'s str> {
-    words(script).find(|word| StorePath::from_path(word.as_bytes()).is_some_and(|path| path.name() == name))
+    words(script).find(|word| is_named(word, name))
+}
+
+fn is_named(word: &str, name: &str) -> bool {
+    StorePath::from_path(word.as_bytes()).is_some_and(|path| path.name() == name)
+}
+
+/// Whether a release that does not say so means a person: an id from 1000 on, below the build users and `nobody`, and a home.
+fn is_person(uid: u64, home: &str) -> bool {
+    (1000..30_000).contains(&uid) && home != "/var/empty"
 }
 
 /// Fewer users than any limit, with names that Linux could have.

@@ -1,65 +1,47 @@
 //! Users as lines of a text, one value a line, that the activation script reads (to 2014-02).
+//!
+//! nixpkgs, nixos/modules/config/users-groups.nix, and before 2013-10 the repository nixos, modules/config/users-groups.nix;
+//! in 2008, helpers/create-users-groups.sh.
 
-use super::passwd::{is_person, take_chpasswd};
-use super::{User, checked, named, text, words};
+use super::merger::take_passwords;
+use super::{MOST_USERS, User, checked, is_person, named, text, words};
 use crate::error::{Error, Place, Result};
 use crate::fs::Tree;
 use crate::nixos::password::{Password, PasswordState};
 
-/// Reads the records. How many lines each has, and what stands in them, changed five times in eight years; the script says
+/// Reads the records. How many lines each has, and what stands in them, changed six times in eight years; the script says
 /// it itself, by the names of the variables that it reads.
 pub(super) fn read(tree: &dyn Tree, toplevel: &str, script: &str) -> Result<Option<Vec<User>>> {
     let Some(source) = Source::find(tree, toplevel, script)? else { return Ok(None) };
-    let place = |line: usize| Place::Line { file: source.file.clone(), line: u64::try_from(line).unwrap_or(u64::MAX) };
-    let lines: Vec<&str> = source.text.lines().collect();
-    let mut users = Vec::new();
-    for (index, record) in lines.chunks(source.fields.len()).enumerate() {
-        if record.len() < source.fields.len() {
-            let place = place(index * source.fields.len() + 1);
-            return Err(Error::Malformed { structure: "record of a user", field: "number of lines", place });
-        }
-        let value = |name: &str| {
-            let at = source.fields.iter().position(|field| field == name)?;
-            record.get(at).copied()
-        };
-        // Since 2011 a record may be of an account that somebody else makes.
-        if matches!(value("createUser"), Some("" | "no")) {
-            continue;
-        }
-        let uid = value("uid").and_then(|uid| uid.parse().ok());
-        let set = |name: &str| value(name).filter(|value| !value.is_empty());
-        let more = set("extraGroups").into_iter().flat_map(|groups| groups.split(','));
-        let groups = set("group").into_iter().chain(more).map(str::to_owned).collect();
-        let system = value("isSystemUser").is_some_and(|value| matches!(value, "1" | "yes"));
-        let password = match value("password").and_then(|value| value.strip_prefix('X')) {
-            Some(password) => Password::of_text("password", password, &source.file),
-            None => Password::none(),
-        };
-        let name = value("name").unwrap_or_default();
-        users.push(User {
-            uid,
-            home: set("home").unwrap_or("/var/empty").to_owned(),
-            groups: Some(groups),
-            shell: set("shell").map(str::to_owned),
-            normal: Some(!system && (uid.is_none() || is_person(uid))),
-            password,
-            ..User::implied(name)
-        });
-    }
     let activate = format!("{toplevel}/activate");
-    if !users.iter().any(|user| user.name == "root") {
-        // Made by the script itself where there is no `/etc/passwd`, without a password (nixpkgs to 13.10).
-        let password = Password {
-            state: PasswordState::Empty,
-            option: Some("root account".to_owned()),
-            scheme: None,
-            source: Some(activate.clone()),
-        };
-        let groups = Some(vec!["root".to_owned()]);
-        users.push(User { uid: Some(0), normal: Some(false), groups, password, ..User::implied("root") });
+    let mut users = source.users()?;
+    take_passwords(tree, &mut users, script, &activate)?;
+    // The script makes root before it reads the records, which change nothing of a user who is there but his groups.
+    let password = root_password(script, &activate);
+    match users.iter_mut().find(|user| user.name == "root") {
+        Some(root) => root.password = password,
+        None => {
+            let groups = Some(vec!["root".to_owned()]);
+            users.push(User { uid: Some(0), normal: Some(false), groups, password, ..User::implied("root") });
+        }
     }
-    take_chpasswd(tree, &mut users, script, &activate)?;
-    checked(users, &place(1)).map(Some)
+    Ok(Some(users))
+}
+
+/// The field that `echo "root:FIELD:::::::" >> /etc/shadow` writes where there is no `/etc/passwd` yet: empty, or from
+/// 2013 on `security.initialRootPassword`.
+fn root_password(script: &str, place: &str) -> Password {
+    let line = script.lines().find(|line| line.contains("echo") && line.ends_with(">> /etc/shadow"));
+    let field = line.and_then(|line| words(line).find_map(|word| word.strip_prefix("root:")?.split(':').next()));
+    match field {
+        // Between these quotes the shell takes `$6` for a variable: what is left of the hash is anybody's guess.
+        Some(field) if field.contains('$') => {
+            let (option, source) = (Some("initialRootPassword".to_owned()), Some(place.to_owned()));
+            Password { state: PasswordState::Unknown, option, scheme: None, source }
+        }
+        Some(field) => Password::of_hash("initialRootPassword", field, place),
+        None => Password::unknown(),
+    }
 }
 
 /// The records, and the names of their lines.
@@ -69,49 +51,109 @@ struct Source {
     fields: Vec<String>,
 }
 
-/// The fewest lines that a record ever had.
-const FEWEST: usize = 8;
-
 impl Source {
     fn find(tree: &dyn Tree, toplevel: &str, script: &str) -> Result<Option<Self>> {
         if let Some(file) = named(script, "users") {
             let Some(text) = text(tree, file)? else { return Err(Error::NotFound { path: file.as_bytes().to_vec() }) };
-            let behind = script.split_once(file).map_or("", |(_, behind)| behind);
-            return Self { file: file.to_owned(), text, fields: fields(behind) }.checked().map(Some);
+            // In 2008 the loop was in a script of its own, which is handed the file.
+            let helper = words(script).find(|word| word.ends_with("-create-users-groups.sh"));
+            let helper = helper.map(|helper| self::text(tree, helper)).transpose()?.flatten().unwrap_or_default();
+            let Some((fields, _)) = fields(script).or_else(|| fields(&helper)) else {
+                let place = Place::File(file.as_bytes().to_vec());
+                let field = "names of its lines in the script";
+                return Err(Error::Malformed { structure: "record of a user", field, place });
+            };
+            return Ok(Some(Self { file: file.to_owned(), text, fields }));
         }
-        // Before, the records stood in the script, behind the loop that reads them.
-        let Some(start) = script.find("read name") else { return Ok(None) };
-        let Some((_, behind)) = script.split_at_checked(start) else { return Ok(None) };
-        let Some((body, heredoc)) = behind.split_once("<<") else { return Ok(None) };
+        // For a while in 2009 the records stood in the script, behind the loop that reads them.
+        let Some((fields, behind)) = fields(script) else { return Ok(None) };
+        let Some(heredoc) = behind.trim_start_matches(' ').strip_prefix("<<") else { return Ok(None) };
         let (end, records) = heredoc.split_once('\n').unwrap_or((heredoc, ""));
         let end = end.trim().trim_matches(['"', '\'']);
         let lines: Vec<&str> = records.lines().take_while(|line| line.trim() != end).collect();
-        let file = format!("{toplevel}/activate");
-        Self { file, text: lines.join("\n"), fields: fields(body) }.checked().map(Some)
+        Ok(Some(Self { file: format!("{toplevel}/activate"), text: lines.join("\n"), fields }))
     }
 
-    fn checked(self) -> Result<Self> {
-        if self.fields.len() >= FEWEST {
-            return Ok(self);
+    fn users(&self) -> Result<Vec<User>> {
+        let length = self.fields.len();
+        let mut lines: Vec<&str> = self.text.split('\n').take((MOST_USERS + 1) * length + 1).collect();
+        // The end of the last line, where it has one: in 2009 it had none, and the last value may be empty.
+        if lines.last() == Some(&"") && lines.len() % length != 0 {
+            lines.pop();
         }
-        let place = Place::File(self.file.into_bytes());
-        Err(Error::Malformed { structure: "record of a user", field: "names of its lines in the script", place })
+        let mut users = Vec::new();
+        for (index, record) in lines.chunks(length).enumerate() {
+            if record.len() < length {
+                let line = u64::try_from(index * length + 1).unwrap_or(u64::MAX);
+                let place = Place::Line { file: self.file.clone(), line };
+                return Err(Error::Malformed { structure: "record of a user", field: "number of lines", place });
+            }
+            let value = |name: &str| {
+                let at = self.fields.iter().position(|field| field == name)?;
+                record.get(at).map(|value| value.trim())
+            };
+            // Since 2011-11 a record may be of an account that somebody else makes.
+            if matches!(value("createUser"), Some("" | "no")) {
+                continue;
+            }
+            users.push(self.user(&value));
+        }
+        checked(users, &Place::File(self.file.as_bytes().to_vec()))
+    }
+
+    fn user<'r>(&self, value: &dyn Fn(&str) -> Option<&'r str>) -> User {
+        let set = |name: &str| value(name).filter(|value| !value.is_empty());
+        let uid = set("uid").and_then(|uid| uid.parse().ok());
+        let home = set("home").unwrap_or("/var/empty").to_owned();
+        // useradd gives ids from 1000 on, or below with `--system`; to 2011-06 all were made so.
+        let person = match (uid, value("isSystemUser")) {
+            (Some(uid), _) => is_person(uid, &home),
+            (None, Some(system)) => system.is_empty() && home != "/var/empty",
+            (None, None) => set("createHome").is_some(),
+        };
+        let more = set("extraGroups").into_iter().flat_map(|groups| groups.split(','));
+        // An `X` stands before the password, so that an empty one is not taken for none.
+        let password = match value("password").and_then(|value| value.strip_prefix('X')) {
+            Some(password) => Password::of_text("password", password, &self.file),
+            None => Password::none(),
+        };
+        User {
+            uid,
+            home,
+            groups: Some(set("group").into_iter().chain(more).map(str::to_owned).collect()),
+            shell: set("shell").map(str::to_owned),
+            normal: Some(person),
+            password,
+            ..User::implied(value("name").unwrap_or_default())
+        }
     }
 }
 
-/// What a loop reads, in order, up to its end.
-fn fields(script: &str) -> Vec<String> {
-    let mut fields: Vec<String> = Vec::new();
-    let mut words = words(script).take_while(|word| *word != "done");
-    while let Some(word) = words.next() {
-        if word == "read"
-            && let Some(name) = words.next()
-            && !fields.iter().any(|known| known == name)
-        {
-            fields.push(name.to_owned());
+/// No record ever had more lines than twelve.
+const MOST_FIELDS: usize = 32;
+
+/// What the loop over users reads, in order, and the script behind its `done`. There is one over groups, too.
+fn fields(script: &str) -> Option<(Vec<String>, &str)> {
+    let mut rest = script;
+    loop {
+        let (_, behind) = rest.split_once("read name")?;
+        let (body, behind) = behind.split_once("done")?;
+        let mut fields = vec!["name".to_owned()];
+        let mut words = words(body);
+        while let Some(word) = words.next() {
+            if word == "read"
+                && let Some(name) = words.next()
+                && !fields.iter().any(|known| known == name)
+                && fields.len() < MOST_FIELDS
+            {
+                fields.push(name.to_owned());
+            }
         }
+        if fields.iter().any(|field| field == "home") {
+            return Some((fields, behind));
+        }
+        rest = behind;
     }
-    fields
 }
 
 #[cfg(test)]
@@ -120,11 +162,19 @@ mod tests {
     use crate::nixos::made::Made;
 
     const FILE: &str = "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-users";
+    const GROUPS: &str = "    read name || break\n    read gid\n    groupadd \"$name\"\ndone";
+    const ROOT: &str = "    echo \"root:x:0:0:System administrator:$rootHome:/bin/sh\" >> /etc/passwd\n    echo \"root::::::::\" >> /etc/shadow\n";
+
+    fn body(further: &[&str]) -> String {
+        let names = ["description", "uid", "group", "extraGroups", "home", "shell", "createHome"];
+        names.iter().chain(further).map(|name| format!("    read {name}\n")).collect()
+    }
 
     fn script(further: &[&str]) -> String {
-        let names = ["description", "uid", "group", "extraGroups", "home", "shell", "createHome"];
-        let reads: String = names.iter().chain(further).map(|name| format!("    read {name}\n")).collect();
-        format!("cat {FILE} | while true; do\n    if ! read name; then break; fi\n{reads}    test -z \"$uid\"\ndone\n")
+        let body = body(further);
+        format!(
+            "{ROOT}while true; do\n{GROUPS} <<E\nroot\n0\nE\ncat {FILE} | while true; do\n    read name || break\n{body}\ndone\n"
+        )
     }
 
     fn shown(script: &str, text: &str) -> std::result::Result<Vec<String>, String> {
@@ -138,11 +188,17 @@ mod tests {
 
     #[test]
     fn the_script_says_how_many_lines_a_record_has() {
-        let eight = "sshd\nSSH\n2\nnogroup\n\n/var/empty\n/noshell\n\neve\nEve\n1000\nusers\nwheel,audio\n/home/eve\n/bin/sh\n1\n";
+        // Nothing ends the last line, and its value is empty.
+        let eight = "eve\nEve\n1000\nusers\nwheel,audio\n/home/eve\n/bin/sh\n1\nann\nAnn\n\nusers\n\n/home/ann\n/bin/sh\n1\nnixbld1\nN\n30001\nnogroup\nnixbld\n/var/empty\n/noshell\n";
         let root = "root Some(0) root empty false";
         assert_eq!(
             shown(&script(&[]), eight).unwrap(),
-            ["sshd Some(2) nogroup none false", "eve Some(1000) users,wheel,audio none true", root]
+            [
+                "eve Some(1000) users,wheel,audio none true",
+                "ann None users none true",
+                "nixbld1 Some(30001) nogroup,nixbld none false",
+                root
+            ]
         );
         let eleven = "eve\nEve\n\nusers\n\n/home/eve\n/bin/sh\n1\nXsecret\n\nyes\nold\n\n\nusers\n\n/\n/bin/sh\n\nX\n1\n1\ngone\n\n\nusers\n\n/\n/bin/sh\n\n\n\nno\n";
         let script = script(&["password", "isSystemUser", "createUser"]);
@@ -153,11 +209,41 @@ mod tests {
     }
 
     #[test]
+    fn the_password_of_root_is_what_the_script_makes_him_with_and_not_that_of_his_record() {
+        let root = "root\nSystem administrator\n0\nroot\n\n/root\n/bin/sh\n\nXsecret\n";
+        let script = script(&["password"]);
+        for (field, expected) in [("", "empty"), ("!", "locked"), ("saDgcrz5PTDSY", "hashed"), ("$6$a$b", "unknown")] {
+            let script = script.replace("\"root::::::::\"", &format!("\"root:{field}:::::::\""));
+            assert_eq!(shown(&script, root).unwrap(), [format!("root Some(0) root {expected} false")]);
+        }
+        let without = script.replace(ROOT, "");
+        assert_eq!(shown(&without, root).unwrap(), ["root Some(0) root unknown false"]);
+    }
+
+    #[test]
     fn records_in_the_script_itself_are_read() {
-        let script = "while read name; do\nread description; read uid; read group; read extraGroups; read home; read shell; read createHome\nuseradd\ndone <<EOF\neve\nEve\n1000\nusers\n\n/home/eve\n/bin/sh\n1\nEOF\necho\n";
-        let users = read(&Made::of(&[]), "/s", script).unwrap().unwrap();
-        let names: Vec<_> = users.iter().map(|user| (user.name.as_str(), user.uid)).collect();
-        assert_eq!(names, [("eve", Some(1000)), ("root", Some(0))]);
+        let body = body(&[]);
+        let script = format!(
+            "{ROOT}while true; do\n{GROUPS} <<EndOfGroupList\nroot\n0\nEndOfGroupList\n\
+             while true; do\n    read name || break\n{body}\ndone <<EndOfUserList\neve\nEve\n1000\nusers\n\n/home/eve\n/bin/sh\n\nEndOfUserList\n"
+        );
+        let users = read(&Made::of(&[]), "/s", &script).unwrap().unwrap();
+        let names: Vec<_> = users.iter().map(|user| (user.name.as_str(), user.uid, user.normal)).collect();
+        assert_eq!(names, [("eve", Some(1000), Some(true)), ("root", Some(0), Some(false))]);
+    }
+
+    #[test]
+    fn the_loop_may_stand_in_a_script_of_its_own() {
+        let helper = "/nix/store/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-create-users-groups.sh";
+        let loops = format!(
+            "cat \"$2\" | while true; do\n{GROUPS}\n\n\ncat \"$1\" | while true; do\n    read name || break\n{}\ndone\n",
+            body(&[])
+        );
+        let text = "root\nSystem administrator\n0\nroot\n\n/root\n/bin/sh\n\n";
+        let tree = Made::of(&[(FILE, text), (helper, &loops)]);
+        let users = read(&tree, "/s", &format!("{ROOT}/bin/sh {helper} {FILE} /groups\n")).unwrap().unwrap();
+        assert_eq!((users.len(), users[0].home.as_str()), (1, "/root"));
+        assert_eq!(users[0].password.state, PasswordState::Empty);
     }
 
     #[test]
@@ -166,5 +252,7 @@ mod tests {
         assert_eq!(error, format!("record of a user at {FILE}:1: invalid number of lines"));
         let error = shown(&format!("cat {FILE} | while read name; do read uid; done"), "eve\n").unwrap_err();
         assert_eq!(error, format!("record of a user at {FILE}: invalid names of its lines in the script"));
+        let error = shown(&script(&[]), &"\n".repeat((MOST_USERS + 1) * 8)).unwrap_err();
+        assert_eq!(error, format!("10,000 users at {FILE}: over the limit"));
     }
 }

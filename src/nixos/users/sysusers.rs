@@ -1,20 +1,28 @@
-//! systemd-sysusers (24.05 on, where it is chosen): lines of sysusers.d(5), and credentials of its service.
+//! systemd-sysusers (24.05 on, where it is chosen): lines of sysusers.d(5), and credentials of its service (nixpkgs,
+//! nixos/modules/system/boot/systemd/sysusers.nix).
 
 use std::collections::HashMap;
 
-use super::{MOST_MEMBERS, User, checked, text};
+use super::{MOST_MEMBERS, MOST_USERS, User, checked, is_person, text};
 use crate::error::{Error, Place, Result};
 use crate::fs::{Tree, path};
-use crate::nixos::password::Password;
+use crate::nixos::password::{Password, PasswordState};
 use crate::nixos::ssh::words;
+use crate::store::StorePath;
 
 /// Reads the users that `systemd-sysusers.service` makes.
 pub(super) fn read(tree: &dyn Tree, toplevel: &str, _: &str) -> Result<Option<Vec<User>>> {
     let file = format!("{toplevel}/etc/sysusers.d/00-nixos.conf");
     let Some(lines) = text(tree, &file)? else { return Ok(None) };
     let mut list = users(&lines, &file)?;
+    let mut credentials = Credentials::default();
     for (place, unit) in units(tree, toplevel)? {
-        take_credentials(&mut list, &unit, &place);
+        credentials.take(&unit, &place);
+    }
+    for user in &mut list {
+        if let Some(password) = credentials.password(tree, &user.name)? {
+            user.password = password;
+        }
     }
     Ok(Some(list))
 }
@@ -24,7 +32,7 @@ fn units(tree: &dyn Tree, toplevel: &str) -> Result<Vec<(String, String)>> {
     let unit = format!("{toplevel}/etc/systemd/system/systemd-sysusers.service");
     let mut units: Vec<(String, String)> = text(tree, &unit)?.map(|text| (unit.clone(), text)).into_iter().collect();
     if let Some(found) = path::find(tree, format!("{unit}.d").as_bytes())? {
-        for entry in tree.entries(found.id)? {
+        for entry in tree.entries(found.id)?.into_iter().filter(|entry| entry.name.ends_with(b".conf")) {
             let place = String::from_utf8_lossy(&path::join(&found.path, &entry.name)).into_owned();
             units.extend(text(tree, &place)?.map(|text| (place, text)));
         }
@@ -53,16 +61,20 @@ fn users(lines: &str, file: &str) -> Result<Vec<User>> {
                     Some((uid, group)) => (uid.parse().ok(), group),
                     None => (None, name),
                 };
+                let home = field(4).unwrap_or("/").to_owned();
                 list.push(User {
                     uid,
-                    home: field(4).unwrap_or("/").to_owned(),
+                    normal: Some(uid.is_some_and(|uid| is_person(uid, &home))),
+                    home,
                     groups: Some(vec![group.to_owned()]),
                     shell: field(5).map(str::to_owned),
-                    // It makes accounts of services, and no others.
-                    normal: Some(false),
+                    // sysusers locks whom no credential unlocks, root too.
                     password: Password::none(),
                     ..User::implied(name)
                 });
+                if list.len() > MOST_USERS {
+                    break;
+                }
             }
             Some('m') => {
                 let (user, group) = field(1).zip(field(2)).ok_or_else(wrong)?;
@@ -83,68 +95,119 @@ fn users(lines: &str, file: &str) -> Result<Vec<User>> {
     checked(list, &Place::File(file.as_bytes().to_vec()))
 }
 
-/// Takes passwords of `SetCredential=` and `LoadCredential=`. A hash counts before a text (systemd-sysusers(8)).
-fn take_credentials(users: &mut [User], unit: &str, place: &str) {
-    for line in unit.lines().map(str::trim) {
-        let (load, credential) = match (line.strip_prefix("SetCredential="), line.strip_prefix("LoadCredential=")) {
-            (Some(set), _) => (false, set),
-            (None, Some(load)) => (true, load),
-            (None, None) => continue,
-        };
-        let Some((name, value)) = credential.split_once(':') else { continue };
-        let (hashed, user) =
-            match (name.strip_prefix("passwd.hashed-password."), name.strip_prefix("passwd.plaintext-password.")) {
-                (Some(user), _) => (true, user),
-                (None, Some(user)) => (false, user),
-                (None, None) => continue,
-            };
-        let Some(user) = users.iter_mut().find(|known| known.name == user) else { continue };
-        let by_hash = user.password.option.as_deref() == Some(HASHED);
-        user.password = match (hashed, load) {
-            (false, _) if by_hash => continue,
-            (true, false) => Password::of_hash(HASHED, value, place),
-            (true, true) => Password::of_absent_file(HASHED, value),
-            (false, false) => Password::of_text(PLAIN, value, place),
-            (false, true) => Password::of_absent_file(PLAIN, value),
-        };
-    }
+/// The credentials, as they stand for the options that nixpkgs makes of them.
+const HASHED: &str = "passwd.hashed-password.";
+const PLAIN: &str = "passwd.plaintext-password.";
+
+/// What the service is handed: for each credential its value or the file that holds it, and the unit that says so.
+#[derive(Default)]
+struct Credentials {
+    set: HashMap<String, (String, String)>,
+    loaded: HashMap<String, String>,
 }
 
-/// The credentials, as they stand for the options that nixpkgs makes of them.
-const HASHED: &str = "passwd.hashed-password";
-const PLAIN: &str = "passwd.plaintext-password";
+impl Credentials {
+    fn take(&mut self, unit: &str, place: &str) {
+        for line in unit.lines().map(str::trim) {
+            let set = line.strip_prefix("SetCredential=").and_then(|set| set.split_once(':'));
+            let load = line.strip_prefix("LoadCredential=").and_then(|load| load.split_once(':'));
+            if let Some((name, value)) = set {
+                self.set.insert(name.to_owned(), (value.to_owned(), place.to_owned()));
+            } else if let Some((name, file)) = load {
+                self.loaded.insert(name.to_owned(), file.to_owned());
+            }
+        }
+    }
+
+    /// The password of a user. A hash counts before a text (systemd-sysusers(8)); of one credential, the file before the
+    /// value, which stands in where the file is not there (systemd.exec(5)).
+    fn password(&self, tree: &dyn Tree, user: &str) -> Result<Option<Password>> {
+        type Make = fn(&str, &str, &str) -> Password;
+        for (prefix, make) in [(HASHED, Password::of_hash as Make), (PLAIN, Password::of_text)] {
+            let (name, option) = (format!("{prefix}{user}"), prefix.trim_end_matches('.'));
+            let set = self.set.get(&name).map(|(value, place)| make(option, value, place));
+            let Some(file) = self.loaded.get(&name) else {
+                if set.is_some() {
+                    return Ok(set);
+                }
+                continue;
+            };
+            // Any other path is one of the machine that boots.
+            let stored = StorePath::containing(file.as_bytes()).is_some();
+            if let Some(value) = if stored { text(tree, file)? } else { None } {
+                return Ok(Some(make(option, value.trim_end(), file)));
+            }
+            // A file that is not here may be there at boot, and then unlocks the account.
+            let set = set.filter(|password| password.state != PasswordState::Locked);
+            return Ok(Some(set.unwrap_or_else(|| Password::of_absent_file(option, file))));
+        }
+        Ok(None)
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::nixos::made::Made;
 
+    const CONF: &str = "/s/etc/sysusers.d/00-nixos.conf";
+    const UNIT: &str = "/s/etc/systemd/system/systemd-sysusers.service.d/overrides.conf";
+
     #[test]
-    fn users_and_their_credentials_are_read() {
-        let tree = Made::of(&[
-            (
-                "/s/etc/sysusers.d/00-nixos.conf",
-                "# made\nu root 0:root \"System administrator\" /root /bin/sh\nu web 900 \"Web\" /var/empty -\nu new - \"New\" - -\ng wheel 1\nm web wheel\n",
-            ),
-            (
-                "/s/etc/systemd/system/systemd-sysusers.service.d/overrides.conf",
-                "[Service]\nSetCredential=passwd.hashed-password.root:$y$j$a$b\nSetCredential=passwd.plaintext-password.root:x\nSetCredential=passwd.plaintext-password.web:secret\nLoadCredential=passwd.hashed-password.new:/run/new\n",
-            ),
-        ]);
-        let users = read(&tree, "/s", "").unwrap().unwrap();
+    fn users_are_read_with_their_groups() {
+        let lines = "# made\nu root 0:root \"System administrator\" /root /bin/sh\nu web 900 \"\" /var/empty -\n\
+                     u! new /var/lib/nixos/uid/new:users - - -\nu eve 1000:users \"Eve\" /home/eve /bin/sh\ng wheel 1\nm web wheel\n";
+        let users = read(&Made::of(&[(CONF, lines)]), "/s", "").unwrap().unwrap();
         let shown: Vec<_> = users
             .iter()
             .map(|user| {
-                format!(
-                    "{} {:?} {} {}",
-                    user.name,
-                    user.uid,
-                    user.groups.clone().unwrap().join(","),
-                    user.password.state
-                )
+                let (groups, shell) = (user.groups.clone().unwrap().join(","), user.shell.as_deref().unwrap_or("-"));
+                format!("{} {:?} {groups} {} {shell} {}", user.name, user.uid, user.home, user.normal.unwrap())
             })
             .collect();
-        assert_eq!(shown, ["root Some(0) root hashed", "web Some(900) web,wheel plaintext", "new None new file"]);
+        assert_eq!(
+            shown,
+            [
+                "root Some(0) root /root /bin/sh false",
+                "web Some(900) web,wheel /var/empty - false",
+                "new None users / - false",
+                "eve Some(1000) users /home/eve /bin/sh true"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_credential_that_decides_is_found() {
+        let file = "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-hash";
+        for (lines, expected) in [
+            ("", "none -"),
+            ("SetCredential=passwd.hashed-password.a:", "empty passwd.hashed-password"),
+            ("SetCredential=passwd.hashed-password.b:", "none -"),
+            ("SetCredential=passwd.plaintext-password.a:x:y", "plaintext passwd.plaintext-password"),
+            (
+                "SetCredential=passwd.hashed-password.a:$y$j$a$b\nSetCredential=passwd.plaintext-password.a:x",
+                "hashed passwd.hashed-password",
+            ),
+            ("LoadCredential=passwd.hashed-password.a:/run/a", "file passwd.hashed-password"),
+            (&format!("LoadCredential=passwd.hashed-password.a:{file}"), "hashed passwd.hashed-password"),
+            (
+                &format!("LoadCredential=passwd.hashed-password.a:{file}\nSetCredential=passwd.hashed-password.a:!"),
+                "hashed passwd.hashed-password",
+            ),
+            (
+                "LoadCredential=passwd.hashed-password.a:/run/a\nSetCredential=passwd.hashed-password.a:!",
+                "file passwd.hashed-password",
+            ),
+            (
+                "LoadCredential=passwd.hashed-password.a:/run/a\nSetCredential=passwd.hashed-password.a:",
+                "empty passwd.hashed-password",
+            ),
+        ] {
+            let tree = Made::of(&[(CONF, "u a - - - -\n"), (UNIT, lines), (file, "$6$a$b\n")]);
+            let users = read(&tree, "/s", "").unwrap().unwrap();
+            let Password { state, option, .. } = &users[0].password;
+            assert_eq!(format!("{state} {}", option.as_deref().unwrap_or("-")), expected, "{lines}");
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! userborn (24.11 on, where it is chosen): a JSON document, or files that are ready.
+//! userborn (24.11 on, where it is chosen): a JSON document, or files that are ready (nixpkgs,
+//! nixos/modules/services/system/userborn.nix). In 24.05, systemd-sysusers made such files where users are not mutable.
 
 use super::json::{Document, Precedence};
 use super::{LONGEST, User, passwd, text, words};
@@ -18,8 +19,8 @@ pub(super) fn read(tree: &dyn Tree, toplevel: &str, _: &str) -> Result<Option<Ve
     let (Some(users), Some(shadow)) = (text(tree, &file("passwd"))?, text(tree, &file("shadow"))?) else {
         return Ok(None);
     };
-    let group = text(tree, &file("group"))?;
-    let mut list = passwd::users(&users, group.as_deref(), &file("passwd"))?;
-    passwd::take_shadow(&mut list, &shadow, &file("shadow"));
+    let (group, groups) = (file("group"), text(tree, &file("group"))?);
+    let mut list = passwd::users(&users, groups.as_deref().map(|text| (group.as_str(), text)), &file("passwd"))?;
+    passwd::take_shadow(&mut list, &shadow, &file("shadow"))?;
     Ok(Some(list))
 }

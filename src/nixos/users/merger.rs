@@ -1,0 +1,173 @@
+//! 14.04: `passwd` and `group` as texts, which scripts named `merger` put into `/etc`, and passwords that chpasswd sets.
+//!
+//! nixpkgs, nixos/modules/config/users-groups.nix, release-14.04.
+
+use std::collections::HashMap;
+
+use super::{User, is_named, named, passwd, text, words};
+use crate::error::{Error, Result};
+use crate::fs::Tree;
+use crate::nixos::password::Password;
+use crate::store::StorePath;
+
+/// Reads what the activation script hands to vipw and vigr by way of a merger: `VISUAL=/nix/store/<digest>-merger`.
+pub(super) fn read(tree: &dyn Tree, toplevel: &str, script: &str) -> Result<Option<Vec<User>>> {
+    let (mut users, mut groups) = (None, None);
+    let mergers = words(script).filter_map(|word| word.strip_prefix("VISUAL="));
+    // One for groups, one for users.
+    for merger in mergers.filter(|word| is_named(word, "merger")).take(2) {
+        let merger = text(tree, merger)?.ok_or_else(|| not_found(merger))?;
+        users = users.or_else(|| named(&merger, "passwd").map(str::to_owned));
+        groups = groups.or_else(|| named(&merger, "group").map(str::to_owned));
+    }
+    let Some(file) = users else { return Ok(None) };
+    let passwd = text(tree, &file)?.ok_or_else(|| not_found(&file))?;
+    let group = match &groups {
+        Some(group) => Some((group.as_str(), text(tree, group)?.ok_or_else(|| not_found(group))?)),
+        None => None,
+    };
+    let mut list = passwd::users(&passwd, group.as_ref().map(|(file, text)| (*file, text.as_str())), &file)?;
+    for user in &mut list {
+        // The script locks whom it gives none: `passwd -l`.
+        user.password = Password::none();
+    }
+    take_passwords(tree, &mut list, script, &format!("{toplevel}/activate"))?;
+    Ok(Some(list))
+}
+
+/// Takes the passwords that a script sets: `echo -n "USER:" | cat - "FILE" | chpasswd -e`, which may go on behind a
+/// backslash, or `echo "USER:HASH" | chpasswd -e`.
+pub(super) fn take_passwords(tree: &dyn Tree, users: &mut [User], script: &str, place: &str) -> Result<()> {
+    let index: HashMap<String, usize> = (0..).zip(&*users).map(|(at, user)| (user.name.clone(), at)).collect();
+    let script = script.replace("\\\n", " ");
+    for line in script.lines().filter(|line| line.contains("chpasswd")) {
+        let mut pipe = line.split('|').map(|command| words(command).collect::<Vec<_>>());
+        let Some(echo) = pipe.next().filter(|echo| echo.first() == Some(&"echo")) else { continue };
+        let Some((name, hash)) = echo.iter().find_map(|word| word.split_once(':')) else { continue };
+        let Some(user) = index.get(name).and_then(|at| users.get_mut(*at)) else { continue };
+        let further: Vec<Vec<&str>> = pipe.collect();
+        let file = further.iter().find_map(|words| match words.as_slice() {
+            ["cat", "-", file] => Some(*file),
+            _ => None,
+        });
+        user.password = match file {
+            Some(file) => of_file(tree, file)?,
+            None if further.iter().flatten().any(|word| matches!(*word, "-e" | "--encrypted")) => {
+                Password::of_hash("chpasswd", hash, place)
+            }
+            None => Password::of_text("chpasswd", hash, place),
+        };
+    }
+    Ok(())
+}
+
+/// The file has one line. Of one in the store nobody can tell whether it is `hashedPassword`, or `password` that was hashed
+/// when the system was built.
+fn of_file(tree: &dyn Tree, file: &str) -> Result<Password> {
+    let stored = StorePath::containing(file.as_bytes()).is_some();
+    Ok(match if stored { text(tree, file)? } else { None } {
+        Some(hash) => Password::of_hash("hashedPassword", hash.lines().next().unwrap_or_default(), file),
+        None => Password::of_absent_file("passwordFile", file),
+    })
+}
+
+fn not_found(path: &str) -> Error {
+    Error::NotFound { path: path.as_bytes().to_vec() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nixos::made::Made;
+
+    fn store(letter: char, name: &str) -> String {
+        format!("/nix/store/{}-{name}", letter.to_string().repeat(32))
+    }
+
+    /// The script as that release writes it.
+    fn script(passwords: &str) -> String {
+        format!(
+            "touch /etc/passwd\nVISUAL={} /s/sbin/vigr &>/dev/null\nVISUAL={} /s/sbin/vipw &>/dev/null\n{passwords}",
+            store('a', "merger"),
+            store('b', "merger")
+        )
+    }
+
+    fn setpw(user: &str, file: &str) -> String {
+        format!(
+            "setpw=yes\n\ntest \"$(getent shadow '{user}' | cut -d: -f2)\" != \"x\" && setpw=no\n\n\
+             if [ \"$setpw\" == \"yes\" ]; then\n  echo -n \"{user}:\" | cat - \"{file}\" | \\\n    /s/sbin/chpasswd -e\n\nfi\n"
+        )
+    }
+
+    #[test]
+    fn the_files_of_the_mergers_are_read_with_the_passwords_that_chpasswd_sets() {
+        let merge = |file: &str| {
+            format!(
+                "#!/s/bin/bash\n\nawk -F: '{{ print \"^\"$1\":.*\" }}' $1 | egrep -vf - {file} | cat $1 - > $1.tmp\nmv -f $1.tmp $1\n"
+            )
+        };
+        let (passwd, group) = (store('c', "passwd"), store('d', "group"));
+        let (empty, hash) = (store('f', "password-file"), store('g', "password-file"));
+        let tree = Made::of(&[
+            (&store('a', "merger"), &merge(&group)),
+            (&store('b', "merger"), &format!("#!/s/bin/bash\ncp {passwd} $1.tmp\n")),
+            (
+                &passwd,
+                "root:x:0:0:System administrator:/root:/bin/sh\neve:x:1000:100::/home/eve:/bin/sh\n\
+                 bob:x:1001:100::/home/bob:/bin/sh\nann:x:1002:100::/home/ann:/bin/sh\n\
+                 nixbld1:x:30001:30000:Nix build user 1:/var/empty:/noshell\nsshd:x:2:65534::/var/empty:/noshell",
+            ),
+            (&group, "root:x:0:\nwheel:x:1:eve\nusers:x:100:\nnixbld:x:30000:nixbld1\nnogroup:x:65534:"),
+            (&empty, ""),
+            (&hash, "$6$a$b"),
+        ]);
+        let script = script(&format!(
+            "{}{}{}passwd -l 'ann' &>/dev/null\n",
+            setpw("root", &empty),
+            setpw("eve", &hash),
+            setpw("bob", "/etc/nixos/bob"),
+        ));
+        let users = read(&tree, "/s", &script).unwrap().unwrap();
+        let shown: Vec<_> = users
+            .iter()
+            .map(|user| {
+                let groups = user.groups.clone().unwrap().join(",");
+                let option = user.password.option.as_deref().unwrap_or("-");
+                format!("{} {groups} {} {option} {}", user.name, user.password.state, user.normal.unwrap())
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "root root empty hashedPassword false",
+                "eve users,wheel hashed hashedPassword true",
+                "bob users file passwordFile true",
+                "ann users none - true",
+                "nixbld1 nixbld none - false",
+                "sshd nogroup none - false"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_password_in_the_script_itself_is_taken() {
+        for (line, expected) in [
+            ("echo \"eve:$1$a$b\" | /s/sbin/chpasswd -e", "hashed"),
+            ("echo 'eve:secret' | chpasswd", "plaintext"),
+            ("echo eve: | chpasswd --encrypted", "empty"),
+            ("# chpasswd is for others", "unknown"),
+        ] {
+            let mut users = [User::implied("eve")];
+            take_passwords(&Made::of(&[]), &mut users, line, "/s/activate").unwrap();
+            assert_eq!(users[0].password.state.name(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_merger_that_is_not_there_is_told() {
+        let error = read(&Made::of(&[]), "/s", &script("")).unwrap_err().to_string();
+        assert_eq!(error, format!("{}: no such file in the image", store('a', "merger")));
+        assert_eq!(read(&Made::of(&[]), "/s", "echo\n").unwrap(), None);
+    }
+}
