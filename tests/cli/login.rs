@@ -66,20 +66,45 @@ fn users_are_read_in_the_forms_of_all_releases() {
         ("userborn-static", &["eve hashed yescrypt console-password", "root locked - "]),
         (
             "sysusers",
-            &["root hashed yescrypt console-password,ssh-key", "web plaintext - console-password,ssh-password"],
+            &[
+                "backup file - ",
+                "mail hashed sha512 console-password,ssh-password",
+                "root hashed yescrypt console-password,ssh-key",
+                "web plaintext - console-password,ssh-password",
+            ],
         ),
+        ("records-2009", &["eve none - ", "nixbld1 none - ", "root empty - console-without-password"]),
         (
             "records-2012",
             &[
                 "eve plaintext - console-password,ssh-password",
+                "nixbld1 none - ",
                 "open empty - console-without-password",
                 "root empty - autologin,console-without-password",
                 "sshd none - ",
             ],
         ),
+        ("records-2014", &["root locked - "]),
         (
             "passwd-14_04",
-            &["bob none - ", "eve hashed sha512 console-password", "root empty - console-without-password"],
+            &[
+                "ann file - ",
+                "bob none - ",
+                "eve hashed sha512 console-password",
+                "nobody none - ",
+                "root empty - console-without-password",
+            ],
+        ),
+        (
+            "initial-first",
+            &[
+                "ann hashed sha512 console-password",
+                "bob plaintext - console-password",
+                "eve plaintext - console-password",
+                "nixbld1 none - ",
+                "nobody none - ",
+                "root empty - console-without-password",
+            ],
         ),
     ] {
         assert_eq!(users(&document(&format!("access/{image}.squashfs"))), expected, "{image}");
@@ -103,7 +128,13 @@ fn what_should_be_known_is_a_finding() {
         ),
         (
             "access/sysusers.squashfs",
-            &["error plaintext-password web", "warning sshd-not-started sshd", "info hash-in-store root"],
+            &[
+                "error plaintext-password web",
+                "warning password-not-in-image backup",
+                "warning sshd-not-started sshd",
+                "info hash-in-store mail",
+                "info hash-in-store root",
+            ],
         ),
         (
             "access/userborn.squashfs",
@@ -111,7 +142,12 @@ fn what_should_be_known_is_a_finding() {
         ),
         (
             "access/passwd-14_04.squashfs",
-            &["warning empty-password root", "info hash-in-store eve", "info sshd-absent sshd"],
+            &[
+                "warning password-not-in-image ann",
+                "warning empty-password root",
+                "info hash-in-store eve",
+                "info sshd-absent sshd",
+            ],
         ),
     ] {
         assert_eq!(findings(&document(image)), expected, "{image}");
