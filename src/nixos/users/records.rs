@@ -78,7 +78,7 @@ impl Source {
         let length = self.fields.len();
         let mut lines: Vec<&str> = self.text.split('\n').take((MOST_USERS + 1) * length + 1).collect();
         // The end of the last line, where it has one: in 2009 it had none, and the last value may be empty.
-        if lines.last() == Some(&"") && lines.len() % length != 0 {
+        if lines.last() == Some(&"") && !lines.len().is_multiple_of(length) {
             lines.pop();
         }
         let mut users = Vec::new();
