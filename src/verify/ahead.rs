@@ -68,6 +68,14 @@ impl AheadBlock {
         }
     }
 
+    /// Says that the contents are not needed any more.
+    pub(super) fn cancel(&self) {
+        let mut state = self.state();
+        if matches!(*state, State::Waiting) {
+            *state = State::Taken;
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -10,11 +10,12 @@ use sha2::{Digest, Sha256};
 
 use super::Progress;
 use super::ahead::{AheadBlock, Task};
+use super::copies::Copies;
 use super::fragments::Fragments;
-use super::object::{Damage, Outcome, Step, Steps};
+use super::object::{Damage, FileBlock, Outcome, Step, Steps};
 use super::plan::{Item, Plan};
 use crate::error::Error;
-use crate::fs::squashfs::{Archive, DataBlock};
+use crate::fs::squashfs::Archive;
 use crate::store::nar::Contents;
 use crate::store::{Carrier, Store};
 
@@ -38,6 +39,7 @@ const PART: u64 = 1 << 20;
 pub(super) struct Crew<'s> {
     store: &'s Store<'s>,
     squashfs: Option<(&'s Archive<'s>, Fragments<'s>)>,
+    copies: Copies,
     threads: usize,
     items: Vec<Item>,
     total: u64,
@@ -78,6 +80,7 @@ impl<'s> Crew<'s> {
         Self {
             store,
             squashfs,
+            copies: Copies::new(plan.files),
             threads,
             items: plan.items,
             total: plan.total,
@@ -231,8 +234,10 @@ impl<'s> Hasher<'_, 's> {
     /// Lets others decompress what a step needs.
     fn offer(&self, step: &Step, last: &mut Option<u32>) -> Option<Arc<AheadBlock>> {
         match step {
-            Step::Block(_, block) if block.stored.compressed && block.stored.length > 0 => {
-                let block = Arc::new(AheadBlock::new(*block));
+            Step::Block(_, FileBlock { first, data })
+                if data.stored.compressed && data.stored.length > 0 && !self.crew.copies.has(*first, *data) =>
+            {
+                let block = Arc::new(AheadBlock::new(*data));
                 self.crew.offer(Task::Block(Arc::clone(&block)));
                 Some(block)
             }
@@ -252,12 +257,12 @@ impl<'s> Hasher<'_, 's> {
                 digest.take(&text);
                 self.count(u64::try_from(text.len()).unwrap_or(u64::MAX));
             }
-            Step::Block(path, data) => {
+            Step::Block(path, part) => {
                 if let Some((archive, _)) = &self.crew.squashfs {
                     let archive: &Archive<'_> = archive;
-                    self.block(archive, (&path, data), block.as_deref(), window, digest);
+                    self.block(archive, (&path, part), block.as_deref(), window, digest);
                 }
-                self.count(u64::from(data.size));
+                self.count(u64::from(part.data.size));
             }
             Step::Fragment(path, fragment) => {
                 if let Some((_, fragments)) = &self.crew.squashfs
@@ -282,24 +287,32 @@ impl<'s> Hasher<'_, 's> {
     fn block(
         &mut self,
         archive: &Archive<'_>,
-        (path, data): (&[u8], DataBlock),
+        (path, FileBlock { first, data }): (&[u8], FileBlock),
         block: Option<&AheadBlock>,
         window: &VecDeque<Seen>,
         digest: &mut Digestion,
     ) {
-        // Rather than wait for a block, decompress a later one.
         let crew = self.crew;
+        if let Some(copy) = crew.copies.take(first, data) {
+            block.iter().for_each(|block| block.cancel());
+            return digest.take(&copy);
+        }
+        // Rather than wait for a block, decompress a later one.
         let later =
             || window.iter().filter_map(|seen| seen.1.as_ref()).any(|block| block.run(archive, || crew.spare()));
         let made = match block.and_then(|block| block.take(later)) {
             Some(Ok(bytes)) => {
+                crew.copies.keep(first, data, &bytes);
                 digest.take(&bytes);
                 let mut spare = crew.spare.lock().unwrap_or_else(PoisonError::into_inner);
                 spare.push(bytes);
                 Ok(())
             }
             Some(Err(error)) => Err(error),
-            None => archive.data_block(data, self.buffer).map(|bytes| digest.take(bytes)),
+            None => archive.data_block(data, self.buffer).map(|bytes| {
+                crew.copies.keep(first, data, bytes);
+                digest.take(bytes);
+            }),
         };
         if let Err(error) = made {
             self.outcome.damaged(path, Damage::of(&error).at(archive, data.stored));
@@ -374,7 +387,7 @@ impl Digestion {
 /// Bytes that a step takes when it is decompressed ahead.
 fn weight(step: &Step) -> u64 {
     match step {
-        Step::Block(_, block) if block.stored.compressed => u64::from(block.size),
+        Step::Block(_, FileBlock { data, .. }) if data.stored.compressed => u64::from(data.size),
         Step::Fragment(_, fragment) => u64::from(fragment.size),
         _ => 0,
     }

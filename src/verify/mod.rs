@@ -6,6 +6,7 @@
 mod ahead;
 mod boot;
 mod closure;
+mod copies;
 mod crew;
 mod efi;
 mod file;

@@ -75,13 +75,22 @@ pub(super) enum Step {
     /// Bytes of the archive itself.
     Text(Vec<u8>),
     /// A data block of a squashfs.
-    Block(Rc<[u8]>, DataBlock),
+    Block(Rc<[u8]>, FileBlock),
     /// The end of a file of a squashfs, in a fragment block.
     Fragment(Rc<[u8]>, Fragment),
     /// A file of the disc.
     File(Contents),
     /// Something that cannot be read.
     Trouble(Rc<[u8]>, Error),
+}
+
+/// A data block of a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FileBlock {
+    /// Where the file's first block is stored.
+    pub(super) first: u64,
+    /// The block.
+    pub(super) data: DataBlock,
 }
 
 /// The steps of an object, in the order of its NAR.
@@ -94,6 +103,8 @@ pub(super) struct Steps<'s> {
 
 struct OpenFile<'s> {
     path: Rc<[u8]>,
+    /// Where the first block is stored, once that is known.
+    first: Option<u64>,
     blocks: Blocks<'s>,
     fragment: Option<Fragment>,
 }
@@ -105,7 +116,7 @@ impl<'s> Steps<'s> {
 
     fn open(&self, archive: &'s Archive<'s>, contents: Contents) -> Result<OpenFile<'s>> {
         let data = archive.blocks(contents.id)?;
-        Ok(OpenFile { path: contents.path.into(), blocks: data.blocks, fragment: data.fragment })
+        Ok(OpenFile { path: contents.path.into(), first: None, blocks: data.blocks, fragment: data.fragment })
     }
 }
 
@@ -117,7 +128,13 @@ impl Iterator for Steps<'_> {
             if let Some(file) = &mut self.file {
                 let path = Rc::clone(&file.path);
                 match (file.blocks.next(), file.fragment) {
-                    (Some(Ok(block)), _) => return Some(Step::Block(path, block)),
+                    (Some(Ok(data)), _) => {
+                        let first = match data.stored.length {
+                            0 => file.first.unwrap_or(data.stored.start), // sparse
+                            _ => *file.first.get_or_insert(data.stored.start),
+                        };
+                        return Some(Step::Block(path, FileBlock { first, data }));
+                    }
                     (Some(Err(error)), _) => return Some(Step::Trouble(path, error)),
                     (None, Some(fragment)) => {
                         self.file = None;

@@ -28,6 +28,8 @@ pub(super) struct Plan {
     pub(super) total: u64,
     /// How many files have each fragment.
     pub(super) fragments: HashMap<Fragment, u64>,
+    /// How many files begin with the data block that is stored there.
+    pub(super) files: HashMap<u64, u64>,
 }
 
 /// An object to read.
@@ -48,19 +50,20 @@ pub(super) struct Item {
 impl Plan {
     /// Measures the registered objects that are there. Only inodes and directories are read.
     pub(super) fn of(store: &Store<'_>, contents: &Contents, known: Option<&Known>, threads: usize) -> Self {
-        let measured: Vec<(Item, Vec<Fragment>)> = contents
+        let measured: Vec<(Item, Parts)> = contents
             .objects
             .par_iter()
             .enumerate()
             .filter_map(|(index, object)| measure(store, known, (index, object)))
             .collect();
         let mut plan = Self::default();
-        for (item, fragments) in measured {
+        for (item, parts) in measured {
             match plan.total.checked_add(item.size).filter(|&total| total <= LARGEST) {
                 Some(total) => {
                     plan.total = total;
                     plan.items.push(item);
-                    fragments.into_iter().for_each(|part| *plan.fragments.entry(part).or_default() += 1);
+                    parts.fragments.into_iter().for_each(|part| *plan.fragments.entry(part).or_default() += 1);
+                    parts.starts.into_iter().for_each(|start| *plan.files.entry(start).or_default() += 1);
                 }
                 None => {
                     let place = error::Place::File(b"/nix/store".to_vec());
@@ -85,22 +88,26 @@ impl Plan {
     }
 }
 
-/// An object with the fragment of each of its files.
-fn measure(
-    store: &Store<'_>,
-    known: Option<&Known>,
-    (index, object): (usize, &Object),
-) -> Option<(Item, Vec<Fragment>)> {
+/// What files of an object may share with others.
+#[derive(Default)]
+struct Parts {
+    fragments: Vec<Fragment>,
+    /// Where the first data block of a file is stored.
+    starts: Vec<u64>,
+}
+
+/// An object with the parts of its files.
+fn measure(store: &Store<'_>, known: Option<&Known>, (index, object): (usize, &Object)) -> Option<(Item, Parts)> {
     let (place, record) = (object.node?, object.record.as_ref()?);
     let hashed = record.nar_hash.is_some() || known.is_some_and(|known| known.hash(&object.path).is_some());
     let mut item = Item { object: index, node: place.id, size: 0, last: 0, hashed };
-    let mut fragments = Vec::new();
+    let mut parts = Parts::default();
     for piece in Pieces::new(store.tree(), place.id) {
         let added = match piece {
             Ok(Piece::Text(text)) => u64::try_from(text.len()).unwrap_or(u64::MAX),
             Ok(Piece::Contents(contents)) => {
                 // What cannot be read is told when it is hashed.
-                let start = start(store, &contents, &mut fragments).ok().flatten();
+                let start = start(store, &contents, &mut parts).ok().flatten();
                 item.last = item.last.max(start.unwrap_or(0));
                 contents.size
             }
@@ -108,18 +115,24 @@ fn measure(
         };
         item.size = item.size.saturating_add(added);
     }
-    Some((item, fragments))
+    Some((item, parts))
 }
 
 /// Where the contents of a file begin, if they are stored anywhere.
-fn start(store: &Store<'_>, contents: &nar::Contents, fragments: &mut Vec<Fragment>) -> Result<Option<u64>> {
+fn start(store: &Store<'_>, contents: &nar::Contents, parts: &mut Parts) -> Result<Option<u64>> {
     match &store.carrier {
         Carrier::Squashfs { archive, .. } => {
             let mut data = archive.blocks(contents.id)?;
             let fragment = data.fragment;
-            fragments.extend(fragment);
+            parts.fragments.extend(fragment);
             match (data.blocks.next(), fragment) {
-                (Some(block), _) => Ok(Some(block?.stored.start)),
+                (Some(block), _) => {
+                    let stored = block?.stored;
+                    if stored.compressed && stored.length > 0 {
+                        parts.starts.push(stored.start);
+                    }
+                    Ok(Some(stored.start))
+                }
                 (None, Some(fragment)) => Ok(Some(archive.fragment(fragment.number)?.start)),
                 (None, None) => Ok(None),
             }
