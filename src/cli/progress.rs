@@ -14,7 +14,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Exit code of a program that Ctrl-C ended, as shells have it: 128 and the number of the signal.
 const INTERRUPTED: i32 = 130;
 
-/// Takes a half-drawn bar away when Ctrl-C comes. Temporary files have no names, so nothing else is left behind.
+/// Leaves the terminal at the start of a line when Ctrl-C comes. The bar fills its line, so that a terminal shows the `^C` on
+/// the next one: that goes, and the bar stays to tell how far the work came. Temporary files have no names, so nothing else is
+/// left behind.
 fn clear_at_interrupt() {
     // Only the first work of a run sets it; without it, Ctrl-C ends the program all the same.
     let _ = ctrlc::set_handler(|| {
