@@ -5,13 +5,19 @@ use std::fmt;
 
 use libdeflater::Decompressor;
 use liblzma::stream::{Action, Status, Stream};
-use zstd_safe::DCtx;
+use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, ResetDirective};
 
 use crate::error::{Error, Place, Result};
 
 /// Bytes that a decoder of xz or lzma may take for its dictionary and itself. mksquashfs makes no dictionary of over
 /// 1 MiB; the limit leaves room for 8 MiB, the default of the xz tools. A block that asks for more is refused.
 const DICTIONARY_LIMIT: u64 = 9 << 20;
+
+/// Binary logarithm of the bytes that a stream of zstd may take for its window: no block is longer than 1 MiB.
+const WINDOW_LOG_LIMIT: u32 = 20;
+
+/// Bytes that are thrown away at a time: a zstd block has no more.
+const SKIPPED: usize = 128 << 10;
 
 /// How the blocks of an archive are compressed (superblock field `compression`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +93,19 @@ impl Compression {
         };
         length.ok_or(Error::Malformed { structure, field: "compressed data", place })
     }
+
+    /// Fills `output` with what stands behind the first `skip` bytes of what `input` contains, and leaves the rest alone.
+    /// False where that cannot be done: the whole may tell why. Only for zstd, which mksquashfs writes without checksums;
+    /// those of xz stand behind the whole.
+    pub(super) fn decompress_part(self, input: &[u8], skip: usize, output: &mut [u8]) -> bool {
+        self == Self::Zstd
+            && CODECS.with_borrow_mut(|codecs| {
+                let mut input = InBuffer::around(input);
+                codecs.rewind().is_some()
+                    && codecs.skip(&mut input, skip).is_some()
+                    && codecs.zstd().is_some_and(|zstd| fill(zstd, &mut input, output).is_some())
+            })
+    }
 }
 
 impl fmt::Display for Compression {
@@ -97,12 +116,14 @@ impl fmt::Display for Compression {
 
 thread_local! {
     /// Setting up these two costs more than a metadata block does, so each thread keeps its own.
-    static CODECS: RefCell<Codecs> = const { RefCell::new(Codecs { gzip: None, zstd: None }) };
+    static CODECS: RefCell<Codecs> = const { RefCell::new(Codecs { gzip: None, zstd: None, skipped: Vec::new() }) };
 }
 
 struct Codecs {
     gzip: Option<Decompressor>,
     zstd: Option<DCtx<'static>>,
+    /// What goes before the part that was asked for.
+    skipped: Vec<u8>,
 }
 
 impl Codecs {
@@ -112,9 +133,29 @@ impl Codecs {
 
     fn zstd(&mut self) -> Option<&mut DCtx<'static>> {
         if self.zstd.is_none() {
-            self.zstd = DCtx::try_create();
+            let mut context = DCtx::try_create()?;
+            context.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_LIMIT)).ok()?;
+            self.zstd = Some(context);
         }
         self.zstd.as_mut()
+    }
+
+    /// Begins a new stream of zstd.
+    fn rewind(&mut self) -> Option<()> {
+        self.zstd()?.reset(ResetDirective::SessionOnly).ok().map(|_| ())
+    }
+
+    /// Throws bytes of a stream of zstd away.
+    fn skip(&mut self, input: &mut InBuffer<'_>, mut left: usize) -> Option<()> {
+        let mut skipped = std::mem::take(&mut self.skipped);
+        skipped.resize(SKIPPED, 0);
+        while left > 0 {
+            let length = left.min(SKIPPED);
+            fill(self.zstd()?, input, skipped.get_mut(..length)?)?;
+            left -= length;
+        }
+        self.skipped = skipped;
+        Some(())
     }
 }
 
@@ -124,6 +165,19 @@ fn finish(mut stream: Stream, input: &[u8], output: &mut [u8]) -> Option<usize> 
         Ok(Status::StreamEnd) => usize::try_from(stream.total_out()).ok(),
         _ => None,
     }
+}
+
+/// Runs a stream of zstd until the output is full; none where it cannot become full.
+fn fill(context: &mut DCtx<'_>, input: &mut InBuffer<'_>, output: &mut [u8]) -> Option<()> {
+    let (room, mut output) = (output.len(), OutBuffer::around(output));
+    while output.pos() < room {
+        let before = (input.pos(), output.pos());
+        let left = context.decompress_stream(&mut output, input).ok()?;
+        if (left == 0 && output.pos() < room) || (input.pos(), output.pos()) == before {
+            return None;
+        }
+    }
+    Some(())
 }
 
 #[cfg(test)]
@@ -193,6 +247,31 @@ mod tests {
                 assert_eq!(error.to_string(), "data block at 0x7: invalid compressed data", "{compression}");
             }
         }
+    }
+
+    #[test]
+    fn a_part_of_a_zstd_frame_is_had_without_the_rest() {
+        let long: Vec<u8> = plain().into_iter().cycle().take(400_000).collect();
+        let mut packed = vec![0; 1 << 19];
+        let length = zstd_safe::compress(packed.as_mut_slice(), &long, 3).unwrap();
+        packed.truncate(length);
+        for (input, skip, size, there) in [
+            (&packed[..], 0, 1, true),
+            (&packed, 1, 2000, true),
+            (&packed, 131_072, 131_072, true),
+            (&packed, 300_001, 99_999, true),
+            (&packed, 300_001, 100_000, false),
+            (&packed, 400_001, 1, false),
+            (&packed[..packed.len() / 2], 0, long.len(), false),
+            (&packed[1..], 0, 1, false),
+            (&[], 0, 1, false),
+        ] {
+            let mut output = vec![0; size];
+            assert_eq!(Compression::Zstd.decompress_part(input, skip, &mut output), there, "{skip} {size}");
+            assert!(!there || output == long[skip..skip + size]);
+            assert!(!Compression::Xz.decompress_part(input, skip, &mut output));
+        }
+        assert!(decompress(Compression::Zstd, &packed, 1 << 19).unwrap() == long, "the next question begins anew");
     }
 
     #[test]

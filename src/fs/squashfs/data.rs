@@ -2,7 +2,7 @@
 //! files.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use nom::Parser;
 use nom::combinator::verify;
@@ -46,6 +46,28 @@ pub struct DataBlock {
     pub stored: Stored,
     /// Length in bytes of the contents.
     pub size: u32,
+}
+
+/// What has been decompressed of a fragment block. Many are asked for one small file; who asks for a second one gets the whole.
+#[derive(Debug, Default)]
+pub(super) enum Known {
+    #[default]
+    Nothing,
+    Part(Fragment, Vec<u8>),
+    Whole(Vec<u8>),
+}
+
+impl Known {
+    fn find(&self, fragment: Fragment) -> Option<&[u8]> {
+        match self {
+            Self::Part(known, part) if *known == fragment => Some(part),
+            Self::Nothing | Self::Part(..) => None,
+            Self::Whole(block) => {
+                let start = fragment.offset as usize;
+                block.get(start..start.saturating_add(fragment.size as usize))
+            }
+        }
+    }
 }
 
 /// A part of a fragment block: the end of a file, or all of a small one.
@@ -139,26 +161,44 @@ impl Archive<'_> {
         self.region.bytes("fragment block", stored.start.saturating_add(offset), size)
     }
 
-    /// The fragment block of that number, out of a cache of the last few. Threads that ask for the same one at the same
-    /// time wait for the first of them: a block may be 1 MiB.
+    /// The bytes of a fragment, out of a cache of the last few blocks. Threads that ask for the same block at the same time
+    /// wait for the first of them: a block may be 1 MiB.
     ///
     /// # Errors
-    /// Where there is none of that number, or it cannot be read or decompressed.
-    pub fn cached_fragment_block(&self, number: u32) -> Result<Arc<Vec<u8>>> {
-        let slot = self.fragments.get(u64::from(number), || Ok(Mutex::default()))?;
-        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(block) = &*slot {
-            return Ok(Arc::clone(block));
+    /// Where the block cannot be read or decompressed, or the fragment ends past it.
+    pub(super) fn cached_fragment(&self, fragment: Fragment) -> Result<Vec<u8>> {
+        let known = self.fragments.get(u64::from(fragment.number), || Ok(Mutex::default()))?;
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(part) = known.find(fragment) {
+            return Ok(part.to_vec());
         }
-        let mut buffer = Vec::new();
-        let limit = self.superblock.block_size;
-        if let Some(lent) = self.decompress("fragment block", self.fragment(number)?, limit, &mut buffer)? {
-            buffer.extend_from_slice(lent);
+        let stored = self.fragment(fragment.number)?;
+        if let Known::Nothing = *known
+            && let Some(part) = self.first_part(stored, fragment)?
+        {
+            *known = Known::Part(fragment, part.clone());
+            return Ok(part);
         }
-        // Not shrunk: buffers of one length take each other's place, where others would leave gaps in memory.
-        let block = Arc::new(buffer);
-        *slot = Some(Arc::clone(&block));
-        Ok(block)
+        let mut block = Vec::new();
+        if let Some(lent) = self.decompress("fragment block", stored, self.superblock.block_size, &mut block)? {
+            block.extend_from_slice(lent);
+        }
+        *known = Known::Whole(block);
+        known.find(fragment).map(<[u8]>::to_vec).ok_or_else(|| {
+            let place = self.region.place(stored.start);
+            Error::Malformed { structure: "fragment block", field: "length, a file ends past it", place }
+        })
+    }
+
+    /// A fragment without the rest of its block, if that costs less.
+    fn first_part(&self, stored: Stored, fragment: Fragment) -> Result<Option<Vec<u8>>> {
+        if !stored.compressed {
+            return self.fragment_part(stored, fragment).map(|part| Some(part.into_owned()));
+        }
+        let packed = self.region.bytes("fragment block", stored.start, u64::from(stored.length))?;
+        let mut part = vec![0; fragment.size as usize];
+        let there = self.superblock.compression.decompress_part(&packed, fragment.offset as usize, &mut part);
+        Ok(there.then_some(part))
     }
 
     /// Decompresses up to `limit` bytes into `buffer`, or lends them where they need no decompression.

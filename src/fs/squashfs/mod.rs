@@ -15,13 +15,14 @@ mod superblock;
 mod tests;
 
 use std::io::Read;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 pub use self::compression::Compression;
 pub use self::data::{Blocks, DataBlock, FileData, Fragment, Stored};
 pub use self::superblock::Superblock;
 
 use self::cache::Cache;
+use self::data::Known;
 use self::directory::DirectoryTable;
 use self::inode::{Body, Directory, Inode};
 use self::metadata::{Metadata, Table};
@@ -45,7 +46,7 @@ pub struct Archive<'a> {
     region: Region<'a>,
     superblock: Superblock,
     metadata: Metadata<'a>,
-    fragments: Cache<Mutex<Option<Arc<Vec<u8>>>>>,
+    fragments: Cache<Mutex<Known>>,
     /// Entries of the id table: every node asks for two of them, mostly the same.
     ids: Cache<u32>,
 }

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use rayon::prelude::*;
 
 use super::Archive;
-use super::data::{DataBlock, FileData, Fragment};
+use super::data::{DataBlock, FileData};
 use crate::error::{Error, Result};
 
 /// Bytes that are decompressed ahead for each thread: two blocks of the largest size.
@@ -75,7 +75,7 @@ impl<'s> FileReader<'s> {
                 return Err(trouble);
             }
             if let Some(fragment) = self.data.fragment.take() {
-                self.ready.push(Ready { buffer: part(archive, fragment)?, lent: None });
+                self.ready.push(Ready { buffer: archive.cached_fragment(fragment)?, lent: None });
             }
         }
         Ok(())
@@ -133,18 +133,5 @@ impl<'s> Ready<'s> {
 
     fn bytes(&self) -> &[u8] {
         self.lent.unwrap_or(&self.buffer)
-    }
-}
-
-/// The bytes of a file that are in a fragment block.
-fn part(archive: &Archive<'_>, fragment: Fragment) -> Result<Vec<u8>> {
-    let block = archive.cached_fragment_block(fragment.number)?;
-    let (start, end) = (fragment.offset as usize, fragment.offset as usize + fragment.size as usize);
-    match block.get(start..end) {
-        Some(part) => Ok(part.to_vec()),
-        None => {
-            let place = archive.place(archive.fragment(fragment.number)?.start);
-            Err(Error::Malformed { structure: "fragment block", field: "length, a file ends past it", place })
-        }
     }
 }

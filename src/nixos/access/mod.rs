@@ -79,6 +79,45 @@ struct Facts<'d, 'i> {
     orphans: Vec<(String, Vec<AuthorizedKey>)>,
 }
 
+/// What files say of users.
+struct People {
+    users: Users,
+    sshd: Sshd,
+    keys: Vec<Vec<GrantedKey>>,
+    orphans: Vec<(String, Vec<AuthorizedKey>)>,
+    bad_lines: Vec<BadLine>,
+    rules: Vec<Rule>,
+}
+
+impl People {
+    fn of(tree: &dyn Tree, toplevel: &str) -> Result<Self> {
+        let (sshd, users) = (Sshd::of(tree, toplevel)?, Users::of(tree, toplevel)?);
+        let mut files = KeysFiles::new(tree);
+        let keys = keys(&sshd, &users, &mut files, toplevel)?;
+        let orphans = orphans(tree, toplevel, &users, &mut files)?;
+        let rules = become_root::rules(tree, toplevel, &users)?;
+        Ok(Self { bad_lines: files.malformed().to_vec(), users, sshd, keys, orphans, rules })
+    }
+}
+
+/// What files say of the machine, whoever uses it.
+struct Machine {
+    autologin: Vec<Autologin>,
+    console_takes_empty: Option<bool>,
+    initrd: Result<Option<Initrd>>,
+}
+
+impl Machine {
+    fn of(tree: &dyn Tree, toplevel: &str) -> Result<Self> {
+        Ok(Self {
+            autologin: autologin::find(tree, toplevel)?,
+            console_takes_empty: pam::takes_empty(tree, toplevel, "login")?,
+            // What is wrong with it is told, and the rest all the same.
+            initrd: Initrd::of(tree, toplevel),
+        })
+    }
+}
+
 impl Access {
     /// Reads one system.
     ///
@@ -86,23 +125,12 @@ impl Access {
     /// Where a file that decides is there but cannot be read.
     pub fn of(disc: &Disc<'_>, system: &System) -> Result<Self> {
         let (tree, toplevel) = (disc.tree(), system.path.to_string());
-        let (sshd, users) = (Sshd::of(tree, &toplevel)?, Users::of(tree, &toplevel)?);
-        let mut files = KeysFiles::new(tree);
-        let keys = keys(&sshd, &users, &mut files, &toplevel)?;
-        let orphans = orphans(tree, &toplevel, &users, &mut files)?;
-        let facts = Facts {
-            disc,
-            system,
-            rules: become_root::rules(tree, &toplevel, &users)?,
-            autologin: autologin::find(tree, &toplevel)?,
-            console_takes_empty: pam::takes_empty(tree, &toplevel, "login")?,
-            // What is wrong with it is told, and the rest all the same.
-            initrd: Initrd::of(tree, &toplevel),
-            bad_lines: files.malformed().to_vec(),
-            orphans,
-            users,
-            sshd,
-        };
+        // Some thirty small files, each in a block of its own: two threads take half the time.
+        let (people, machine) = rayon::join(|| People::of(tree, &toplevel), || Machine::of(tree, &toplevel));
+        let (People { users, sshd, keys, orphans, bad_lines, rules }, machine) = (people?, machine?);
+        let Machine { autologin, console_takes_empty, initrd } = machine;
+        let facts =
+            Facts { disc, system, users, sshd, rules, autologin, console_takes_empty, bad_lines, initrd, orphans };
         let account = |(user, keys): (&User, Vec<GrantedKey>)| {
             let login = Login::of(&facts, user, &keys);
             Account { user: user.clone(), keys, login }
