@@ -1,6 +1,7 @@
 //! Every file below a directory, without recursion and without an end that an image could put off.
 
 use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::vec;
 
 use super::path::join;
@@ -20,11 +21,15 @@ pub struct Walk<'t> {
     levels: Vec<Level>,
     /// The directory that is being visited: the path of the last level, of which the others are the beginning.
     path: Vec<u8>,
-    entered: HashSet<NodeId>,
+    entered: Entered,
     held: usize,
     /// The directory of the last visit, which the next step enters.
     pending: Option<(NodeId, Vec<u8>)>,
 }
+
+/// Listings that walks have met. Walks of several threads that share it enter each listing once together; which of two
+/// directories with the same one comes first is then left to chance.
+pub type Entered = Arc<Mutex<HashSet<NodeId>>>;
 
 struct Level {
     /// Length of the directory's path in bytes.
@@ -48,7 +53,13 @@ impl<'t> Walk<'t> {
     #[must_use]
     pub fn new(tree: &'t dyn Tree, directory: NodeId, path: &[u8]) -> Self {
         let pending = Some((directory, path.to_vec()));
-        Self { tree, levels: Vec::new(), path: Vec::new(), entered: HashSet::new(), held: 0, pending }
+        Self { tree, levels: Vec::new(), path: Vec::new(), entered: Entered::default(), held: 0, pending }
+    }
+
+    /// Enters no listing that another walk has met.
+    #[must_use]
+    pub fn sharing(self, entered: Entered) -> Self {
+        Self { entered, ..self }
     }
 
     /// Leaves out what lies below the directory of the last visit.
@@ -57,7 +68,8 @@ impl<'t> Walk<'t> {
     }
 
     fn enter(&mut self, directory: NodeId, path: Vec<u8>) -> Result<()> {
-        if !self.entered.insert(self.tree.listing(directory)?) {
+        let listing = self.tree.listing(directory)?;
+        if !self.entered.lock().unwrap_or_else(PoisonError::into_inner).insert(listing) {
             let field = "place: its entries are those of another directory";
             return Err(Error::Malformed { structure: "directory", field, place: Place::File(path) });
         }

@@ -1,11 +1,11 @@
 //! Reads every file once: each data block and each fragment block is decompressed once, however many files share it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
 use std::io::{BufReader, Read};
 use std::ops::ControlFlow;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{iter, mem};
 
 use rayon::prelude::*;
 
@@ -13,13 +13,16 @@ use super::scanner::{Scanner, Sighting};
 use super::{Progress, Report, Secret};
 use crate::error::{Error, Result};
 use crate::fs::squashfs::{Archive, Fragment};
-use crate::fs::walk::Walk;
-use crate::fs::{FileType, Kind, NodeId, Tree, cpio, path};
+use crate::fs::walk::{Entered, Visit, Walk};
+use crate::fs::{Entry, FileType, Kind, NodeId, Tree, cpio, path};
 use crate::nixos::Disc;
 use crate::store::{Carrier, STORE};
 
 /// Bytes that are read in one go.
 const PART: usize = 1 << 18;
+
+/// Bytes of a piece of work that is large.
+const LARGE: u64 = 16 << 20;
 
 /// Troubles that are kept.
 const MOST_TROUBLES: usize = 1_000;
@@ -35,16 +38,43 @@ struct File {
     fragment: Option<Fragment>,
 }
 
-/// What files with the same contents have in common: first block, length, end, and the lengths of their blocks as stored.
-type Contents = (u64, u64, Option<Fragment>, Vec<u32>);
+/// What files with the same contents have in common.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Contents {
+    /// Number, first byte and length of the fragment: first of all, to have the files of a fragment block side by side.
+    fragment: Option<(u32, u32, u32)>,
+    /// Where the first block is stored.
+    start: u64,
+    size: u64,
+    /// Lengths of all blocks as stored: files that begin alike may go on otherwise, in an image that somebody made to hide one.
+    lengths: Vec<u32>,
+}
+
+/// A file of a squashfs.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Listed {
+    contents: Contents,
+    path: String,
+    node: NodeId,
+}
 
 /// Files that are searched by one thread, one behind the other.
 struct Work {
-    /// Where the first of their bytes are stored: threads go through the image from its start to its end.
+    /// Where the first of their bytes are stored.
     start: u64,
     /// The fragment block that all of them end in.
     fragment: Option<u32>,
     files: Vec<File>,
+}
+
+/// Room that a thread uses again and again.
+#[derive(Default)]
+struct Room {
+    /// A fragment block.
+    tails: Vec<u8>,
+    /// A data block.
+    block: Vec<u8>,
+    window: Vec<u8>,
 }
 
 /// What all threads share.
@@ -80,60 +110,90 @@ pub(super) fn run(disc: &Disc<'_>, progress: Progress<'_>) -> Result<Report> {
         u64::try_from(in_squashfs.iter().map(|work| work.files.len()).sum::<usize>() + own.len()).unwrap_or(0);
     report.bytes = total;
     let search = Search { found: Mutex::new(report), done: AtomicU64::new(0), total, progress };
-    if let Some((archive, _)) = archive {
-        in_squashfs.par_iter().for_each(|work| search.work(archive, work));
-    }
-    let tree = disc.own_tree();
-    own.par_iter().for_each(|file| search.file(tree, file));
-    search.initrds(disc);
-    Ok(search.found.into_inner().unwrap_or_else(PoisonError::into_inner))
+    rayon::scope(|scope| {
+        let search = &search;
+        scope.spawn(move |_| search.initrds(disc));
+        if let Some((archive, _)) = archive {
+            let works = in_squashfs.iter().par_bridge();
+            works.for_each_init(Room::default, |room, work| search.work(archive, work, room));
+        }
+        own.par_iter().for_each(|file| search.file(disc.own_tree(), file));
+    });
+    let mut report = search.found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    report.troubles.sort_by_cached_key(Error::to_string);
+    Ok(report)
 }
 
 /// The files of a squashfs, by the blocks that they need. Those with the same blocks are one file.
 fn plan(archive: &Archive<'_>, report: &mut Report) -> Vec<Work> {
-    let mut works: BTreeMap<(Option<u32>, u64), Work> = BTreeMap::new();
-    let mut seen: HashMap<Contents, (Option<u32>, u64, usize)> = HashMap::new();
-    for visit in Walk::new(archive, archive.root(), STORE.as_bytes()) {
-        let visit = match visit {
-            Ok(visit) if visit.file_type == FileType::File => visit,
-            Ok(_) => continue,
-            Err(error) => {
-                keep(report, error);
-                continue;
-            }
-        };
-        let data = match archive.blocks(visit.id) {
-            Ok(data) if data.size == 0 => continue,
-            Ok(data) => data,
-            Err(error) => {
-                keep(report, error);
-                continue;
-            }
-        };
-        let (size, fragment) = (data.size, data.fragment);
-        let start = data.blocks.clone().next().and_then(Result::ok).map_or(0, |block| block.stored.start);
-        // Files that begin alike may go on otherwise, in an image that somebody made to hide one.
-        let lengths: Vec<u32> = data.blocks.map(|block| block.map_or(u32::MAX, |block| block.stored.length)).collect();
-        let stored = (start, size, fragment, lengths);
-        let path = String::from_utf8_lossy(&visit.path).into_owned();
-        if let Some((number, work, at)) = seen.get(&stored) {
-            let known = works.get_mut(&(*number, *work)).and_then(|work| work.files.get_mut(*at));
-            if let Some(file) = known {
-                file.paths.push(path);
-                continue;
-            }
+    let (mut listed, mut errors) = (Vec::new(), Vec::new());
+    for file in list(archive) {
+        match file {
+            Ok(file) => listed.push(file),
+            Err(error) => errors.push(error),
         }
-        let number = fragment.map(|fragment| fragment.number);
-        // Files that share a fragment block are one piece of work, the others are each their own.
-        let key = (number, if number.is_some() { 0 } else { start });
-        let work = works.entry(key).or_insert_with(|| Work { start: u64::MAX, fragment: number, files: Vec::new() });
-        work.start = work.start.min(if start == 0 { u64::MAX } else { start });
-        seen.insert(stored, (key.0, key.1, work.files.len()));
-        work.files.push(File { node: visit.id, paths: vec![path], size, fragment });
     }
-    let mut works: Vec<Work> = works.into_values().collect();
-    works.sort_by_key(|work| (work.start, work.fragment));
+    errors.into_iter().for_each(|error| keep(report, error));
+    listed.par_sort_unstable();
+    let mut works: Vec<Work> = Vec::new();
+    let same = |one: &Listed, other: &Listed| one.contents == other.contents;
+    for files in listed.chunk_by_mut(same) {
+        let paths = files.iter_mut().map(|file| mem::take(&mut file.path)).collect();
+        let Some(Listed { node, contents, .. }) = files.first() else { continue };
+        let Contents { fragment, start, size, .. } = *contents;
+        let number = fragment.map(|(number, ..)| number);
+        let fragment = fragment.map(|(number, offset, size)| Fragment { number, offset, size });
+        let file = File { node: *node, paths, size, fragment };
+        let first = if start == 0 { u64::MAX } else { start };
+        // Files that share a fragment block are one piece of work, the others are each their own.
+        match works.last_mut().filter(|work| number.is_some() && work.fragment == number) {
+            Some(work) => {
+                work.start = work.start.min(first);
+                work.files.push(file);
+            }
+            None => works.push(Work { start: first, fragment: number, files: vec![file] }),
+        }
+    }
+    // The large ones first, so that no thread is left with one of them at the end.
+    let large = |work: &Work| work.files.iter().map(|file| file.size).fold(0, u64::saturating_add) / LARGE;
+    works.sort_by_cached_key(|work| (Reverse(large(work)), work.start, work.fragment));
     works
+}
+
+/// The files of a squashfs that are not empty. Its store paths are walked side by side.
+fn list(archive: &Archive<'_>) -> Vec<Result<Listed>> {
+    let entries = match archive.entries(archive.root()) {
+        Ok(entries) => entries,
+        Err(error) => return vec![Err(error)],
+    };
+    let entered = Entered::default();
+    let below = |entry: Entry| {
+        let path = path::join(STORE.as_bytes(), &entry.name);
+        let own = Visit { path, id: entry.id, file_type: entry.file_type };
+        let walk = (own.file_type == FileType::Directory)
+            .then(|| Walk::new(archive, own.id, &own.path).sharing(Arc::clone(&entered)));
+        let visits = iter::once(Ok(own)).chain(walk.into_iter().flatten());
+        visits.filter_map(|visit| listed(archive, visit).transpose()).collect::<Vec<_>>()
+    };
+    let lists: Vec<_> = entries.into_par_iter().map(below).collect();
+    lists.into_iter().flatten().collect()
+}
+
+fn listed(archive: &Archive<'_>, visit: Result<Visit>) -> Result<Option<Listed>> {
+    let visit = visit?;
+    if visit.file_type != FileType::File {
+        return Ok(None);
+    }
+    let data = archive.blocks(visit.id)?;
+    if data.size == 0 {
+        return Ok(None);
+    }
+    let fragment = data.fragment.map(|fragment| (fragment.number, fragment.offset, fragment.size));
+    let start = data.blocks.clone().next().and_then(Result::ok).map_or(0, |block| block.stored.start);
+    let lengths = data.blocks.map(|block| block.map_or(u32::MAX, |block| block.stored.length)).collect();
+    let contents = Contents { fragment, start, size: data.size, lengths };
+    let path = String::from_utf8_lossy(&visit.path).into_owned();
+    Ok(Some(Listed { contents, path, node: visit.id }))
 }
 
 /// The files of a tree but the store's squashfs.
@@ -165,9 +225,9 @@ fn keep(report: &mut Report, error: Error) {
 }
 
 impl Search<'_> {
-    fn work(&self, archive: &Archive<'_>, work: &Work) {
-        let (mut buffer, mut tails, mut window) = (Vec::new(), Vec::new(), Vec::new());
-        let tails = match work.fragment.map(|number| archive.fragment_block(archive.fragment(number)?, &mut tails)) {
+    fn work(&self, archive: &Archive<'_>, work: &Work, room: &mut Room) {
+        let Room { tails, block, window } = room;
+        let tails = match work.fragment.map(|number| archive.fragment_block(archive.fragment(number)?, tails)) {
             None => Ok(&[][..]),
             Some(Ok(tails)) => Ok(tails),
             Some(Err(error)) => Err(error),
@@ -175,7 +235,7 @@ impl Search<'_> {
         // The blocks of the files are searched even so.
         let tails = tails.map_err(|error| self.trouble(error)).ok();
         for file in &work.files {
-            if let Err(error) = self.packed(archive, file, (&mut buffer, &mut window, tails)) {
+            if let Err(error) = self.packed(archive, file, (block, window, tails)) {
                 self.trouble(error);
             }
             self.count(file.size);
@@ -187,29 +247,27 @@ impl Search<'_> {
         &self,
         archive: &Archive<'_>,
         file: &File,
-        room: (&mut Vec<u8>, &mut Vec<u8>, Option<&[u8]>),
+        (buffer, window, tails): (&mut Vec<u8>, &mut Vec<u8>, Option<&[u8]>),
     ) -> Result<()> {
-        let (buffer, window, tails) = room;
         let path = file.paths.first().map(String::as_str).unwrap_or_default();
         let mut scanner = Scanner::new(path, window);
         for block in archive.blocks(file.node)?.blocks {
             let taken = block.and_then(|block| archive.data_block(block, buffer)).map(|bytes| scanner.take(bytes));
             if let Err(error) = taken {
                 // What lies before the damage has been searched.
-                self.found(scanner.finish(), &file.paths);
+                self.found(scanner.finish(&[]), &file.paths);
                 return Err(error);
             }
         }
-        if let Some(fragment) = file.fragment {
+        let end = file.fragment.zip(tails).map(|(fragment, tails)| {
             let start = usize::try_from(fragment.offset).unwrap_or(usize::MAX);
             let end = start.saturating_add(usize::try_from(fragment.size).unwrap_or(usize::MAX));
-            match tails.map(|tails| tails.get(start..end)) {
-                Some(Some(end)) => scanner.take(end),
-                Some(None) => self.trouble(past_its_block(path)),
-                None => {}
-            }
+            tails.get(start..end)
+        });
+        if end == Some(None) {
+            self.trouble(past_its_block(path));
         }
-        self.found(scanner.finish(), &file.paths);
+        self.found(scanner.finish(end.flatten().unwrap_or_default()), &file.paths);
         Ok(())
     }
 
@@ -297,7 +355,7 @@ fn scan(reader: &mut dyn Read, path: &str) -> Result<Vec<Sighting>> {
     loop {
         let read = reader.read(&mut buffer).map_err(|error| Error::from_read(error, std::path::Path::new(path)))?;
         if read == 0 {
-            return Ok(scanner.finish());
+            return Ok(scanner.finish(&[]));
         }
         scanner.take(buffer.get(..read).unwrap_or_default());
     }

@@ -53,20 +53,20 @@ macro_rules! pattern {
     };
 }
 
-const fn needle(text: &'static str, pairs: usize) -> Needle {
-    Needle { text, pairs }
+const fn needle(text: &'static str, key: usize) -> Needle {
+    Needle { text, key }
 }
 
-static RULES: [Rule; 27] = [
+static RULES: [Rule; 28] = [
     Rule { noticed: &[needle("-----BEGIN ", 4)], kind: "private-key", paths: &[], test: Test::Pem },
     Rule {
-        noticed: &[needle("AGE-SECRET-KEY-1", 9)],
+        noticed: &[needle("AGE-SECRET-KEY-1", 12)],
         kind: "private-key",
         paths: &[],
         test: pattern!("age", Told, r"(AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58})(?:[^0-9A-Za-z]|$)"),
     },
     Rule {
-        noticed: &[needle("PrivateKey", 6), needle("privateKey", 6)],
+        noticed: &[needle("PrivateKey", 4), needle("privateKey", 4)],
         kind: "private-key",
         paths: &[],
         test: pattern!(
@@ -122,7 +122,7 @@ static RULES: [Rule; 27] = [
         ),
     },
     Rule {
-        noticed: &[needle("$2a$", 1), needle("$2b$", 1), needle("$2x$", 1), needle("$2y$", 1)],
+        noticed: &[needle("$2a$", 0), needle("$2b$", 0), needle("$2x$", 0), needle("$2y$", 0)],
         kind: "password-hash",
         paths: &[],
         test: pattern!("bcrypt", Told, r"(\$2[abxy]\$[0-3][0-9]\$[./A-Za-z0-9]{53})(?:[^./A-Za-z0-9]|$)"),
@@ -134,7 +134,7 @@ static RULES: [Rule; 27] = [
         test: pattern!("md5", Told, r"(\$1\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{22})(?:[^./A-Za-z0-9]|$)"),
     },
     Rule {
-        noticed: &[needle("$sha1$", 3)],
+        noticed: &[needle("$sha1$", 2)],
         kind: "password-hash",
         paths: &[],
         test: pattern!(
@@ -144,19 +144,19 @@ static RULES: [Rule; 27] = [
         ),
     },
     Rule {
-        noticed: &[needle("\"password\"", 0), needle("\"initialPassword\"", 0)],
+        noticed: &[needle("\"password\"", 0), needle("\"initialPassword\"", 7)],
         kind: "password",
         paths: &["-users-groups.json$", "-userborn.json$"],
         test: pattern!("of a user", Hidden, r#""(?:initialP|p)assword"\s*:\s*"((?:[^"\\]|\\.)+)""#),
     },
     Rule {
-        noticed: &[needle("SetCredential=passwd.plaintext-password.", 2)],
+        noticed: &[needle("SetCredential=passwd.plaintext-password.", 1)],
         kind: "password",
         paths: &[],
         test: pattern!("of a user", Hidden, r"SetCredential=passwd\.plaintext-password\.[^:\s]{1,64}:([^\r\n]+)"),
     },
     Rule {
-        noticed: &[needle("live.nixos.passwd=", 0), needle("live.nixos.password=", 0)],
+        noticed: &[needle("live.nixos.passwd=", 2), needle("live.nixos.password=", 2)],
         kind: "password",
         paths: &[".cfg$", ".conf$", ".ipxe$", "/kernel-params$"],
         test: pattern!("on a kernel line", Hidden, r"live\.nixos\.passw(?:d|ord)=(\S+)"),
@@ -173,13 +173,13 @@ static RULES: [Rule; 27] = [
         ),
     },
     Rule {
-        noticed: &[needle("ghp_", 1), needle("gho_", 1), needle("ghu_", 1), needle("ghs_", 1), needle("ghr_", 1)],
+        noticed: &[needle("ghp_", 0), needle("gho_", 0), needle("ghu_", 0), needle("ghs_", 0), needle("ghr_", 0)],
         kind: "token",
         paths: &[],
         test: pattern!("GitHub", Told, r"(gh[pousr]_[A-Za-z0-9]{36})(?:[^A-Za-z0-9]|$)"),
     },
     Rule {
-        noticed: &[needle("github_pat_", 5)],
+        noticed: &[needle("github_pat_", 4)],
         kind: "token",
         paths: &[],
         test: pattern!("GitHub", Told, r"(github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59})(?:[^A-Za-z0-9]|$)"),
@@ -213,19 +213,19 @@ static RULES: [Rule; 27] = [
         test: pattern!("Stripe", Told, r"([rs]k_live_[A-Za-z0-9]{24,247})(?:[^A-Za-z0-9_]|$)"),
     },
     Rule {
-        noticed: &[needle("npm_", 1)],
+        noticed: &[needle("npm_", 0)],
         kind: "token",
         paths: &[],
         test: pattern!("npm", Told, r"(npm_[A-Za-z0-9]{36})(?:[^A-Za-z0-9_]|$)"),
     },
     Rule {
-        noticed: &[needle("private-key=", 6)],
+        noticed: &[needle("private-key=", 8)],
         kind: "private-key",
         paths: &["system-connections", ".nmconnection"],
         test: pattern!("WireGuard", Told, r"private-key=([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)(?:\s|$)"),
     },
     Rule {
-        noticed: &[needle("Passphrase=", 1)],
+        noticed: &[needle("Passphrase=", 7)],
         kind: "wifi-password",
         paths: &["/iwd/", ".psk$"],
         test: pattern!("pre-shared key", Hidden, r"Passphrase=([^\r\n@]{8,63})(?:[\r\n]|$)"),
@@ -237,13 +237,19 @@ static RULES: [Rule; 27] = [
         test: pattern!("Hugging Face", Told, r"(hf_[A-Za-z]{34})(?:[^A-Za-z0-9_]|$)"),
     },
     Rule {
-        noticed: &[needle("_authToken=", 0)],
+        noticed: &[needle("_authToken=", 3)],
         kind: "token",
         paths: &["npmrc$"],
         test: pattern!("npm", Told, r#"_authToken=("?[A-Za-z0-9_-]{20,}"?)"#),
     },
     Rule {
-        noticed: &[needle("password ", 0)],
+        noticed: &[needle("access-tokens", 4)],
+        kind: "token",
+        paths: &["nix.conf$"],
+        test: pattern!("of Nix", Told, r"access-tokens\s*=\s*(?:\S+\s+)*?[^\s=]+=(\S{20,})"),
+    },
+    Rule {
+        noticed: &[needle("password ", 5)],
         kind: "password",
         paths: &["/netrc$", "/.netrc$", "/_netrc$", "-netrc$"],
         test: pattern!("netrc", Hidden, r"password\s+(\S+)"),

@@ -1,5 +1,7 @@
 //! Searches one file, as its bytes come.
 
+use std::mem;
+
 use super::filter::Filter;
 use super::known;
 use super::rules::{Found, LONGEST, filter, test, test_file};
@@ -59,54 +61,85 @@ impl<'p> Scanner<'p> {
 
     /// Takes the next bytes of the file.
     pub(super) fn take(&mut self, bytes: &[u8]) {
-        self.window.extend_from_slice(bytes);
+        let mut window = mem::take(self.window);
         // What begins in the last bytes may go on in the next part.
-        let ready = self.window.len().saturating_sub(LONGEST);
-        if ready > self.searched {
-            self.search(ready);
-            let kept = self.searched.saturating_sub(1);
-            let past = self.window.get(..kept).unwrap_or_default();
-            self.lines += ends_of_lines(past);
-            self.window.drain(..kept);
-            self.offset += u64::try_from(kept).unwrap_or(0);
-            self.searched -= kept;
+        match bytes.get(..=LONGEST) {
+            Some(head) if bytes.len() > 2 * LONGEST => {
+                // Of a long part only the ends are copied.
+                let seam = window.len();
+                window.extend_from_slice(head);
+                self.search(&window, seam + 1);
+                self.leave(&window, seam);
+                self.search(bytes, bytes.len() - LONGEST);
+                let past = self.searched - 1;
+                self.leave(bytes, past);
+                window.clear();
+                window.extend_from_slice(bytes.get(past..).unwrap_or_default());
+            }
+            _ => {
+                window.extend_from_slice(bytes);
+                let ready = window.len().saturating_sub(LONGEST);
+                if ready > self.searched {
+                    self.search(&window, ready);
+                    let past = self.searched - 1;
+                    self.leave(&window, past);
+                    window.drain(..past);
+                }
+            }
         }
+        *self.window = window;
     }
 
-    /// Searches a file that is whole in memory, or the end of one that came in parts.
-    pub(super) fn finish(mut self) -> Vec<Sighting> {
+    /// Takes the last bytes of the file, which may be all of it.
+    pub(super) fn finish(mut self, bytes: &[u8]) -> Vec<Sighting> {
+        let mut window = mem::take(self.window);
+        let rest = match window.is_empty() {
+            true => bytes,
+            false => {
+                window.extend_from_slice(bytes);
+                &window
+            }
+        };
         if self.offset == 0
             && self.searched == 0
-            && let Some(found) = test_file(self.window)
+            && let Some(found) = test_file(rest)
         {
-            self.sighted(0, found);
+            self.sighted(rest, 0, found);
         }
-        self.search(self.window.len());
+        self.search(rest, rest.len());
+        *self.window = window;
         self.sightings
     }
 
-    /// Searches for what begins before `end`.
-    fn search(&mut self, end: usize) {
+    /// Searches for what begins before `end`, in bytes that begin at the scanner's offset.
+    fn search(&mut self, bytes: &[u8], end: usize) {
         let mut candidates = Vec::new();
-        self.filter.each(self.window, (self.searched, end), &mut |at| candidates.push(at));
+        self.filter.each(bytes, (self.searched, end), &mut |at| candidates.push(at));
         candidates.sort_unstable();
         let mut after = self.searched;
         for start in candidates {
             if start < after || self.unknown >= MOST {
                 continue;
             }
-            let before = start.checked_sub(1).and_then(|before| self.window.get(before)).copied();
-            let text = self.window.get(start..).unwrap_or_default();
+            let before = start.checked_sub(1).and_then(|before| bytes.get(before)).copied();
+            let text = bytes.get(start..).unwrap_or_default();
             let text = text.get(..LONGEST).unwrap_or(text);
             if let Some(found) = test(text, before, self.path) {
                 after = start + found.length.max(1);
-                self.sighted(start, found);
+                self.sighted(bytes, start, found);
             }
         }
-        self.searched = end.max(after.min(self.window.len()));
+        self.searched = end.max(after.min(bytes.len()));
     }
 
-    fn sighted(&mut self, start: usize, found: Found) {
+    /// Leaves the first bytes behind, which have been searched.
+    fn leave(&mut self, bytes: &[u8], length: usize) {
+        self.lines += ends_of_lines(bytes.get(..length).unwrap_or_default());
+        self.offset += u64::try_from(length).unwrap_or(0);
+        self.searched -= length;
+    }
+
+    fn sighted(&mut self, bytes: &[u8], start: usize, found: Found) {
         let (digest, known) = found.identity.as_deref().map(known::digest).unzip();
         let count = if known == Some(true) { &mut self.known } else { &mut self.unknown };
         *count += 1;
@@ -114,7 +147,7 @@ impl<'p> Scanner<'p> {
             return;
         }
         let fingerprint = digest.map(|digest| digest.chars().take(DIGITS).collect());
-        let past = self.window.get(..start).unwrap_or_default();
+        let past = bytes.get(..start).unwrap_or_default();
         let is_text = !past.iter().rev().take(LONGEST).any(|&byte| byte == 0);
         let ends = ends_of_lines(past);
         self.sightings.push(Sighting {

@@ -7,7 +7,7 @@ fn found(path: &str, text: &str) -> Vec<Sighting> {
     let mut window = Vec::new();
     let mut scanner = Scanner::new(path, &mut window);
     scanner.take(text.as_bytes());
-    scanner.finish()
+    scanner.finish(&[])
 }
 
 fn kinds(path: &str, text: &str) -> Vec<String> {
@@ -66,6 +66,7 @@ fn every_sort_of_secret_is_found() {
         ),
         ("/var/lib/iwd/home.psk", "Passphrase=correct horse\n".to_owned(), "wifi-password pre-shared key"),
         ("/root/.npmrc", format!("//r/:_authToken={}", random(36)), "token npm"),
+        ("/etc/nix/nix.conf", format!("access-tokens = git.example.org={} github.com=x\n", random(24)), "token of Nix"),
         ("/netrc", "machine a login b password c\n".to_owned(), "password netrc"),
         ("/ssh_host_rsa_key", dropbear(), "private-key dropbear ssh-rsa"),
     ] {
@@ -101,11 +102,11 @@ fn a_secret_is_found_wherever_the_parts_end() {
     let text = format!("{}\n{ED25519}\n{}", "a line\n".repeat(3000), "b\n".repeat(20_000));
     let whole = found("/x", &text);
     assert_eq!((whole.len(), whole[0].offset, whole[0].line), (1, 21_001, Some(3002)));
-    for part in [1000, 4096, 10_007, LONGEST, 65_536] {
+    for part in [1000, 4096, 10_007, LONGEST, 33_000, 34_000, 36_000, 40_000, 65_536] {
         let mut window = Vec::new();
         let mut scanner = Scanner::new("/x", &mut window);
         text.as_bytes().chunks(part).for_each(|part| scanner.take(part));
-        assert_eq!(scanner.finish(), whole, "{part}");
+        assert_eq!(scanner.finish(&[]), whole, "{part}");
     }
 }
 
