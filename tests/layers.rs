@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the top down; those of one row do not name each other. The command line stands above them, in the binary.
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 10] = [
     &["report"],
     &["check"],
-    &["diff", "secrets", "verify"],
+    &["diff", "verify"],
+    &["secrets"],
     &["nixos"],
     &["store"],
     &["fs"],

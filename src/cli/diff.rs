@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use nixoscope::Error;
-use nixoscope::diff::{Difference, Manifest};
+use nixoscope::diff::{Depth, Difference, Manifest};
+use nixoscope::image::Image;
+use nixoscope::nixos::Disc;
 use nixoscope::report::diff::{self, Told};
 
 use super::open::{disc, open};
@@ -20,28 +22,76 @@ pub(super) struct Args {
     /// The image after, or its manifest
     #[arg(value_name = "NEW")]
     new: PathBuf,
-    /// List rebuilds and store paths one by one
+    /// List rebuilds, store paths and what every build makes different, such as dates
     #[arg(short, long)]
     all: bool,
+    /// Look into changed store paths: files that came, went or changed length, mode or target
+    #[arg(long)]
+    files: bool,
+    /// Look into the files, too: texts line by line; what differs in hash parts of store paths alone is left out
+    #[arg(long)]
+    content: bool,
+    /// Write Markdown that a pull request can take
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+}
+
+/// What was given for one side.
+enum Given {
+    Image(Image),
+    Manifest(Box<Manifest>),
+}
+
+/// One side, read.
+struct Side<'i> {
+    manifest: Manifest,
+    /// None for a manifest.
+    disc: Option<Disc<'i>>,
+    troubles: Vec<Error>,
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
-    let mut troubles = Vec::new();
-    let old = side(&args.old, global, &mut troubles)?;
-    let new = side(&args.new, global, &mut troubles)?;
-    let difference = Difference::between(&old, &new);
+    let (old, new) = (given(&args.old, global)?, given(&args.new, global)?);
+    let depth = match (args.content, args.files) {
+        (true, _) => Some(Depth::Content),
+        (false, true) => Some(Depth::Metadata),
+        (false, false) => None,
+    };
+    let (old, new) = rayon::join(|| side(&args.old, &old), || side(&args.new, &new));
+    let (mut old, mut new) = (old?, new?);
+    old.read_initrd(&new.manifest);
+    new.read_initrd(&old.manifest);
+    let mut difference = Difference::between(&old.manifest, &new.manifest);
+    if let Some(depth) = depth {
+        let image = |side: &'_ Side<'_>, path: &Path| {
+            side.disc.is_some().then_some(()).ok_or_else(|| {
+                anyhow!("{}: a manifest has no files: --files and --content want two images", path.display())
+            })
+        };
+        image(&old, &args.old)?;
+        image(&new, &args.new)?;
+        if let (Some(old), Some(new)) = (&old.disc, &new.disc) {
+            difference.look_inside(old, new, depth);
+        }
+    }
+    let told = if args.all { Told::All } else { Told::Main };
     output::unless_closed(|| {
         if global.json {
             let mut out = output::bytes();
             diff::json(&mut out, &difference)?;
             out.flush()?;
+        } else if args.markdown {
+            let mut out = output::bytes();
+            diff::markdown(&mut out, &difference, told)?;
+            out.flush()?;
         } else {
             let mut out = output::results();
-            diff::page(&mut out, &difference, if args.all { Told::All } else { Told::Main })?;
+            diff::page(&mut out, &difference, told)?;
             out.flush()?;
         }
         Ok(())
     })?;
+    let troubles: Vec<&Error> = old.troubles.iter().chain(&new.troubles).collect();
     for trouble in troubles.iter().take(TOLD) {
         output::complain(&format!("{trouble}{}", advice(trouble)));
     }
@@ -52,17 +102,38 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     })
 }
 
-/// The manifest at the path, or that of the image there.
-fn side(path: &Path, global: &Global, troubles: &mut Vec<Error>) -> anyhow::Result<Manifest> {
+/// The manifest at the path, or the image.
+fn given(path: &Path, global: &Global) -> anyhow::Result<Given> {
     if path.is_file() && starts_like_json(path) {
         let text = std::fs::read(path).with_context(|| path.display().to_string())?;
-        return Manifest::parse(&text).map_err(|reason| anyhow!("{}: no manifest: {reason}", path.display()));
+        let manifest = Manifest::parse(&text).map_err(|reason| anyhow!("{}: no manifest: {reason}", path.display()))?;
+        return Ok(Given::Manifest(Box::new(manifest)));
     }
-    let image = open(path, global)?;
-    let (disc, mut of_disc) = disc(&image)?;
-    let manifest = Manifest::of(&disc, troubles);
-    troubles.append(&mut of_disc);
-    manifest.with_context(|| format!("cannot compare {}", path.display()))
+    open(path, global).map(Given::Image)
+}
+
+fn side<'i>(path: &Path, given: &'i Given) -> anyhow::Result<Side<'i>> {
+    let image = match given {
+        Given::Manifest(manifest) => {
+            return Ok(Side { manifest: (**manifest).clone(), disc: None, troubles: Vec::new() });
+        }
+        Given::Image(image) => image,
+    };
+    let (disc, mut troubles) = disc(image)?;
+    let manifest = Manifest::of(&disc, &mut troubles);
+    let manifest = manifest.with_context(|| format!("cannot compare {}", path.display()))?;
+    Ok(Side { manifest, disc: Some(disc), troubles })
+}
+
+impl Side<'_> {
+    /// Reads the initrd, unless it is the same as the other one.
+    fn read_initrd(&mut self, other: &Manifest) {
+        if let Some(disc) = self.disc.as_ref().filter(|_| !self.manifest.has_initrd_of(other))
+            && let Err(error) = self.manifest.read_initrd(disc)
+        {
+            self.troubles.push(error);
+        }
+    }
 }
 
 /// No image begins with a brace.

@@ -6,7 +6,7 @@ use nixoscope::diff::Manifest;
 use nixoscope::report::manifest;
 
 use super::open::{ImageArg, disc, open};
-use super::{Global, Outcome, output, report_troubles};
+use super::{Global, Outcome, keep, output, report_troubles};
 
 /// Arguments of `manifest`.
 #[derive(clap::Args)]
@@ -18,7 +18,8 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(&args.image.path, global)?;
     let (disc, mut troubles) = disc(&image)?;
-    let found = Manifest::of(&disc, &mut troubles)?;
+    let mut found = Manifest::of(&disc, &mut troubles)?;
+    keep(&mut troubles, found.read_initrd(&disc));
     let mut out = output::bytes();
     manifest::json(&mut out, &found)?;
     out.flush()?;

@@ -1,10 +1,17 @@
 //! What changed between two images, each given by itself or by its manifest.
 
+mod content;
+mod files;
 mod manifest;
 mod packages;
 mod parts;
 
-pub use manifest::{DiscFile, Key, Manifest, MenuItem, ObjectFacts, SshdFacts, SystemFacts, UserFacts, VolumeFacts};
+pub use content::Content;
+pub use files::{Depth, FileChange, FileFacts, ObjectChange};
+pub use manifest::{
+    DiscFile, InitrdFacts, Key, Manifest, MemberFacts, MenuItem, ObjectFacts, SshdFacts, SystemFacts, UserFacts,
+    VolumeFacts,
+};
 pub use packages::{PackageChange, Selection, Status};
 pub use parts::{Change, Parts, UserChange};
 
@@ -25,6 +32,8 @@ pub struct Difference {
     pub nar_size_delta: Option<i64>,
     /// What else differs.
     pub parts: Parts,
+    /// What differs inside store paths of the same package; empty if nobody asked.
+    pub objects: Vec<ObjectChange>,
 }
 
 impl Difference {

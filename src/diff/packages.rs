@@ -33,7 +33,7 @@ pub enum Status {
     Upgraded,
     /// An earlier version.
     Downgraded,
-    /// Other versions, some later and some earlier.
+    /// Other versions, some later and some earlier; or the same ones, installed in one image alone.
     Changed,
     /// It came.
     Added,
@@ -130,7 +130,8 @@ pub(super) fn compare(old: &Manifest, new: &Manifest) -> Difference {
     for name in names {
         let none = Group { size: Some(0), ..Group::default() };
         let (before, after) = (groups_old.get(*name).unwrap_or(&none), groups_new.get(*name).unwrap_or(&none));
-        if before.versions == after.versions {
+        let selected = before.installed == after.installed || before.versions.is_empty();
+        if before.versions == after.versions && selected {
             continue;
         }
         let sorted = |group: &Group<'_>| {
@@ -193,7 +194,7 @@ fn status(old: &[String], new: &[String]) -> Status {
     let (gone, come) = (only(old, new), only(new, old));
     let order = |come: &String, gone: &String| compare_versions(come, gone);
     match (gone.is_empty(), come.is_empty()) {
-        // One version more or less of several.
+        // One version more or less of several, or none.
         (true, _) | (_, true) => Status::Changed,
         _ if come.iter().all(|come| gone.iter().all(|gone| order(come, gone) == Ordering::Greater)) => Status::Upgraded,
         _ if come.iter().all(|come| gone.iter().all(|gone| order(come, gone) == Ordering::Less)) => Status::Downgraded,

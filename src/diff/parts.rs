@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::manifest::{DiscFile, Key, Manifest, UserFacts};
+use super::manifest::{DiscFile, Key, Manifest, MemberFacts, UserFacts};
 
 /// What differs besides packages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,8 +25,12 @@ pub struct Parts {
     pub findings_removed: Vec<String>,
     /// Of the menus: entries, and parameters of their kernels.
     pub boot: Vec<Change>,
+    /// Members of the initrd.
+    pub initrd: Vec<Change>,
     /// Files of the disc.
     pub files: Vec<Change>,
+    /// What differs between two builds of the same, and does not count as a difference.
+    pub noise: Vec<Change>,
 }
 
 /// Something that was one thing and is another.
@@ -55,7 +59,8 @@ impl Parts {
         let volume = |manifest: &Manifest| match &manifest.volume {
             Some(volume) => BTreeMap::from([
                 ("id".to_owned(), volume.id.clone()),
-                ("boots from".to_owned(), volume.boot.join(", ")),
+                ("boots from".to_owned(), volume.boot.join("; ")),
+                ("partitions".to_owned(), volume.partitions.join("; ")),
             ]),
             None => BTreeMap::new(),
         };
@@ -68,13 +73,18 @@ impl Parts {
         (parts.keys_removed, parts.keys_added) = apart(&keys(old), &keys(new));
         let findings = |manifest: &Manifest| manifest.findings.iter().cloned().collect::<BTreeSet<String>>();
         (parts.findings_removed, parts.findings_added) = apart(&findings(old), &findings(new));
+        if is_read(old) && is_read(new) {
+            parts.initrd = changes(&initrd(old), &initrd(new));
+        }
+        parts.noise = changes(&old.noise, &new.noise);
+        parts.noise.extend(hash_parts(old, new));
         parts
     }
 
-    /// Whether nothing differs.
+    /// Whether nothing differs but noise.
     #[must_use]
     pub fn is_none(&self) -> bool {
-        *self == Self::default()
+        *self == Self { noise: self.noise.clone(), ..Self::default() }
     }
 }
 
@@ -96,13 +106,48 @@ fn changes(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Ve
 fn systems(manifest: &Manifest) -> BTreeMap<String, String> {
     let mut facts = BTreeMap::new();
     for system in &manifest.systems {
-        let name = system.specialisation.clone().unwrap_or_else(|| "system".to_owned());
-        let kernel = system.kernel.as_deref().unwrap_or("unknown");
-        let version = system.version.as_deref().unwrap_or("unknown");
-        let default = if system.default { ", default" } else { "" };
-        facts.insert(name, format!("{version}, kernel {kernel}{default}"));
+        let name = match &system.specialisation {
+            Some(name) => format!("specialisation {name}"),
+            None => "system".to_owned(),
+        };
+        let unknown = || "unknown".to_owned();
+        facts.insert(format!("{name}, version"), system.version.clone().unwrap_or_else(unknown));
+        facts.insert(format!("{name}, kernel"), system.kernel.clone().unwrap_or_else(unknown));
+        facts.extend(system.default.then(|| ("default".to_owned(), name)));
     }
     facts
+}
+
+fn is_read(manifest: &Manifest) -> bool {
+    manifest.initrd.as_ref().is_none_or(|initrd| initrd.members.is_some())
+}
+
+/// Members of the initrd, by path.
+fn initrd(manifest: &Manifest) -> BTreeMap<String, String> {
+    let members = manifest.initrd.iter().flat_map(|initrd| initrd.members.iter().flatten());
+    let shown = |member: &MemberFacts| {
+        let digest = member.sha256.as_deref().and_then(|digest| digest.get(..12)).unwrap_or("empty");
+        format!("{} bytes, mode {}, sha256 {digest}", member.size, member.mode)
+    };
+    members.map(|member| (member.path.clone(), shown(member))).collect()
+}
+
+/// Files of the disc that are the same but for hash parts of store paths.
+fn hash_parts(old: &Manifest, new: &Manifest) -> Vec<Change> {
+    let before: BTreeMap<&str, &DiscFile> = old.files.iter().map(|file| (file.path.as_str(), file)).collect();
+    let differs = |file: &&DiscFile| {
+        before.get(file.path.as_str()).is_some_and(|old| old.sha256 == file.sha256 && old.exact != file.exact)
+    };
+    // Of isolinux the boot information table is told.
+    let of_paths = new.files.iter().filter(differs).filter(|file| !file.path.ends_with("/isolinux.bin"));
+    let told =
+        |file: &DiscFile| Some(file.exact.as_deref().and_then(|digest| digest.get(..12)).unwrap_or("none").to_owned());
+    let change = |file: &DiscFile| Change {
+        what: format!("hash parts of store paths in {}", file.path),
+        old: before.get(file.path.as_str()).and_then(|old| told(old)),
+        new: told(file),
+    };
+    of_paths.map(change).collect()
 }
 
 fn sshd(manifest: &Manifest) -> BTreeMap<String, String> {

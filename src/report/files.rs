@@ -160,7 +160,7 @@ pub(super) fn raw(bytes: &[u8]) -> Option<String> {
     std::str::from_utf8(bytes).is_err().then(|| data_encoding::BASE64.encode(bytes))
 }
 
-fn type_name(file_type: FileType) -> &'static str {
+pub(super) fn type_name(file_type: FileType) -> &'static str {
     match file_type {
         FileType::File => "file",
         FileType::Directory => "directory",

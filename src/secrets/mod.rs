@@ -13,6 +13,8 @@ mod scanner;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use globset::GlobSet;
 
 use crate::error::{Error, Result};
@@ -83,4 +85,27 @@ pub fn scan(disc: &Disc<'_>, options: &Options, progress: Progress<'_>) -> Resul
     report.further += report.secrets.len().saturating_sub(MOST);
     report.secrets.truncate(MOST);
     Ok(report)
+}
+
+/// The contents of the file at `path` with what is secret in them replaced by what it is, in brackets. Keys that everybody knows
+/// stay.
+#[must_use]
+pub fn redacted<'b>(path: &str, contents: &'b [u8]) -> Cow<'b, [u8]> {
+    let mut room = Vec::new();
+    let mut sightings = scanner::Scanner::new(path, &mut room).finish(contents);
+    sightings.retain(|sighting| !sighting.known);
+    if sightings.is_empty() {
+        return Cow::Borrowed(contents);
+    }
+    let (mut text, mut from) = (Vec::new(), 0);
+    for sighting in sightings {
+        let start = usize::try_from(sighting.offset).unwrap_or(usize::MAX);
+        let end = start.saturating_add(sighting.length);
+        text.extend_from_slice(contents.get(from..start).unwrap_or_default());
+        let digits = sighting.fingerprint.map(|digits| format!(" {digits}")).unwrap_or_default();
+        text.extend_from_slice(format!("[{} {}{digits}]", sighting.kind, sighting.what).as_bytes());
+        from = end.min(contents.len());
+    }
+    text.extend_from_slice(contents.get(from..).unwrap_or_default());
+    Cow::Owned(text)
 }

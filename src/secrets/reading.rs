@@ -313,7 +313,7 @@ impl Search<'_> {
             return;
         }
         let mut report = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        for Sighting { offset, line, kind, what, fingerprint, known } in sightings {
+        for Sighting { offset, line, kind, what, fingerprint, known, .. } in sightings {
             if known {
                 report.known += paths.len();
                 continue;

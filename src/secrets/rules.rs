@@ -57,7 +57,7 @@ const fn needle(text: &'static str, key: usize) -> Needle {
     Needle { text, key }
 }
 
-static RULES: [Rule; 28] = [
+static RULES: [Rule; 29] = [
     Rule { noticed: &[needle("-----BEGIN ", 4)], kind: "private-key", paths: &[], test: Test::Pem },
     Rule {
         noticed: &[needle("AGE-SECRET-KEY-1", 12)],
@@ -148,6 +148,17 @@ static RULES: [Rule; 28] = [
         kind: "password",
         paths: &["-users-groups.json$", "-userborn.json$"],
         test: pattern!("of a user", Hidden, r#""(?:initialP|p)assword"\s*:\s*"((?:[^"\\]|\\.)+)""#),
+    },
+    Rule {
+        noticed: &[needle("\"hashedPassword\"", 8), needle("\"initialHashedPassword\"", 8)],
+        kind: "password-hash",
+        paths: &["-users-groups.json$", "-userborn.json$"],
+        // All others begin with a dollar.
+        test: pattern!(
+            "DES",
+            Hidden,
+            r#""(?:initialH|h)ashedPassword"\s*:\s*"([./A-Za-z0-9]{13}|_[./A-Za-z0-9]{19})""#
+        ),
     },
     Rule {
         noticed: &[needle("SetCredential=passwd.plaintext-password.", 1)],

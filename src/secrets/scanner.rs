@@ -10,6 +10,8 @@ use super::rules::{Found, LONGEST, filter, test, test_file};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Sighting {
     pub(super) offset: u64,
+    /// From there to the end of the secret.
+    pub(super) length: usize,
     pub(super) line: Option<u64>,
     pub(super) kind: &'static str,
     pub(super) what: String,
@@ -152,6 +154,7 @@ impl<'p> Scanner<'p> {
         let ends = ends_of_lines(past);
         self.sightings.push(Sighting {
             offset: self.offset + u64::try_from(start).unwrap_or(0),
+            length: found.length,
             line: is_text.then_some(self.lines + ends + 1),
             kind: found.kind,
             what: found.what,

@@ -49,6 +49,7 @@ fn every_sort_of_secret_is_found() {
             "{\"password\":\"bar\",\"hashedPassword\":null}".to_owned(),
             "password of a user",
         ),
+        ("/nix/store/e-users-groups.json", "{\"hashedPassword\":\"aaHaX0Jza1Cbc\"}".to_owned(), "password-hash DES"),
         ("/d.conf", "SetCredential=passwd.plaintext-password.web:secret\n".to_owned(), "password of a user"),
         ("/isolinux/isolinux.cfg", "APPEND live.nixos.passwd=secret quiet".to_owned(), "password on a kernel line"),
         ("/etc/wpa_supplicant.conf", "psk=\"correct horse\"\n".to_owned(), "wifi-password pre-shared key"),
@@ -136,4 +137,23 @@ fn a_text_of_nothing_but_beginnings_is_searched_in_no_time() {
     let start = std::time::Instant::now();
     assert_eq!(found("/x", &text), []);
     assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());
+}
+
+#[test]
+fn what_is_secret_is_replaced_by_what_it_is() {
+    let json =
+        format!("{{\"a\":1,\"hashedPassword\":\"$6$salt${}\",\"password\":\"word\",\"b\":2}}\n{ED25519}\n", random(86));
+    let told = super::redacted("/nix/store/e-users-groups.json", json.as_bytes());
+    let told = String::from_utf8(told.into_owned()).unwrap();
+    for gone in ["$6$", ":\"word", "b3BlbnNzaC1rZXk"] {
+        assert!(!told.contains(gone), "{told}");
+    }
+    for there in [
+        "{\"a\":1,\"hashedPassword\":\"[password-hash sha512 ",
+        ",[password of a user]\",\"b\":2}",
+        "\n[private-key OPENSSH PRIVATE KEY ",
+    ] {
+        assert!(told.contains(there), "{told}");
+    }
+    assert!(matches!(super::redacted("/x", b"nothing"), std::borrow::Cow::Borrowed(b"nothing")));
 }

@@ -173,3 +173,225 @@ fn what_cannot_be_compared_ends_with_2() {
         assert!(found.errors.to_lowercase().contains(told), "{}", found.errors);
     }
 }
+
+/// One of the images that were made to be compared.
+fn made(name: &str) -> String {
+    fixture(&format!("diff/{name}/result")).display().to_string()
+}
+
+/// A list of texts of a document, each made by `told`.
+fn list(document: &Value, pointer: &str, told: impl Fn(&Value) -> String) -> Vec<String> {
+    document.pointer(pointer).unwrap().as_array().unwrap().iter().map(told).collect()
+}
+
+fn word(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// All that differs between two of the images, in short lines.
+fn told(old: &str, new: &str) -> Vec<String> {
+    let run = run(&["diff", "--json", "--content", &made(old), &made(new)]);
+    assert_eq!((run.code, run.errors.as_str()), (Some(1), ""));
+    let document: Value = serde_json::from_str(&run.out).unwrap();
+    let words = |value: &Value| value.as_array().unwrap().iter().map(word).collect::<Vec<_>>().join(",");
+    let mut lines = list(&document, "/packages", |package| {
+        let (old, new) = (words(&package["old"]), words(&package["new"]));
+        format!(
+            "{} {} {}: {old} > {new}",
+            word(&package["status"]),
+            word(&package["selection"]),
+            word(&package["pname"])
+        )
+    });
+    lines.extend(list(&document, "/rebuilt", |package| format!("rebuilt {}", word(&package["pname"]))));
+    for section in ["/systems", "/volume", "/sshd", "/boot/menu", "/boot/initrd", "/files"] {
+        lines.extend(list(&document, section, |change| format!("{section} {}", word(&change["what"]))));
+    }
+    lines.extend(list(&document, "/users", |user| format!("user {}", word(&user["name"]))));
+    for section in ["/keys/added", "/keys/removed"] {
+        lines.extend(list(&document, section, |key| {
+            format!("{section} {} {}", word(&key["user"]), word(&key["comment"]))
+        }));
+    }
+    for section in ["/findings/added", "/findings/removed"] {
+        lines.extend(list(&document, section, |finding| format!("{section} {}", word(finding))));
+    }
+    lines
+}
+
+#[test]
+fn every_difference_of_two_builds_is_told_and_nothing_else() {
+    let common = [
+        "rebuilt ",
+        "rebuilt initrd-linux",
+        "rebuilt toolkit",
+        "rebuilt viewer",
+        "/systems system, version",
+        "/boot/menu parameter quiet",
+        "/boot/initrd /etc/modprobe.d/nixos.conf",
+        "/files /EFI/BOOT/grub.cfg",
+        "/files /boot/efi.img",
+        "/files /boot/initrd",
+        "/files /isolinux/isolinux.cfg",
+        "/files /version.txt",
+        "user eve",
+    ];
+    let with = |more: &[&str]| -> Vec<String> {
+        let mut all: Vec<String> = common.iter().skip(1).chain(more).map(|line| (*line).to_owned()).collect();
+        all.sort();
+        all
+    };
+    let sorted = |mut lines: Vec<String>| {
+        lines.sort();
+        lines
+    };
+    assert_eq!(
+        sorted(told("old", "new")),
+        with(&[
+            "downgraded installed browser: 2.10 > 2.9",
+            "upgraded dependency codec: 0.9 > 0.10",
+            "upgraded installed editor: 1.2 > 1.10",
+            "upgraded dependency nixos-system-nixos: 25.11.1234.abcdef > 25.11.2345.fedcba",
+            "changed newly-installed decoder: 4.2 > 4.2",
+            "changed no-longer-installed helper: 1.4 > 1.4",
+            "added newly-installed player:  > 7",
+            "removed no-longer-installed recorder: 0.5 > ",
+            "/keys/added root nixos@installer",
+            "/keys/removed root joachim@lenovo-t530",
+            "/findings/added hash-in-store eve",
+        ])
+    );
+    assert_eq!(
+        sorted(told("new", "old")),
+        with(&[
+            "upgraded installed browser: 2.9 > 2.10",
+            "downgraded dependency codec: 0.10 > 0.9",
+            "downgraded installed editor: 1.10 > 1.2",
+            "downgraded dependency nixos-system-nixos: 25.11.2345.fedcba > 25.11.1234.abcdef",
+            "changed no-longer-installed decoder: 4.2 > 4.2",
+            "changed newly-installed helper: 1.4 > 1.4",
+            "removed no-longer-installed player: 7 > ",
+            "added newly-installed recorder:  > 0.5",
+            "/keys/added root joachim@lenovo-t530",
+            "/keys/removed root nixos@installer",
+            "/findings/removed hash-in-store eve",
+        ])
+    );
+}
+
+/// The files that differ inside the store path of that name: signs, paths and facts.
+fn inside(arguments: &[&str], name: &str) -> (Vec<String>, u64, u64) {
+    let run = run(arguments);
+    let document: Value = serde_json::from_str(&run.out).unwrap();
+    let objects = document["objects"].as_array().unwrap();
+    let object = objects.iter().find(|object| word(&object["new"]).ends_with(name)).unwrap();
+    let files = list(object, "/files", |file| {
+        let facts = |side: &str| match &file[side] {
+            Value::Null => "-".to_owned(),
+            facts => format!(
+                "{} {} {:o} {}",
+                word(&facts["type"]),
+                facts["size"],
+                facts["mode"].as_u64().unwrap(),
+                word(&facts["target"])
+            ),
+        };
+        let content = match &file["content"] {
+            Value::Null => String::new(),
+            content => format!(" lines {} from {}", content["lines"].as_array().map_or(0, Vec::len), content["offset"]),
+        };
+        format!("{}: {} > {}{content}", word(&file["path"]), facts("old"), facts("new"))
+    });
+    (files, object["unread"].as_u64().unwrap(), object["onlyHashParts"].as_u64().unwrap())
+}
+
+#[test]
+fn inside_a_store_path_files_are_told_by_their_metadata_and_with_content_by_their_bytes() {
+    let (old, new) = (made("old"), made("new"));
+    let metadata = [
+        "/share/toolkit/added: - > file 6 444 null",
+        "/share/toolkit/current: symlink null 777 one > symlink null 777 two",
+        "/share/toolkit/removed: file 8 444 null > -",
+        "/share/toolkit/setup: file 14 444 null > file 14 555 null",
+    ];
+    let conf = "/share/toolkit/toolkit.conf: file 582 444 null > file 583 444 null";
+    let (files, unread, _) = inside(&["diff", "--json", "--files", &old, &new], "-toolkit-3.1");
+    assert_eq!(files[..4], metadata);
+    assert_eq!((files[4].as_str(), files.len(), unread), (conf, 5, 3));
+    let (files, unread, hash_parts) = inside(&["diff", "--json", "--content", &old, &new], "-toolkit-3.1");
+    assert_eq!(files[..4], metadata);
+    assert_eq!(files[4], "/share/toolkit/table: file 9 444 null > file 9 444 null lines 0 from 7");
+    assert_eq!(files[5], format!("{conf} lines 22 from null"));
+    assert_eq!((files.len(), unread, hash_parts), (6, 0, 0));
+    // Its only other byte is in the hash part of a store path.
+    let (files, unread, hash_parts) = inside(&["diff", "--json", "--content", &old, &new], "-viewer-1.0");
+    assert_eq!((files.len(), unread, hash_parts), (0, 0, 1));
+}
+
+#[test]
+fn a_comparison_of_contents_shows_no_secret() {
+    let page = run(&["diff", "--content", &made("old"), &made("new")]).out;
+    assert!(page.contains("\"hashedPassword\":\"[password-hash sha512 "), "{page}");
+    assert!(!page.contains("$6$"));
+}
+
+#[test]
+fn other_packing_and_other_dates_are_noise() {
+    for (other, noise) in [
+        ("repacked", &["places of partitions", "squashfs length", "squashfs packing", "volume length"][..]),
+        (
+            "remastered",
+            &[
+                "GPT disk GUID",
+                "boot information table of /isolinux/isolinux.bin",
+                "order of extents",
+                "places of partitions",
+                "volume created",
+                "volume modified",
+            ],
+        ),
+    ] {
+        let (old, new) = (made("old"), made(other));
+        let page = run(&["diff", &old, &new]);
+        let said = format!("no difference but {} that every build makes, which --all lists\n", noise.len());
+        assert_eq!((page.code, page.out), (Some(0), said), "{other}");
+        let all = run(&["diff", "--all", &old, &new]).out;
+        let lines: Vec<&str> = all.lines().filter_map(|line| line.strip_prefix("  ~ ")?.split(": ").next()).collect();
+        assert_eq!(lines, noise, "{other}");
+    }
+}
+
+#[test]
+fn markdown_begins_with_a_summary_and_is_bounded() {
+    let written = run(&["diff", "--markdown", "--content", "--all", &made("old"), &made("new")]);
+    assert_eq!(written.code, Some(1));
+    assert_eq!(written.out.lines().next(), Some("🔀 **6 store paths added, 6 removed, 8 changed, +232 B**"));
+    assert!(written.out.contains("<summary>Keys (2)</summary>\n\n```diff\n+ root ssh-ed25519 "), "{}", written.out);
+    assert_eq!(written.out.matches("```").count() % 2, 0);
+    let (_folder, many) = changed("diff/old/result", |manifest| {
+        let added = (0..3000).map(|number| {
+            let hash = format!("{number:0>32}");
+            json!({"path": format!("/nix/store/{hash}-p{number}-1"), "narHash": "sha256-C", "narSize": 1, "installed": false})
+        });
+        manifest["paths"].as_array_mut().unwrap().extend(added);
+    });
+    let written = run(&["diff", "--markdown", &made("old"), many.to_str().unwrap()]).out;
+    assert!(written.len() < 65_536 && written.contains("Added packages (3000)") && written.contains("… and 2900 more"));
+}
+
+#[test]
+fn files_are_compared_of_images_alone() {
+    let (_folder, manifest) = changed("diff/old/result", |_| ());
+    let asked = run(&["diff", "--files", manifest.to_str().unwrap(), &made("new")]);
+    assert_eq!((asked.code, asked.out.as_str()), (Some(2), ""));
+    assert!(asked.errors.contains("a manifest has no files"), "{}", asked.errors);
+}
+
+#[test]
+fn the_manifest_of_the_old_image_stands_for_it() {
+    let (_folder, manifest) = changed("diff/old/result", |_| ());
+    let of_images = run(&["diff", "--json", &made("old"), &made("new")]);
+    let of_manifest = run(&["diff", "--json", manifest.to_str().unwrap(), &made("new")]);
+    assert_eq!(of_images.out, of_manifest.out);
+    assert_eq!(of_manifest.code, Some(1));
+}

@@ -98,10 +98,11 @@ fn every_document_has_its_schema_and_its_fields() {
                     "",
                     "schema same packages rebuilt paths narSizeDelta systems volume users keys sshd findings boot files",
                 ),
+                ("", "objects noise"),
                 ("paths.", "added removed changed"),
                 ("keys.", "added removed"),
                 ("findings.", "added removed"),
-                ("boot.", "menu"),
+                ("boot.", "menu initrd"),
             ],
         ),
         (

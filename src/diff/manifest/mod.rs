@@ -1,26 +1,25 @@
 //! A manifest: all of an image that a comparison needs, small and in a stable order, fit to be kept beside a project.
 
-use data_encoding::{BASE64, HEXLOWER};
+mod disc;
+mod initrd;
+mod mask;
+mod noise;
+
+use std::collections::BTreeMap;
+
+use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+
+pub(super) use mask::masked;
 
 use crate::error::{Error, Result};
-use crate::fs::walk::Walk;
-use crate::fs::{FileType, Kind, Tree, path};
 use crate::nixos::access::Access;
 use crate::nixos::software::Software;
 use crate::nixos::{Disc, Medium, System};
-use crate::store::{Carrier, StorePath};
+use crate::store::StorePath;
 
 /// What a manifest calls itself.
 pub(super) const SCHEMA: &str = "nixoscope.manifest.v1";
-
-/// Files of the disc up to this length are compared by their contents; kernels and initrds are compared with those of their
-/// systems, which have names of their own.
-const SMALL: u64 = 1 << 20;
-
-/// The bytes of isolinux.bin that say where on the disc it lies (its boot information table).
-const BOOT_INFO: std::ops::Range<usize> = 8..64;
 
 /// All of an image that a comparison needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +43,12 @@ pub struct Manifest {
     pub menu: Vec<MenuItem>,
     /// Files of the disc beside the store, by path.
     pub files: Vec<DiscFile>,
+    /// The initrd of the default system; none where there is none.
+    #[serde(default)]
+    pub initrd: Option<InitrdFacts>,
+    /// What differs between two builds of the same, by its name.
+    #[serde(default)]
+    pub noise: BTreeMap<String, String>,
     /// Store paths, by path.
     pub paths: Vec<ObjectFacts>,
 }
@@ -54,8 +59,11 @@ pub struct Manifest {
 pub struct VolumeFacts {
     /// Volume identifier.
     pub id: String,
-    /// Firmware that it boots from.
+    /// Boot images of El Torito: platform, emulation, file.
     pub boot: Vec<String>,
+    /// Partitions: table, number, what for.
+    #[serde(default)]
+    pub partitions: Vec<String>,
 }
 
 /// A system.
@@ -139,6 +147,31 @@ pub struct DiscFile {
     pub size: u64,
     /// SHA-256 of a small file, with the hash parts of store paths in it masked.
     pub sha256: Option<String>,
+    /// SHA-256 of it as it is, where that is another one.
+    #[serde(default)]
+    pub exact: Option<String>,
+}
+
+/// An initrd.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InitrdFacts {
+    /// Its file, links resolved.
+    pub path: String,
+    /// What is in it, by path; none while it has not been read.
+    pub members: Option<Vec<MemberFacts>>,
+}
+
+/// A member of an initrd.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MemberFacts {
+    /// Its path, with the hash part of a store path masked.
+    pub path: String,
+    /// Type and permission bits, in octal.
+    pub mode: String,
+    /// Length in bytes.
+    pub size: u64,
+    /// SHA-256 of the contents of a file or the target of a link, hash parts masked in small ones.
+    pub sha256: Option<String>,
 }
 
 /// A store path.
@@ -178,9 +211,7 @@ impl Manifest {
             })
             .collect();
         if let Medium::Volume(volume) = &disc.carrier {
-            let images = volume.boot_catalog()?.map(|catalog| catalog.images).unwrap_or_default();
-            let boot = images.iter().map(|image| image.platform.to_string()).collect();
-            manifest.volume = Some(VolumeFacts { id: volume.descriptors().primary.volume.clone(), boot });
+            manifest.volume = Some(disc::volume(disc, volume)?);
         }
         for system in disc.systems.iter().filter(|system| system.present) {
             let facts = system.describe(disc.tree()).map(|facts| SystemFacts {
@@ -212,8 +243,13 @@ impl Manifest {
             .collect();
         if let Ok(system) = disc.default_system() {
             manifest.take_access(disc, system).unwrap_or_else(|error| troubles.push(error));
+            match initrd::find(disc, system) {
+                Ok(found) => manifest.initrd = found,
+                Err(error) => troubles.push(error),
+            }
         }
-        manifest.take_files(disc, troubles);
+        manifest.files = disc::files(disc, troubles);
+        manifest.noise = noise::of(disc, troubles);
         Ok(manifest)
     }
 
@@ -243,7 +279,7 @@ impl Manifest {
                 name: user.name.clone(),
                 uid: user.uid,
                 groups: user.groups.clone().unwrap_or_default(),
-                shell: user.shell.as_deref().map(masked),
+                shell: user.shell.as_deref().map(mask::text),
                 password: user.password.state.name().to_owned(),
                 logins: account.login.ways.iter().map(|way| way.name().to_owned()).collect(),
             });
@@ -265,97 +301,39 @@ impl Manifest {
         Ok(())
     }
 
-    /// The files of the disc: not those of a store in its tree, nor the squashfs that is one.
-    fn take_files(&mut self, disc: &Disc<'_>, troubles: &mut Vec<Error>) {
-        let Medium::Volume(_) = &disc.carrier else { return };
-        let packed = disc.store.as_ref().and_then(|store| match &store.carrier {
-            Carrier::Squashfs { path, .. } => path.clone(),
-            Carrier::Directory(_) => None,
-        });
-        let tree = disc.own_tree();
-        let mut walk = Walk::new(tree, tree.root(), b"/");
-        while let Some(visit) = walk.next() {
-            let visit = match visit {
-                Ok(visit) => visit,
-                Err(error) => {
-                    troubles.push(error);
-                    continue;
-                }
-            };
-            if visit.path == b"/nix/store" {
-                walk.prune();
-            }
-            if visit.file_type != FileType::File
-                || packed.as_deref() == Some(&visit.path)
-                || is_kernel_of_store(&visit.path)
-            {
-                continue;
-            }
-            match file(tree, &visit.path, visit.id) {
-                Ok(file) => self.files.push(file),
-                Err(error) => troubles.push(error),
-            }
+    /// Whether both have the same initrd, or none: at the same path, in a store path with the same contents.
+    #[must_use]
+    pub fn has_initrd_of(&self, other: &Self) -> bool {
+        fn identity(manifest: &Manifest) -> Option<(&str, Option<&String>)> {
+            let initrd = manifest.initrd.as_ref()?;
+            let (object, _) = StorePath::containing(initrd.path.as_bytes())?;
+            let at = manifest.paths.iter().find(|facts| facts.path == object.to_string());
+            Some((&initrd.path, at.and_then(|facts| facts.nar_hash.as_ref())))
+        }
+        self.initrd.is_none() && other.initrd.is_none() || {
+            let (one, two) = (identity(self), identity(other));
+            one.is_some_and(|(_, hash)| hash.is_some()) && one == two
         }
     }
-}
 
-/// Kernels and initrds that lie on the disc under the names of their store paths (25.05 on) differ with every build.
-fn is_kernel_of_store(path: &[u8]) -> bool {
-    path.starts_with(b"/boot/nix/store/")
-}
-
-fn file(tree: &dyn Tree, place: &[u8], id: crate::fs::NodeId) -> Result<DiscFile> {
-    let size = match tree.node(id)?.kind {
-        Kind::File { size } => size,
-        _ => 0,
-    };
-    let mut digest = None;
-    if size < SMALL {
-        let mut bytes = path::read(tree, place, SMALL)?;
-        if place.ends_with(b"/isolinux.bin")
-            && let Some(info) = bytes.get_mut(BOOT_INFO)
-        {
-            info.fill(0);
-        }
-        let text = masked(&String::from_utf8_lossy(&bytes));
-        digest = Some(HEXLOWER.encode(&Sha256::digest(text.as_bytes())));
-    }
-    Ok(DiscFile { path: String::from_utf8_lossy(place).into_owned(), size, sha256: digest })
-}
-
-/// A text with the hash parts of its store paths masked: `e` is no letter of theirs.
-fn masked(text: &str) -> String {
-    const STORE: &str = "/nix/store/";
-    let mut parts = text.split(STORE);
-    let mut masked = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        masked.push_str(STORE);
-        let end = part
-            .find(|letter: char| !letter.is_ascii_alphanumeric() && !"+-._?=".contains(letter))
-            .unwrap_or(part.len());
-        let is_path = part.get(..end).is_some_and(|base| StorePath::from_base(base.as_bytes()).is_some());
-        match part.split_at_checked(32).filter(|_| is_path) {
-            Some((hash, rest)) => {
-                masked.extend(std::iter::repeat_n('e', hash.len()));
-                masked.push_str(rest);
+    /// Reads what is in the initrd, which costs more than all the rest.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn read_initrd(&mut self, disc: &Disc<'_>) -> Result<()> {
+        match &mut self.initrd {
+            Some(facts) if facts.members.is_none() => {
+                facts.members = Some(initrd::members(disc, &facts.path)?);
+                Ok(())
             }
-            None => masked.push_str(part),
+            _ => Ok(()),
         }
     }
-    masked
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hash_parts_of_store_paths_are_masked() {
-        let path = "/nix/store/g1nbmnqnx4gpnv32yprf4ql87ccg5035-f1";
-        let text = format!("init={path}/init x /nix/store/short {path}");
-        let e = "e".repeat(32);
-        assert_eq!(masked(&text), format!("init=/nix/store/{e}-f1/init x /nix/store/short /nix/store/{e}-f1"));
-    }
 
     #[test]
     fn another_document_is_no_manifest() {

@@ -1,0 +1,78 @@
+//! What is in the initrd of a system.
+
+use std::collections::HashMap;
+use std::io::{BufReader, Read};
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
+use super::mask::{masked, text};
+use super::{InitrdFacts, MemberFacts};
+use crate::error::{Error, Place, Result};
+use crate::fs::{cpio, path};
+use crate::nixos::{Disc, System};
+
+/// Members that are compared; real ones have some thousands.
+const MOST: usize = 200_000;
+
+/// Members up to this length have the hash parts in them masked.
+const SMALL: u64 = 1 << 20;
+
+/// The initrd of a system, unread.
+pub(super) fn find(disc: &Disc<'_>, system: &System) -> Result<Option<InitrdFacts>> {
+    let found = path::find(disc.tree(), format!("{}/initrd", system.path).as_bytes())?;
+    Ok(found.map(|found| InitrdFacts { path: String::from_utf8_lossy(&found.path).into_owned(), members: None }))
+}
+
+/// The members of the initrd at `file`, by path.
+pub(super) fn members(disc: &Disc<'_>, file: &str) -> Result<Vec<MemberFacts>> {
+    let tree = disc.tree();
+    let found = path::resolve(tree, file.as_bytes())?;
+    let mut input = BufReader::with_capacity(1 << 17, tree.open(found.id)?);
+    let mut members = Vec::new();
+    cpio::read(&mut input, file, &mut |member, contents| {
+        if members.len() == MOST {
+            return Err(Error::Limit { what: "200,000 members", place: Place::File(file.as_bytes().to_vec()) });
+        }
+        let path = text(&String::from_utf8_lossy(&member.path));
+        let digest = digest(contents, member.size).map_err(|error| Error::from_read(error, Path::new(file)))?;
+        let sha256 = (member.size > 0).then_some(digest);
+        members.push(MemberFacts { path, mode: format!("{:06o}", member.mode), size: member.size, sha256 });
+        Ok(ControlFlow::Continue(()))
+    })?;
+    number(&mut members);
+    members.sort();
+    Ok(members)
+}
+
+fn digest(contents: &mut dyn Read, size: u64) -> std::io::Result<String> {
+    let mut digest = Sha256::new();
+    if size <= SMALL {
+        let mut bytes = Vec::new();
+        contents.take(SMALL).read_to_end(&mut bytes)?;
+        digest.update(masked(&bytes));
+    } else {
+        let mut part = vec![0; 1 << 16];
+        loop {
+            match contents.read(&mut part)? {
+                0 => break,
+                read => digest.update(part.get(..read).unwrap_or_default()),
+            }
+        }
+    }
+    Ok(HEXLOWER.encode(&digest.finalize()))
+}
+
+/// Members of the same path, which later parts may have, are told apart by a number.
+fn number(members: &mut [MemberFacts]) {
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    for member in members {
+        let times = seen.entry(member.path.clone()).or_default();
+        *times += 1;
+        if *times > 1 {
+            member.path = format!("{} ({times})", member.path);
+        }
+    }
+}

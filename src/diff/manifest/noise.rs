@@ -1,0 +1,98 @@
+//! What differs between two builds of the same, and says nothing of what they hold.
+
+use std::collections::BTreeMap;
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
+use super::disc::each;
+use crate::error::{Error, Place, Result};
+use crate::fs::iso9660::{Partitions, Volume};
+use crate::fs::path;
+use crate::nixos::{Disc, Medium};
+use crate::store::Carrier;
+
+/// Digits that stand for something long.
+const DIGITS: usize = 12;
+
+/// The noise of a disc by its names.
+pub(super) fn of(disc: &Disc<'_>, troubles: &mut Vec<Error>) -> BTreeMap<String, String> {
+    let mut noise = BTreeMap::new();
+    if let Medium::Volume(volume) = &disc.carrier {
+        take_volume(&mut noise, volume);
+        for taken in [take_partitions(&mut noise, disc), take_extents(&mut noise, disc, volume)] {
+            troubles.extend(taken.err());
+        }
+    }
+    let archive = match (&disc.carrier, disc.store.as_ref().map(|store| &store.carrier)) {
+        (Medium::Archive(archive), _) | (_, Some(Carrier::Squashfs { archive, .. })) => archive,
+        _ => return noise,
+    };
+    let superblock = archive.superblock();
+    let made = jiff::Timestamp::from_second(i64::from(superblock.mkfs_time));
+    noise.insert("squashfs made".to_owned(), made.map(|time| time.to_string()).unwrap_or_default());
+    let packing = format!("{}, blocks of {} bytes", superblock.compression, superblock.block_size);
+    noise.insert("squashfs packing".to_owned(), packing);
+    noise.insert("squashfs length".to_owned(), superblock.bytes_used.to_string());
+    noise
+}
+
+fn take_volume(noise: &mut BTreeMap<String, String>, volume: &Volume<'_>) {
+    let primary = &volume.descriptors().primary;
+    for (name, date) in [
+        ("volume created", primary.created),
+        ("volume modified", primary.modified),
+        ("volume expires", primary.expires),
+        ("volume effective", primary.effective),
+    ] {
+        noise.extend(date.map(|date| (name.to_owned(), date.to_string())));
+    }
+    noise.insert("volume length".to_owned(), primary.length().to_string());
+    noise.insert("volume preparer".to_owned(), primary.preparer.clone());
+}
+
+fn take_partitions(noise: &mut BTreeMap<String, String>, disc: &Disc<'_>) -> Result<()> {
+    let partitions = Partitions::read(&disc.image().region())?;
+    if let Some(gpt) = &partitions.gpt {
+        noise.insert("GPT disk GUID".to_owned(), gpt.disk.to_string());
+    }
+    let all = partitions.mbr.iter().flatten().chain(partitions.gpt.iter().flat_map(|gpt| &gpt.partitions));
+    let places: Vec<String> = all.map(|partition| format!("{}+{}", partition.start, partition.length)).collect();
+    noise.insert("places of partitions".to_owned(), places.join(" "));
+    Ok(())
+}
+
+/// The order of the files' extents, and the boot information table of isolinux, which says where it lies.
+fn take_extents(noise: &mut BTreeMap<String, String>, disc: &Disc<'_>, volume: &Volume<'_>) -> Result<()> {
+    let mut files = Vec::new();
+    let mut failed = None;
+    each(disc, |visited| match visited {
+        Ok(file) => files.push(file),
+        Err(error) => failed = Some(error),
+    });
+    if let Some(Carrier::Squashfs { path: Some(packed), .. }) = disc.store.as_ref().map(|store| &store.carrier) {
+        files.extend(path::find(disc.own_tree(), packed)?.map(|found| (found.path, found.id)));
+    }
+    let mut order = Vec::new();
+    for (path, id) in files {
+        let Ok(region) = volume.file_region(id) else { continue };
+        if super::disc::is_isolinux(&path) {
+            let table = region.bytes("isolinux.bin", 0, region.length().min(64))?;
+            let digest = HEXLOWER.encode(&Sha256::digest(table.get(super::disc::BOOT_INFO).unwrap_or_default()));
+            noise.insert(format!("boot information table of {}", String::from_utf8_lossy(&path)), short(digest));
+        }
+        if let Place::Byte(start) = region.place(0) {
+            order.push((start, path));
+        }
+    }
+    order.sort();
+    let mut digest = Sha256::new();
+    order.iter().for_each(|(_, path)| digest.update(path.iter().chain(&[0]).copied().collect::<Vec<u8>>()));
+    noise.insert("order of extents".to_owned(), short(HEXLOWER.encode(&digest.finalize())));
+    failed.map_or(Ok(()), Err)
+}
+
+fn short(mut digest: String) -> String {
+    digest.truncate(DIGITS);
+    digest
+}
