@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use nixoscope::Error;
-use nixoscope::diff::{Depth, Difference, Manifest};
+use nixoscope::diff::{Depth, Difference, Manifest, Reproducibility, Verdict};
 use nixoscope::image::Image;
 use nixoscope::nixos::Disc;
 use nixoscope::report::diff::{self, Told};
@@ -31,6 +31,9 @@ pub(super) struct Args {
     /// Look into the files, too: texts line by line; what differs in hash parts of store paths alone is left out
     #[arg(long)]
     content: bool,
+    /// Tell instead in which layer two builds part: image, disc, packing of the store, contents
+    #[arg(long, conflicts_with_all = ["all", "files", "content", "markdown"])]
+    reproducible: bool,
     /// Write Markdown that a pull request can take
     #[arg(long, conflicts_with = "json")]
     markdown: bool,
@@ -51,25 +54,23 @@ struct Side<'i> {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
-    let (old, new) = (given(&args.old, global)?, given(&args.new, global)?);
+    let (given_old, given_new) = (given(&args.old, global)?, given(&args.new, global)?);
+    if args.reproducible {
+        return reproducible((given_old.image(&args.old)?, given_new.image(&args.new)?), global);
+    }
     let depth = match (args.content, args.files) {
         (true, _) => Some(Depth::Content),
         (false, true) => Some(Depth::Metadata),
         (false, false) => None,
     };
-    let (old, new) = rayon::join(|| side(&args.old, &old), || side(&args.new, &new));
+    let (old, new) = rayon::join(|| side(&args.old, &given_old), || side(&args.new, &given_new));
     let (mut old, mut new) = (old?, new?);
     old.read_initrd(&new.manifest);
     new.read_initrd(&old.manifest);
     let mut difference = Difference::between(&old.manifest, &new.manifest);
     if let Some(depth) = depth {
-        let image = |side: &'_ Side<'_>, path: &Path| {
-            side.disc.is_some().then_some(()).ok_or_else(|| {
-                anyhow!("{}: a manifest has no files: --files and --content want two images", path.display())
-            })
-        };
-        image(&old, &args.old)?;
-        image(&new, &args.new)?;
+        given_old.image(&args.old)?;
+        given_new.image(&args.new)?;
         if let (Some(old), Some(new)) = (&old.disc, &new.disc) {
             difference.look_inside(old, new, depth);
         }
@@ -92,14 +93,52 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         Ok(())
     })?;
     let troubles: Vec<&Error> = old.troubles.iter().chain(&new.troubles).collect();
+    Ok(outcome(&troubles, difference.is_none()))
+}
+
+/// Tells the troubles, and what they and the verdict come to.
+fn outcome(troubles: &[&Error], same: bool) -> Outcome {
     for trouble in troubles.iter().take(TOLD) {
         output::complain(&format!("{trouble}{}", advice(trouble)));
     }
-    Ok(match (troubles.is_empty(), difference.is_none()) {
+    match (troubles.is_empty(), same) {
         (false, _) => Outcome::Unsure,
         (true, true) => Outcome::Holds,
         (true, false) => Outcome::Fails,
-    })
+    }
+}
+
+/// Compares two images layer by layer.
+fn reproducible((old, new): (&Image, &Image), global: &Global) -> anyhow::Result<Outcome> {
+    let ((old, troubles_old), (new, troubles_new)) = (disc(old)?, disc(new)?);
+    let found = Reproducibility::of(&old, &new)?;
+    output::unless_closed(|| {
+        if global.json {
+            let mut out = output::bytes();
+            diff::reproducible::json(&mut out, &found)?;
+            out.flush()?;
+        } else {
+            let mut out = output::results();
+            diff::reproducible::page(&mut out, &found)?;
+            out.flush()?;
+        }
+        Ok(())
+    })?;
+    let troubles: Vec<&Error> = troubles_old.iter().chain(&troubles_new).chain(&found.troubles).collect();
+    Ok(outcome(&troubles, found.verdict == Verdict::Identical))
+}
+
+impl Given {
+    /// The image, for what a manifest cannot answer.
+    fn image(&self, path: &Path) -> anyhow::Result<&Image> {
+        match self {
+            Self::Image(image) => Ok(image),
+            Self::Manifest(_) => {
+                let path = path.display();
+                Err(anyhow!("{path}: a manifest has no files: --files, --content and --reproducible want two images"))
+            }
+        }
+    }
 }
 
 /// The manifest at the path, or the image.

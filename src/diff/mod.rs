@@ -5,6 +5,7 @@ mod files;
 mod manifest;
 mod packages;
 mod parts;
+mod reproducible;
 
 pub use content::Content;
 pub use files::{Depth, FileChange, FileFacts, ObjectChange};
@@ -14,6 +15,7 @@ pub use manifest::{
 };
 pub use packages::{PackageChange, Selection, Status};
 pub use parts::{Change, Parts, UserChange};
+pub use reproducible::{FirstDifference, Reproducibility, Verdict};
 
 /// All that differs.
 #[derive(Debug, Default)]

@@ -17,6 +17,7 @@ mod namespace;
 mod output;
 mod policy;
 mod reports;
+mod reproducible;
 mod secrets;
 mod truncation;
 mod usage;

@@ -17,7 +17,7 @@ use crate::store::Carrier;
 const SMALL: u64 = 1 << 20;
 
 /// The bytes of isolinux.bin that say where on the disc it lies (its boot information table).
-pub(super) const BOOT_INFO: std::ops::Range<usize> = 8..64;
+pub(in crate::diff) const BOOT_INFO: std::ops::Range<usize> = 8..64;
 
 pub(super) fn volume(disc: &Disc<'_>, volume: &Volume<'_>) -> Result<VolumeFacts> {
     let images = volume.boot_catalog()?.map(|catalog| catalog.images).unwrap_or_default();
@@ -108,6 +108,6 @@ fn file(tree: &dyn Tree, place: &[u8], id: NodeId) -> Result<DiscFile> {
 }
 
 /// Whether a file is isolinux's, which has a boot information table.
-pub(super) fn is_isolinux(path: &[u8]) -> bool {
+pub(in crate::diff) fn is_isolinux(path: &[u8]) -> bool {
     path.ends_with(b"/isolinux.bin")
 }

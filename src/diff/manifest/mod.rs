@@ -1,16 +1,15 @@
 //! A manifest: all of an image that a comparison needs, small and in a stable order, fit to be kept beside a project.
 
-mod disc;
+pub(super) mod disc;
 mod initrd;
 mod mask;
-mod noise;
-
-use std::collections::BTreeMap;
+pub(super) mod noise;
 
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
 pub(super) use mask::masked;
+pub(super) use noise::Noise;
 
 use crate::error::{Error, Result};
 use crate::nixos::access::Access;
@@ -48,7 +47,7 @@ pub struct Manifest {
     pub initrd: Option<InitrdFacts>,
     /// What differs between two builds of the same, by its name.
     #[serde(default)]
-    pub noise: BTreeMap<String, String>,
+    pub noise: Noise,
     /// Store paths, by path.
     pub paths: Vec<ObjectFacts>,
 }

@@ -15,9 +15,12 @@ use crate::store::Carrier;
 /// Digits that stand for something long.
 const DIGITS: usize = 12;
 
-/// The noise of a disc by its names.
-pub(super) fn of(disc: &Disc<'_>, troubles: &mut Vec<Error>) -> BTreeMap<String, String> {
-    let mut noise = BTreeMap::new();
+/// What differs, by its name.
+pub(in crate::diff) type Noise = BTreeMap<String, String>;
+
+/// The noise of a disc.
+pub(in crate::diff) fn of(disc: &Disc<'_>, troubles: &mut Vec<Error>) -> Noise {
+    let mut noise = Noise::new();
     if let Medium::Volume(volume) = &disc.carrier {
         take_volume(&mut noise, volume);
         for taken in [take_partitions(&mut noise, disc), take_extents(&mut noise, disc, volume)] {
@@ -37,7 +40,7 @@ pub(super) fn of(disc: &Disc<'_>, troubles: &mut Vec<Error>) -> BTreeMap<String,
     noise
 }
 
-fn take_volume(noise: &mut BTreeMap<String, String>, volume: &Volume<'_>) {
+fn take_volume(noise: &mut Noise, volume: &Volume<'_>) {
     let primary = &volume.descriptors().primary;
     for (name, date) in [
         ("volume created", primary.created),
@@ -51,7 +54,7 @@ fn take_volume(noise: &mut BTreeMap<String, String>, volume: &Volume<'_>) {
     noise.insert("volume preparer".to_owned(), primary.preparer.clone());
 }
 
-fn take_partitions(noise: &mut BTreeMap<String, String>, disc: &Disc<'_>) -> Result<()> {
+fn take_partitions(noise: &mut Noise, disc: &Disc<'_>) -> Result<()> {
     let partitions = Partitions::read(&disc.image().region())?;
     if let Some(gpt) = &partitions.gpt {
         noise.insert("GPT disk GUID".to_owned(), gpt.disk.to_string());
@@ -63,7 +66,7 @@ fn take_partitions(noise: &mut BTreeMap<String, String>, disc: &Disc<'_>) -> Res
 }
 
 /// The order of the files' extents, and the boot information table of isolinux, which says where it lies.
-fn take_extents(noise: &mut BTreeMap<String, String>, disc: &Disc<'_>, volume: &Volume<'_>) -> Result<()> {
+fn take_extents(noise: &mut Noise, disc: &Disc<'_>, volume: &Volume<'_>) -> Result<()> {
     let mut files = Vec::new();
     let mut failed = None;
     each(disc, |visited| match visited {

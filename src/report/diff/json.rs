@@ -57,7 +57,7 @@ pub fn json(out: &mut dyn Write, difference: &Difference) -> serde_json::Result<
     out.write_all(b"\n").map_err(serde_json::Error::io)
 }
 
-fn told(changes: &[Change]) -> Vec<Value> {
+pub(super) fn told(changes: &[Change]) -> Vec<Value> {
     changes.iter().map(|Change { what, old, new }| json!({"what": what, "old": old, "new": new})).collect()
 }
 

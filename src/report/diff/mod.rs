@@ -2,6 +2,7 @@
 
 mod json;
 mod markdown;
+pub mod reproducible;
 mod sections;
 
 use std::io::{self, Write};

@@ -111,7 +111,7 @@ fn rebuilt(difference: &Difference, told: Told) -> Vec<String> {
     }
 }
 
-fn changes(changes: &[Change]) -> Vec<String> {
+pub(super) fn changes(changes: &[Change]) -> Vec<String> {
     let line = |Change { what, old, new }: &Change| match (old, new) {
         (Some(old), Some(new)) => format!("~ {what}: {} -> {}", named(old), named(new)),
         (None, Some(new)) => format!("+ {what}: {}", named(new)),

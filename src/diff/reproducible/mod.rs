@@ -1,0 +1,150 @@
+//! Whether two images are the same build, and if not, in which layer they part: image, disc, packing of the store, contents.
+
+mod bytes;
+mod place;
+mod trees;
+
+use super::manifest::{Noise, noise};
+use super::parts::{Change, changes};
+use crate::error::{Error, Result};
+use crate::fs::squashfs::Archive;
+use crate::image::Region;
+use crate::nixos::{Disc, Medium};
+use crate::store::{Carrier, STORE};
+
+use trees::{Found, Trees};
+
+/// How far two images are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Byte for byte.
+    Identical,
+    /// The files of the disc are the same; dates, identifiers or places on the disc are not.
+    IsoMetadata,
+    /// The files of the store are the same; how they are packed is not.
+    SquashfsPacking,
+    /// Files are not the same.
+    Contents,
+}
+
+impl Verdict {
+    /// The word for it in documents.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Identical => "identical",
+            Self::IsoMetadata => "iso-metadata",
+            Self::SquashfsPacking => "squashfs-packing",
+            Self::Contents => "contents",
+        }
+    }
+}
+
+/// The first difference of a layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirstDifference {
+    /// What it is part of: `volume descriptor, creation date`, `data of a file`.
+    pub structure: String,
+    /// The file, if it is in one.
+    pub path: Option<Vec<u8>>,
+    /// The first byte that differs: in the file, or in the image where there is none.
+    pub offset: Option<u64>,
+    /// How it differs, for a file: `its contents differ`, `is only in the new image`.
+    pub message: String,
+}
+
+/// The verdict, with its reasons.
+#[derive(Debug)]
+pub struct Reproducibility {
+    /// How far they are the same.
+    pub verdict: Verdict,
+    /// The first byte that differs in the images.
+    pub image: Option<FirstDifference>,
+    /// The first difference of the layer that the verdict names; none where the images are identical.
+    pub first: Option<FirstDifference>,
+    /// Files that differ, the first among them.
+    pub files: u64,
+    /// What else differs, by name.
+    pub differences: Vec<Change>,
+    /// What could not be read.
+    pub troubles: Vec<Error>,
+}
+
+impl Reproducibility {
+    /// Compares two images layer by layer.
+    ///
+    /// # Errors
+    /// Where an image cannot be read at all.
+    pub fn of(old: &Disc<'_>, new: &Disc<'_>) -> Result<Self> {
+        let (before, after) = (old.image().region(), new.image().region());
+        let Some(offset) = bytes::first_difference(&before, &after)? else {
+            let (differences, troubles) = (Vec::new(), Vec::new());
+            return Ok(Self { verdict: Verdict::Identical, image: None, first: None, files: 0, differences, troubles });
+        };
+        let image = place::of(old, new, offset);
+        let mut trees = Trees::default();
+        // A bare squashfs is no disc.
+        if let (Medium::Volume(_), Medium::Volume(_)) = (&old.carrier, &new.carrier) {
+            trees.compare_discs(old, new);
+        }
+        let mut noise = [noise::of(old, &mut trees.troubles), noise::of(new, &mut trees.troubles)];
+        name_volume(&mut noise, [old, new]);
+        let mut differences = changes(&noise[0], &noise[1]);
+        let packing = match (archive(old), archive(new)) {
+            (Some((one, packed)), Some((other, packed_new))) => match (packed, packed_new) {
+                (Some(packed), Some(packed_new)) if bytes::first_difference(&packed, &packed_new)?.is_none() => None,
+                _ => {
+                    trees.compare_stores(one, other);
+                    Some(FirstDifference {
+                        structure: "squashfs".to_owned(),
+                        path: None,
+                        offset: None,
+                        message: "its files are the same, its bytes are not".to_owned(),
+                    })
+                }
+            },
+            (None, None) => None,
+            _ => {
+                trees.tell(Found::new(STORE.as_bytes(), "is packed as a squashfs in one image alone"));
+                None
+            }
+        };
+        differences.extend(trees.named);
+        let (verdict, first) = match (trees.first, packing) {
+            (Some(found), _) => (Verdict::Contents, Some(found)),
+            (None, Some(packing)) => (Verdict::SquashfsPacking, Some(packing)),
+            (None, None) => (Verdict::IsoMetadata, Some(image.clone())),
+        };
+        let (files, troubles) = (trees.files, trees.troubles);
+        Ok(Self { verdict, image: Some(image), first, files, differences, troubles })
+    }
+}
+
+/// Adds the names in the volume descriptors.
+fn name_volume(noise: &mut [Noise; 2], discs: [&Disc<'_>; 2]) {
+    for (noise, disc) in noise.iter_mut().zip(discs) {
+        if let Medium::Volume(volume) = &disc.carrier {
+            let primary = &volume.descriptors().primary;
+            for (name, value) in [
+                ("volume id", &primary.volume),
+                ("volume system", &primary.system),
+                ("volume publisher", &primary.publisher),
+                ("volume application", &primary.application),
+            ] {
+                noise.insert(name.to_owned(), value.clone());
+            }
+        }
+    }
+}
+
+/// The squashfs of the store, and its bytes where it is a file of the disc.
+fn archive<'d, 'i>(disc: &'d Disc<'i>) -> Option<(&'d Archive<'i>, Option<Region<'i>>)> {
+    match (&disc.carrier, disc.store.as_ref().map(|store| &store.carrier)) {
+        (Medium::Archive(archive), _) => Some((&**archive, None)),
+        (Medium::Volume(volume), Some(Carrier::Squashfs { archive, path })) => {
+            let file = path.as_deref().and_then(|path| crate::fs::path::find(&**volume, path).ok().flatten());
+            Some((&**archive, file.and_then(|file| volume.file_region(file.id).ok())))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,82 @@
+//! Whether two images are the same build.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use super::json::told;
+use super::sections::changes;
+use crate::diff::{FirstDifference, Reproducibility, Verdict};
+use crate::report::table::STRONG;
+use crate::report::{escape, files};
+
+/// The page: the verdict, where the images part, and what else differs by name.
+///
+/// # Errors
+/// What the writer meets.
+pub fn page(out: &mut dyn Write, found: &Reproducibility) -> io::Result<()> {
+    let verdict = match found.verdict {
+        Verdict::Identical => "identical",
+        Verdict::IsoMetadata => "only ISO metadata differs",
+        Verdict::SquashfsPacking => "only squashfs packing differs",
+        Verdict::Contents => "contents differ",
+    };
+    writeln!(out, "{STRONG}{verdict}{STRONG:#}")?;
+    if let (Verdict::Contents, Some(first)) = (found.verdict, &found.first) {
+        writeln!(out, "  first file: {}", escape(described(first).as_bytes()))?;
+        if found.files > 1 {
+            writeln!(out, "  files that differ: {}", found.files)?;
+        }
+    }
+    if let Some(first) = &found.image {
+        writeln!(out, "  first byte of the image: {}", escape(placed(first).as_bytes()))?;
+    }
+    for line in changes(&found.differences) {
+        writeln!(out, "  {}", escape(line.as_bytes()))?;
+    }
+    Ok(())
+}
+
+fn described(first: &FirstDifference) -> String {
+    let path = files::text(first.path.as_deref().unwrap_or_default());
+    match first.offset {
+        Some(offset) => format!("{path}: {} from byte {offset} on", first.message),
+        None => format!("{path}: {}", first.message),
+    }
+}
+
+fn placed(first: &FirstDifference) -> String {
+    let offset = first.offset.unwrap_or(0);
+    match &first.path {
+        Some(path) => format!("byte {offset} of {}", files::text(path)),
+        None => format!("{offset:#x}, {}", first.structure),
+    }
+}
+
+/// The document.
+///
+/// # Errors
+/// What the writer meets.
+pub fn json(out: &mut dyn Write, found: &Reproducibility) -> serde_json::Result<()> {
+    let first = |first: &FirstDifference| -> Value {
+        json!({
+            "structure": first.structure,
+            "path": first.path.as_deref().map(files::text),
+            "offset": first.offset,
+            "message": first.message,
+        })
+    };
+    let document = json!({
+        "schema": "nixoscope.diff.v1",
+        "same": found.verdict == Verdict::Identical,
+        "reproducible": {
+            "verdict": found.verdict.name(),
+            "first": found.first.as_ref().map(first),
+            "image": found.image.as_ref().map(first),
+            "files": found.files,
+            "differences": told(&found.differences),
+        },
+    });
+    serde_json::to_writer(&mut *out, &document)?;
+    out.write_all(b"\n").map_err(serde_json::Error::io)
+}
