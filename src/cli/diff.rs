@@ -11,7 +11,7 @@ use nixoscope::nixos::Disc;
 use nixoscope::report::diff::{self, Told};
 
 use super::open::{disc, open};
-use super::{Global, Outcome, TOLD, advice, output};
+use super::{Global, Outcome, TOLD, advice, keep, output};
 
 /// Arguments of `diff`.
 #[derive(clap::Args)]
@@ -67,6 +67,8 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let (mut old, mut new) = (old?, new?);
     old.read_initrd(&new.manifest);
     new.read_initrd(&old.manifest);
+    let compared = old.manifest.compare_large(old.disc.as_ref(), &mut new.manifest, new.disc.as_ref());
+    keep(&mut old.troubles, compared);
     let mut difference = Difference::between(&old.manifest, &new.manifest);
     if let Some(depth) = depth {
         given_old.image(&args.old)?;

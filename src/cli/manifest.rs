@@ -20,6 +20,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let (disc, mut troubles) = disc(&image)?;
     let mut found = Manifest::of(&disc, &mut troubles)?;
     keep(&mut troubles, found.read_initrd(&disc));
+    keep(&mut troubles, found.read_large(&disc));
     let mut out = output::bytes();
     manifest::json(&mut out, &found)?;
     out.flush()?;

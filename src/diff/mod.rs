@@ -1,5 +1,6 @@
 //! What changed between two images, each given by itself or by its manifest.
 
+mod bytes;
 mod content;
 mod files;
 mod manifest;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::manifest::disc::is_of_store;
 use super::manifest::{DiscFile, Key, Manifest, MemberFacts, UserFacts};
 
 /// What differs besides packages.
@@ -69,6 +70,8 @@ impl Parts {
         parts.sshd = changes(&sshd(old), &sshd(new));
         let files = |manifest: &Manifest| manifest.files.iter().map(|file| (file.path.clone(), shown(file))).collect();
         parts.files = changes(&files(old), &files(new));
+        // What comes or goes with a store path is told of that.
+        parts.files.retain(|Change { what, old, new }| !is_of_store(what.as_bytes()) || old.is_some() == new.is_some());
         let keys = |manifest: &Manifest| manifest.keys.iter().cloned().collect::<BTreeSet<Key>>();
         (parts.keys_removed, parts.keys_added) = apart(&keys(old), &keys(new));
         let findings = |manifest: &Manifest| manifest.findings.iter().cloned().collect::<BTreeSet<String>>();

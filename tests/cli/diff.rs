@@ -59,6 +59,23 @@ fn an_image_is_the_same_as_itself_and_as_its_manifest() {
 }
 
 #[test]
+fn a_large_file_of_the_disc_that_keeps_its_length_is_compared_by_its_bytes() {
+    let image = fixture("today/result/iso/nixos-minimal-25.11.1234.abcdef-x86_64-linux.iso");
+    let mut bytes = std::fs::read(&image).unwrap();
+    let label = bytes.windows(7).position(|window| window == b"EFIBOOT").unwrap();
+    bytes[label + (1 << 19)] ^= 1; // in room of efi.img that no file of it takes
+    let folder = tempfile::tempdir().unwrap();
+    let other = folder.path().join("other.iso");
+    std::fs::write(&other, bytes).unwrap();
+    let (_folder, manifest) = changed("today/result", |_| ());
+    for (old, new) in [(&image, &other), (&other, &image), (&manifest, &other), (&other, &manifest)] {
+        let (code, document) = diff(old, new);
+        let told: Vec<&Value> = document["files"].as_array().unwrap().iter().map(|change| &change["what"]).collect();
+        assert_eq!((code, told), (Some(1), vec![&json!("/boot/efi.img")]), "{document}");
+    }
+}
+
+#[test]
 fn every_change_is_told_and_nothing_else_in_both_directions() {
     let (_folder, new) = changed("today/result", |manifest| {
         rename(path(manifest, "vim-9.1.1869"), "9.1.1869", "9.2.0");

@@ -12,8 +12,7 @@ use crate::fs::{FileType, Kind, NodeId, Tree, path};
 use crate::nixos::{Disc, Medium};
 use crate::store::Carrier;
 
-/// Files of the disc up to this length are compared by their contents; kernels and initrds are compared with those of their
-/// systems, which have names of their own.
+/// Files of the disc shorter than this are digested at once; of others it is asked first whether path and length are the same.
 const SMALL: u64 = 1 << 20;
 
 /// The bytes of isolinux.bin that say where on the disc it lies (its boot information table).
@@ -75,14 +74,14 @@ pub(super) fn each(disc: &Disc<'_>, mut visit: impl FnMut(Result<(Vec<u8>, NodeI
             walk.prune();
         }
         let left_out = [packed.as_deref(), catalog.as_deref()].contains(&Some(&found.path));
-        if found.file_type == FileType::File && !left_out && !is_of_store(&found.path) {
+        if found.file_type == FileType::File && !left_out {
             visit(Ok((found.path, found.id)));
         }
     }
 }
 
-/// Kernels and initrds that lie on the disc under the names of their store paths (25.05 on) differ with every build.
-fn is_of_store(path: &[u8]) -> bool {
+/// Kernels and initrds that lie on the disc under the names of their store paths (25.05 on): they come and go with these.
+pub(in crate::diff) fn is_of_store(path: &[u8]) -> bool {
     path.starts_with(b"/boot/nix/store/")
 }
 
@@ -91,7 +90,8 @@ fn file(tree: &dyn Tree, place: &[u8], id: NodeId) -> Result<DiscFile> {
         Kind::File { size } => size,
         _ => 0,
     };
-    let mut file = DiscFile { path: String::from_utf8_lossy(place).into_owned(), size, ..DiscFile::default() };
+    let path = String::from_utf8_lossy(place).into_owned();
+    let mut file = DiscFile { path, size, node: Some(id), ..DiscFile::default() };
     if size < SMALL {
         let bytes = path::read(tree, place, SMALL)?;
         let mut same = masked(&bytes).into_owned();

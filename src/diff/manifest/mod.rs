@@ -2,6 +2,7 @@
 
 pub(super) mod disc;
 mod initrd;
+mod large;
 mod mask;
 pub(super) mod noise;
 
@@ -12,6 +13,7 @@ pub(super) use mask::masked;
 pub(super) use noise::Noise;
 
 use crate::error::{Error, Result};
+use crate::fs::NodeId;
 use crate::nixos::access::Access;
 use crate::nixos::software::Software;
 use crate::nixos::{Disc, Medium, System};
@@ -144,11 +146,14 @@ pub struct DiscFile {
     pub path: String,
     /// Length in bytes.
     pub size: u64,
-    /// SHA-256 of a small file, with the hash parts of store paths in it masked.
+    /// SHA-256; of a small file, with the hash parts of store paths in it masked. None of a large one that has not been read.
     pub sha256: Option<String>,
     /// SHA-256 of it as it is, where that is another one.
     #[serde(default)]
     pub exact: Option<String>,
+    /// Where it is, on a disc at hand.
+    #[serde(skip)]
+    pub(super) node: Option<NodeId>,
 }
 
 /// An initrd.

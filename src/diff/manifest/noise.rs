@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use super::disc::each;
+use super::disc::{each, is_of_store};
 use crate::error::{Error, Place, Result};
 use crate::fs::iso9660::{Partitions, Volume};
 use crate::fs::path;
@@ -70,6 +70,7 @@ fn take_extents(noise: &mut Noise, disc: &Disc<'_>, volume: &Volume<'_>) -> Resu
     let mut files = Vec::new();
     let mut failed = None;
     each(disc, |visited| match visited {
+        Ok((path, _)) if is_of_store(&path) => {}
         Ok(file) => files.push(file),
         Err(error) => failed = Some(error),
     });

@@ -1,9 +1,9 @@
 //! Whether two images are the same build, and if not, in which layer they part: image, disc, packing of the store, contents.
 
-mod bytes;
 mod place;
 mod trees;
 
+use super::bytes;
 use super::manifest::{Noise, noise};
 use super::parts::{Change, changes};
 use crate::error::{Error, Result};
