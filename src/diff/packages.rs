@@ -204,18 +204,15 @@ fn status(old: &[String], new: &[String]) -> Status {
 
 /// Store paths that came, went or changed. Those with the same name and the same NAR are the same, whatever their hash part.
 fn paths(old: &Manifest, new: &Manifest, difference: &mut Difference) {
-    let by_name = |manifest: &'_ Manifest| {
-        let mut names: BTreeMap<String, Vec<ObjectFacts>> = BTreeMap::new();
-        for object in &manifest.paths {
-            names.entry(name(object).to_owned()).or_default().push(object.clone());
-        }
-        names
-    };
-    let (mut before, mut after) = (by_name(old), by_name(new));
-    let names: BTreeSet<String> = before.keys().chain(after.keys()).cloned().collect();
-    let mut rebuilt: BTreeMap<String, usize> = BTreeMap::new();
-    for name in names {
-        let (mut gone, mut come) = (before.remove(&name).unwrap_or_default(), after.remove(&name).unwrap_or_default());
+    let mut names: BTreeMap<&str, [Vec<&ObjectFacts>; 2]> = BTreeMap::new();
+    for object in &old.paths {
+        names.entry(name(object)).or_default()[0].push(object);
+    }
+    for object in &new.paths {
+        names.entry(name(object)).or_default()[1].push(object);
+    }
+    let mut rebuilt: BTreeMap<&str, usize> = BTreeMap::new();
+    for (name, [mut gone, mut come]) in names {
         // The same path is the same thing; so is another one with the same contents.
         gone.retain(|object| match come.iter().position(|other| is_same(object, other)) {
             Some(at) => {
@@ -231,18 +228,17 @@ fn paths(old: &Manifest, new: &Manifest, difference: &mut Difference) {
         difference.removed.extend(gone.iter().skip(pairs).map(|object| object.path.clone()));
         difference.added.extend(come.iter().skip(pairs).map(|object| object.path.clone()));
         if pairs > 0 {
-            let parsed = Name::parse(&name);
+            let parsed = Name::parse(name);
             let shown = if parsed.version.is_empty() { "" } else { parsed.pname };
-            *rebuilt.entry(shown.to_owned()).or_default() += pairs;
+            *rebuilt.entry(shown).or_default() += pairs;
         }
     }
-    difference.rebuilt = rebuilt.into_iter().collect();
+    difference.rebuilt = rebuilt.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
 }
 
 fn is_same(one: &ObjectFacts, other: &ObjectFacts) -> bool {
-    let valid = StorePath::from_path(one.path.as_bytes()).is_some();
     match (&one.nar_hash, &other.nar_hash) {
-        (Some(one), Some(other)) => valid && one == other,
+        (Some(hash), Some(other)) => hash == other && StorePath::from_path(one.path.as_bytes()).is_some(),
         _ => one.path == other.path,
     }
 }

@@ -54,10 +54,28 @@ impl System {
         let spec = text(tree, &root, "boot.json")?;
         Ok(Description {
             label: spec.as_deref().and_then(label),
-            version: text(tree, &root, "nixos-version")?,
+            version: self.version(tree)?,
             system: text(tree, &root, "system")?,
-            kernel: kernel(tree, &root)?,
+            kernel: self.kernel(tree)?,
         })
+    }
+
+    /// NixOS's own version text, as [`Description::version`].
+    ///
+    /// # Errors
+    /// Where it is there but cannot be read.
+    pub fn version(&self, tree: &dyn Tree) -> Result<Option<String>> {
+        text(tree, &self.path.to_string(), "nixos-version")
+    }
+
+    /// The kernel's version, by the name of its store path.
+    ///
+    /// # Errors
+    /// Where the link to it cannot be read.
+    pub fn kernel(&self, tree: &dyn Tree) -> Result<Option<String>> {
+        let Some(found) = path::find(tree, format!("{}/kernel", self.path).as_bytes())? else { return Ok(None) };
+        let Some((path, _)) = StorePath::containing(&found.path) else { return Ok(None) };
+        Ok(Some(Name::parse(path.name()).version.to_owned()).filter(|version| !version.is_empty()))
     }
 }
 
@@ -168,13 +186,6 @@ fn label(text: &str) -> Option<String> {
     let document: Value = serde_json::from_str(text).ok()?;
     let spec = document.get("org.nixos.bootspec.v1").or(document.get("v1"))?;
     Some(spec.get("label")?.as_str()?.to_owned())
-}
-
-/// The version in the name of the kernel's store path.
-fn kernel(tree: &dyn Tree, root: &str) -> Result<Option<String>> {
-    let Some(found) = path::find(tree, format!("{root}/kernel").as_bytes())? else { return Ok(None) };
-    let Some((path, _)) = StorePath::containing(&found.path) else { return Ok(None) };
-    Ok(Some(Name::parse(path.name()).version.to_owned()).filter(|version| !version.is_empty()))
 }
 
 fn text(tree: &dyn Tree, root: &str, name: &str) -> Result<Option<String>> {

@@ -1,14 +1,18 @@
 //! The disc around the store: its volume and its files.
 
+use std::io::Read;
+use std::path::Path;
+
 use data_encoding::HEXLOWER;
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::mask::masked;
 use super::{DiscFile, VolumeFacts};
 use crate::error::{Error, Result};
 use crate::fs::iso9660::{Partitions, Volume};
-use crate::fs::walk::Walk;
-use crate::fs::{FileType, Kind, NodeId, Tree, path};
+use crate::fs::walk::{Visit, Walk};
+use crate::fs::{FileType, Kind, NodeId, Tree};
 use crate::nixos::{Disc, Medium};
 use crate::store::Carrier;
 
@@ -39,21 +43,17 @@ pub(super) fn volume(disc: &Disc<'_>, volume: &Volume<'_>) -> Result<VolumeFacts
     })
 }
 
-/// The files of the disc: not those of a store in its tree, nor the squashfs that is one, nor the boot catalog, of which the
-/// volume tells.
-pub(super) fn files(disc: &Disc<'_>, troubles: &mut Vec<Error>) -> Vec<DiscFile> {
-    let mut files = Vec::new();
-    let tree = disc.own_tree();
-    each(disc, |visited| match visited.and_then(|(path, id)| file(tree, &path, id)) {
-        Ok(file) => files.push(file),
-        Err(error) => troubles.push(error),
-    });
-    files
+/// A file of the disc.
+pub(in crate::diff) struct Listed {
+    pub(super) path: Vec<u8>,
+    pub(super) id: NodeId,
 }
 
-/// Visits the files of the disc.
-pub(super) fn each(disc: &Disc<'_>, mut visit: impl FnMut(Result<(Vec<u8>, NodeId)>)) {
-    let Medium::Volume(volume) = &disc.carrier else { return };
+/// Lists the files of the disc: not those of a store in its tree, nor the squashfs that is one, nor the boot catalog, of which
+/// the volume tells.
+pub(in crate::diff) fn list(disc: &Disc<'_>, troubles: &mut Vec<Error>) -> Vec<Listed> {
+    let mut listed = Vec::new();
+    let Medium::Volume(volume) = &disc.carrier else { return listed };
     let packed = disc.store.as_ref().and_then(|store| match &store.carrier {
         Carrier::Squashfs { path, .. } => path.clone(),
         Carrier::Directory(_) => None,
@@ -63,21 +63,26 @@ pub(super) fn each(disc: &Disc<'_>, mut visit: impl FnMut(Result<(Vec<u8>, NodeI
     let tree = disc.own_tree();
     let mut walk = Walk::new(tree, tree.root(), b"/");
     while let Some(found) = walk.next() {
-        let found = match found {
-            Ok(found) => found,
-            Err(error) => {
-                visit(Err(error));
-                continue;
+        match found {
+            Ok(Visit { path, id, file_type }) => {
+                if path == b"/nix/store" {
+                    walk.prune();
+                }
+                let left_out = [packed.as_deref(), catalog.as_deref()].contains(&Some(&path));
+                if file_type == FileType::File && !left_out {
+                    listed.push(Listed { path, id });
+                }
             }
-        };
-        if found.path == b"/nix/store" {
-            walk.prune();
-        }
-        let left_out = [packed.as_deref(), catalog.as_deref()].contains(&Some(&found.path));
-        if found.file_type == FileType::File && !left_out {
-            visit(Ok((found.path, found.id)));
+            Err(error) => troubles.push(error),
         }
     }
+    listed
+}
+
+/// Describes the files of the disc.
+pub(super) fn files(disc: &Disc<'_>, listed: &[Listed], troubles: &mut Vec<Error>) -> Vec<DiscFile> {
+    let described: Vec<Result<DiscFile>> = listed.par_iter().map(|file| describe(disc.own_tree(), file)).collect();
+    described.into_iter().filter_map(|file| file.map_err(|error| troubles.push(error)).ok()).collect()
 }
 
 /// Kernels and initrds that lie on the disc under the names of their store paths (25.05 on): they come and go with these.
@@ -85,24 +90,26 @@ pub(in crate::diff) fn is_of_store(path: &[u8]) -> bool {
     path.starts_with(b"/boot/nix/store/")
 }
 
-fn file(tree: &dyn Tree, place: &[u8], id: NodeId) -> Result<DiscFile> {
+fn describe(tree: &dyn Tree, &Listed { ref path, id }: &Listed) -> Result<DiscFile> {
     let size = match tree.node(id)?.kind {
         Kind::File { size } => size,
         _ => 0,
     };
-    let path = String::from_utf8_lossy(place).into_owned();
-    let mut file = DiscFile { path, size, node: Some(id), ..DiscFile::default() };
+    let shown = String::from_utf8_lossy(path).into_owned();
+    let mut file = DiscFile { path: shown, size, node: Some(id), ..DiscFile::default() };
     if size < SMALL {
-        let bytes = path::read(tree, place, SMALL)?;
-        let mut same = masked(&bytes).into_owned();
-        if is_isolinux(place)
-            && let Some(info) = same.get_mut(BOOT_INFO)
+        let mut bytes = Vec::new();
+        let read = tree.open(id)?.take(SMALL).read_to_end(&mut bytes);
+        read.map_err(|error| Error::from_read(error, Path::new(&file.path)))?;
+        let digest = |bytes: &[u8]| HEXLOWER.encode(&Sha256::digest(bytes));
+        let mut same = masked(&bytes);
+        if is_isolinux(path)
+            && let Some(info) = same.to_mut().get_mut(BOOT_INFO)
         {
             info.fill(0);
         }
-        let digest = |bytes: &[u8]| HEXLOWER.encode(&Sha256::digest(bytes));
-        file.exact = (same != bytes).then(|| digest(&bytes));
         file.sha256 = Some(digest(&same));
+        file.exact = (*same != *bytes).then(|| digest(&bytes));
     }
     Ok(file)
 }

@@ -252,8 +252,9 @@ impl Manifest {
                 Err(error) => troubles.push(error),
             }
         }
-        manifest.files = disc::files(disc, troubles);
-        manifest.noise = noise::of(disc, troubles);
+        let files = disc::list(disc, troubles);
+        manifest.files = disc::files(disc, &files, troubles);
+        manifest.noise = noise::of(disc, &files, troubles);
         Ok(manifest)
     }
 

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use super::disc::{each, is_of_store};
+use super::disc::{BOOT_INFO, Listed, is_isolinux, is_of_store};
 use crate::error::{Error, Place, Result};
 use crate::fs::iso9660::{Partitions, Volume};
 use crate::fs::path;
+use crate::image::Region;
 use crate::nixos::{Disc, Medium};
 use crate::store::Carrier;
 
@@ -19,11 +20,11 @@ const DIGITS: usize = 12;
 pub(in crate::diff) type Noise = BTreeMap<String, String>;
 
 /// The noise of a disc.
-pub(in crate::diff) fn of(disc: &Disc<'_>, troubles: &mut Vec<Error>) -> Noise {
+pub(in crate::diff) fn of(disc: &Disc<'_>, files: &[Listed], troubles: &mut Vec<Error>) -> Noise {
     let mut noise = Noise::new();
     if let Medium::Volume(volume) = &disc.carrier {
         take_volume(&mut noise, volume);
-        for taken in [take_partitions(&mut noise, disc), take_extents(&mut noise, disc, volume)] {
+        for taken in [take_partitions(&mut noise, disc), take_extents(&mut noise, (disc, volume), files)] {
             troubles.extend(taken.err());
         }
     }
@@ -66,34 +67,38 @@ fn take_partitions(noise: &mut Noise, disc: &Disc<'_>) -> Result<()> {
 }
 
 /// The order of the files' extents, and the boot information table of isolinux, which says where it lies.
-fn take_extents(noise: &mut Noise, disc: &Disc<'_>, volume: &Volume<'_>) -> Result<()> {
-    let mut files = Vec::new();
-    let mut failed = None;
-    each(disc, |visited| match visited {
-        Ok((path, _)) if is_of_store(&path) => {}
-        Ok(file) => files.push(file),
-        Err(error) => failed = Some(error),
-    });
-    if let Some(Carrier::Squashfs { path: Some(packed), .. }) = disc.store.as_ref().map(|store| &store.carrier) {
-        files.extend(path::find(disc.own_tree(), packed)?.map(|found| (found.path, found.id)));
-    }
+fn take_extents(noise: &mut Noise, (disc, volume): (&Disc<'_>, &Volume<'_>), files: &[Listed]) -> Result<()> {
     let mut order = Vec::new();
-    for (path, id) in files {
-        let Ok(region) = volume.file_region(id) else { continue };
-        if super::disc::is_isolinux(&path) {
+    for Listed { path, id } in files.iter().filter(|file| !is_of_store(&file.path)) {
+        let Ok(region) = volume.file_region(*id) else { continue };
+        if is_isolinux(path) {
             let table = region.bytes("isolinux.bin", 0, region.length().min(64))?;
-            let digest = HEXLOWER.encode(&Sha256::digest(table.get(super::disc::BOOT_INFO).unwrap_or_default()));
-            noise.insert(format!("boot information table of {}", String::from_utf8_lossy(&path)), short(digest));
+            let digest = HEXLOWER.encode(&Sha256::digest(table.get(BOOT_INFO).unwrap_or_default()));
+            noise.insert(format!("boot information table of {}", String::from_utf8_lossy(path)), short(digest));
         }
-        if let Place::Byte(start) = region.place(0) {
-            order.push((start, path));
-        }
+        order.extend(start(&region).map(|start| (start, path.as_slice())));
+    }
+    let packed = match disc.store.as_ref().map(|store| &store.carrier) {
+        Some(Carrier::Squashfs { path: Some(path), .. }) => path::find(disc.own_tree(), path)?,
+        _ => None,
+    };
+    if let Some(found) = &packed {
+        let start = volume.file_region(found.id).ok().and_then(|region| start(&region));
+        order.extend(start.map(|start| (start, found.path.as_slice())));
     }
     order.sort();
     let mut digest = Sha256::new();
-    order.iter().for_each(|(_, path)| digest.update(path.iter().chain(&[0]).copied().collect::<Vec<u8>>()));
+    order.iter().for_each(|(_, path)| digest.update([path, &b"\0"[..]].concat()));
     noise.insert("order of extents".to_owned(), short(HEXLOWER.encode(&digest.finalize())));
-    failed.map_or(Ok(()), Err)
+    Ok(())
+}
+
+/// The byte of the image at which a file begins.
+fn start(file: &Region<'_>) -> Option<u64> {
+    match file.place(0) {
+        Place::Byte(start) => Some(start),
+        _ => None,
+    }
 }
 
 fn short(mut digest: String) -> String {

@@ -4,6 +4,7 @@ mod place;
 mod trees;
 
 use super::bytes;
+use super::manifest::disc::list;
 use super::manifest::{Noise, noise};
 use super::parts::{Change, changes};
 use crate::error::{Error, Result};
@@ -87,7 +88,7 @@ impl Reproducibility {
         if let (Medium::Volume(_), Medium::Volume(_)) = (&old.carrier, &new.carrier) {
             trees.compare_discs(old, new);
         }
-        let mut noise = [noise::of(old, &mut trees.troubles), noise::of(new, &mut trees.troubles)];
+        let mut noise = [old, new].map(|disc| noise::of(disc, &list(disc, &mut trees.troubles), &mut trees.troubles));
         name_volume(&mut noise, [old, new]);
         let mut differences = changes(&noise[0], &noise[1]);
         let packing = match (archive(old), archive(new)) {
