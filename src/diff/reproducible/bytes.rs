@@ -28,7 +28,7 @@ pub(super) fn first_difference(old: &Region<'_>, new: &Region<'_>) -> Result<Opt
 }
 
 /// The first byte in which two files differ.
-pub(super) fn first_of_streams(old: &mut dyn Read, new: &mut dyn Read) -> std::io::Result<Option<u64>> {
+pub(in crate::diff) fn first_of_streams(old: &mut dyn Read, new: &mut dyn Read) -> std::io::Result<Option<u64>> {
     let (mut one, mut other) = (Vec::new(), Vec::new());
     let mut offset = 0u64;
     loop {
