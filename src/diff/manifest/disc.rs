@@ -3,7 +3,7 @@
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use super::mask::masked;
+use super::mask::{masked, named, public};
 use super::{DiscFile, VolumeFacts};
 use crate::error::{Error, Result};
 use crate::fs::iso9660::{Partitions, Volume};
@@ -23,18 +23,22 @@ pub(super) fn volume(disc: &Disc<'_>, volume: &Volume<'_>) -> Result<VolumeFacts
     let images = volume.boot_catalog()?.map(|catalog| catalog.images).unwrap_or_default();
     let boot = images.iter().map(|image| {
         let file = volume.file_at(image.offset).map_or_else(|| b"no file".to_vec(), |file| file.path);
-        format!("{}, {}, {}", image.platform, image.emulation, String::from_utf8_lossy(&file))
+        format!("{}, {}, {}", image.platform, image.emulation, named(&file))
     });
     let partitions = Partitions::read(&disc.image().region())?;
-    let named = |table: &'static str| {
+    let listed = |table: &'static str| {
         move |partition: &crate::fs::iso9660::Partition| {
             format!("{table} {} {} {}", partition.index, partition.kind, partition.name).trim_end().to_owned()
         }
     };
-    let mbr = partitions.mbr.iter().flatten().map(named("MBR"));
-    let gpt = partitions.gpt.iter().flat_map(|table| &table.partitions).map(named("GPT"));
+    let mbr = partitions.mbr.iter().flatten().map(listed("MBR"));
+    let gpt = partitions.gpt.iter().flat_map(|table| &table.partitions).map(listed("GPT"));
+    let primary = &volume.descriptors().primary;
     Ok(VolumeFacts {
-        id: volume.descriptors().primary.volume.clone(),
+        id: primary.volume.clone(),
+        system: primary.system.clone(),
+        publisher: primary.publisher.clone(),
+        application: primary.application.clone(),
         boot: boot.collect(),
         partitions: mbr.chain(gpt).collect(),
     })
@@ -91,17 +95,19 @@ fn file(tree: &dyn Tree, place: &[u8], id: NodeId) -> Result<DiscFile> {
         Kind::File { size } => size,
         _ => 0,
     };
-    let mut file = DiscFile { path: String::from_utf8_lossy(place).into_owned(), size, ..DiscFile::default() };
+    let mut file = DiscFile { path: named(place), size, ..DiscFile::default() };
     if size < SMALL {
         let bytes = path::read(tree, place, SMALL)?;
-        let mut same = masked(&bytes).into_owned();
+        let mut same = public(&file.path, &bytes).into_owned();
+        let has_password = same != *masked(&bytes);
         if is_isolinux(place)
             && let Some(info) = same.get_mut(BOOT_INFO)
         {
             info.fill(0);
         }
         let digest = |bytes: &[u8]| HEXLOWER.encode(&Sha256::digest(bytes));
-        file.exact = (same != bytes).then(|| digest(&bytes));
+        // Of a file with a password no digest is told by which somebody could find it.
+        file.exact = (same != bytes && !has_password).then(|| digest(&bytes));
         file.sha256 = Some(digest(&same));
     }
     Ok(file)
