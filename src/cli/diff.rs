@@ -1,6 +1,8 @@
 //! `nixoscope diff`
 
-use std::io::Write;
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
@@ -11,7 +13,7 @@ use nixoscope::nixos::Disc;
 use nixoscope::report::diff::{self, Told};
 
 use super::open::{disc, open};
-use super::{Global, Outcome, TOLD, advice, keep, output};
+use super::{Global, Outcome, TOLD, advice, output, report_troubles};
 
 /// Arguments of `diff`.
 #[derive(clap::Args)]
@@ -53,6 +55,9 @@ struct Side<'i> {
     troubles: Vec<Error>,
 }
 
+/// No manifest is longer; one of 10,000 store paths has some 2 MiB.
+const LONGEST: u64 = 256 << 20;
+
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let (given_old, given_new) = (given(&args.old, global)?, given(&args.new, global)?);
     if args.reproducible {
@@ -67,8 +72,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let (mut old, mut new) = (old?, new?);
     old.read_initrd(&new.manifest);
     new.read_initrd(&old.manifest);
-    let compared = old.manifest.compare_large(old.disc.as_ref(), &mut new.manifest, new.disc.as_ref());
-    keep(&mut old.troubles, compared);
+    old.manifest.compare_large(old.disc.as_ref(), (&mut new.manifest, new.disc.as_ref()), &mut old.troubles);
     let mut difference = Difference::between(&old.manifest, &new.manifest);
     if let Some(depth) = depth {
         given_old.image(&args.old)?;
@@ -77,6 +81,13 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
             difference.look_inside(old, new, depth);
         }
     }
+    let troubles: Vec<&Error> = old.troubles.iter().chain(&new.troubles).collect();
+    let mut messages: Vec<String> = std::mem::take(&mut difference.troubles);
+    messages.extend(troubles.iter().map(|trouble| format!("{trouble}{}", advice(trouble))));
+    let inside = difference.objects.iter().flat_map(|object| &object.troubles);
+    messages.extend(inside.map(|trouble| format!("{trouble}{}", advice(trouble))));
+    let messages = once(messages);
+    difference.troubles.clone_from(&messages);
     let told = if args.all { Told::All } else { Told::Main };
     output::unless_closed(|| {
         if global.json {
@@ -94,14 +105,21 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         }
         Ok(())
     })?;
-    let troubles: Vec<&Error> = old.troubles.iter().chain(&new.troubles).collect();
-    Ok(outcome(&troubles, difference.is_none()))
+    Ok(outcome(&messages, difference.is_none()))
+}
+
+/// Messages, each once: a block is read for many files, and a directory for more than one question.
+fn once(mut messages: Vec<String>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    messages.retain(|message| seen.insert(message.clone()));
+    messages
 }
 
 /// Tells the troubles, and what they and the verdict come to.
-fn outcome(troubles: &[&Error], same: bool) -> Outcome {
-    for trouble in troubles.iter().take(TOLD) {
-        output::complain(&format!("{trouble}{}", advice(trouble)));
+fn outcome(troubles: &[String], same: bool) -> Outcome {
+    troubles.iter().take(TOLD).for_each(|trouble| output::complain(trouble));
+    if let Some(more @ 1..) = troubles.len().checked_sub(TOLD) {
+        output::complain(&format!("and {more} more that could not be read"));
     }
     match (troubles.is_empty(), same) {
         (false, _) => Outcome::Unsure,
@@ -113,20 +131,23 @@ fn outcome(troubles: &[&Error], same: bool) -> Outcome {
 /// Compares two images layer by layer.
 fn reproducible((old, new): (&Image, &Image), global: &Global) -> anyhow::Result<Outcome> {
     let ((old, troubles_old), (new, troubles_new)) = (disc(old)?, disc(new)?);
+    let ends = [old.missing_end(), new.missing_end()];
     let found = Reproducibility::of(&old, &new)?;
+    let troubles = troubles_old.iter().chain(&troubles_new).chain(ends.iter().flatten()).chain(&found.troubles);
+    let troubles = once(troubles.map(|trouble| format!("{trouble}{}", advice(trouble))).collect());
+    let known = if troubles.is_empty() { diff::reproducible::Known::All } else { diff::reproducible::Known::Part };
     output::unless_closed(|| {
         if global.json {
             let mut out = output::bytes();
-            diff::reproducible::json(&mut out, &found)?;
+            diff::reproducible::json(&mut out, &found, &troubles)?;
             out.flush()?;
         } else {
             let mut out = output::results();
-            diff::reproducible::page(&mut out, &found)?;
+            diff::reproducible::page(&mut out, &found, known)?;
             out.flush()?;
         }
         Ok(())
     })?;
-    let troubles: Vec<&Error> = troubles_old.iter().chain(&troubles_new).chain(&found.troubles).collect();
     Ok(outcome(&troubles, found.verdict == Verdict::Identical))
 }
 
@@ -145,8 +166,7 @@ impl Given {
 
 /// The manifest at the path, or the image.
 fn given(path: &Path, global: &Global) -> anyhow::Result<Given> {
-    if path.is_file() && starts_like_json(path) {
-        let text = std::fs::read(path).with_context(|| path.display().to_string())?;
+    if let Some(text) = text(path).with_context(|| path.display().to_string())? {
         let manifest = Manifest::parse(&text).map_err(|reason| anyhow!("{}: no manifest: {reason}", path.display()))?;
         return Ok(Given::Manifest(Box::new(manifest)));
     }
@@ -161,8 +181,12 @@ fn side<'i>(path: &Path, given: &'i Given) -> anyhow::Result<Side<'i>> {
         Given::Image(image) => image,
     };
     let (disc, mut troubles) = disc(image)?;
-    let manifest = Manifest::of(&disc, &mut troubles);
-    let manifest = manifest.with_context(|| format!("cannot compare {}", path.display()))?;
+    let manifest = Manifest::of(&disc, &mut troubles).map_err(|error| {
+        troubles.push(error);
+        report_troubles(&disc, &troubles, Outcome::Unsure);
+        anyhow!("cannot compare {}", path.display())
+    })?;
+    troubles.extend(disc.missing_end());
     Ok(Side { manifest, disc: Some(disc), troubles })
 }
 
@@ -177,9 +201,21 @@ impl Side<'_> {
     }
 }
 
-/// No image begins with a brace.
-fn starts_like_json(path: &Path) -> bool {
-    let mut first = [0];
-    std::fs::File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut first)).is_ok()
-        && first == *b"{"
+/// The text of a manifest: a file that begins with a brace, as no image does, or a pipe, which no image can be read from.
+fn text(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
+    let Ok(kind) = std::fs::metadata(path).map(|metadata| metadata.file_type()) else { return Ok(None) };
+    if !(kind.is_file() || kind.is_fifo()) {
+        return Ok(None);
+    }
+    let Ok(file) = std::fs::File::open(path) else { return Ok(None) };
+    let mut file = BufReader::new(file);
+    if kind.is_file() && !file.fill_buf()?.trim_ascii_start().starts_with(b"{") {
+        return Ok(None);
+    }
+    let mut text = Vec::new();
+    file.take(LONGEST + 1).read_to_end(&mut text)?;
+    if u64::try_from(text.len()).is_ok_and(|length| length > LONGEST) {
+        return Err(anyhow!("longer than any manifest"));
+    }
+    Ok(Some(text))
 }

@@ -3,32 +3,45 @@
 use std::io::Read;
 use std::path::Path;
 
+use serde_json::Value;
 use similar::TextDiff;
 
+use super::bytes::first_of_streams;
 use super::manifest::masked;
+use super::masked::Masked;
 use crate::error::{Error, Result};
 use crate::fs::{NodeId, Tree};
 use crate::secrets::redacted;
 
+/// Files up to this length in bytes are compared line by line.
+const LONGEST_TEXT: u64 = 1 << 20;
+
 /// Texts of up to so many lines are compared line by line: the time grows with the square.
 const MOST_COMPARED: usize = 5_000;
 
-/// Files up to this length in bytes are compared with the hash parts of store paths masked.
-const LONGEST_MASKED: usize = 16 << 20;
-
-/// Bytes that are compared in one go of longer files.
-const PART: usize = 1 << 18;
+/// JSON of so few lines was not written to be read, and is laid out anew: NixOS writes its lists of users in one line.
+const FEW_LINES: usize = 5;
 
 /// Lines of a comparison that are kept.
 const MOST_LINES: usize = 200;
+
+/// Bytes of a line that are kept, and those before the first that differs.
+const LONGEST_LINE: usize = 400;
+const BEFORE: usize = 60;
+
+/// A search for secrets takes out so many at a time, and no text has many times more.
+const MOST_SEARCHES: usize = 10;
+
+/// Digits of a number that a comparison of JSON sees for certain.
+const MOST_DIGITS: usize = 15;
 
 /// How two files differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// The lines that differ, and three around them, as `diff -u` prints them. Hash parts of store paths are masked, secrets are
-    /// told by their kind.
+    /// told by their kind; JSON of few lines is laid out first.
     Text {
-        /// The lines, each with its end.
+        /// The lines, without their ends.
         lines: Vec<String>,
         /// Lines beyond those.
         further: usize,
@@ -38,6 +51,21 @@ pub enum Content {
         /// In both files.
         offset: u64,
     },
+    /// Both are the same JSON, laid out in another way or with its keys in another order.
+    Layout,
+    /// They differ in secrets alone, which nobody is shown.
+    Secrets,
+}
+
+impl Content {
+    /// Keeps no more lines than are left, and counts them off.
+    pub(super) fn shorten(&mut self, left: &mut usize) {
+        if let Self::Text { lines, further } = self {
+            *further += lines.len().saturating_sub(*left);
+            lines.truncate(*left);
+            *left -= lines.len();
+        }
+    }
 }
 
 /// What comparing two files came to.
@@ -53,69 +81,186 @@ pub(super) fn compare(
     (new_tree, new): (&dyn Tree, NodeId),
     path: &[u8],
 ) -> Result<Compared> {
-    let (mut old, mut new) = (old_tree.open(old)?, new_tree.open(new)?);
     let failed = |error| Error::from_read(error, Path::new(&*String::from_utf8_lossy(path)));
-    let (mut before, mut after) = (Vec::new(), Vec::new());
-    let limit = u64::try_from(LONGEST_MASKED).unwrap_or(0);
-    (&mut old).take(limit).read_to_end(&mut before).map_err(failed)?;
-    (&mut new).take(limit).read_to_end(&mut after).map_err(failed)?;
-    if before.len() == LONGEST_MASKED && before == after {
-        return rest(&mut *old, &mut *new).map_err(failed);
-    }
-    if before == after {
+    if first_of_streams(&mut *old_tree.open(old)?, &mut *new_tree.open(new)?).map_err(failed)?.is_none() {
         return Ok(Compared::Same);
     }
-    let (masked_before, masked_after) = (masked(&before), masked(&after));
-    let is_whole = before.len().max(after.len()) < LONGEST_MASKED;
-    if masked_before == masked_after && is_whole {
+    let (mut before, mut after) = (Masked::new(old_tree.open(old)?), Masked::new(new_tree.open(new)?));
+    let Some(offset) = first_of_streams(&mut before, &mut after).map_err(failed)? else {
         return Ok(Compared::OnlyHashParts);
-    }
-    let path = String::from_utf8_lossy(path);
-    let (shown_before, shown_after) = (redacted(&path, &masked_before), redacted(&path, &masked_after));
-    if let (Some(before), Some(after)) = (as_text(&shown_before), as_text(&shown_after))
-        && before != after
-    {
-        return Ok(Compared::Differs(lines(before, after)));
-    }
-    let differs = |(one, other): (&[u8], &[u8])| one.iter().zip(other).position(|(one, other)| one != other);
-    let offset = match differs((&masked_before, &masked_after)) {
-        Some(at) => at,
-        None => masked_before.len().min(masked_after.len()),
     };
-    Ok(Compared::Differs(Content::Binary { offset: u64::try_from(offset).unwrap_or(u64::MAX) }))
+    let read = |tree: &dyn Tree, node| -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        tree.open(node)?.take(LONGEST_TEXT + 1).read_to_end(&mut bytes).map_err(failed)?;
+        Ok(bytes)
+    };
+    let (before, after) = (read(old_tree, old)?, read(new_tree, new)?);
+    Ok(Compared::Differs(told(&String::from_utf8_lossy(path), (&before, &after), offset)))
 }
 
-/// Compares what is left of two long files.
-fn rest(old: &mut dyn Read, new: &mut dyn Read) -> std::io::Result<Compared> {
-    let mut offset = u64::try_from(LONGEST_MASKED).unwrap_or(0);
-    let part = u64::try_from(PART).unwrap_or(0);
-    loop {
-        let (mut before, mut after) = (Vec::with_capacity(PART), Vec::with_capacity(PART));
-        (&mut *old).take(part).read_to_end(&mut before)?;
-        (&mut *new).take(part).read_to_end(&mut after)?;
-        if before.is_empty() && after.is_empty() {
-            return Ok(Compared::Same);
-        }
-        if before != after {
-            let at = before.iter().zip(&after).position(|(one, other)| one != other);
-            let at = at.unwrap_or_else(|| before.len().min(after.len()));
-            offset = offset.saturating_add(u64::try_from(at).unwrap_or(0));
-            return Ok(Compared::Differs(Content::Binary { offset }));
-        }
-        offset = offset.saturating_add(u64::try_from(before.len()).unwrap_or(0));
-    }
+/// What is told of two files whose masked contents differ from that byte on.
+fn told(path: &str, (before, after): (&[u8], &[u8]), offset: u64) -> Content {
+    let shown = texts(before, after).map(|texts| match texts {
+        (before, after) if before == after => Some(Content::Layout),
+        (before, after) => match (shown(path, &before)?, shown(path, &after)?) {
+            (before, after) if before == after => Some(Content::Secrets),
+            (before, after) => Some(lines(&before, &after)),
+        },
+    });
+    shown.flatten().unwrap_or(Content::Binary { offset })
 }
 
-/// The bytes as a text, if they are one that can be compared line by line.
+/// Both files as texts that can be compared line by line.
+fn texts(before: &[u8], after: &[u8]) -> Option<(String, String)> {
+    let (before, after) = (masked(before), masked(after));
+    let (before, after) = (as_text(&before)?, as_text(&after)?);
+    let documents = document(before).zip(document(after));
+    let texts = documents.unwrap_or_else(|| (before.to_owned(), after.to_owned()));
+    let is_short = |text: &String| text.lines().nth(MOST_COMPARED).is_none();
+    (is_short(&texts.0) && is_short(&texts.1)).then_some(texts)
+}
+
 fn as_text(bytes: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    (!text.contains('\0') && text.lines().nth(MOST_COMPARED).is_none()).then_some(text)
+    let is_whole = u64::try_from(bytes.len()).is_ok_and(|length| length <= LONGEST_TEXT);
+    std::str::from_utf8(bytes).ok().filter(|text| is_whole && !text.contains('\0'))
+}
+
+/// JSON of few lines, a line for each value and the keys in their order.
+fn document(text: &str) -> Option<String> {
+    // Of longer numbers the last digits are lost.
+    let is_exact = || text.split(|letter: char| !letter.is_ascii_digit()).all(|digits| digits.len() <= MOST_DIGITS);
+    let is_dense = text.starts_with(['{', '[']) && text.lines().nth(FEW_LINES).is_none() && is_exact();
+    let document: Value = serde_json::from_str(text).ok().filter(|_| is_dense)?;
+    serde_json::to_string_pretty(&document).ok()
+}
+
+/// A text that everybody may see; none where it has too many secrets.
+fn shown(path: &str, text: &str) -> Option<String> {
+    let mut text = text.to_owned();
+    for _ in 0..MOST_SEARCHES {
+        let found = String::from_utf8_lossy(&redacted(path, text.as_bytes())).into_owned();
+        if found == text {
+            return Some(text);
+        }
+        text = found;
+    }
+    None
 }
 
 fn lines(old: &str, new: &str) -> Content {
     let text = TextDiff::from_lines(old, new).unified_diff().context_radius(3).missing_newline_hint(false).to_string();
-    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    let further = lines.len().saturating_sub(MOST_LINES);
-    lines.truncate(MOST_LINES);
-    Content::Text { lines, further }
+    let lines: Vec<&str> = text.lines().collect();
+    let kept = (0..lines.len().min(MOST_LINES)).filter_map(|at| cut(&lines, at)).collect();
+    Content::Text { lines: kept, further: lines.len().saturating_sub(MOST_LINES) }
+}
+
+/// A line, of a long one the part in which it differs from the one that takes its place.
+fn cut(lines: &[&str], at: usize) -> Option<String> {
+    let line = *lines.get(at)?;
+    if line.len() <= LONGEST_LINE {
+        return Some(line.to_owned());
+    }
+    let neighbour = |sign: char, at: Option<usize>| {
+        at.and_then(|at| lines.get(at)).and_then(|line| line.strip_prefix(sign)).map(str::as_bytes)
+    };
+    let other = match line.chars().next() {
+        Some('-') => neighbour('+', at.checked_add(1)),
+        Some('+') => neighbour('-', at.checked_sub(1)),
+        _ => None,
+    };
+    let (sign, line) = line.split_at_checked(1)?;
+    let same = other.map_or(0, |other| line.bytes().zip(other).take_while(|(one, other)| one == *other).count());
+    let floor = |at: usize| (0..=at).rev().find(|&at| line.is_char_boundary(at)).unwrap_or(0);
+    let start = floor(same.saturating_sub(BEFORE));
+    let end = floor(start.saturating_add(LONGEST_LINE).min(line.len()));
+    let (before, behind) = (if start > 0 { "…" } else { "" }, line.len() - end);
+    let behind = if behind > 0 { format!("… ({behind} bytes more)") } else { String::new() };
+    Some(format!("{sign}{before}{}{behind}", line.get(start..end)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(path: &str, before: &str, after: &str) -> String {
+        match told(path, (before.as_bytes(), after.as_bytes()), 0) {
+            Content::Text { lines, further: 0 } => lines.join("\n"),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn json_in_one_line_is_compared_value_by_value() {
+        let users = |uid: u32| format!(r#"{{"users":[{{"uid":{uid},"name":"eve"}}],"mutableUsers":true}}"#);
+        assert_eq!(
+            text("/x.json", &users(1000), &users(1001)),
+            "@@ -3,7 +3,7 @@\n   \"users\": [\n     {\n       \"name\": \"eve\",\n-      \"uid\": 1000\n+      \"uid\": 1001\n     }\n   ]\n }"
+        );
+        assert_eq!(text("/x.json", r#"{"a":1,"b":[2]}"#, "{ \"b\": [2],\n \"a\": 1 }\n"), "Layout");
+        // The last digits of these are lost where JSON is read.
+        let (one, other) = (r#"{"a":100000000000000000001}"#, r#"{"a":100000000000000000002}"#);
+        assert_eq!(text("/x.json", one, other), format!("@@ -1 +1 @@\n-{one}\n+{other}"));
+        assert_eq!(text("/x.json", "{\"a\":", "{\"b\":"), "@@ -1 +1 @@\n-{\"a\":\n+{\"b\":");
+    }
+
+    #[test]
+    fn no_line_is_long_and_of_a_long_one_the_difference_is_shown() {
+        let line = |middle: &str| format!("{}{middle}{}\n", "é".repeat(3000), "ü".repeat(3000));
+        let told = text("/x", &line("old"), &line("new"));
+        assert!(told.lines().all(|line| line.len() < LONGEST_LINE + 40), "{told}");
+        assert!(told.contains("ééoldüü") && told.contains("éénewüü") && told.contains(" bytes more)"), "{told}");
+        let alone = text("/x", "", &"x".repeat(5000));
+        assert_eq!(alone, format!("@@ -0,0 +1 @@\n+{}… (4600 bytes more)", "x".repeat(LONGEST_LINE)));
+    }
+
+    #[test]
+    fn a_comparison_is_bounded_and_bytes_that_are_no_text_are_told_by_their_place() {
+        let numbers = |from: u32| (from..from + 4000).map(|number| format!("{number}\n")).collect::<String>();
+        let Content::Text { lines, further } = told("/x", (numbers(0).as_bytes(), numbers(5000).as_bytes()), 0) else {
+            panic!("no text")
+        };
+        assert_eq!((lines.len(), further), (200, 7801));
+        let long = "x\n".repeat(600_000);
+        for (before, after) in [
+            (&b"a\0b"[..], &b"a\0c"[..]),
+            (b"\xff", b"\xfe"),
+            (long.as_bytes(), b"x"),
+            (numbers(0).as_bytes(), numbers(0).repeat(2).as_bytes()),
+        ] {
+            assert_eq!(told("/x", (before, after), 7), Content::Binary { offset: 7 });
+        }
+    }
+
+    /// None of these is anybody's.
+    #[test]
+    fn no_secret_is_shown_whatever_it_is_in() {
+        let users = |password: &str| format!(r#"{{"users":[{{"name":"eve","password":"{password}","uid":1}}]}}"#);
+        let json = "/nix/store/eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee-users-groups.json";
+        assert_eq!(text(json, &users("hunter2"), &users("hunter3")), "Secrets");
+        let told = text(json, &users("hunter2"), &users("hunter3").replace(":1}", ":2}"));
+        assert!(told.contains("[password of a user]") && told.contains("+      \"uid\": 2"), "{told}");
+        let hash = |letter: &str| format!("$6$saltsaltsalt$a1b2c3d4{}", letter.repeat(78));
+        let hashed = |letter: &str| format!(r#"{{"users":[{{"hashedPassword":"{}"}}]}}"#, hash(letter));
+        let shadow = |letter: &str| format!("root:{}:1::::::\n", hash(letter));
+        let key = |letter: &str| {
+            let lines = format!("b3BlbnNzaC1rZXktdjEAAAAABG5vbmU{}\n", letter.repeat(33)).repeat(5);
+            format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{lines}-----END OPENSSH PRIVATE KEY-----\n")
+        };
+        let wifi = |word: &str| format!("[wifi-security]\nkey-mgmt=wpa-psk\npsk={word}\n");
+        for (path, before, after) in [
+            (json, users("hunter2"), users("letmein9")),
+            (json, hashed("x"), hashed("y")),
+            ("/etc/shadow", shadow("x"), shadow("y")),
+            ("/etc/ssh/key", key("x"), key("y")),
+            ("/etc/NetworkManager/system-connections/a.nmconnection", wifi("hunter2hunter2"), wifi("letmein9letmein9")),
+        ] {
+            let told = text(path, &before, &after);
+            for secret in ["hunter2", "letmein9", &"x".repeat(20), &"y".repeat(20)] {
+                assert!(!told.contains(secret), "{path}: {told}");
+            }
+        }
+        // More than one search takes out.
+        let many: String = (0..2500).map(|_| shadow("z")).collect();
+        assert!(!text("/etc/shadow", "", &many).contains("zzzz"));
+    }
 }

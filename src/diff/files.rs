@@ -67,6 +67,12 @@ pub struct FileFacts {
     pub target: Option<String>,
 }
 
+/// Lines of all comparisons of contents together.
+const MOST_LINES: usize = 5_000;
+
+/// Pairs of store paths that are looked into before lines that are too many are dropped.
+const TOGETHER: usize = 64;
+
 /// Files by their paths.
 type Files = BTreeMap<Vec<u8>, (NodeId, FileFacts)>;
 
@@ -101,11 +107,17 @@ impl Difference {
             change.compare((old.tree(), &files_old), (new.tree(), &files_new), depth);
             change
         };
-        let changes: Vec<ObjectChange> = self.pairs().into_par_iter().map(change).collect();
         let told = |change: &ObjectChange| {
             !change.files.is_empty() || change.unread + change.only_hash_parts + change.troubles.len() > 0
         };
-        self.objects = changes.into_iter().filter(told).collect();
+        let mut left = MOST_LINES;
+        for pairs in self.pairs().chunks(TOGETHER) {
+            let mut changes: Vec<ObjectChange> = pairs.to_vec().into_par_iter().map(change).collect();
+            let contents =
+                changes.iter_mut().flat_map(|change| &mut change.files).filter_map(|file| file.content.as_mut());
+            contents.for_each(|content| content.shorten(&mut left));
+            self.objects.extend(changes.into_iter().filter(told));
+        }
     }
 
     /// Store paths to look into: those of one name, and those of one package whose version changed.
@@ -174,6 +186,7 @@ fn facts(tree: &dyn Tree, id: NodeId) -> Result<FileFacts> {
 
 impl ObjectChange {
     fn compare(&mut self, (old_tree, old): (&dyn Tree, &Files), (new_tree, new): (&dyn Tree, &Files), depth: Depth) {
+        let mut left = MOST_LINES;
         for (path, (node, before)) in old {
             let Some((new_node, after)) = new.get(path) else {
                 self.tell(path, Some(before), None, None);
@@ -181,7 +194,7 @@ impl ObjectChange {
             };
             let same = Same { path, old: *node, new: *new_node };
             let is_file = before.size.is_some() && after.size.is_some();
-            let content = match (depth, is_file) {
+            let mut content = match (depth, is_file) {
                 (Depth::Content, true) => self.read((old_tree, new_tree), &same),
                 (Depth::Metadata, true) if before.size == after.size && before.size != Some(0) => {
                     self.unread += 1;
@@ -189,6 +202,9 @@ impl ObjectChange {
                 }
                 _ => None,
             };
+            if let Some(content) = &mut content {
+                content.shorten(&mut left);
+            }
             // A directory's mode is its own; lengths may differ by what is masked, such as the number of digits of a version.
             if before != after || content.is_some() {
                 self.tell(path, Some(before), Some(after), content);

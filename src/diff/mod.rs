@@ -4,18 +4,21 @@ mod bytes;
 mod content;
 mod files;
 mod manifest;
+mod masked;
 mod packages;
 mod parts;
+mod people;
 mod reproducible;
 
 pub use content::Content;
 pub use files::{Depth, FileChange, FileFacts, ObjectChange};
 pub use manifest::{
-    DiscFile, InitrdFacts, Key, Manifest, MemberFacts, MenuItem, ObjectFacts, SshdFacts, SystemFacts, UserFacts,
-    VolumeFacts,
+    AccessFacts, DiscFile, InitrdFacts, Key, Manifest, MemberFacts, MenuItem, ObjectFacts, SshdFacts, SystemFacts,
+    UserFacts, VolumeFacts,
 };
 pub use packages::{PackageChange, Selection, Status};
-pub use parts::{Change, Parts, UserChange};
+pub use parts::{Change, Parts};
+pub use people::{KeyChange, UserChange};
 pub use reproducible::{FirstDifference, Reproducibility, Verdict};
 
 /// All that differs.
@@ -37,6 +40,8 @@ pub struct Difference {
     pub parts: Parts,
     /// What differs inside store paths of the same package; empty if nobody asked.
     pub objects: Vec<ObjectChange>,
+    /// What could not be read of either, so that nobody knows whether it is the same.
+    pub troubles: Vec<String>,
 }
 
 impl Difference {
@@ -45,10 +50,21 @@ impl Difference {
     pub fn between(old: &Manifest, new: &Manifest) -> Self {
         let mut difference = packages::compare(old, new);
         difference.parts = Parts::between(old, new);
+        let incomplete = |(side, manifest): (&str, &Manifest)| {
+            let told = manifest
+                .incomplete
+                .iter()
+                .map(|reason| format!("the manifest of the {side} image lacks a part: {reason}"));
+            told.collect::<Vec<_>>()
+        };
+        difference.troubles = [("old", old), ("new", new)].into_iter().flat_map(incomplete).collect();
+        if !parts::initrds_are_read(old, new) {
+            difference.troubles.push("the initrds are not compared: what is in one of them is not known".to_owned());
+        }
         difference
     }
 
-    /// Whether nothing differs.
+    /// Whether nothing was found to differ.
     #[must_use]
     pub fn is_none(&self) -> bool {
         let paths = [self.packages.is_empty(), self.rebuilt.is_empty(), self.added.is_empty(), self.removed.is_empty()];

@@ -18,7 +18,7 @@ pub struct PackageChange {
     pub status: Status,
     /// Whether somebody asked for it.
     pub selection: Selection,
-    /// Its versions in the old image, the oldest first.
+    /// Its versions in the old image, the oldest first: one as often as it was built, and an empty one for a name without.
     pub old: Vec<String>,
     /// Its versions in the new image.
     pub new: Vec<String>,
@@ -33,7 +33,7 @@ pub enum Status {
     Upgraded,
     /// An earlier version.
     Downgraded,
-    /// Other versions, some later and some earlier; or the same ones, installed in one image alone.
+    /// Other versions, some later and some earlier; or the same ones, more or fewer of them, or installed in one image alone.
     Changed,
     /// It came.
     Added,
@@ -116,7 +116,8 @@ impl Selection {
 /// The store paths of one package name in one image.
 #[derive(Default)]
 struct Group<'m> {
-    versions: BTreeSet<&'m str>,
+    /// How often each version is there.
+    versions: BTreeMap<&'m str, usize>,
     installed: bool,
     size: Option<u64>,
 }
@@ -125,7 +126,8 @@ struct Group<'m> {
 pub(super) fn compare(old: &Manifest, new: &Manifest) -> Difference {
     let mut difference = Difference::default();
     paths(old, new, &mut difference);
-    let (groups_old, groups_new) = (groups(old), groups(new));
+    let asked = unversioned([old, new]);
+    let (groups_old, groups_new) = (groups(old, &asked), groups(new, &asked));
     let names: BTreeSet<&&str> = groups_old.keys().chain(groups_new.keys()).collect();
     for name in names {
         let none = Group { size: Some(0), ..Group::default() };
@@ -135,7 +137,8 @@ pub(super) fn compare(old: &Manifest, new: &Manifest) -> Difference {
             continue;
         }
         let sorted = |group: &Group<'_>| {
-            let mut versions: Vec<String> = group.versions.iter().map(|version| (*version).to_owned()).collect();
+            let times = |(version, times): (&&str, &usize)| vec![(*version).to_owned(); *times];
+            let mut versions: Vec<String> = group.versions.iter().flat_map(times).collect();
             versions.sort_by(|one, other| compare_versions(one, other));
             versions
         };
@@ -159,16 +162,28 @@ fn delta(old: Option<u64>, new: Option<u64>) -> Option<i64> {
     i64::try_from(i128::from(new?) - i128::from(old?)).ok()
 }
 
-/// Packages that have a version, by name.
-fn groups(manifest: &Manifest) -> BTreeMap<&str, Group<'_>> {
+/// Names without a version that somebody asked for. The others are units, scripts and files that NixOS makes.
+fn unversioned(manifests: [&Manifest; 2]) -> BTreeSet<&str> {
+    let installed = manifests.into_iter().flat_map(|manifest| &manifest.paths).filter(|object| object.installed);
+    let names = installed.map(|object| Name::parse(name(object)));
+    names.filter(|name| name.version.is_empty()).map(|name| name.pname).collect()
+}
+
+/// Packages that have a version, or that somebody asked for, by name.
+fn groups<'m>(manifest: &'m Manifest, asked: &BTreeSet<&str>) -> BTreeMap<&'m str, Group<'m>> {
     let mut groups: BTreeMap<&str, Group<'_>> = BTreeMap::new();
+    // Outputs are parts of one package; of the same output there are as many as there are packages.
+    let mut outputs: BTreeMap<(&str, &str, Option<&str>), usize> = BTreeMap::new();
     for object in &manifest.paths {
         let name = Name::parse(name(object));
-        if name.version.is_empty() {
+        if name.version.is_empty() && !asked.contains(name.pname) {
             continue;
         }
         let group = groups.entry(name.pname).or_insert_with(|| Group { size: Some(0), ..Group::default() });
-        group.versions.insert(name.version);
+        let same = outputs.entry((name.pname, name.version, name.output)).or_default();
+        *same += 1;
+        let times = group.versions.entry(name.version).or_default();
+        *times = (*same).max(*times);
         group.installed |= object.installed;
         group.size = group.size.zip(object.nar_size).and_then(|(sum, size)| sum.checked_add(size));
     }
@@ -265,6 +280,46 @@ mod tests {
         ] {
             assert_eq!(status(&versions(old), &versions(new)), expected, "{old} -> {new}");
         }
+    }
+
+    #[test]
+    fn a_version_counts_as_often_as_it_is_there_and_outputs_count_once() {
+        let object = |hash: char, name: &str, installed| ObjectFacts {
+            path: format!("/nix/store/{}-{name}", hash.to_string().repeat(32)),
+            nar_hash: Some(hash.to_string()),
+            nar_size: Some(1),
+            installed,
+        };
+        let manifest = |paths| Manifest { paths, ..Manifest::default() };
+        let old = manifest(vec![
+            object('a', "curl-8.1", false),
+            object('b', "curl-8.1-dev", false),
+            object('c', "deploy", true),
+            object('d', "unit-x.service", false),
+        ]);
+        let new = manifest(vec![
+            object('a', "curl-8.1", false),
+            object('b', "curl-8.1-dev", false),
+            object('f', "curl-8.1", false),
+            object('g', "roll-back", true),
+            object('h', "unit-y.service", false),
+        ]);
+        let told = |old: &Manifest, new: &Manifest| {
+            let found = compare(old, new);
+            let line = |change: &PackageChange| {
+                let (name, status) = (&change.pname, change.status.letter());
+                format!("{status}{} {name} {:?} {:?}", change.selection.sign(), change.old, change.new)
+            };
+            found.packages.iter().map(line).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            told(&old, &new),
+            [r#"C. curl ["8.1"] ["8.1", "8.1"]"#, r#"R- deploy [""] []"#, r#"A+ roll-back [] [""]"#,]
+        );
+        assert_eq!(
+            told(&new, &old),
+            [r#"C. curl ["8.1", "8.1"] ["8.1"]"#, r#"A+ deploy [] [""]"#, r#"R- roll-back [""] []"#,]
+        );
     }
 
     #[test]

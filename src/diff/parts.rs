@@ -1,9 +1,10 @@
-//! What else two images differ in: volume, systems, users, keys, sshd, menus, files of the disc.
+//! What else two images differ in: volume, systems, people, menus, files of the disc.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::manifest::disc::is_of_store;
-use super::manifest::{DiscFile, Key, Manifest, MemberFacts, UserFacts};
+use super::manifest::{DiscFile, Manifest, MemberFacts, SystemFacts};
+use super::people::{self, KeyChange, UserChange};
 
 /// What differs besides packages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,9 +16,9 @@ pub struct Parts {
     /// Users who came, went or changed.
     pub users: Vec<UserChange>,
     /// Keys that let somebody in now, and did not before.
-    pub keys_added: Vec<Key>,
+    pub keys_added: Vec<KeyChange>,
     /// Keys that no longer do.
-    pub keys_removed: Vec<Key>,
+    pub keys_removed: Vec<KeyChange>,
     /// Of sshd.
     pub sshd: Vec<Change>,
     /// Findings of `access` that came.
@@ -45,37 +46,28 @@ pub struct Change {
     pub new: Option<String>,
 }
 
-/// A user who came, went or changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserChange {
-    /// Login name.
-    pub name: String,
-    /// What changed; `user` itself for one who came or went.
-    pub changes: Vec<Change>,
-}
-
 impl Parts {
     pub(super) fn between(old: &Manifest, new: &Manifest) -> Self {
-        let mut parts = Self { users: users(&old.users, &new.users), boot: boot(old, new), ..Self::default() };
+        let mut parts = Self { boot: boot(old, new), ..Self::default() };
         let volume = |manifest: &Manifest| match &manifest.volume {
             Some(volume) => BTreeMap::from([
                 ("id".to_owned(), volume.id.clone()),
+                ("system".to_owned(), volume.system.clone()),
+                ("publisher".to_owned(), volume.publisher.clone()),
+                ("application".to_owned(), volume.application.clone()),
                 ("boots from".to_owned(), volume.boot.join("; ")),
                 ("partitions".to_owned(), volume.partitions.join("; ")),
             ]),
             None => BTreeMap::new(),
         };
         parts.volume = changes(&volume(old), &volume(new));
+        parts.volume.retain(|change| [&change.old, &change.new].into_iter().flatten().any(|value| !value.is_empty()));
         parts.systems = changes(&systems(old), &systems(new));
-        parts.sshd = changes(&sshd(old), &sshd(new));
-        let files = |manifest: &Manifest| manifest.files.iter().map(|file| (file.path.clone(), shown(file))).collect();
+        let files = |manifest: &Manifest| numbered(manifest.files.iter().map(|file| (file.path.clone(), shown(file))));
         parts.files = changes(&files(old), &files(new));
         // What comes or goes with a store path is told of that.
         parts.files.retain(|Change { what, old, new }| !is_of_store(what.as_bytes()) || old.is_some() == new.is_some());
-        let keys = |manifest: &Manifest| manifest.keys.iter().cloned().collect::<BTreeSet<Key>>();
-        (parts.keys_removed, parts.keys_added) = apart(&keys(old), &keys(new));
-        let findings = |manifest: &Manifest| manifest.findings.iter().cloned().collect::<BTreeSet<String>>();
-        (parts.findings_removed, parts.findings_added) = apart(&findings(old), &findings(new));
+        people::compare(old, new, &mut parts);
         if is_read(old) && is_read(new) {
             parts.initrd = changes(&initrd(old), &initrd(new));
         }
@@ -91,11 +83,6 @@ impl Parts {
     }
 }
 
-/// What is in the first alone, and in the second alone.
-fn apart<T: Ord + Clone>(old: &BTreeSet<T>, new: &BTreeSet<T>) -> (Vec<T>, Vec<T>) {
-    (old.difference(new).cloned().collect(), new.difference(old).cloned().collect())
-}
-
 /// Values that are not the same, by their names.
 pub(super) fn changes(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Vec<Change> {
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
@@ -106,19 +93,43 @@ pub(super) fn changes(old: &BTreeMap<String, String>, new: &BTreeMap<String, Str
     names.into_iter().filter_map(change).collect()
 }
 
+/// Values by their names; those of the same name are told apart by a number.
+pub(super) fn numbered<T>(all: impl IntoIterator<Item = (String, T)>) -> BTreeMap<String, T> {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut by_name = BTreeMap::new();
+    for (mut name, value) in all {
+        let times = seen.entry(name.clone()).or_default();
+        *times += 1;
+        if *times > 1 {
+            name = format!("{name} ({times})");
+        }
+        by_name.insert(name, value);
+    }
+    by_name
+}
+
+/// The systems by what they are called: `system`, `specialisation gnome`.
+pub(super) fn named_systems(manifest: &Manifest) -> BTreeMap<String, &SystemFacts> {
+    numbered(manifest.systems.iter().map(|system| match &system.specialisation {
+        Some(name) => (format!("specialisation {name}"), system),
+        None => ("system".to_owned(), system),
+    }))
+}
+
 fn systems(manifest: &Manifest) -> BTreeMap<String, String> {
     let mut facts = BTreeMap::new();
-    for system in &manifest.systems {
-        let name = match &system.specialisation {
-            Some(name) => format!("specialisation {name}"),
-            None => "system".to_owned(),
-        };
+    for (name, system) in named_systems(manifest) {
         let unknown = || "unknown".to_owned();
         facts.insert(format!("{name}, version"), system.version.clone().unwrap_or_else(unknown));
         facts.insert(format!("{name}, kernel"), system.kernel.clone().unwrap_or_else(unknown));
         facts.extend(system.default.then(|| ("default".to_owned(), name)));
     }
     facts
+}
+
+/// Whether it is known how the initrds differ.
+pub(super) fn initrds_are_read(old: &Manifest, new: &Manifest) -> bool {
+    is_read(old) && is_read(new) || old.has_initrd_of(new)
 }
 
 fn is_read(manifest: &Manifest) -> bool {
@@ -128,11 +139,14 @@ fn is_read(manifest: &Manifest) -> bool {
 /// Members of the initrd, by path.
 fn initrd(manifest: &Manifest) -> BTreeMap<String, String> {
     let members = manifest.initrd.iter().flat_map(|initrd| initrd.members.iter().flatten());
-    let shown = |member: &MemberFacts| {
-        let digest = member.sha256.as_deref().and_then(|digest| digest.get(..12)).unwrap_or("empty");
-        format!("{} bytes, mode {}, sha256 {digest}", member.size, member.mode)
+    let shown = |member: &MemberFacts| match member.sha256.as_deref() {
+        Some(digest) => {
+            format!("{} bytes, mode {}, sha256 {}", member.size, member.mode, digest.get(..12).unwrap_or(digest))
+        }
+        None if member.mode.starts_with("04") => format!("directory, mode {}", member.mode),
+        None => format!("empty, mode {}", member.mode),
     };
-    members.map(|member| (member.path.clone(), shown(member))).collect()
+    numbered(members.map(|member| (member.path.clone(), shown(member))))
 }
 
 /// Files of the disc that are the same but for hash parts of store paths.
@@ -153,41 +167,6 @@ fn hash_parts(old: &Manifest, new: &Manifest) -> Vec<Change> {
     of_paths.map(change).collect()
 }
 
-fn sshd(manifest: &Manifest) -> BTreeMap<String, String> {
-    let Some(sshd) = &manifest.sshd else { return BTreeMap::new() };
-    let ports: Vec<String> = sshd.ports.iter().map(u16::to_string).collect();
-    BTreeMap::from([
-        ("starts at boot".to_owned(), sshd.starts_at_boot.to_string()),
-        ("PermitRootLogin".to_owned(), sshd.permit_root_login.clone()),
-        ("takes passwords".to_owned(), sshd.password_authentication.to_string()),
-        ("ports".to_owned(), ports.join(", ")),
-    ])
-}
-
-fn users(old: &[UserFacts], new: &[UserFacts]) -> Vec<UserChange> {
-    let names: BTreeSet<&str> = old.iter().chain(new).map(|user| user.name.as_str()).collect();
-    let facts = |users: &[UserFacts], name: &str| {
-        let found = users.iter().find(|user| user.name == name);
-        found.map_or_else(BTreeMap::new, |user| {
-            BTreeMap::from([
-                ("user".to_owned(), "there".to_owned()),
-                ("uid".to_owned(), user.uid.map(|uid| uid.to_string()).unwrap_or_default()),
-                ("groups".to_owned(), user.groups.join(", ")),
-                ("shell".to_owned(), user.shell.clone().unwrap_or_default()),
-                ("password".to_owned(), user.password.clone()),
-                ("logs in by".to_owned(), user.logins.join(", ")),
-            ])
-        })
-    };
-    let change = |name: &str| {
-        let mut changes = changes(&facts(old, name), &facts(new, name));
-        changes.retain(|change| change.old.as_deref() != Some("") || change.new.is_some());
-        changes.retain(|change| change.new.as_deref() != Some("") || change.old.is_some());
-        (!changes.is_empty()).then(|| UserChange { name: name.to_owned(), changes })
-    };
-    names.into_iter().filter_map(change).collect()
-}
-
 /// Menu entries that came or went, and parameters that did in those that are in both. Installers repeat each entry with other
 /// parameters, so a parameter is told once, with the number of its entries.
 fn boot(old: &Manifest, new: &Manifest) -> Vec<Change> {
@@ -196,10 +175,17 @@ fn boot(old: &Manifest, new: &Manifest) -> Vec<Change> {
         |entries: &BTreeMap<String, Vec<&str>>| entries.keys().map(|name| (name.clone(), "entry".to_owned())).collect();
     let mut all = changes(&titles(&before), &titles(&after));
     let mut params: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    let mut moved: Vec<(&[&str], &[&str])> = Vec::new();
     for (name, after) in &after {
         let Some(before) = before.get(name) else { continue };
-        before.iter().filter(|param| !after.contains(param)).for_each(|param| params.entry(param).or_default().0 += 1);
-        after.iter().filter(|param| !before.contains(param)).for_each(|param| params.entry(param).or_default().1 += 1);
+        let gone = less(before, after);
+        let come = less(after, before);
+        // The last `console=` gets the messages of the kernel.
+        if gone.is_empty() && come.is_empty() && before != after {
+            moved.push((before, after));
+        }
+        gone.into_iter().for_each(|param| params.entry(param).or_default().0 += 1);
+        come.into_iter().for_each(|param| params.entry(param).or_default().1 += 1);
     }
     let told = |count: usize| match count {
         0 => None,
@@ -212,26 +198,28 @@ fn boot(old: &Manifest, new: &Manifest) -> Vec<Change> {
         new: told(new),
     };
     all.extend(params.into_iter().map(change));
+    if let (Some((before, after)), Some(count)) = (moved.first(), told(moved.len())) {
+        let what = format!("order of parameters {count}");
+        all.push(Change { what, old: Some(before.join(" ")), new: Some(after.join(" ")) });
+    }
     all
+}
+
+/// What the first has and the second has not, or not as often.
+fn less<'p>(one: &[&'p str], other: &[&str]) -> BTreeSet<&'p str> {
+    let times = |all: &[&str], param: &str| all.iter().filter(|other| **other == param).count();
+    one.iter().filter(|param| times(one, param) > times(other, param)).copied().collect()
 }
 
 /// Entries by file and title, with their parameters; of the same title, by their order. The version of the system, which most titles
 /// have, is told of the system.
 fn entries(manifest: &Manifest) -> BTreeMap<String, Vec<&str>> {
-    let mut entries: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for item in &manifest.menu {
+    numbered(manifest.menu.iter().map(|item| {
         let versions = manifest.systems.iter().flat_map(|system| system.version.iter().chain(&system.kernel));
+        let versions = versions.filter(|version| !version.is_empty());
         let title = versions.fold(item.title.clone(), |title, version| title.replace(version.as_str(), "…"));
-        let base = format!("{} {title:?}", item.file);
-        let mut name = base.clone();
-        let mut number = 1;
-        while entries.contains_key(&name) {
-            number += 1;
-            name = format!("{base} ({number})");
-        }
-        entries.insert(name, item.params.iter().map(String::as_str).collect());
-    }
-    entries
+        (format!("{} {title:?}", item.file), item.params.iter().map(String::as_str).collect())
+    }))
 }
 
 fn shown(file: &DiscFile) -> String {

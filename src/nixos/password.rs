@@ -2,6 +2,15 @@
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
+/// Digits that tell one hash from another.
+const DIGITS: usize = 12;
+
+/// Letters of a salt, six bits each.
+const LONG_SALT: usize = 12;
+
 /// A user's password on a fresh boot.
 ///
 /// The password itself, or its hash, is not kept: nobody should find it in a report.
@@ -13,6 +22,9 @@ pub struct Password {
     pub option: Option<String>,
     /// How it is hashed.
     pub scheme: Option<Scheme>,
+    /// The first digits of the SHA-256 of its hash, which tell one hash from another; none where somebody could find the password
+    /// by them.
+    pub digits: Option<String>,
     /// The file of the image that says so.
     pub source: Option<String>,
 }
@@ -71,7 +83,7 @@ impl Password {
     /// A password of which the image says nothing.
     #[must_use]
     pub fn unknown() -> Self {
-        Self { state: PasswordState::Unknown, option: None, scheme: None, source: None }
+        Self { state: PasswordState::Unknown, option: None, scheme: None, digits: None, source: None }
     }
 }
 
@@ -90,21 +102,26 @@ impl Password {
             Some(scheme) => (PasswordState::Hashed, Some(scheme)),
             None => (PasswordState::Locked, None),
         };
-        Self { state, option: Some(option.to_owned()), scheme, source: Some(source.to_owned()) }
+        let digits = scheme.filter(|scheme| scheme.has_long_salt(field)).map(|_| {
+            let mut digits = HEXLOWER.encode(&Sha256::digest(field));
+            digits.truncate(DIGITS);
+            digits
+        });
+        Self { state, option: Some(option.to_owned()), scheme, digits, source: Some(source.to_owned()) }
     }
 
     /// A password that stands there as it is typed.
     #[must_use]
     pub fn of_text(option: &str, text: &str, source: &str) -> Self {
         let state = if text.is_empty() { PasswordState::Empty } else { PasswordState::Plaintext };
-        Self { state, option: Some(option.to_owned()), scheme: None, source: Some(source.to_owned()) }
+        Self { state, option: Some(option.to_owned()), source: Some(source.to_owned()), ..Self::unknown() }
     }
 
     /// A password in a file that the image does not have.
     #[must_use]
     pub fn of_absent_file(option: &str, file: &str) -> Self {
         let (option, source) = (Some(option.to_owned()), Some(file.to_owned()));
-        Self { state: PasswordState::File, option, scheme: None, source }
+        Self { state: PasswordState::File, option, source, ..Self::unknown() }
     }
 
     /// Whether somebody who knows the password logs in with it.
@@ -145,6 +162,19 @@ impl Scheme {
             Some(rest) => (rest.len() == 19 && is_crypt64(rest)).then_some(Self::BsdiDes),
             None if field.starts_with('$') => Some(Self::Unknown),
             None => (field.len() == 13 && is_crypt64(field)).then_some(Self::Des),
+        }
+    }
+
+    /// Whether a hash has a salt that nobody guesses. Without, its digest would do in the place of the hash.
+    fn has_long_salt(self, field: &str) -> bool {
+        let salt = field.rsplit('$').nth(1).map_or(0, str::len);
+        match self {
+            Self::Yescrypt | Self::GostYescrypt | Self::Sha512 | Self::Sha256 => salt >= LONG_SALT,
+            // Behind eleven letters of parameters.
+            Self::Scrypt => salt >= 11 + LONG_SALT,
+            // Always 22 letters, with nothing between them and the hash.
+            Self::Bcrypt => field.len() == 60,
+            _ => false,
         }
     }
 

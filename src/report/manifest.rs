@@ -6,27 +6,53 @@ use serde_json::Value;
 
 use crate::diff::Manifest;
 
+/// How deep lists and tables have a line for each of their members whatever these are.
+const OPEN: usize = 2;
+
 /// Writes the document.
 ///
 /// # Errors
 /// What the writer meets.
 pub fn json(out: &mut dyn Write, manifest: &Manifest) -> io::Result<()> {
-    let Value::Object(members) = serde_json::to_value(manifest)? else { return Ok(()) };
-    writeln!(out, "{{")?;
-    let last = members.len().saturating_sub(1);
-    for (index, (name, value)) in members.iter().enumerate() {
-        let comma = if index == last { "" } else { "," };
-        match value {
-            Value::Array(items) if !items.is_empty() => {
-                writeln!(out, "  {}: [", serde_json::to_string(name)?)?;
-                let end = items.len() - 1;
-                for (index, item) in items.iter().enumerate() {
-                    writeln!(out, "    {}{}", serde_json::to_string(item)?, if index == end { "" } else { "," })?;
-                }
-                writeln!(out, "  ]{comma}")?;
+    write(out, &serde_json::to_value(manifest)?, 0)?;
+    writeln!(out)
+}
+
+fn write(out: &mut dyn Write, value: &Value, depth: usize) -> io::Result<()> {
+    let mut first = true;
+    let mut begin = |out: &mut dyn Write| {
+        let comma = if std::mem::take(&mut first) { "" } else { "," };
+        write!(out, "{comma}\n{}", "  ".repeat(depth + 1))
+    };
+    let end = |out: &mut dyn Write, sign: char| write!(out, "\n{}{sign}", "  ".repeat(depth));
+    match value {
+        Value::Array(items) if !items.is_empty() && (depth < OPEN || !is_flat(value)) => {
+            write!(out, "[")?;
+            for item in items {
+                begin(out)?;
+                write(out, item, OPEN.max(depth + 1))?;
             }
-            other => writeln!(out, "  {}: {}{comma}", serde_json::to_string(name)?, serde_json::to_string(other)?)?,
+            end(out, ']')
         }
+        Value::Object(members) if !members.is_empty() && (depth < OPEN || !is_flat(value)) => {
+            write!(out, "{{")?;
+            for (name, member) in members {
+                begin(out)?;
+                write!(out, "{}: ", serde_json::to_string(name)?)?;
+                write(out, member, depth + 1)?;
+            }
+            end(out, '}')
+        }
+        other => write!(out, "{}", serde_json::to_string(other)?),
     }
-    writeln!(out, "}}")
+}
+
+/// Whether nothing is in it but what has no members, or lists of such.
+fn is_flat(value: &Value) -> bool {
+    let is_simple = |value: &Value| !value.is_array() && !value.is_object();
+    let is_list = |value: &Value| value.as_array().is_some_and(|items| items.iter().all(is_simple));
+    match value {
+        Value::Object(members) => members.values().all(|member| is_simple(member) || is_list(member)),
+        other => is_simple(other) || is_list(other),
+    }
 }

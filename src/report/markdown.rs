@@ -54,9 +54,14 @@ pub fn write(out: &mut dyn Write, report: &Report, image: &str) -> io::Result<()
 
 /// A text that stays in its cell and is shown as it is.
 fn cell(text: &str) -> String {
+    within(text, LONGEST)
+}
+
+/// A text that is shown as it is, of so many characters.
+pub(super) fn within(text: &str, longest: usize) -> String {
     let mut cell = String::new();
     for (index, letter) in text.chars().enumerate() {
-        if index == LONGEST {
+        if index == longest {
             cell.push('…');
             break;
         }

@@ -87,6 +87,22 @@ pub fn scan(disc: &Disc<'_>, options: &Options, progress: Progress<'_>) -> Resul
     Ok(report)
 }
 
+/// The contents of the file at `path`, of which somebody may learn a digest: where a secret is in them that could be found by its
+/// digest, such as a password in clear text, all secrets are replaced by what they are.
+#[must_use]
+pub fn without_guessable<'b>(path: &str, contents: &'b [u8]) -> Cow<'b, [u8]> {
+    // What can be guessed is looked for in some files alone, so that the others need no search.
+    if !rules::has_own(path) {
+        return Cow::Borrowed(contents);
+    }
+    let mut room = Vec::new();
+    let sightings = scanner::Scanner::new(path, &mut room).finish(contents);
+    match sightings.iter().any(|sighting| sighting.fingerprint.is_none()) {
+        true => redacted(path, contents),
+        false => Cow::Borrowed(contents),
+    }
+}
+
 /// The contents of the file at `path` with what is secret in them replaced by what it is, in brackets. Keys that everybody knows
 /// stay.
 #[must_use]

@@ -277,10 +277,12 @@ static IN_SOME: LazyLock<Filter> = LazyLock::new(|| Filter::new(RULES.iter().fla
 
 /// The filter for the files of a path.
 pub(super) fn filter(path: &str) -> &'static Filter {
-    match RULES.iter().any(|rule| !rule.paths.is_empty() && rule.counts_in(path)) {
-        true => &IN_SOME,
-        false => &EVERYWHERE,
-    }
+    if has_own(path) { &IN_SOME } else { &EVERYWHERE }
+}
+
+/// Whether there are rules for the files of a path, besides those for all.
+pub(super) fn has_own(path: &str) -> bool {
+    RULES.iter().any(|rule| !rule.paths.is_empty() && rule.counts_in(path))
 }
 
 impl Rule {

@@ -296,6 +296,99 @@ fn every_difference_of_two_builds_is_told_and_nothing_else() {
     );
 }
 
+#[test]
+fn a_page_has_every_difference_and_nothing_else() {
+    let pages = [("old", "new"), ("new", "old")].map(|(old, new)| {
+        let page = run(&["diff", &made(old), &made(new)]);
+        assert_eq!((page.code, page.errors.as_str()), (Some(1), ""));
+        page.out
+    });
+    assert_eq!(pages[0], include_str!("diff_old_new.txt"));
+    assert_eq!(pages[1], include_str!("diff_new_old.txt"));
+}
+
+/// A document of the other direction.
+fn turned(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let turned = members.iter().map(|(name, value)| {
+                let name = match name.as_str() {
+                    "old" => "new",
+                    "new" => "old",
+                    "added" => "removed",
+                    "removed" => "added",
+                    name => name,
+                };
+                let value = match (name, value.as_str(), value.as_i64()) {
+                    ("status", Some(status), _) => json!(match status {
+                        "upgraded" => "downgraded",
+                        "downgraded" => "upgraded",
+                        "added" => "removed",
+                        "removed" => "added",
+                        status => status,
+                    }),
+                    ("selection", Some(selection), _) => json!(match selection {
+                        "newly-installed" => "no-longer-installed",
+                        "no-longer-installed" => "newly-installed",
+                        selection => selection,
+                    }),
+                    ("narSizeDelta", _, Some(bytes)) => json!(-bytes),
+                    _ => turned(value),
+                };
+                (name.to_owned(), value)
+            });
+            Value::Object(turned.collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(turned).collect()),
+        value => value.clone(),
+    }
+}
+
+#[test]
+fn each_direction_is_the_other_one_turned_round() {
+    for (one, other) in [
+        ("diff/old/result", "diff/new/result"),
+        ("diff/old/result", "diff/remastered/result"),
+        ("era-2008/result", "today/result"),
+        ("era-2014/result", "today/result"),
+        ("squashfs/nix-store.squashfs", "today/result"),
+        ("access/states.squashfs", "access/sysusers.squashfs"),
+    ] {
+        let document = |old: &str, new: &str| {
+            let (old, new) = (fixture(old).display().to_string(), fixture(new).display().to_string());
+            let run = run(&["diff", "--json", "--files", &old, &new]);
+            serde_json::from_str::<Value>(&run.out).unwrap()
+        };
+        let (there, back) = (document(one, other), document(other, one));
+        assert!(turned(&there) == back, "{one}, {other}");
+        // The same fields, whatever differs.
+        let names: Vec<&str> = there.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "boot",
+                "files",
+                "findings",
+                "keys",
+                "narSizeDelta",
+                "noise",
+                "objects",
+                "packages",
+                "paths",
+                "rebuilt",
+                "reproducible",
+                "same",
+                "schema",
+                "sshd",
+                "systems",
+                "troubles",
+                "users",
+                "volume"
+            ]
+        );
+    }
+}
+
 /// The files that differ inside the store path of that name: signs, paths and facts.
 fn inside(arguments: &[&str], name: &str) -> (Vec<String>, u64, u64) {
     let run = run(arguments);
@@ -348,7 +441,10 @@ fn inside_a_store_path_files_are_told_by_their_metadata_and_with_content_by_thei
 #[test]
 fn a_comparison_of_contents_shows_no_secret() {
     let page = run(&["diff", "--content", &made("old"), &made("new")]).out;
-    assert!(page.contains("\"hashedPassword\":\"[password-hash sha512 "), "{page}");
+    assert!(page.contains("\n      +      \"hashedPassword\": \"[password-hash sha512 "), "{page}");
+    // The list of users is one line of JSON; of each that is shown, a value.
+    assert!(page.contains("\n      +      \"name\": \"eve\",\n"), "{page}");
+    assert!(page.lines().all(|line| line.len() < 500));
     assert!(!page.contains("$6$"));
 }
 
@@ -370,9 +466,18 @@ fn other_packing_and_other_dates_are_noise() {
     ] {
         let (old, new) = (made("old"), made(other));
         let page = run(&["diff", &old, &new]);
-        let said = format!("no difference but {} that every build makes, which --all lists\n", noise.len());
-        assert_eq!((page.code, page.out), (Some(0), said), "{other}");
+        let kind = if other == "repacked" { "in the packing" } else { "in what every build makes" };
+        let said = format!("no difference but {kind}: {}", noise.join(", "));
+        assert_eq!((page.code, page.out), (Some(0), format!("{said} (--all lists them)\n")), "{other}");
+        let markdown = run(&["diff", "--markdown", &old, &new]);
+        let said_there = said.replace('_', "\\_");
+        assert_eq!(
+            (markdown.code, markdown.out),
+            (Some(0), format!("✅ **{said_there} (--all lists them)**\n")),
+            "{other}"
+        );
         let all = run(&["diff", "--all", &old, &new]).out;
+        assert_eq!(all.lines().last(), Some(said.as_str()));
         let lines: Vec<&str> = all.lines().filter_map(|line| line.strip_prefix("  ~ ")?.split(": ").next()).collect();
         assert_eq!(lines, noise, "{other}");
     }

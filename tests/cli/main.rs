@@ -10,6 +10,7 @@
 mod access;
 mod assertion;
 mod diff;
+mod diff_trouble;
 mod document;
 mod image;
 mod login;

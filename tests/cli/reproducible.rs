@@ -97,6 +97,97 @@ fn a_changed_byte_is_placed() {
 }
 
 #[test]
+fn where_two_packings_part_is_told_down_to_the_field_or_the_block() {
+    let image = iso("diff/old");
+    let bytes = std::fs::read(&image).unwrap();
+    let (_, found) = compare(&image, &iso("diff/repacked"));
+    let first = &found["first"];
+    assert_eq!(first["structure"], json!("squashfs superblock, block size"), "{found}");
+    let start = bytes.windows(4).position(|window| window == b"hsqs").unwrap();
+    // The lowest byte of 1 MiB and of 128 KiB is the same.
+    assert_eq!(first["offset"].as_u64(), u64::try_from(start + 14).ok());
+    assert!(first["message"].as_str().unwrap().ends_with("from byte 14 of the squashfs on"), "{found}");
+    let page = run(&["diff", "--reproducible", image.to_str().unwrap(), iso("diff/repacked").to_str().unwrap()]).out;
+    assert!(
+        page.contains(&format!("  first byte of the squashfs: {:#x}, squashfs superblock, block size\n", start + 14)),
+        "{page}"
+    );
+    // The creation time.
+    let (code, found) = compare(&image, flipped(&image, start + 8).path());
+    assert_eq!((code, found["verdict"].as_str()), (Some(1), Some("squashfs-packing")));
+    assert_eq!(found["first"]["structure"], json!("squashfs superblock, creation time"));
+    assert_eq!(found["image"]["path"], json!("/nix-store.squashfs"));
+    assert_eq!((&found["image"]["structure"], &found["image"]["offset"]), (&found["first"]["structure"], &json!(8)));
+}
+
+#[test]
+fn two_writers_part_in_a_block_or_a_table() {
+    let archive = |name: &str| fixture(&format!("squashfs/{name}.squashfs"));
+    for (one, other, structure) in [
+        ("gzip", "xz", "squashfs superblock, compression"),
+        ("gzip", "gzip-options", "squashfs superblock, flags"),
+        ("gzip", "no-fragments", "squashfs superblock, number of fragment blocks"),
+    ] {
+        let (code, found) = compare(&archive(one), &archive(other));
+        assert_eq!((code, found["verdict"].as_str()), (Some(1), Some("squashfs-packing")), "{found}");
+        assert_eq!(found["first"]["structure"], json!(structure), "{found}");
+        assert_eq!(found["image"]["structure"], json!(structure), "{found}");
+    }
+}
+
+#[test]
+fn a_stick_is_longer_than_what_was_written_to_it() {
+    let image = iso("diff/old");
+    let longer = |rest: &[u8]| {
+        let mut bytes = std::fs::read(&image).unwrap();
+        bytes.extend_from_slice(rest);
+        let file = tempfile::Builder::new().suffix(".iso").tempfile().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        file
+    };
+    let stick = longer(&[7; 100_000]);
+    let (code, found) = compare(&image, stick.path());
+    assert_eq!((code, found["verdict"].as_str()), (Some(0), Some("identical")), "{found}");
+    assert_eq!(found["differences"], json!([{"what": "bytes behind the volume", "old": "0", "new": "100000"}]));
+    let page = run(&["diff", "--reproducible", stick.path().to_str().unwrap(), image.to_str().unwrap()]);
+    let said = "identical, but for what lies behind the volume\n  ~ bytes behind the volume: 100000 -> 0\n";
+    assert_eq!((page.code, page.out.as_str()), (Some(0), said));
+    // What lies there is not the same: then the first byte that differs is told.
+    let (code, found) = compare(stick.path(), longer(&[8; 100_000]).path());
+    assert_eq!((code, found["verdict"].as_str()), (Some(1), Some("iso-metadata")), "{found}");
+    assert_eq!(found["image"]["structure"], json!("bytes behind the volume"));
+}
+
+#[test]
+fn a_store_in_the_tree_of_a_disc_is_compared_file_by_file() {
+    let image = iso("era-2008");
+    let bytes = std::fs::read(&image).unwrap();
+    let at = bytes.windows(12).position(|window| window == b"Port 22\nUseP" || window == b"#! /nix/stor").unwrap();
+    let (code, found) = compare(&image, flipped(&image, at + 1).path());
+    assert_eq!((code, found["verdict"].as_str()), (Some(1), Some("contents")), "{found}");
+    let first = &found["first"];
+    assert!(first["path"].as_str().unwrap().starts_with("/nix/store/"), "{found}");
+    assert_eq!((&found["files"], first["structure"].as_str()), (&json!(1), Some("data of a file")));
+    assert_eq!((&found["image"]["path"], &found["image"]["offset"]), (&first["path"], &first["offset"]));
+}
+
+#[test]
+fn a_disc_is_no_bare_squashfs_even_where_it_has_the_same() {
+    let image = iso("diff/old");
+    let bytes = std::fs::read(&image).unwrap();
+    let start = bytes.windows(4).position(|window| window == b"hsqs").unwrap();
+    let used = usize::try_from(u64::from_le_bytes(bytes[start + 40..start + 48].try_into().unwrap())).unwrap();
+    let bare = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(bare.path(), &bytes[start..start + used]).unwrap();
+    for (one, other) in [(image.as_path(), bare.path()), (bare.path(), image.as_path())] {
+        let (code, found) = compare(one, other);
+        assert_eq!((code, found["verdict"].as_str()), (Some(1), Some("contents")), "{found}");
+        assert_eq!((&found["first"]["path"], &found["files"]), (&json!("/"), &json!(1)));
+        assert_eq!(found["first"]["message"], json!("is a disc in one image and a bare squashfs in the other"));
+    }
+}
+
+#[test]
 fn bare_archives_are_compared_too() {
     let (one, other) = (fixture("squashfs/gzip.squashfs"), fixture("squashfs/xz.squashfs"));
     let (code, found) = compare(&one, &other);

@@ -54,7 +54,8 @@ pub(crate) fn explore(bytes: Vec<u8>) {
             report::access::json(&mut io::sink(), "image", &[(system.clone(), access)]).unwrap();
         }
     }
-    if let Some(manifest) = told(Manifest::of(&disc, &mut troubles)) {
+    if let Some(mut manifest) = told(Manifest::of(&disc, &mut troubles)) {
+        manifest.read_large(&disc, &mut troubles);
         report::manifest::json(&mut io::sink(), &manifest).unwrap();
         let difference = Difference::between(&manifest, &Manifest::default());
         report::diff::page(&mut io::sink(), &difference, report::diff::Told::All).unwrap();

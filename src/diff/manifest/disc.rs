@@ -7,7 +7,7 @@ use data_encoding::HEXLOWER;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::mask::masked;
+use super::mask::{masked, named, public};
 use super::{DiscFile, VolumeFacts};
 use crate::error::{Error, Result};
 use crate::fs::iso9660::{Partitions, Volume};
@@ -26,18 +26,22 @@ pub(super) fn volume(disc: &Disc<'_>, volume: &Volume<'_>) -> Result<VolumeFacts
     let images = volume.boot_catalog()?.map(|catalog| catalog.images).unwrap_or_default();
     let boot = images.iter().map(|image| {
         let file = volume.file_at(image.offset).map_or_else(|| b"no file".to_vec(), |file| file.path);
-        format!("{}, {}, {}", image.platform, image.emulation, String::from_utf8_lossy(&file))
+        format!("{}, {}, {}", image.platform, image.emulation, named(&file))
     });
     let partitions = Partitions::read(&disc.image().region())?;
-    let named = |table: &'static str| {
+    let listed = |table: &'static str| {
         move |partition: &crate::fs::iso9660::Partition| {
             format!("{table} {} {} {}", partition.index, partition.kind, partition.name).trim_end().to_owned()
         }
     };
-    let mbr = partitions.mbr.iter().flatten().map(named("MBR"));
-    let gpt = partitions.gpt.iter().flat_map(|table| &table.partitions).map(named("GPT"));
+    let mbr = partitions.mbr.iter().flatten().map(listed("MBR"));
+    let gpt = partitions.gpt.iter().flat_map(|table| &table.partitions).map(listed("GPT"));
+    let primary = &volume.descriptors().primary;
     Ok(VolumeFacts {
-        id: volume.descriptors().primary.volume.clone(),
+        id: primary.volume.clone(),
+        system: primary.system.clone(),
+        publisher: primary.publisher.clone(),
+        application: primary.application.clone(),
         boot: boot.collect(),
         partitions: mbr.chain(gpt).collect(),
     })
@@ -95,21 +99,22 @@ fn describe(tree: &dyn Tree, &Listed { ref path, id }: &Listed) -> Result<DiscFi
         Kind::File { size } => size,
         _ => 0,
     };
-    let shown = String::from_utf8_lossy(path).into_owned();
-    let mut file = DiscFile { path: shown, size, node: Some(id), ..DiscFile::default() };
+    let mut file = DiscFile { path: named(path), size, node: Some(id), ..DiscFile::default() };
     if size < SMALL {
         let mut bytes = Vec::new();
         let read = tree.open(id)?.take(SMALL).read_to_end(&mut bytes);
         read.map_err(|error| Error::from_read(error, Path::new(&file.path)))?;
-        let digest = |bytes: &[u8]| HEXLOWER.encode(&Sha256::digest(bytes));
-        let mut same = masked(&bytes);
+        let mut same = public(&file.path, &bytes).into_owned();
+        let has_password = same != *masked(&bytes);
         if is_isolinux(path)
-            && let Some(info) = same.to_mut().get_mut(BOOT_INFO)
+            && let Some(info) = same.get_mut(BOOT_INFO)
         {
             info.fill(0);
         }
+        let digest = |bytes: &[u8]| HEXLOWER.encode(&Sha256::digest(bytes));
+        // Of a file with a password no digest is told by which somebody could find it.
+        file.exact = (same != bytes && !has_password).then(|| digest(&bytes));
         file.sha256 = Some(digest(&same));
-        file.exact = (*same != *bytes).then(|| digest(&bytes));
     }
     Ok(file)
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use super::mask::{masked, text};
+use super::mask::{named, public, text};
 use super::{InitrdFacts, MemberFacts};
 use crate::error::{Error, Place, Result};
 use crate::fs::{cpio, path};
@@ -23,7 +23,7 @@ const SMALL: u64 = 1 << 20;
 /// The initrd of a system, unread.
 pub(super) fn find(disc: &Disc<'_>, system: &System) -> Result<Option<InitrdFacts>> {
     let found = path::find(disc.tree(), format!("{}/initrd", system.path).as_bytes())?;
-    Ok(found.map(|found| InitrdFacts { path: String::from_utf8_lossy(&found.path).into_owned(), members: None }))
+    Ok(found.map(|found| InitrdFacts { path: named(&found.path), members: None }))
 }
 
 /// The members of the initrd at `file`, by path.
@@ -36,8 +36,8 @@ pub(super) fn members(disc: &Disc<'_>, file: &str) -> Result<Vec<MemberFacts>> {
         if members.len() == MOST {
             return Err(Error::Limit { what: "200,000 members", place: Place::File(file.as_bytes().to_vec()) });
         }
-        let path = text(&String::from_utf8_lossy(&member.path));
-        let digest = digest(contents, member.size).map_err(|error| Error::from_read(error, Path::new(file)))?;
+        let path = text(&named(&member.path));
+        let digest = digest(&path, contents, member.size).map_err(|error| Error::from_read(error, Path::new(file)))?;
         let sha256 = (member.size > 0).then_some(digest);
         members.push(MemberFacts { path, mode: format!("{:06o}", member.mode), size: member.size, sha256 });
         Ok(ControlFlow::Continue(()))
@@ -47,12 +47,12 @@ pub(super) fn members(disc: &Disc<'_>, file: &str) -> Result<Vec<MemberFacts>> {
     Ok(members)
 }
 
-fn digest(contents: &mut dyn Read, size: u64) -> std::io::Result<String> {
+fn digest(path: &str, contents: &mut dyn Read, size: u64) -> std::io::Result<String> {
     let mut digest = Sha256::new();
     if size <= SMALL {
         let mut bytes = Vec::new();
         contents.take(SMALL).read_to_end(&mut bytes)?;
-        digest.update(masked(&bytes));
+        digest.update(public(path, &bytes));
     } else {
         let mut part = vec![0; 1 << 16];
         loop {

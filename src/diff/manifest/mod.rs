@@ -1,20 +1,23 @@
 //! A manifest: all of an image that a comparison needs, small and in a stable order, fit to be kept beside a project.
 
+mod access;
 pub(super) mod disc;
 mod initrd;
 mod large;
 mod mask;
 pub(super) mod noise;
+mod parse;
 
 use data_encoding::BASE64;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+pub use access::AccessFacts;
 pub(super) use mask::masked;
 pub(super) use noise::Noise;
 
 use crate::error::{Error, Result};
 use crate::fs::NodeId;
-use crate::nixos::access::Access;
 use crate::nixos::software::Software;
 use crate::nixos::{Disc, Medium, System};
 use crate::store::StorePath;
@@ -28,6 +31,9 @@ pub(super) const SCHEMA: &str = "nixoscope.manifest.v1";
 pub struct Manifest {
     /// `nixoscope.manifest.v1`.
     pub schema: String,
+    /// What could not be read of the image, so that it is not here.
+    #[serde(default)]
+    pub incomplete: Vec<String>,
     /// The volume; none for a bare squashfs.
     pub volume: Option<VolumeFacts>,
     /// The systems, the default one first.
@@ -60,6 +66,15 @@ pub struct Manifest {
 pub struct VolumeFacts {
     /// Volume identifier.
     pub id: String,
+    /// System identifier.
+    #[serde(default)]
+    pub system: String,
+    /// Publisher identifier.
+    #[serde(default)]
+    pub publisher: String,
+    /// Application identifier.
+    #[serde(default)]
+    pub application: String,
     /// Boot images of El Torito: platform, emulation, file.
     pub boot: Vec<String>,
     /// Partitions: table, number, what for.
@@ -81,6 +96,9 @@ pub struct SystemFacts {
     pub version: Option<String>,
     /// The kernel's version.
     pub kernel: Option<String>,
+    /// Who gets in, where that is not the same as with the default system.
+    #[serde(default)]
+    pub access: Option<AccessFacts>,
 }
 
 /// sshd.
@@ -97,7 +115,7 @@ pub struct SshdFacts {
     pub ports: Vec<u16>,
 }
 
-/// A user. No password or hash is in it.
+/// A user. No password is in it, nor a hash.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UserFacts {
@@ -109,7 +127,8 @@ pub struct UserFacts {
     pub groups: Vec<String>,
     /// Login shell.
     pub shell: Option<String>,
-    /// State of the password on a fresh boot.
+    /// State of the password on a fresh boot: `empty`, `hashed sha512 0123456789ab`. The digits tell one hash from another; they
+    /// are there where nobody can find the password by them.
     pub password: String,
     /// How the user can log in.
     pub logins: Vec<String>,
@@ -126,6 +145,9 @@ pub struct Key {
     pub r#type: String,
     /// Its comment.
     pub comment: String,
+    /// The options before it, which say under what conditions it lets somebody in.
+    #[serde(default)]
+    pub options: String,
 }
 
 /// An entry of a boot menu.
@@ -135,7 +157,7 @@ pub struct MenuItem {
     pub file: String,
     /// The title, behind those of the submenus that lead to it.
     pub title: String,
-    /// The parameters of the kernel.
+    /// The parameters of the kernel, without passwords.
     pub params: Vec<String>,
 }
 
@@ -146,7 +168,7 @@ pub struct DiscFile {
     pub path: String,
     /// Length in bytes.
     pub size: u64,
-    /// SHA-256; of a small file, with the hash parts of store paths in it masked. None of a large one that has not been read.
+    /// SHA-256, with the hash parts of store paths masked; none of a large file that has not been read.
     pub sha256: Option<String>,
     /// SHA-256 of it as it is, where that is another one.
     #[serde(default)]
@@ -192,6 +214,19 @@ pub struct ObjectFacts {
     pub installed: bool,
 }
 
+impl SystemFacts {
+    fn of(disc: &Disc<'_>, system: &System) -> Result<Self> {
+        Ok(Self {
+            specialisation: system.specialisation.clone(),
+            default: system.default,
+            path: system.path.to_string(),
+            version: system.version(disc.tree())?,
+            kernel: system.kernel(disc.tree())?,
+            access: None,
+        })
+    }
+}
+
 impl Manifest {
     /// Describes a disc; what cannot be read is added to `troubles`.
     ///
@@ -218,14 +253,7 @@ impl Manifest {
             manifest.volume = Some(disc::volume(disc, volume)?);
         }
         for system in disc.systems.iter().filter(|system| system.present) {
-            let facts = system.describe(disc.tree()).map(|facts| SystemFacts {
-                specialisation: system.specialisation.clone(),
-                default: system.default,
-                path: system.path.to_string(),
-                version: facts.version,
-                kernel: facts.kernel,
-            });
-            match facts {
+            match SystemFacts::of(disc, system) {
                 Ok(facts) => manifest.systems.push(facts),
                 Err(error) => troubles.push(error),
             }
@@ -234,7 +262,7 @@ impl Manifest {
             .menu
             .iter()
             .map(|entry| MenuItem {
-                file: String::from_utf8_lossy(&entry.file).into_owned(),
+                file: mask::named(&entry.file),
                 title: entry
                     .submenus
                     .iter()
@@ -242,15 +270,18 @@ impl Manifest {
                     .chain([entry.title.as_str()])
                     .collect::<Vec<&str>>()
                     .join(" / "),
-                params: entry.params.clone(),
+                params: entry.params.iter().map(|param| mask::parameter(param)).collect(),
             })
             .collect();
-        if let Ok(system) = disc.default_system() {
-            manifest.take_access(disc, system).unwrap_or_else(|error| troubles.push(error));
-            match initrd::find(disc, system) {
+        manifest.take_access(disc, troubles);
+        match disc.default_system() {
+            Ok(system) => match initrd::find(disc, system) {
                 Ok(found) => manifest.initrd = found,
                 Err(error) => troubles.push(error),
-            }
+            },
+            // A store without a system is one, too.
+            Err(Error::NoSystem { missing: None, .. }) => {}
+            Err(error) => troubles.push(error),
         }
         let files = disc::list(disc, troubles);
         manifest.files = disc::files(disc, &files, troubles);
@@ -258,52 +289,44 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Reads a manifest.
-    ///
-    /// # Errors
-    /// Why the text is none.
-    pub fn parse(text: &[u8]) -> std::result::Result<Self, String> {
-        let manifest: Self = serde_json::from_slice(text).map_err(|error| error.to_string())?;
-        if manifest.schema != SCHEMA {
-            return Err(format!("its schema is {:?}, not {SCHEMA:?}", manifest.schema));
+    /// Who gets in to the default system.
+    pub(super) fn access(&self) -> AccessFacts {
+        AccessFacts {
+            sshd: self.sshd.clone(),
+            users: self.users.clone(),
+            keys: self.keys.clone(),
+            findings: self.findings.clone(),
         }
-        Ok(manifest)
     }
 
-    fn take_access(&mut self, disc: &Disc<'_>, system: &System) -> Result<()> {
-        let access = Access::of(disc, system)?;
-        self.sshd = access.sshd.unit.is_some().then(|| SshdFacts {
-            starts_at_boot: access.sshd.starts,
-            permit_root_login: access.sshd.permit_root_login(),
-            password_authentication: access.sshd.password_authentication(),
-            ports: access.sshd.ports(),
-        });
-        for account in &access.accounts {
-            let user = &account.user;
-            self.users.push(UserFacts {
-                name: user.name.clone(),
-                uid: user.uid,
-                groups: user.groups.clone().unwrap_or_default(),
-                shell: user.shell.as_deref().map(mask::text),
-                password: user.password.state.name().to_owned(),
-                logins: account.login.ways.iter().map(|way| way.name().to_owned()).collect(),
-            });
-            for granted in account.keys.iter().filter(|granted| granted.judged.is_ok()) {
-                let line = &granted.key.line;
-                self.keys.push(Key {
-                    user: user.name.clone(),
-                    fingerprint: line.key.fingerprint(),
-                    r#type: line.key.kind.clone(),
-                    comment: line.comment.clone(),
-                });
+    /// Who gets in to a system of this image, or to the default one where it has no such system.
+    pub(super) fn access_of(&self, system: Option<&SystemFacts>) -> AccessFacts {
+        let own = system.filter(|system| !system.default).and_then(|system| system.access.clone());
+        own.unwrap_or_else(|| self.access())
+    }
+
+    /// Adds who gets in: of systems besides the default one, where that is not the same.
+    fn take_access(&mut self, disc: &Disc<'_>, troubles: &mut Vec<Error>) {
+        let systems: Vec<&System> = disc.systems.iter().filter(|system| system.present).collect();
+        let all: Vec<_> = systems.into_par_iter().map(|system| (system, AccessFacts::of(disc, system))).collect();
+        let mut others = Vec::new();
+        for (system, access) in all {
+            match access {
+                Ok(access) if system.default => {
+                    let AccessFacts { sshd, users, keys, findings } = access;
+                    (self.sshd, self.users, self.keys, self.findings) = (sshd, users, keys, findings);
+                }
+                Ok(access) => others.push((system.path.to_string(), access)),
+                Err(error) => troubles.push(error),
             }
         }
-        self.keys.sort();
-        let findings = access.findings.iter().filter(|finding| finding.id != "login");
-        self.findings = findings.map(|finding| format!("{} {}", finding.id, finding.subject)).collect();
-        self.findings.sort();
-        self.findings.dedup();
-        Ok(())
+        let default = self.access();
+        for (path, access) in others.into_iter().filter(|(_, access)| *access != default) {
+            let same = |system: &&mut SystemFacts| system.path == path && !system.default;
+            if let Some(system) = self.systems.iter_mut().find(same) {
+                system.access = Some(access);
+            }
+        }
     }
 
     /// Whether both have the same initrd, or none: at the same path, in a store path with the same contents.
@@ -333,17 +356,5 @@ impl Manifest {
             }
             _ => Ok(()),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn another_document_is_no_manifest() {
-        assert!(Manifest::parse(b"{}").is_err());
-        let other = serde_json::to_vec(&Manifest { schema: "x".to_owned(), ..Manifest::default() }).unwrap();
-        assert_eq!(Manifest::parse(&other).unwrap_err(), "its schema is \"x\", not \"nixoscope.manifest.v1\"");
     }
 }

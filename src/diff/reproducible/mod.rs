@@ -1,5 +1,6 @@
 //! Whether two images are the same build, and if not, in which layer they part: image, disc, packing of the store, contents.
 
+mod packing;
 mod place;
 mod trees;
 
@@ -78,30 +79,37 @@ impl Reproducibility {
     /// Where an image cannot be read at all.
     pub fn of(old: &Disc<'_>, new: &Disc<'_>) -> Result<Self> {
         let (before, after) = (old.image().region(), new.image().region());
-        let Some(offset) = bytes::first_difference(&before, &after)? else {
-            let (differences, troubles) = (Vec::new(), Vec::new());
-            return Ok(Self { verdict: Verdict::Identical, image: None, first: None, files: 0, differences, troubles });
+        let identical = |differences| {
+            let troubles = Vec::new();
+            Self { verdict: Verdict::Identical, image: None, first: None, files: 0, differences, troubles }
         };
+        let Some(offset) = bytes::first_difference(&before, &after)? else { return Ok(identical(Vec::new())) };
+        // A stick is longer than what was written to it.
+        if let [Some(one), Some(other)] = [behind(old), behind(new)]
+            && offset == before.length().min(after.length())
+        {
+            let (old, new) = (Some(one.to_string()), Some(other.to_string()));
+            return Ok(identical(vec![Change { what: "bytes behind the volume".to_owned(), old, new }]));
+        }
         let image = place::of(old, new, offset);
         let mut trees = Trees::default();
         // A bare squashfs is no disc.
-        if let (Medium::Volume(_), Medium::Volume(_)) = (&old.carrier, &new.carrier) {
-            trees.compare_discs(old, new);
+        match (&old.carrier, &new.carrier) {
+            (Medium::Volume(_), Medium::Volume(_)) => trees.compare_discs(old, new),
+            (Medium::Archive(_), Medium::Archive(_)) => {}
+            _ => trees.tell(Found::new(b"/", "is a disc in one image and a bare squashfs in the other")),
         }
         let mut noise = [old, new].map(|disc| noise::of(disc, &list(disc, &mut trees.troubles), &mut trees.troubles));
         name_volume(&mut noise, [old, new]);
         let mut differences = changes(&noise[0], &noise[1]);
+        let is_empty = |value: &Option<String>| value.as_deref().is_none_or(str::is_empty);
+        differences.retain(|change| !(is_empty(&change.old) && is_empty(&change.new)));
         let packing = match (archive(old), archive(new)) {
-            (Some((one, packed)), Some((other, packed_new))) => match (packed, packed_new) {
-                (Some(packed), Some(packed_new)) if bytes::first_difference(&packed, &packed_new)?.is_none() => None,
-                _ => {
+            (Some((one, packed)), Some((other, packed_new))) => match bytes::first_difference(&packed, &packed_new)? {
+                None => None,
+                Some(at) => {
                     trees.compare_stores(one, other);
-                    Some(FirstDifference {
-                        structure: "squashfs".to_owned(),
-                        path: None,
-                        offset: None,
-                        message: "its files are the same, its bytes are not".to_owned(),
-                    })
+                    Some(packing::of((one, &packed), (other, &packed_new), at))
                 }
             },
             (None, None) => None,
@@ -138,14 +146,22 @@ fn name_volume(noise: &mut [Noise; 2], discs: [&Disc<'_>; 2]) {
     }
 }
 
-/// The squashfs of the store, and its bytes where it is a file of the disc.
-fn archive<'d, 'i>(disc: &'d Disc<'i>) -> Option<(&'d Archive<'i>, Option<Region<'i>>)> {
-    match (&disc.carrier, disc.store.as_ref().map(|store| &store.carrier)) {
-        (Medium::Archive(archive), _) => Some((&**archive, None)),
+/// Bytes behind the volume; none where the image is no volume, or ends before it does.
+fn behind(disc: &Disc<'_>) -> Option<u64> {
+    let Medium::Volume(volume) = &disc.carrier else { return None };
+    disc.image().region().length().checked_sub(volume.descriptors().primary.length())
+}
+
+/// The squashfs of the store, and its bytes without the padding behind it.
+fn archive<'d, 'i>(disc: &'d Disc<'i>) -> Option<(&'d Archive<'i>, Region<'i>)> {
+    let (archive, region) = match (&disc.carrier, disc.store.as_ref().map(|store| &store.carrier)) {
+        (Medium::Archive(archive), _) => (&**archive, disc.image().region()),
         (Medium::Volume(volume), Some(Carrier::Squashfs { archive, path })) => {
             let file = path.as_deref().and_then(|path| crate::fs::path::find(&**volume, path).ok().flatten());
-            Some((&**archive, file.and_then(|file| volume.file_region(file.id).ok())))
+            (&**archive, volume.file_region(file?.id).ok()?)
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    let packed = region.clamp(0, archive.superblock().bytes_used);
+    Some((archive, packed))
 }

@@ -7,6 +7,7 @@ use crate::fs::FileType;
 use crate::fs::iso9660::Volume;
 use crate::fs::walk::Walk;
 use crate::nixos::{Disc, Medium};
+use crate::store::Carrier;
 
 /// Bytes before the volume descriptors (ECMA-119 §6.2.1), in which hybrid images have their partition tables.
 const SYSTEM_AREA: u64 = 32 << 10;
@@ -39,7 +40,10 @@ pub(super) fn of(old: &Disc<'_>, new: &Disc<'_>, offset: u64) -> FirstDifference
         offset: Some(offset),
         message: "the first byte that differs".to_owned(),
     };
-    let Medium::Volume(volume) = &disc.carrier else { return found("squashfs") };
+    let volume = match &disc.carrier {
+        Medium::Volume(volume) => volume,
+        Medium::Archive(archive) => return found(archive.structure_at(offset)),
+    };
     let first = volume.descriptors().primary.offset;
     let descriptors = volume.descriptors();
     let count = 1 + descriptors.supplementary.len() + descriptors.enhanced.len() + descriptors.boot_records.len();
@@ -56,7 +60,15 @@ pub(super) fn of(old: &Disc<'_>, new: &Disc<'_>, offset: u64) -> FirstDifference
         }
         _ if (first..behind).contains(&offset) => found("volume descriptors behind the first"),
         _ => match file_with(volume, offset) {
-            Some((path, at)) => FirstDifference { path: Some(path), offset: Some(at), ..found("data of a file") },
+            Some((path, at)) => {
+                let structure = match disc.store.as_ref().map(|store| &store.carrier) {
+                    Some(Carrier::Squashfs { archive, path: Some(packed) }) if *packed == path => {
+                        archive.structure_at(at)
+                    }
+                    _ => "data of a file",
+                };
+                FirstDifference { path: Some(path), offset: Some(at), ..found(structure) }
+            }
             None if offset >= descriptors.primary.length() => found("bytes behind the volume"),
             None => found("path tables, directory records, or padding"),
         },

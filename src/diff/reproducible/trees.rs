@@ -5,10 +5,10 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::super::bytes::first_of_streams;
 use super::super::manifest::disc::{BOOT_INFO, is_isolinux};
 use super::super::parts::Change;
 use super::FirstDifference;
+use crate::diff::bytes::first_of_streams;
 use crate::error::{Error, Result};
 use crate::fs::squashfs::Archive;
 use crate::fs::walk::{Visit, Walk};

@@ -8,6 +8,7 @@ mod compression;
 mod data;
 mod directory;
 mod inode;
+mod layout;
 mod metadata;
 mod reader;
 mod superblock;

@@ -7,7 +7,7 @@ use super::merger::take_passwords;
 use super::{MOST_USERS, User, checked, is_person, named, text, words};
 use crate::error::{Error, Place, Result};
 use crate::fs::Tree;
-use crate::nixos::password::{Password, PasswordState};
+use crate::nixos::password::Password;
 
 /// Reads the records. How many lines each has, and what stands in them, changed six times in eight years; the script says
 /// it itself, by the names of the variables that it reads.
@@ -37,7 +37,7 @@ fn root_password(script: &str, place: &str) -> Password {
         // Between these quotes the shell takes `$6` for a variable: what is left of the hash is anybody's guess.
         Some(field) if field.contains('$') => {
             let (option, source) = (Some("initialRootPassword".to_owned()), Some(place.to_owned()));
-            Password { state: PasswordState::Unknown, option, scheme: None, source }
+            Password { option, source, ..Password::unknown() }
         }
         Some(field) => Password::of_hash("initialRootPassword", field, place),
         None => Password::unknown(),
@@ -159,6 +159,7 @@ fn fields(script: &str) -> Option<(Vec<String>, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nixos::PasswordState;
     use crate::nixos::made::Made;
 
     const FILE: &str = "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-users";

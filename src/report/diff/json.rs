@@ -5,7 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::diff::{Change, Content, Difference, FileChange, FileFacts, Key, ObjectChange};
+use crate::diff::{Change, Content, Difference, FileChange, FileFacts, KeyChange, ObjectChange};
 use crate::report::files;
 
 /// The document of `diff`.
@@ -29,12 +29,24 @@ pub fn json(out: &mut dyn Write, difference: &Difference) -> serde_json::Result<
         .filter(|(name, _)| !name.is_empty())
         .map(|(name, count)| json!({"pname": name, "paths": count}))
         .collect();
-    let users: Vec<Value> =
-        parts.users.iter().map(|user| json!({"name": user.name, "changes": told(&user.changes)})).collect();
-    let key = |key: &Key| json!({"user": key.user, "type": key.r#type, "fingerprint": key.fingerprint, "comment": key.comment});
+    let users: Vec<Value> = parts
+        .users
+        .iter()
+        .map(|user| json!({"system": user.system, "name": user.name, "changes": told(&user.changes)}))
+        .collect();
+    let key = |KeyChange { system, key }: &KeyChange| {
+        json!({
+            "system": system,
+            "user": key.user,
+            "type": key.r#type,
+            "fingerprint": key.fingerprint,
+            "comment": key.comment,
+            "options": key.options,
+        })
+    };
     let document = json!({
         "schema": "nixoscope.diff.v1",
-        "same": difference.is_none(),
+        "same": difference.is_none() && difference.troubles.is_empty(),
         "packages": packages.collect::<Vec<_>>(),
         "rebuilt": rebuilt,
         "paths": {"added": difference.added, "removed": difference.removed, "changed": changed},
@@ -52,10 +64,30 @@ pub fn json(out: &mut dyn Write, difference: &Difference) -> serde_json::Result<
         "files": told(&parts.files),
         "objects": difference.objects.iter().map(object).collect::<Vec<_>>(),
         "noise": told(&parts.noise),
+        "reproducible": null,
+        "troubles": difference.troubles,
     });
     serde_json::to_writer(&mut *out, &document)?;
     out.write_all(b"\n").map_err(serde_json::Error::io)
 }
+
+/// What a document has where only builds were compared: nobody asked for the rest.
+pub(super) const UNASKED: [&str; 14] = [
+    "packages",
+    "rebuilt",
+    "paths",
+    "narSizeDelta",
+    "systems",
+    "volume",
+    "users",
+    "keys",
+    "sshd",
+    "findings",
+    "boot",
+    "files",
+    "objects",
+    "noise",
+];
 
 pub(super) fn told(changes: &[Change]) -> Vec<Value> {
     changes.iter().map(|Change { what, old, new }| json!({"what": what, "old": old, "new": new})).collect()
@@ -82,8 +114,10 @@ fn file(change: &FileChange) -> Value {
         })
     };
     let content = change.content.as_ref().map(|content| match content {
-        Content::Text { lines, further } => json!({"lines": lines, "further": further, "offset": null}),
-        Content::Binary { offset } => json!({"lines": null, "further": 0, "offset": offset}),
+        Content::Text { lines, further } => json!({"kind": "text", "lines": lines, "further": further, "offset": null}),
+        Content::Binary { offset } => json!({"kind": "binary", "lines": [], "further": 0, "offset": offset}),
+        Content::Layout => json!({"kind": "layout", "lines": [], "further": 0, "offset": null}),
+        Content::Secrets => json!({"kind": "secrets", "lines": [], "further": 0, "offset": null}),
     });
     json!({
         "path": files::text(&change.path),

@@ -6,12 +6,16 @@ use super::sections::{Section, sections};
 use super::{Told, summary};
 use crate::diff::Difference;
 use crate::report::escape;
+use crate::report::markdown::within;
 
 /// Bytes of all sections: a comment on GitHub takes 65,536 characters.
 const ROOM: usize = 60_000;
 
 /// Lines of one section.
 const SHOWN: usize = 100;
+
+/// Characters of the summary.
+const LONGEST_SUMMARY: usize = 1000;
 
 /// Bytes of one line.
 const LONGEST: usize = 500;
@@ -21,8 +25,12 @@ const LONGEST: usize = 500;
 /// # Errors
 /// What the writer meets.
 pub fn markdown(out: &mut dyn Write, difference: &Difference, told: Told) -> io::Result<()> {
-    let sign = if difference.is_none() { "✅" } else { "🔀" };
-    writeln!(out, "{sign} **{}**", summary(difference))?;
+    let sign = match (difference.is_none(), difference.troubles.is_empty()) {
+        (true, true) => "✅",
+        (false, true) => "🔀",
+        (_, false) => "⚠️",
+    };
+    writeln!(out, "{sign} **{}**", within(&escape(summary(difference, told).as_bytes()), LONGEST_SUMMARY))?;
     let sections = sections(difference, told);
     let mut room = ROOM;
     for (index, section) in sections.iter().enumerate() {
@@ -57,18 +65,22 @@ fn written(section: &Section) -> String {
     text
 }
 
-/// A heading that is shown as it is.
+/// A heading that is shown as it is. It stands in HTML, where a mention still is one.
 fn plain(heading: &str) -> String {
-    escape(heading.as_bytes()).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    let heading = shortened(escape(heading.as_bytes()).into_owned());
+    heading.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('@', "&#64;")
 }
 
-/// A line that stays in its block.
-fn fenced(line: &str) -> String {
-    let mut line = escape(line.as_bytes()).replace("```", "'''");
+fn shortened(mut line: String) -> String {
     if line.len() > LONGEST {
         let end = (0..=LONGEST).rev().find(|&end| line.is_char_boundary(end)).unwrap_or(0);
         line.truncate(end);
         line.push('…');
     }
     line
+}
+
+/// A line that stays in its block.
+fn fenced(line: &str) -> String {
+    shortened(escape(line.as_bytes()).replace("```", "'''"))
 }

@@ -4,29 +4,47 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::json::told;
+use super::json::{UNASKED, told};
 use super::sections::changes;
 use crate::diff::{FirstDifference, Reproducibility, Verdict};
 use crate::report::table::STRONG;
 use crate::report::{escape, files};
 
+/// Whether all of both images could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// All that the verdict depends on.
+    All,
+    /// Not what else there is.
+    Part,
+}
+
 /// The page: the verdict, where the images part, and what else differs by name.
 ///
 /// # Errors
 /// What the writer meets.
-pub fn page(out: &mut dyn Write, found: &Reproducibility) -> io::Result<()> {
+pub fn page(out: &mut dyn Write, found: &Reproducibility, known: Known) -> io::Result<()> {
     let verdict = match found.verdict {
+        Verdict::Identical if !found.differences.is_empty() => "identical, but for what lies behind the volume",
         Verdict::Identical => "identical",
         Verdict::IsoMetadata => "only ISO metadata differs",
         Verdict::SquashfsPacking => "only squashfs packing differs",
         Verdict::Contents => "contents differ",
     };
-    writeln!(out, "{STRONG}{verdict}{STRONG:#}")?;
+    // Files that differ do so whatever else there is.
+    let unread = match (known, found.verdict) {
+        (Known::All, _) | (_, Verdict::Contents) => "",
+        (Known::Part, _) => ", as far as it could be read",
+    };
+    writeln!(out, "{STRONG}{verdict}{unread}{STRONG:#}")?;
     if let (Verdict::Contents, Some(first)) = (found.verdict, &found.first) {
         writeln!(out, "  first file: {}", escape(described(first).as_bytes()))?;
         if found.files > 1 {
             writeln!(out, "  files that differ: {}", found.files)?;
         }
+    }
+    if let (Verdict::SquashfsPacking, Some(first)) = (found.verdict, &found.first) {
+        writeln!(out, "  first byte of the squashfs: {}", escape(placed(first).as_bytes()))?;
     }
     if let Some(first) = &found.image {
         writeln!(out, "  first byte of the image: {}", escape(placed(first).as_bytes()))?;
@@ -48,7 +66,8 @@ fn described(first: &FirstDifference) -> String {
 fn placed(first: &FirstDifference) -> String {
     let offset = first.offset.unwrap_or(0);
     match &first.path {
-        Some(path) => format!("byte {offset} of {}", files::text(path)),
+        Some(path) if first.structure == "data of a file" => format!("byte {offset} of {}", files::text(path)),
+        Some(path) => format!("byte {offset} of {}, {}", files::text(path), first.structure),
         None => format!("{offset:#x}, {}", first.structure),
     }
 }
@@ -57,7 +76,7 @@ fn placed(first: &FirstDifference) -> String {
 ///
 /// # Errors
 /// What the writer meets.
-pub fn json(out: &mut dyn Write, found: &Reproducibility) -> serde_json::Result<()> {
+pub fn json(out: &mut dyn Write, found: &Reproducibility, troubles: &[String]) -> serde_json::Result<()> {
     let first = |first: &FirstDifference| -> Value {
         json!({
             "structure": first.structure,
@@ -66,9 +85,9 @@ pub fn json(out: &mut dyn Write, found: &Reproducibility) -> serde_json::Result<
             "message": first.message,
         })
     };
-    let document = json!({
+    let mut document = json!({
         "schema": "nixoscope.diff.v1",
-        "same": found.verdict == Verdict::Identical,
+        "same": found.verdict == Verdict::Identical && troubles.is_empty(),
         "reproducible": {
             "verdict": found.verdict.name(),
             "first": found.first.as_ref().map(first),
@@ -76,7 +95,11 @@ pub fn json(out: &mut dyn Write, found: &Reproducibility) -> serde_json::Result<
             "files": found.files,
             "differences": told(&found.differences),
         },
+        "troubles": troubles,
     });
+    if let Some(members) = document.as_object_mut() {
+        members.extend(UNASKED.map(|name| (name.to_owned(), Value::Null)));
+    }
     serde_json::to_writer(&mut *out, &document)?;
     out.write_all(b"\n").map_err(serde_json::Error::io)
 }

@@ -2,7 +2,7 @@
 
 use super::Told;
 use crate::diff::{
-    Change, Content, Difference, FileChange, FileFacts, Key, ObjectChange, PackageChange, Status, UserChange,
+    Change, Content, Difference, FileChange, FileFacts, KeyChange, ObjectChange, PackageChange, Status, UserChange,
 };
 use crate::report::{files, size};
 
@@ -52,6 +52,7 @@ pub(super) fn sections(difference: &Difference, told: Told) -> Vec<Section> {
             if object.old == object.new { object.new.clone() } else { format!("{} -> {}", object.old, object.new) };
         add(&heading, lines);
     }
+    add("Could not tell", difference.troubles.clone());
     if told == Told::All {
         let paths = difference.added.iter().map(|path| format!("+ {path}"));
         let paths = paths.chain(difference.removed.iter().map(|path| format!("- {path}")));
@@ -74,11 +75,21 @@ fn packages(changes: &[&PackageChange]) -> Vec<String> {
 
 fn versions(change: &PackageChange) -> String {
     match change.status {
-        Status::Added => change.new.join(", "),
-        Status::Removed => change.old.join(", "),
-        _ if change.old == change.new => change.new.join(", "),
-        _ => format!("{} -> {}", change.old.join(", "), change.new.join(", ")),
+        Status::Added => counted(&change.new),
+        Status::Removed => counted(&change.old),
+        _ if change.old == change.new => counted(&change.new),
+        _ => format!("{} -> {}", counted(&change.old), counted(&change.new)),
     }
+}
+
+/// Versions as nvd lists them: each once, with its number.
+fn counted(versions: &[String]) -> String {
+    let version = |same: &[String]| {
+        let version = same.first().map_or("", String::as_str);
+        let version = if version.is_empty() { "<none>" } else { version };
+        if same.len() > 1 { format!("{version} x{}", same.len()) } else { version.to_owned() }
+    };
+    versions.chunk_by(|one, other| one == other).map(version).collect::<Vec<_>>().join(", ")
 }
 
 /// A size that grew or shrank, behind a comma; nothing where it did not.
@@ -99,16 +110,21 @@ fn rebuilt(difference: &Difference, told: Told) -> Vec<String> {
         (0, _) => Vec::new(),
         (_, Told::Main) => {
             let names: Vec<&str> = named().take(super::SHOWN).map(|(name, _)| name.as_str()).collect();
-            let more = if named().nth(super::SHOWN).is_some() { ", …" } else { "" };
+            let more = named().skip(super::SHOWN).count();
+            let more = if more > 0 { format!(" and {more} more, which --all lists") } else { String::new() };
             let list = if names.is_empty() { String::new() } else { format!(": {}{more}", names.join(", ")) };
-            vec![format!("{paths} store paths, of {} packages among them{list}", named().count())]
+            vec![format!("{}{list}", number(paths, "store path"))]
         }
         (_, Told::All) => {
             let unnamed = paths - named().map(|(_, count)| count).sum::<usize>();
-            let others = (unnamed > 0).then(|| format!("{unnamed} store paths without a version"));
+            let others = (unnamed > 0).then(|| format!("{} without a version", number(unnamed, "store path")));
             named().map(|(name, count)| format!("{name} ({count})")).chain(others).collect()
         }
     }
+}
+
+fn number(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 pub(super) fn changes(changes: &[Change]) -> Vec<String> {
@@ -127,23 +143,34 @@ fn named(value: &str) -> &str {
 
 /// A user who came or went is one line with all that is known; of others, each change is one.
 fn user(user: &UserChange) -> Vec<String> {
+    let name = of_system(&user.name, user.system.as_ref());
     let whole = |sign: char, value: fn(&Change) -> Option<&String>| {
         let facts = user.changes.iter().filter(|change| change.what != "user");
         let facts = facts.filter_map(|change| Some(format!("{} {}", change.what, value(change)?)));
-        vec![format!("{sign} {}: {}", user.name, facts.collect::<Vec<_>>().join("; "))]
+        vec![format!("{sign} {name}: {}", facts.collect::<Vec<_>>().join("; "))]
     };
     match user.changes.iter().find(|change| change.what == "user") {
         Some(Change { old: None, .. }) => whole('+', |change| change.new.as_ref()),
         Some(_) => whole('-', |change| change.old.as_ref()),
         None => {
             let lines = changes(&user.changes);
-            lines.iter().map(|line| line.replacen(' ', &format!(" {}, ", user.name), 1)).collect()
+            lines.iter().map(|line| line.replacen(' ', &format!(" {name}, "), 1)).collect()
         }
     }
 }
 
-fn key((sign, key): (char, &Key)) -> String {
-    format!("{sign} {} {} {} {}", key.user, key.r#type, key.fingerprint, key.comment).trim_end().to_owned()
+fn key((sign, KeyChange { system, key }): (char, &KeyChange)) -> String {
+    let user = of_system(&key.user, system.as_ref());
+    let line = format!("{sign} {user} {} {} {}", key.r#type, key.fingerprint, key.comment);
+    match key.options.as_str() {
+        "" => line.trim_end().to_owned(),
+        options => format!("{} ({options})", line.trim_end()),
+    }
+}
+
+/// A name, with the system in which it counts where that is not the default one.
+fn of_system(name: &str, system: Option<&String>) -> String {
+    system.map_or_else(|| name.to_owned(), |system| format!("{name} ({system})"))
 }
 
 /// What differs inside a store path.
@@ -154,9 +181,13 @@ fn inside(object: &ObjectChange, told: Told) -> Vec<String> {
         match &file.content {
             Some(Content::Text { lines: text, further }) => {
                 lines.extend(text.iter().map(|line| format!("    {line}")));
-                lines.extend((*further > 0).then(|| format!("    and {further} lines more")));
+                lines.extend((*further > 0).then(|| format!("    and {further} more lines")));
             }
             Some(Content::Binary { offset }) => lines.push(format!("    differ from byte {offset} on")),
+            Some(Content::Layout) => {
+                lines.push("    the same JSON: only its layout or the order of its keys differs".to_owned());
+            }
+            Some(Content::Secrets) => lines.push("    only secrets differ, which are not shown".to_owned()),
             None => {}
         }
     }

@@ -1,0 +1,391 @@
+//! `diff` and `manifest` where something is wrong, hostile or too much.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::support::{fixture, program, run};
+
+fn made(name: &str) -> String {
+    fixture(&format!("diff/{name}/result")).display().to_string()
+}
+
+fn manifest(image: &str) -> Value {
+    let written = run(&["manifest", image]);
+    assert_eq!((written.code, written.errors.as_str()), (Some(0), ""));
+    serde_json::from_str(&written.out).unwrap()
+}
+
+fn kept(document: &Value) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(document.to_string().as_bytes()).unwrap();
+    file
+}
+
+fn json(old: &Path, new: &Path) -> Value {
+    let run = run(&["diff", "--json", old.to_str().unwrap(), new.to_str().unwrap()]);
+    serde_json::from_str(&run.out).unwrap()
+}
+
+/// The bytes of the image in a result.
+fn bytes(name: &str) -> Vec<u8> {
+    let folder = fixture(&format!("{name}/result/iso"));
+    std::fs::read(std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path()).unwrap()
+}
+
+fn image(bytes: &[u8]) -> tempfile::NamedTempFile {
+    let mut file = tempfile::Builder::new().suffix(".iso").tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    file
+}
+
+fn path(file: &tempfile::NamedTempFile) -> &str {
+    file.path().to_str().unwrap()
+}
+
+#[test]
+fn an_image_without_its_end_is_never_the_same() {
+    let whole = bytes("diff/old");
+    let short = image(&whole[..whole.len() - 1000]);
+    for arguments in [["diff", &made("old"), path(&short)], ["diff", path(&short), &made("old")]] {
+        let found = run(&arguments);
+        assert_eq!(found.code, Some(2));
+        assert!(found.out.ends_with("no difference, as far as it could be read\n"), "{}", found.out);
+        assert!(found.errors.contains("the image is cut off"), "{}", found.errors);
+    }
+    let found = run(&["diff", "--json", &made("old"), path(&short)]);
+    let document: Value = serde_json::from_str(&found.out).unwrap();
+    assert_eq!((&document["same"], document["troubles"].as_array().unwrap().len()), (&json!(false), 1));
+    let found = run(&["diff", "--reproducible", &made("old"), path(&short)]);
+    assert_eq!(found.code, Some(2));
+    assert!(found.out.starts_with("only ISO metadata differs, as far as it could be read\n"), "{}", found.out);
+    // Of a store without its tables nothing is known.
+    let shorter = image(&whole[..200_000]);
+    let found = run(&["diff", path(&shorter), &made("old")]);
+    assert_eq!((found.code, found.out.as_str()), (Some(2), ""));
+    assert!(
+        found.errors.contains("the image is cut off") && found.errors.contains("cannot compare"),
+        "{}",
+        found.errors
+    );
+}
+
+#[test]
+fn a_manifest_tells_what_it_lacks_and_so_does_each_comparison_with_it() {
+    let whole = bytes("diff/old");
+    let short = image(&whole[..whole.len() - 1000]);
+    let written = run(&["manifest", path(&short)]);
+    assert_eq!(written.code, Some(2));
+    let document: Value = serde_json::from_str(&written.out).unwrap();
+    assert_eq!(document["incomplete"].as_array().unwrap().len(), 1, "{}", document["incomplete"]);
+    let manifest = kept(&document);
+    let found = run(&["diff", path(&manifest), &made("old")]);
+    assert_eq!(found.code, Some(2));
+    assert!(found.errors.contains("the manifest of the old image lacks a part: volume at 0x0"), "{}", found.errors);
+}
+
+#[test]
+fn an_initrd_that_a_manifest_lacks_is_not_the_same() {
+    let mut document = manifest(&made("old"));
+    document["initrd"]["members"] = Value::Null;
+    let manifest = kept(&document);
+    let found = run(&["diff", path(&manifest), &made("new")]);
+    assert_eq!(found.code, Some(2));
+    assert!(found.errors.contains("the initrds are not compared"), "{}", found.errors);
+    // The same store path has the same in it.
+    assert_eq!(run(&["diff", path(&manifest), &made("old")]).code, Some(0));
+}
+
+#[test]
+fn another_document_says_why_it_is_no_manifest() {
+    let old = made("old");
+    let whole = manifest(&old);
+    let mut twice = whole.clone();
+    let first = twice["paths"][0].clone();
+    twice["paths"].as_array_mut().unwrap().push(first);
+    let mut foreign = whole.clone();
+    foreign["paths"][0]["path"] = json!("/etc/\u{1b}[2J passwd");
+    for (document, told) in [
+        (json!({"schema": "nixoscope.manifest.v2", "objects": []}), "its schema is \"nixoscope.manifest.v2\""),
+        (json!({"schema": "nixoscope.inspect.v1"}), "its schema is \"nixoscope.inspect.v1\""),
+        (json!({"name": "package.json"}), "it has no schema"),
+        (twice, " is in it twice"),
+        (foreign, "\"/etc/\\u{1b}[2J passwd\" is no store path"),
+    ] {
+        let file = kept(&document);
+        for arguments in [["diff", &old, path(&file)], ["diff", path(&file), &old]] {
+            let found = run(&arguments);
+            assert_eq!((found.code, found.out.as_str()), (Some(2), ""));
+            assert!(found.errors.contains(told) && !found.errors.contains('\u{1b}'), "{}", found.errors);
+        }
+    }
+}
+
+#[test]
+fn a_manifest_may_come_from_a_pipe_and_begin_with_blanks() {
+    let document = manifest(&made("old"));
+    let mut spaced = tempfile::NamedTempFile::new().unwrap();
+    write!(spaced, "\n  {document}").unwrap();
+    assert_eq!(run(&["diff", path(&spaced), &made("old")]).code, Some(0));
+    let mut child = program()
+        .args(["diff", "/dev/stdin", &made("old")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(document.to_string().as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b"no difference\n"[..]));
+}
+
+#[test]
+fn what_a_manifest_says_twice_is_compared_twice() {
+    let old = kept(&manifest(&made("old")));
+    let mut document = manifest(&made("old"));
+    for name in ["users", "files", "menu", "systems"] {
+        let first = document[name][0].clone();
+        document[name].as_array_mut().unwrap().push(first);
+    }
+    let new = kept(&document);
+    let there = json(old.path(), new.path());
+    let whats = |document: &Value, pointer: &str| -> Vec<String> {
+        let all = document.pointer(pointer).unwrap().as_array().unwrap();
+        all.iter().map(|change| change["what"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(there["users"][0]["name"].as_str(), Some("messagebus (2)"));
+    assert_eq!(whats(&there, "/files"), ["/EFI/BOOT/BOOTX64.EFI (2)"]);
+    assert_eq!(whats(&there, "/boot/menu"), [r#"/isolinux/isolinux.cfg "NixOS … Installer" (2)"#]);
+    assert_eq!(whats(&there, "/systems"), ["default", "system (2), kernel", "system (2), version"]);
+}
+
+#[test]
+fn who_gets_in_to_a_specialisation_is_compared_too() {
+    let today = fixture("today/result").display().to_string();
+    let whole = manifest(&today);
+    let gnome = whole["systems"].as_array().unwrap().iter().position(|system| system["specialisation"] == "gnome");
+    let gnome = gnome.unwrap();
+    assert_eq!(whole["systems"][gnome]["access"], Value::Null, "the same as with the default system");
+    let access = |change: &dyn Fn(&mut Value)| {
+        let mut access = json!({});
+        for name in ["sshd", "users", "keys", "findings"] {
+            access[name] = whole[name].clone();
+        }
+        change(&mut access);
+        let mut document = whole.clone();
+        document["systems"][gnome]["access"] = access;
+        kept(&document)
+    };
+    let old = access(&|_| ());
+    let new = access(&|access| {
+        access["users"].as_array_mut().unwrap().push(json!({
+            "name": "eve", "uid": 1001, "groups": [], "shell": "/bin/sh", "password": "empty", "logins": ["console-without-password"],
+        }));
+        access["keys"][0]["options"] = json!("no-pty");
+        access["sshd"]["permitRootLogin"] = json!("no");
+        access["findings"].as_array_mut().unwrap().push(json!("empty-password eve"));
+    });
+    let there = json(old.path(), new.path());
+    assert_eq!(there["same"], json!(false));
+    assert_eq!(there["users"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&there["users"][0]["system"], &there["users"][0]["name"]),
+        (&json!("specialisation gnome"), &json!("eve"))
+    );
+    let key = |name: &str| (there["keys"][name][0]["system"].clone(), there["keys"][name][0]["options"].clone());
+    assert_eq!(key("added"), (json!("specialisation gnome"), json!("no-pty")));
+    assert_eq!(key("removed"), (json!("specialisation gnome"), json!("")));
+    assert_eq!(there["sshd"], json!([{"what": "specialisation gnome, PermitRootLogin", "old": "yes", "new": "no"}]));
+    assert_eq!(there["findings"], json!({"added": ["specialisation gnome, empty-password eve"], "removed": []}));
+    let page = run(&["diff", path(&new), path(&old)]).out;
+    assert!(page.contains("\n  - eve (specialisation gnome): logs in by console-without-password; "), "{page}");
+    assert!(page.ends_with("\nthe same store paths, but differences beside them\n"), "{page}");
+    // What changes in all systems alike is told once.
+    let mut all = whole.clone();
+    all["users"].as_array_mut().unwrap().retain(|user| user["name"] != "nixos");
+    let there = json(kept(&whole).path(), kept(&all).path());
+    assert_eq!(there["users"].as_array().unwrap().len(), 1, "{}", there["users"]);
+    assert_eq!(there["users"][0]["system"], Value::Null);
+}
+
+#[test]
+fn order_and_number_of_kernel_parameters_count() {
+    let with = |params: &[&str]| {
+        let mut document = manifest(&made("old"));
+        document["menu"][0]["params"] = json!(params);
+        kept(&document)
+    };
+    let (one, other, twice) = (
+        with(&["a", "console=tty0", "console=ttyS0"]),
+        with(&["a", "console=ttyS0", "console=tty0"]),
+        with(&["a", "a", "console=tty0", "console=ttyS0"]),
+    );
+    assert_eq!(
+        json(one.path(), other.path())["boot"]["menu"],
+        json!([{"what": "order of parameters in 1 entry", "old": "a console=tty0 console=ttyS0", "new": "a console=ttyS0 console=tty0"}])
+    );
+    assert_eq!(
+        json(one.path(), twice.path())["boot"]["menu"],
+        json!([{"what": "parameter a", "old": null, "new": "in 1 entry"}])
+    );
+}
+
+#[test]
+fn a_password_that_changes_is_told_by_a_digest_of_its_hash() {
+    let users = manifest(&made("new"))["users"].clone();
+    let eve = users.as_array().unwrap().iter().find(|user| user["name"] == "eve").unwrap().clone();
+    let state = eve["password"].as_str().unwrap();
+    assert!(state.starts_with("hashed sha512 ") && state.len() == "hashed sha512 ".len() + 12, "{state}");
+    // Of a password in clear text, of one in DES, whose salt has two letters, and of one with no salt, nothing is told.
+    let users = manifest(&fixture("access/states.squashfs").display().to_string())["users"].clone();
+    let of = |name: &str| {
+        let user = users.as_array().unwrap().iter().find(|user| user["name"] == name).unwrap();
+        user["password"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(
+        (of("plain").as_str(), of("des").as_str(), of("md5").as_str()),
+        ("plaintext", "hashed des", "hashed md5")
+    );
+}
+
+#[test]
+fn a_password_on_a_kernel_line_is_in_no_manifest() {
+    // In a menu a parameter of the same length takes the place of another.
+    let mut image_bytes = bytes("diff/old");
+    let (from, to) = (&b"root=LABEL=nixos-minimal-25.11-x86_64"[..], &b"live.nixos.passwd=hunter2hunter2hunte"[..]);
+    assert_eq!(from.len(), to.len());
+    let places: Vec<usize> =
+        (0..image_bytes.len() - from.len()).filter(|&at| image_bytes[at..].starts_with(from)).collect();
+    assert!(places.len() > 5);
+    for at in places {
+        image_bytes[at..at + to.len()].copy_from_slice(to);
+    }
+    let changed = image(&image_bytes);
+    for arguments in [vec!["manifest", path(&changed)], vec!["diff", "--all", &made("old"), path(&changed)]] {
+        let told = run(&arguments).out;
+        assert!(!told.contains("hunter2") && told.contains("live.nixos.passwd=…"), "{told}");
+    }
+}
+
+#[test]
+fn a_long_file_of_the_disc_is_compared_by_its_contents() {
+    let today = fixture("today/result").display().to_string();
+    let mut changed = bytes("today");
+    let listed = run(&["ls", "--json", "-x", &today, "/boot"]).out;
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let efi = listed["entries"].as_array().unwrap().iter().find(|entry| entry["path"] == "/boot/efi.img").unwrap();
+    assert!(efi["size"].as_u64().unwrap() >= 1 << 20);
+    // A word in the menu inside it.
+    let word = b"Firmware Setup";
+    let places: Vec<usize> = (0..changed.len() - word.len()).filter(|&at| changed[at..].starts_with(word)).collect();
+    assert_eq!(places.len(), 2, "one on the disc, one in efi.img");
+    let inside = places.into_iter().min().unwrap();
+    changed[inside] = b'f';
+    let changed = image(&changed);
+    let manifest = kept(&manifest(&today));
+    for old in [Path::new(&today), manifest.path()] {
+        let there = json(old, changed.path());
+        let whats: Vec<&str> =
+            there["files"].as_array().unwrap().iter().map(|file| file["what"].as_str().unwrap()).collect();
+        assert_eq!(whats, ["/boot/efi.img"]);
+    }
+}
+
+#[test]
+fn a_manifest_has_a_line_for_each_thing() {
+    let written = run(&["manifest", &made("old")]).out;
+    assert!(written.lines().all(|line| line.len() < 400), "{:?}", written.lines().max_by_key(|line| line.len()));
+    assert_eq!(written.lines().filter(|line| line.contains("\"mode\":\"")).count(), 27);
+    assert!(written.contains("\n    \"squashfs made\": "), "{written}");
+}
+
+#[test]
+fn markdown_stays_below_what_a_comment_takes_and_within_its_fences() {
+    let mut old = manifest(&made("old"));
+    let mut new = old.clone();
+    let hostile = "```\n</details>\n@everyone <script> **x** ~~~ \u{202e}";
+    for number in 0..20_000 {
+        let user = |name: String| json!({"name": name, "uid": number, "groups": [hostile], "shell": "x".repeat(900), "password": "locked", "logins": []});
+        old["users"].as_array_mut().unwrap().push(user(format!("old {number} {hostile}")));
+        new["users"].as_array_mut().unwrap().push(user(format!("new {number} {hostile}")));
+        new["findings"].as_array_mut().unwrap().push(json!(format!("{number} {hostile}")));
+        new["files"]
+            .as_array_mut()
+            .unwrap()
+            .push(json!({"path": format!("/{number}{hostile}"), "size": 1, "sha256": "x"}));
+        new["noise"][format!("{number}{hostile}")] = json!("x");
+        let path = format!("/nix/store/{number:0>32}-{}-1.{number}", "p".repeat(150));
+        new["paths"]
+            .as_array_mut()
+            .unwrap()
+            .push(json!({"path": path, "narHash": null, "narSize": 1, "installed": false}));
+    }
+    let (old, new) = (kept(&old), kept(&new));
+    for all in [&["diff", "--markdown"][..], &["diff", "--markdown", "--all"]] {
+        let mut arguments = all.to_vec();
+        arguments.extend([path(&old), path(&new)]);
+        let found = run(&arguments);
+        assert_eq!(found.code, Some(1));
+        assert!(found.out.chars().count() < 65_536 && found.out.len() < 65_536, "{}", found.out.len());
+        assert!(found.out.starts_with("🔀 **20000 store paths added, 0 removed, 0 changed, "), "{}", found.out);
+        let fences: Vec<&str> = found.out.lines().filter(|line| line.contains("```")).collect();
+        assert!(fences.iter().all(|line| ["```diff", "```"].contains(line)), "{fences:?}");
+        let mut inside = false;
+        for line in found.out.lines() {
+            inside ^= line.starts_with("```");
+            assert!(inside || !(line.contains("@everyone") || line.contains("<script>")), "{line}");
+        }
+        assert!(!inside && found.out.contains("Too long to be shown here: "));
+    }
+    // Nothing but noise, with names that somebody made.
+    let mut noisy = manifest(&made("old"));
+    for number in 0..100 {
+        noisy["noise"][format!("a{number} {hostile}{}", "y".repeat(500))] = json!("x");
+    }
+    let noisy = kept(&noisy);
+    let found = run(&["diff", "--markdown", path(&noisy), &made("old")]);
+    assert_eq!((found.code, found.out.lines().count()), (Some(0), 1), "{}", found.out);
+    assert!(
+        found.out.len() < 2000 && found.out.contains("92 more") && !found.out.contains("@everyone"),
+        "{}",
+        found.out
+    );
+}
+
+#[test]
+fn a_block_that_cannot_be_read_is_told_and_nothing_counts_as_the_same() {
+    let mut damaged = bytes("diff/old");
+    let packed = {
+        let region = run(&["diff", "--reproducible", "--json", &made("old"), &made("repacked")]).out;
+        let document: Value = serde_json::from_str(&region).unwrap();
+        document["reproducible"]["first"]["offset"].as_u64().unwrap()
+    };
+    // Data begins behind the superblock; the first difference is in that.
+    let at = usize::try_from(packed).unwrap() + 90;
+    assert_eq!(damaged[at - 2..at + 2], [0x28, 0xb5, 0x2f, 0xfd], "the magic of a block in zstd");
+    damaged[at..at + 8].fill(0x55);
+    let damaged = image(&damaged);
+    let found = run(&["diff", "--reproducible", &made("old"), path(&damaged)]);
+    assert_eq!((found.code, found.errors.lines().count()), (Some(2), 1), "{}", found.errors);
+    assert!(found.out.starts_with("only squashfs packing differs, as far as it could be read\n"), "{}", found.out);
+    assert!(found.out.contains(", squashfs fragment block, with /nix/store/"), "{}", found.out);
+    let found = run(&["diff", "--content", &made("new"), path(&damaged)]);
+    assert_eq!(found.code, Some(2), "{}", found.out);
+}
+
+#[test]
+fn a_comparison_shows_nothing_secret_of_real_systems() {
+    let states = fixture("access/states.squashfs").display().to_string();
+    for other in ["userborn", "sysusers", "secrets", "passwd-14_04", "initial-first"] {
+        let other = fixture(&format!("access/{other}.squashfs")).display().to_string();
+        for kind in ["--json", "--markdown"] {
+            let told = run(&["diff", "--content", "--all", kind, &states, &other]).out;
+            for secret in
+                ["$6$", "$5$", "$y$", "$2b$", "$1$", "PRIVATE KEY-----\\n", "assword\\\": \\\"secret", "psk=s"]
+            {
+                assert!(!told.contains(secret), "{other} shows {secret}: {told}");
+            }
+        }
+    }
+}
