@@ -81,9 +81,8 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
             difference.look_inside(old, new, depth);
         }
     }
-    let troubles: Vec<&Error> = old.troubles.iter().chain(&new.troubles).collect();
     let mut messages: Vec<String> = std::mem::take(&mut difference.troubles);
-    messages.extend(troubles.iter().map(|trouble| format!("{trouble}{}", advice(trouble))));
+    messages.extend(of_image(&args.old, &old.troubles).chain(of_image(&args.new, &new.troubles)));
     let inside = difference.objects.iter().flat_map(|object| &object.troubles);
     messages.extend(inside.map(|trouble| format!("{trouble}{}", advice(trouble))));
     let messages = once(messages);
@@ -108,6 +107,15 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     Ok(outcome(&messages, difference.is_none()))
 }
 
+/// What is wrong with one of the two images, which the message names.
+fn of_image<'t>(path: &'t Path, troubles: &'t [Error]) -> impl Iterator<Item = String> + 't {
+    let path = path.display().to_string();
+    troubles.iter().map(move |trouble| {
+        let told = format!("{trouble}{}", advice(trouble));
+        if told.starts_with(&path) { told } else { format!("{path}: {told}") }
+    })
+}
+
 /// Messages, each once: a block is read for many files, and a directory for more than one question.
 fn once(mut messages: Vec<String>) -> Vec<String> {
     let mut seen = BTreeSet::new();
@@ -130,11 +138,13 @@ fn outcome(troubles: &[String], same: bool) -> Outcome {
 
 /// Compares two images layer by layer.
 fn reproducible((old, new): (&Image, &Image), global: &Global) -> anyhow::Result<Outcome> {
-    let ((old, troubles_old), (new, troubles_new)) = (disc(old)?, disc(new)?);
-    let ends = [old.missing_end(), new.missing_end()];
+    let ((old, mut troubles_old), (new, mut troubles_new)) = (disc(old)?, disc(new)?);
+    troubles_old.extend(old.missing_end());
+    troubles_new.extend(new.missing_end());
     let found = Reproducibility::of(&old, &new)?;
-    let troubles = troubles_old.iter().chain(&troubles_new).chain(ends.iter().flatten()).chain(&found.troubles);
-    let troubles = once(troubles.map(|trouble| format!("{trouble}{}", advice(trouble))).collect());
+    let inside = found.troubles.iter().map(|trouble| format!("{trouble}{}", advice(trouble)));
+    let troubles = of_image(old.path(), &troubles_old).chain(of_image(new.path(), &troubles_new)).chain(inside);
+    let troubles = once(troubles.collect());
     let known = if troubles.is_empty() { diff::reproducible::Known::All } else { diff::reproducible::Known::Part };
     output::unless_closed(|| {
         if global.json {

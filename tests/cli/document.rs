@@ -98,7 +98,7 @@ fn every_document_has_its_schema_and_its_fields() {
                     "",
                     "schema same packages rebuilt paths narSizeDelta systems volume users keys sshd findings boot files",
                 ),
-                ("", "objects noise"),
+                ("", "objects noise reproducible troubles"),
                 ("paths.", "added removed changed"),
                 ("keys.", "added removed"),
                 ("findings.", "added removed"),
