@@ -282,7 +282,7 @@ impl Manifest {
                 password: user.password.state.name().to_owned(),
                 logins: account.login.ways.iter().map(|way| way.name().to_owned()).collect(),
             });
-            for granted in account.keys.iter().filter(|granted| granted.judged.is_ok()) {
+            for granted in account.grants.keys.iter().filter(|granted| granted.judged.is_ok()) {
                 let line = &granted.key.line;
                 self.keys.push(Key {
                     user: user.name.clone(),
