@@ -125,18 +125,22 @@ impl Entrance {
         }
         let mut conditions = self.conditions.clone();
         let mut commanded = false;
-        for option in options(&key.line.options) {
+        let options = options(&key.line.options);
+        if options.iter().any(|option| option.name == "cert-authority") {
+            return Err("its line says cert-authority: it counts for the keys that it signs, not itself".into());
+        }
+        for option in options {
             let value = option.value.unwrap_or_default();
             match option.name.as_str() {
-                "cert-authority" => {
-                    return Err("its line says cert-authority: it counts for the keys that it signs, not itself".into());
-                }
                 "command" => {
                     commanded = true;
                     conditions.push(format!("only to run {value:?}, as its line says"));
                 }
                 "from" => conditions.push(format!("only from {value:?}, as its line says")),
                 "expiry-time" => conditions.push(format!("only until {value}, as its line says")),
+                "principals" => {
+                    return shut("its line names principals, which only that of a cert-authority may".to_owned());
+                }
                 name if !is_known(name) => {
                     return shut(format!("sshd passes its line over, since it knows no option {name}"));
                 }
@@ -325,6 +329,8 @@ mod tests {
         }
         let refusal = "sshd passes its line over, since it knows no option no-ptty";
         assert_eq!(judge("", "no-ptty"), Err(refusal.to_owned()));
+        let refusal = "its line names principals, which only that of a cert-authority may";
+        assert_eq!(judge("", "principals=\"ops\""), Err(refusal.to_owned()));
         let refusal = "its line says cert-authority: it counts for the keys that it signs, not itself";
         assert_eq!(judge("", "cert-authority"), Err(refusal.to_owned()));
     }

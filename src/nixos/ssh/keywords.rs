@@ -44,8 +44,8 @@ const OTHERS: &str = " acceptenv addressfamily afstokenpassing allowagentforward
     hostkeyalgorithms hpnbuffersize hpndisabled ignorerhosts ignorerootrhosts ignoreuserknownhosts include ipqos keepalive \
     kerberosauthentication kerberosgetafstoken kerberosorlocalpasswd kerberostgtpassing kerberosticketcleanup \
     kerberosuniqueccache kexalgorithms keyregenerationinterval logingracetime loglevel logverbose macs match maxauthtries \
-    maxsessions maxstartups modulifile noneenabled nonemacenabled pamauthenticationviakbdint permitlisten permitopen \
-    permittty permittunnel permituserenvironment permituserrc persourcemaxstartups persourcenetblocksize \
+    maxsessions maxstartups modulifile noneenabled nonemacenabled pamauthenticationviakbdint pamservicename permitlisten \
+    permitopen permittty permittunnel permituserenvironment permituserrc persourcemaxstartups persourcenetblocksize \
     persourcepenalties persourcepenaltyexemptlist pidfile printlastlog printmotd protocol pubkeyauthoptions rdomain \
     rekeylimit requiredrsasize reversemappingcheck rhostsauthentication rhostsrsaauthentication rsaauthentication \
     securitykeyprovider serverkeybits setenv skeyauthentication sshdauthpath sshdsessionpath streamlocalbindmask \
