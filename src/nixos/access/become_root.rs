@@ -1,5 +1,7 @@
 //! Who becomes root, or somebody else, without a password: rules of sudo and doas, and the users whom Nix trusts.
 
+use std::collections::HashSet;
+
 use super::{sudoers, text};
 use crate::error::Result;
 use crate::fs::Tree;
@@ -73,17 +75,20 @@ fn left(mut grants: Vec<Grant>, users: &Users) -> Vec<Rule> {
         meant.retain(|name| !grant.except.contains(name));
         grant.rule.users = meant;
     }
-    let mut rules = Vec::new();
-    for (at, grant) in grants.iter().enumerate().filter(|(_, grant)| grant.free) {
-        let mut rule = grant.rule.clone();
-        let later = grants.iter().skip(at + 1).filter(|later| !later.free && later.rule.makes_root());
-        let asked: Vec<&String> = later.flat_map(|later| &later.rule.users).collect();
-        let some = !rule.users.is_empty();
-        rule.users.retain(|name| !asked.contains(&name));
-        if !some || !rule.users.is_empty() {
-            rules.push(rule);
+    // From the last on, with all whom a later one asks for a password.
+    let (mut rules, mut asked): (Vec<Rule>, HashSet<String>) = (Vec::new(), HashSet::new());
+    for Grant { mut rule, free, .. } in grants.into_iter().rev() {
+        if free {
+            let some = !rule.users.is_empty();
+            rule.users.retain(|name| !asked.contains(name));
+            if !some || !rule.users.is_empty() {
+                rules.push(rule);
+            }
+        } else if rule.makes_root() {
+            asked.extend(rule.users);
         }
     }
+    rules.reverse();
     rules
 }
 

@@ -194,7 +194,7 @@ fn keys(facts: &Facts<'_>, accounts: &[Account]) -> Vec<Finding> {
         let mut add = |id, message: String, place: Option<&str>| {
             findings.push(finding(id, Severity::Info, &account.user.name, message, place));
         };
-        for authority in &account.grants.authorities {
+        for authority in account.grants.authorities.iter().take(SHOWN) {
             let place = format!("{}:{}", String::from_utf8_lossy(&authority.key.file), authority.key.number);
             let names = if authority.unsure {
                 "names that a command tells".to_owned()

@@ -1,14 +1,18 @@
 //! `sudoers` (sudoers(5)), as far as it says who needs no password.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::become_root::{Grant, MOST_RULES, Rule, joined};
 use super::text;
-use crate::error::Result;
+use crate::error::{Error, Place, Result};
 use crate::fs::{Tree, path};
 
 /// Files, each as often as it is included; sudo itself stops at a depth of 128.
 const MOST_FILES: usize = 128;
+
+/// Lines of all files, and bytes of commands in all rules, each user's counted; NixOS writes some ten.
+const MOST_LINES: usize = 10_000;
+const MOST_COMMANDS: usize = 4 << 20;
 
 /// Names behind names of aliases.
 const DEEPEST: usize = 16;
@@ -22,7 +26,9 @@ pub(super) struct Sudoers {
     pub(super) unread: Vec<String>,
     aliases: HashMap<String, Vec<String>>,
     /// Who need no password where a rule does not say: `ALL`, or a name in a `Defaults:` of its own.
-    trusted: Vec<String>,
+    trusted: HashSet<String>,
+    /// Bytes of commands so far.
+    commands: usize,
 }
 
 /// What a tag says of the commands behind it.
@@ -43,6 +49,10 @@ pub(super) fn read(tree: &dyn Tree, toplevel: &str) -> Result<Sudoers> {
     }
     for line in &files.lines {
         sudoers.take_rule(line);
+        if sudoers.commands > MOST_COMMANDS {
+            let place = Place::Line { file: line.file.clone(), line: line.number };
+            return Err(Error::Limit { what: "4 MiB of commands in sudoers", place });
+        }
     }
     Ok(sudoers)
 }
@@ -85,6 +95,10 @@ impl Files<'_> {
                 "includedir" if line.starts_with(['@', '#']) => self.folder(&named)?,
                 _ => {
                     let text = without_comment(&line).to_owned();
+                    if self.lines.len() >= MOST_LINES {
+                        let place = Place::Line { file: file.to_owned(), line: number };
+                        return Err(Error::Limit { what: "10,000 lines of sudoers", place });
+                    }
                     self.lines.push(Line { file: file.to_owned(), number, text });
                 }
             }
@@ -127,8 +141,12 @@ impl Sudoers {
         for setting in list(rest) {
             match setting.split_once('=').map_or((setting.as_str(), ""), |(name, value)| (name.trim(), value.trim())) {
                 ("!authenticate", _) => self.trusted.extend(who.iter().cloned()),
-                ("authenticate", _) => self.trusted.retain(|known| !who.contains(known)),
-                ("exempt_group", group) => self.trusted.push(format!("%{}", group.trim_matches('"'))),
+                ("authenticate", _) => who.iter().for_each(|name| {
+                    self.trusted.remove(name);
+                }),
+                ("exempt_group", group) => {
+                    self.trusted.insert(format!("%{}", group.trim_matches('"')));
+                }
                 _ => {}
             }
         }
@@ -142,16 +160,19 @@ impl Sudoers {
         {
             return;
         }
-        let users = users(left);
-        let names = self.expand(list(users));
+        let names = self.expand(list(&users(left)));
         let (except, names): (Vec<String>, Vec<String>) = names.into_iter().partition(|name| name.starts_with('!'));
         let except: Vec<String> = except.iter().map(|name| name.trim_start_matches('!').to_owned()).collect();
         let commands = self.commands(right);
         for who in names {
-            let trusted = self.trusted.iter().any(|known| known == "ALL" || *known == who);
+            let trusted = self.trusted.contains("ALL") || self.trusted.contains(&who);
             for free in [true, false] {
                 let own = commands.iter().filter(|command| command.free.unwrap_or(trusted) == free);
                 for (target, commands) in by_target(own) {
+                    self.commands += commands.len();
+                    if self.commands > MOST_COMMANDS {
+                        return;
+                    }
                     let (users, source) = (Vec::new(), line.file.clone());
                     let (who, line) = (who.clone(), line.number);
                     let rule = Rule { tool: "sudo", who, users, target, commands, source, line };
@@ -187,6 +208,9 @@ impl Sudoers {
             let words: Vec<&str> = part.split_ascii_whitespace().collect();
             let names = self.expand(vec![words.join(" ")]).into_iter().filter(|name| !name.is_empty());
             all.extend(names.map(|name| Command { name, free, target: target.clone() }));
+            if all.len() > MOST_RULES {
+                break;
+            }
         }
         all
     }
@@ -243,16 +267,15 @@ fn without_comment(line: &str) -> &str {
     marks.find(|at| is_comment(*at)).and_then(|at| line.get(..at)).unwrap_or(line)
 }
 
-/// The users of users and hosts: up to the first blank that no comma stands before or behind.
-fn users(left: &str) -> &str {
-    for (at, _) in left.match_indices(char::is_whitespace) {
-        let (users, hosts) = left.split_at_checked(at).unwrap_or((left, ""));
-        let hosts = hosts.trim();
-        if !users.trim_end().ends_with([',', '!']) && !hosts.starts_with(',') && !hosts.is_empty() {
-            return users;
-        }
-    }
-    left
+/// The users of users and hosts: the words up to the first boundary that no comma stands before or behind.
+fn users(left: &str) -> String {
+    let words: Vec<&str> = left.split_ascii_whitespace().collect();
+    let inside = |pair: &[&str]| match pair {
+        [one, next] => one.ends_with([',', '!']) || next.starts_with(','),
+        _ => false,
+    };
+    let count = words.windows(2).take_while(|pair| inside(pair)).count() + 1;
+    words.get(..count).unwrap_or(&words).join(" ")
 }
 
 /// The parts of a list.

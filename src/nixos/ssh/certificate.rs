@@ -1,5 +1,7 @@
 //! Certificates: who gets in with a key that an authority has signed (ssh-keygen(1), CERTIFICATES).
 
+use std::sync::Arc;
+
 use super::keys_file::{AuthorizedKey, KeysFiles};
 use super::options::options;
 use super::sshd::{Sshd, expand};
@@ -8,7 +10,7 @@ use crate::fs::path;
 use crate::nixos::users::User;
 
 /// No file of principals is longer.
-const LONGEST: u64 = 1 << 20;
+const LONGEST: u64 = 1 << 16;
 
 /// An authority: with a certificate of it for one of the principals, a user gets in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +18,7 @@ pub struct Authority {
     /// Its own key.
     pub key: AuthorizedKey,
     /// The names of which a certificate must have one.
-    pub principals: Vec<String>,
+    pub principals: Arc<[String]>,
     /// Whether the image does not tell all of these names.
     pub unsure: bool,
 }
@@ -53,6 +55,7 @@ impl Sshd {
         if principals.is_empty() && !unsure {
             return Ok(all);
         }
+        let principals: Arc<[String]> = principals.into();
         for key in files.read(&self.inside(trusted))?.iter().flat_map(|keys| keys.iter()) {
             all.push(Authority { key: key.clone(), principals: principals.clone(), unsure });
         }
