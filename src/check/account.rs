@@ -3,10 +3,16 @@
 use super::nearest::{listed, nearest};
 use super::{Judgement, Subject, UserAssertion, WantedKey};
 use crate::error::Result;
-use crate::nixos::access::Access;
+use crate::nixos::PasswordState;
+use crate::nixos::access::{Access, Account};
+use crate::nixos::ssh::{AuthorizedKey, PublicKey};
 
 /// Findings of an empty password that opens something.
 pub(super) const EMPTY_PASSWORDS: [&str; 2] = ["empty-password", "empty-password-over-ssh"];
+
+/// Findings of which nothing can be said where a password is not known; the last one only if there is an sshd.
+const OF_PASSWORDS: [&str; 2] = ["empty-password", "plaintext-password"];
+const OVER_SSH: &str = "empty-password-over-ssh";
 
 /// The default system's access, or the verdict where there is none.
 fn default<'s>(subject: &'s Subject<'_, '_>) -> Result<std::result::Result<&'s Access, Judgement>> {
@@ -24,10 +30,12 @@ pub(super) fn user(subject: &Subject<'_, '_>, wanted: &UserAssertion) -> Result<
         Ok(access) => access,
         Err(none) => return Ok(none),
     };
-    let Some(account) = access.account(&wanted.name) else {
-        if !access.users_known {
-            return Ok(Judgement::fail("cannot tell: the image lists its users in no form that is known", Vec::new()));
-        }
+    // Of a user whom only a file of keys implies, nobody knows whether he is there.
+    let account = access.account(&wanted.name);
+    if !access.users_known && (account.is_none() || wanted.name != "root") {
+        return Ok(Judgement::fail("cannot tell: the image lists its users in no form that is known", Vec::new()));
+    }
+    let Some(account) = account else {
         if !wanted.exists {
             return Ok(Judgement::pass("there is no such user", Vec::new()));
         }
@@ -40,7 +48,9 @@ pub(super) fn user(subject: &Subject<'_, '_>, wanted: &UserAssertion) -> Result<
     if !wanted.exists {
         return Ok(Judgement::fail("there is such a user", evidence));
     }
-    if wanted.password.as_ref().is_some_and(|states| !states.contains(&user.password.state)) {
+    if wanted.password.is_some() && user.password.state == PasswordState::Unknown {
+        wrong.push("cannot tell: the image does not say what the password is".to_owned());
+    } else if wanted.password.as_ref().is_some_and(|states| !states.contains(&user.password.state)) {
         let option = user.password.option.as_ref().map(|option| format!(" ({option})")).unwrap_or_default();
         wrong.push(format!("the password is {}{option}", user.password.state));
     }
@@ -50,7 +60,11 @@ pub(super) fn user(subject: &Subject<'_, '_>, wanted: &UserAssertion) -> Result<
     let groups = user.groups.as_deref().unwrap_or_default();
     let missing: Vec<&str> = wanted.groups.iter().filter(|group| !groups.contains(group)).map(String::as_str).collect();
     if !missing.is_empty() {
-        wrong.push(format!("not in {}, only in {}", missing.join(", "), groups.join(", ")));
+        wrong.push(match (&user.groups, groups) {
+            (None, _) => "cannot tell: the image does not list its groups".to_owned(),
+            (_, []) => format!("not in {}, in no group at all", missing.join(", ")),
+            _ => format!("not in {}, only in {}", missing.join(", "), groups.join(", ")),
+        });
     }
     Ok(match wrong.len() {
         0 => Judgement::pass(format!("{}: {}", user.name, account.login.sentence), evidence),
@@ -64,22 +78,38 @@ pub(super) fn only_keys(subject: &Subject<'_, '_>, user: Option<&str>, allowed: 
         Ok(access) => access,
         Err(none) => return Ok(none),
     };
-    let mut others = Vec::new();
+    let (mut others, mut unknown): (Vec<(String, String)>, Vec<String>) = (Vec::new(), Vec::new());
     let accounts = access.accounts.iter().filter(|account| user.is_none_or(|user| user == account.user.name));
     for account in accounts {
-        for granted in account.keys.iter().filter(|granted| granted.judged.is_ok()) {
-            let key = &granted.key.line.key;
-            if !allowed.iter().any(|allowed| allowed.is(key)) {
-                let file = String::from_utf8_lossy(&granted.key.file);
-                others.push((format!("{key} for {}", account.user.name), format!("{file}:{}", granted.key.number)));
+        let (name, grants) = (&account.user.name, &account.grants);
+        let may = |key: &PublicKey| allowed.iter().any(|allowed| allowed.is(key));
+        let place = |key: &AuthorizedKey| format!("{}:{}", String::from_utf8_lossy(&key.file), key.number);
+        for granted in grants.keys.iter().filter(|granted| !may(&granted.key.line.key)) {
+            let key = &granted.key;
+            match (&granted.judged, grants.entrance.doubts().first()) {
+                (Ok(_), _) => others.push((format!("{} for {name}", key.line.key), place(key))),
+                (Err(_), Some(doubt)) => unknown.push(format!("{} is refused for {name}; {doubt}", key.line.key)),
+                (Err(_), None) => {}
             }
+        }
+        if grants.entrance.judge_certificates().is_ok() {
+            for authority in grants.authorities.iter().filter(|authority| !may(&authority.key.line.key)) {
+                let told = format!("any that {} certifies for {name}", authority.key.line.key);
+                others.push((told, place(&authority.key)));
+            }
+        }
+        let command = grants.entrance.command();
+        unknown.extend(command.map(|command| format!("AuthorizedKeysCommand {command} may know keys of {name}")));
+        if grants.entrance.refusal.is_none() {
+            unknown.extend(grants.elsewhere.iter().map(|file| format!("{file} may hold keys of {name} at boot")));
         }
     }
     let (names, places): (Vec<String>, Vec<String>) = others.into_iter().unzip();
-    Ok(match names.first() {
-        None => Judgement::pass("no other key lets anybody in", Vec::new()),
-        Some(first) if names.len() == 1 => Judgement::fail(format!("another key does: {first}"), places),
-        Some(first) => Judgement::fail(format!("{} other keys do, such as {first}", names.len()), places),
+    Ok(match (names.first(), unknown.first()) {
+        (None, None) => Judgement::pass("no other key lets anybody in", Vec::new()),
+        (None, Some(first)) => Judgement::fail(format!("cannot tell: {first}"), unknown),
+        (Some(first), _) if names.len() == 1 => Judgement::fail(format!("another key does: {first}"), places),
+        (Some(first), _) => Judgement::fail(format!("{} other keys do, such as {first}", names.len()), places),
     })
 }
 
@@ -107,10 +137,12 @@ pub(super) fn ssh_passwords(subject: &Subject<'_, '_>, wanted: bool) -> Result<J
         Err(none) => return Ok(none),
     };
     let evidence: Vec<String> = access.sshd.config.iter().cloned().collect();
-    let (takes, told) = match (&access.sshd.unit, access.sshd.password_authentication()) {
-        (None, _) => (false, "there is no sshd in the default system"),
-        (Some(_), true) => (true, "sshd takes passwords"),
-        (Some(_), false) => (false, "sshd takes no passwords"),
+    let blocks = access.sshd.password_blocks();
+    let (takes, told) = match (&access.sshd.unit, access.sshd.password_authentication(), blocks.first()) {
+        (None, ..) => (false, "there is no sshd in the default system".to_owned()),
+        (Some(_), true, _) => (true, "sshd takes passwords".to_owned()),
+        (Some(_), false, Some(block)) => (true, format!("sshd takes passwords under `Match {block}`")),
+        (Some(_), false, None) => (false, "sshd takes no passwords".to_owned()),
     };
     Ok(if takes == wanted { Judgement::pass(told, evidence) } else { Judgement::fail(told, evidence) })
 }
@@ -126,8 +158,15 @@ pub(super) fn permit_root_login(subject: &Subject<'_, '_>, values: &[String]) ->
         return Ok(Judgement::pass("there is no sshd in the default system", evidence));
     }
     let own = access.sshd.permit_root_login();
+    let other = access.sshd.permit_root_login_blocks().into_iter().find(|(value, _)| !values.contains(value));
     let told = format!("PermitRootLogin {own}");
-    Ok(if values.contains(&own) { Judgement::pass(told, evidence) } else { Judgement::fail(told, evidence) })
+    Ok(match other {
+        _ if !values.contains(&own) => Judgement::fail(told, evidence),
+        Some((value, block)) => {
+            Judgement::fail(format!("{told}; PermitRootLogin {value} under `Match {block}`"), evidence)
+        }
+        None => Judgement::pass(told, evidence),
+    })
 }
 
 /// No system has such a finding, but of those whom it is accepted of.
@@ -136,12 +175,25 @@ pub(super) fn no_findings(subject: &Subject<'_, '_>, ids: &[&str], except: &[Str
         return Ok(none);
     }
     // What cannot be read may hold anything.
-    let unread = ids.iter().any(|id| id.starts_with("initrd-")).then_some("initrd-unreadable");
+    let of_initrd = ids.iter().any(|id| id.starts_with("initrd-"));
+    let of_rules = ids.contains(&"passwordless-root");
+    let unread = [("initrd-unreadable", of_initrd), ("initrd-unread", of_initrd), ("unread-file", of_rules)];
+    let unread = unread.into_iter().filter(|(_, asked)| *asked).map(|(id, _)| id);
     let ids: Vec<&str> = ids.iter().copied().chain(unread).collect();
+    let of_passwords = |access: &Access| {
+        ids.iter().any(|id| OF_PASSWORDS.contains(id) || *id == OVER_SSH && access.sshd.unit.is_some())
+    };
     let (mut told, mut places) = (Vec::new(), Vec::new());
     for (system, access) in subject.access()? {
         if !access.users_known {
             return Ok(Judgement::fail("cannot tell: the image lists its users in no form that is known", Vec::new()));
+        }
+        let unknown =
+            |account: &&Account| account.user.password.state == PasswordState::Unknown && account.login.unsure;
+        let unknown = access.accounts.iter().filter(|account| !except.contains(&account.user.name)).find(unknown);
+        if let Some(account) = unknown.filter(|_| of_passwords(access)) {
+            let message = format!("cannot tell: the image does not say what the password of {} is", account.user.name);
+            return Ok(Judgement::fail(message, Vec::new()));
         }
         for finding in access.findings.iter().filter(|finding| ids.contains(&finding.id)) {
             if except.contains(&finding.subject) {

@@ -60,6 +60,10 @@ impl PackageQuery {
         if name.is_empty() {
             return Err(AssertionError::NoName);
         }
+        // What no name of a store path has would match nothing, which a package that must not be there would pass.
+        if !name.chars().all(|letter| letter.is_ascii_alphanumeric() || "+-._?=*[]{},!".contains(letter)) {
+            return Err(AssertionError::Name(name.to_owned()));
+        }
         let glob = match name.contains(['*', '?', '[', '{']) {
             true => Some(Glob::new(name).map_err(|_| AssertionError::Name(name.to_owned()))?.compile_matcher()),
             false => None,
@@ -172,6 +176,9 @@ mod tests {
             assert_eq!(PackageQuery::parse(query).unwrap().matches(&path(name)), matches, "{query} {name}");
         }
         assert_eq!(PackageQuery::parse("@1").unwrap_err(), AssertionError::NoName);
+        for name in ["fire fox", " git", "bin/git"] {
+            assert_eq!(PackageQuery::parse(name).unwrap_err(), AssertionError::Name(name.to_owned()));
+        }
         assert_eq!(PackageQuery::parse("git@new*er").unwrap_err(), AssertionError::Version("new*er".to_owned()));
     }
 

@@ -1,17 +1,21 @@
 //! The initrd of a system: what opens a door before the system itself runs.
 
+use std::collections::{HashMap, HashSet};
 use std::io::{BufReader, Read};
 use std::ops::ControlFlow;
 
 use super::password::Password;
-use super::ssh::{KeyLine, PublicKey};
+use super::ssh::{KeyError, KeyLine, PublicKey};
 use crate::error::{Error, Result};
 use crate::fs::cpio::{self, Compression, Member};
-use crate::fs::{Tree, path};
+use crate::fs::{NodeId, Tree, path};
 
-/// Texts that are kept of an initrd, and the length of one.
+/// Texts and links that are kept of an initrd, and the length of one.
 const MOST_TEXTS: usize = 1_000;
 const LONGEST: u64 = 1 << 20;
+
+/// Lines without a key that are kept.
+const MOST_MALFORMED: usize = 1_000;
 
 /// What an initrd has that matters for who gets in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,32 +28,52 @@ pub struct Initrd {
     pub systemd: bool,
     /// The password of root there, which the emergency shell of systemd asks for; none where no shadow is in it.
     pub root: Option<Password>,
+    /// The file by which the emergency shell asks for no password, whatever it is.
+    pub forced_shell: Option<String>,
     /// Whether an sshd is in it.
     pub sshd: bool,
     /// Keys that let root in there, with the files that hold them.
     pub keys: Vec<(PublicKey, String)>,
+    /// Lines of such files that hold no key: the file, the line, and what is wrong with it.
+    pub malformed: Vec<(String, u64, KeyError)>,
     /// Private keys of the host in it.
     pub host_keys: Vec<String>,
+    /// Files that would be read if the links to them led to something that is in it: the link, and its target.
+    pub unread: Vec<(String, String)>,
 }
 
 /// A file of the initrd that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Text {
     Shadow,
     AuthorizedKeys,
     Stage1,
+    /// A unit of the emergency shell, or the configuration of systemd itself.
+    Environment,
 }
 
 impl Text {
     fn of(path: &str) -> Option<Self> {
+        let units = ["/emergency.service", "/rescue.service"];
         match path {
             "/etc/shadow" => Some(Self::Shadow),
             "/root/.ssh/authorized_keys" | "/etc/ssh/authorized_keys.d/root" => Some(Self::AuthorizedKeys),
             "/init" => Some(Self::Stage1),
+            "/etc/systemd/system.conf" => Some(Self::Environment),
             _ if path.ends_with("-stage-1-init.sh") => Some(Self::Stage1),
+            _ if units.iter().any(|unit| path.ends_with(unit) || path.contains(&format!("{unit}.d/"))) => {
+                Some(Self::Environment)
+            }
             _ => None,
         }
     }
 }
+
+/// How often an initrd is read at most: once for each link behind a link that comes after what it leads to.
+const MOST_PASSES: usize = 4;
+
+/// What links lead to: by the path of the target, the first link and what is expected there.
+type Targets = HashMap<String, (String, Text)>;
 
 impl Initrd {
     /// Reads the initrd of the system whose toplevel lies at `toplevel`; none where it has none.
@@ -59,52 +83,197 @@ impl Initrd {
     pub fn of(tree: &dyn Tree, toplevel: &str) -> Result<Option<Self>> {
         let Some(found) = path::find(tree, format!("{toplevel}/initrd").as_bytes())? else { return Ok(None) };
         let file = String::from_utf8_lossy(&found.path).into_owned();
-        let mut input = BufReader::with_capacity(1 << 17, tree.open(found.id)?);
-        let mut initrd = Self { file: file.clone(), ..Self::default() };
-        let mut texts = 0;
-        let parts = cpio::read(&mut input, &file, &mut |member, contents| {
-            if texts < MOST_TEXTS && initrd.take(member, contents)? {
-                texts += 1;
+        let mut targets = Targets::new();
+        // make-initrd-ng of nixpkgs puts links to the store where files are expected. Its names are sorted, so that a link
+        // comes before what it leads to; if not, all is read once more, when the links are known.
+        let mut passes = 0;
+        loop {
+            passes += 1;
+            let known = targets.len();
+            let (mut initrd, read) = Self::read(tree, found.id, &file, &mut targets)?;
+            let unread = targets.iter().filter(|(target, _)| !read.contains(*target));
+            initrd.unread = unread.map(|(target, (link, _))| (link.clone(), target.clone())).collect();
+            if initrd.unread.is_empty() || targets.len() == known || passes == MOST_PASSES {
+                initrd.unread.sort();
+                return Ok(Some(initrd));
+            }
+        }
+    }
+
+    /// Reads all once; gives the paths of what was read, too.
+    fn read(tree: &dyn Tree, id: NodeId, file: &str, targets: &mut Targets) -> Result<(Self, HashSet<String>)> {
+        let mut input = BufReader::with_capacity(1 << 17, tree.open(id)?);
+        let mut initrd = Self { file: file.to_owned(), ..Self::default() };
+        let mut read = HashSet::new();
+        initrd.parts = cpio::read(&mut input, file, &mut |member, contents| {
+            if read.len() < MOST_TEXTS {
+                read.extend(initrd.take(member, contents, targets)?);
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        initrd.parts = parts;
-        Ok(Some(initrd))
+        Ok((initrd, read))
     }
 
-    /// Takes what matters of a member, and says whether its contents were read.
-    fn take(&mut self, member: &Member, contents: &mut dyn Read) -> Result<bool> {
+    /// Takes what matters of a member; gives its path if its contents were read.
+    fn take(&mut self, member: &Member, contents: &mut dyn Read, targets: &mut Targets) -> Result<Option<String>> {
         let path = String::from_utf8_lossy(&member.path).into_owned();
         self.systemd |= path == "/etc/initrd-release" || path.ends_with("/lib/systemd/systemd");
         self.sshd |= path.ends_with("/bin/sshd") || path.ends_with("/bin/dropbear") || path.ends_with("/bin/tinysshd");
+        let there = member.is_file() || member.is_link();
         let name = path.rsplit('/').next().unwrap_or_default();
         let of_host = name.starts_with("ssh_host_") && name.ends_with("_key")
             || name.starts_with("dropbear_") && name.ends_with("_host_key");
-        if of_host && member.is_file() {
+        if of_host && there {
             self.host_keys.push(path.clone());
         }
-        let Some(kind) = Text::of(&path).filter(|_| member.is_file()) else { return Ok(false) };
+        let own = Text::of(&path).map(|kind| (path.clone(), kind));
+        let Some((shown, kind)) = targets.get(&path).cloned().or(own).filter(|_| there) else { return Ok(None) };
         let mut bytes = Vec::new();
         let read = contents.take(LONGEST).read_to_end(&mut bytes);
         read.map_err(|error| Error::from_read(error, std::path::Path::new(&path)))?;
         let text = String::from_utf8_lossy(&bytes);
+        if member.is_link() {
+            let target = target(&path, &text);
+            // What is read under its own name, or is no text: systemd itself.
+            if Text::of(&target).is_none() && !target.ends_with("/lib/systemd/systemd") && target != "/dev/null" {
+                targets.entry(target).or_insert((shown, kind));
+            }
+        } else {
+            self.take_text(kind, &text, &shown);
+        }
+        Ok(Some(path))
+    }
+
+    fn take_text(&mut self, kind: Text, text: &str, path: &str) {
         match kind {
             Text::Shadow => {
                 let root = text.lines().find_map(|line| line.strip_prefix("root:")?.split(':').next());
-                self.root = root.map(|hash| Password::of_hash("boot.initrd.systemd.emergencyAccess", hash, &path));
+                self.root = root.map(|hash| Password::of_hash("boot.initrd.systemd.emergencyAccess", hash, path));
             }
             Text::AuthorizedKeys => {
-                let keys = text.lines().filter_map(|line| KeyLine::parse(line).ok().flatten());
-                self.keys.extend(keys.map(|line| (line.key, path.clone())));
+                for (number, line) in (1u64..).zip(text.lines()) {
+                    match KeyLine::parse(line) {
+                        Ok(line) => self.keys.extend(line.map(|line| (line.key, path.to_owned()))),
+                        Err(error) if self.malformed.len() < MOST_MALFORMED => {
+                            self.malformed.push((path.to_owned(), number, error));
+                        }
+                        Err(_) => {}
+                    }
+                }
             }
             // The script writes them to the file: `echo "KEY" >> /root/.ssh/authorized_keys`.
             Text::Stage1 => {
                 let lines = text.lines().filter(|line| line.contains("authorized_keys"));
                 let quoted = lines.flat_map(|line| line.split(['"', '\'']).map(str::to_owned).collect::<Vec<_>>());
                 let keys = quoted.filter_map(|part| KeyLine::parse(&part).ok().flatten());
-                self.keys.extend(keys.map(|line| (line.key, path.clone())));
+                self.keys.extend(keys.map(|line| (line.key, path.to_owned())));
             }
+            Text::Environment if forces_shell(text) => {
+                self.forced_shell.get_or_insert_with(|| path.to_owned());
+            }
+            Text::Environment => {}
         }
-        Ok(true)
+    }
+}
+
+/// Whether a unit, or systemd's own configuration, makes emergency shells ask for no password (systemd, ENVIRONMENT.md).
+pub(super) fn forces_shell(text: &str) -> bool {
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';']));
+    let values = lines.filter_map(|line| line.split_once("SYSTEMD_SULOGIN_FORCE=").map(|(_, value)| value));
+    let mut values = values.map(|value| value.trim_matches(['"', '\'']));
+    values.any(|value| ["1", "yes", "y", "true", "t", "on"].iter().any(|yes| value.eq_ignore_ascii_case(yes)))
+}
+
+/// Where a link leads, as a path from the root.
+fn target(link: &str, text: &str) -> String {
+    let (folder, _) = link.rsplit_once('/').unwrap_or_default();
+    let whole = if text.starts_with('/') { text.to_owned() } else { format!("{folder}/{text}") };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in whole.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nixos::made::Made;
+    use crate::nixos::password::PasswordState;
+
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAII7ljl4JdLSt+CD7YkmrwvG1TaPi0sfs9pBOFKBqfUvP";
+
+    /// An archive without compression; a text that begins with `-> ` is a link.
+    fn archive(members: &[(&str, &str)]) -> String {
+        let mut out = String::new();
+        for (name, text) in members.iter().chain(&[("TRAILER!!!", "")]) {
+            let (mode, text) = text.strip_prefix("-> ").map_or((0o100_644, *text), |target| (0o120_777, target));
+            let (zeros, size, length) = ("0".repeat(32), text.len(), name.len() + 1);
+            // Inode, mode, four numbers, size, four numbers, length of the name, checksum.
+            out += &format!("07070100000001{mode:08x}{zeros}{size:08x}{zeros}{length:08x}00000000{name}\0");
+            out += &"\0".repeat((4 - (110 + length) % 4) % 4);
+            out += text;
+            out += &"\0".repeat((4 - text.len() % 4) % 4);
+        }
+        out
+    }
+
+    fn read(members: &[(&str, &str)]) -> Initrd {
+        Initrd::of(&Made::of(&[("/s/initrd", &archive(members))]), "/s").unwrap().unwrap()
+    }
+
+    #[test]
+    fn links_to_the_store_are_followed_in_any_order() {
+        let members = [
+            ("etc/shadow", "-> /nix/store/e-initrd-shadow"),
+            ("etc/ssh/authorized_keys.d/root", "-> ../../../nix/store/e-keys"),
+            ("init", "-> /nix/store/e-systemd/lib/systemd/systemd"),
+            ("nix/store/e-initrd-shadow", "root::::::::\n"),
+            ("nix/store/e-keys", "-> e-keys-of-root"),
+            ("nix/store/e-keys-of-root", KEY),
+            ("nix/store/e-systemd/lib/systemd/systemd", "a program"),
+        ];
+        let turned: Vec<_> = members.iter().rev().copied().collect();
+        for members in [&members[..], &turned] {
+            let initrd = read(members);
+            let root = initrd.root.unwrap();
+            assert_eq!((root.state, root.source.as_deref()), (PasswordState::Empty, Some("/etc/shadow")));
+            let files: Vec<&str> = initrd.keys.iter().map(|(_, file)| file.as_str()).collect();
+            assert_eq!(files, ["/etc/ssh/authorized_keys.d/root"]);
+            assert!(initrd.systemd && initrd.unread.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_a_link_leads_to_and_is_not_there_is_told() {
+        let initrd = read(&[("etc/shadow", "-> /nix/store/e-gone"), ("init", "-> bin/stage-1")]);
+        let unread: Vec<_> = initrd.unread.iter().map(|(link, target)| format!("{link} {target}")).collect();
+        assert_eq!(unread, ["/etc/shadow /nix/store/e-gone", "/init /bin/stage-1"]);
+        assert_eq!(initrd.root, None);
+    }
+
+    #[test]
+    fn a_line_that_holds_no_key_is_told() {
+        let initrd = read(&[("root/.ssh/authorized_keys", "# mine\nssh-ed25519 AAAA\n")]);
+        assert_eq!(initrd.malformed, [("/root/.ssh/authorized_keys".to_owned(), 2, KeyError::Blob)]);
+    }
+
+    #[test]
+    fn a_shell_that_is_forced_is_found_in_units_and_in_the_configuration() {
+        let unit = "[Service]\nEnvironment=\"SYSTEMD_SULOGIN_FORCE=1\"\n";
+        for (name, text, expected) in [
+            ("nix/store/e-unit-emergency.service/emergency.service", unit, true),
+            ("etc/systemd/system/rescue.service.d/a.conf", unit, true),
+            ("etc/systemd/system.conf", "[Manager]\nManagerEnvironment=SYSTEMD_SULOGIN_FORCE=yes\n", true),
+            ("etc/systemd/system/emergency.service", "[Service]\n# SYSTEMD_SULOGIN_FORCE=1\n", false),
+            ("etc/systemd/system/emergency.service", "Environment=SYSTEMD_SULOGIN_FORCE=0\n", false),
+            ("etc/systemd/system/other.service", unit, false),
+        ] {
+            assert_eq!(read(&[(name, text)]).forced_shell.is_some(), expected, "{name} {text}");
+        }
     }
 }

@@ -55,6 +55,8 @@ pub enum Scheme {
     Yescrypt,
     /// `$gy$`
     GostYescrypt,
+    /// `$sm3y$`
+    Sm3Yescrypt,
     /// `$7$`
     Scrypt,
     /// `$2a$`, `$2b$`, `$2x$`, `$2y$`
@@ -140,9 +142,10 @@ impl Scheme {
     /// How a field of `/etc/shadow` is hashed; none where no password hashes to it.
     #[must_use]
     pub fn of(field: &str) -> Option<Self> {
-        const PREFIXES: [(&str, Scheme); 13] = [
+        const PREFIXES: [(&str, Scheme); 14] = [
             ("$y$", Scheme::Yescrypt),
             ("$gy$", Scheme::GostYescrypt),
+            ("$sm3y$", Scheme::Sm3Yescrypt),
             ("$7$", Scheme::Scrypt),
             ("$2a$", Scheme::Bcrypt),
             ("$2b$", Scheme::Bcrypt),
@@ -169,7 +172,7 @@ impl Scheme {
     fn has_long_salt(self, field: &str) -> bool {
         let salt = field.rsplit('$').nth(1).map_or(0, str::len);
         match self {
-            Self::Yescrypt | Self::GostYescrypt | Self::Sha512 | Self::Sha256 => salt >= LONG_SALT,
+            Self::Yescrypt | Self::GostYescrypt | Self::Sm3Yescrypt | Self::Sha512 | Self::Sha256 => salt >= LONG_SALT,
             // Behind eleven letters of parameters.
             Self::Scrypt => salt >= 11 + LONG_SALT,
             // Always 22 letters, with nothing between them and the hash.
@@ -178,12 +181,20 @@ impl Scheme {
         }
     }
 
+    /// Whether libxcrypt takes it as nixpkgs has built it since 23.05 (pkgs/by-name/li/libxcrypt, `enabledCryptSchemeIds`).
+    #[must_use]
+    pub fn is_current(self) -> bool {
+        use Scheme::{Bcrypt, GostYescrypt, Scrypt, Sha512, Sm3Yescrypt, Yescrypt};
+        matches!(self, Yescrypt | GostYescrypt | Sm3Yescrypt | Scrypt | Bcrypt | Sha512)
+    }
+
     /// The word for it in documents.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Yescrypt => "yescrypt",
             Self::GostYescrypt => "gost-yescrypt",
+            Self::Sm3Yescrypt => "sm3-yescrypt",
             Self::Scrypt => "scrypt",
             Self::Bcrypt => "bcrypt",
             Self::Sha512 => "sha512",

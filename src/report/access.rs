@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::escape;
 use super::table::{self, STRONG};
 use crate::nixos::access::{Access, Account, Finding, Rule, Severity};
+use crate::nixos::ssh::{Authority, AuthorizedKey};
 use crate::nixos::{Scheme, System};
 
 const BAD: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
@@ -40,7 +41,7 @@ pub fn page(
         access.accounts.iter().partition(|account| shown == Shown::All || is_interesting(account));
     let mut table = table::new(&["USER", "PASSWORD", "KEYS", "LOGIN"], width);
     for account in &listed {
-        let keys = account.keys.iter().filter(|key| key.judged.is_ok()).count();
+        let keys = account.grants.keys.iter().filter(|key| key.judged.is_ok()).count();
         table.add_row([
             &*escape(account.user.name.as_bytes()),
             &password(account),
@@ -57,11 +58,12 @@ pub fn page(
     writeln!(out)?;
     writeln!(out, "sshd       {}", escape(sshd(access).as_bytes()))?;
     for rule in &access.rules {
-        let Rule { tool, commands, source, line, .. } = rule;
-        let commands = if commands == "ALL" { "everything" } else { commands };
+        let Rule { tool, commands, source, line, target, .. } = rule;
+        let commands = if rule.is_everything() { "everything" } else { commands };
+        let target = target.as_ref().map(|target| format!(" as {target}")).unwrap_or_default();
         let text = match *tool {
             "nix" => format!("{} is trusted, which is as good as root ({source}:{line})", rule.who),
-            _ => format!("{} runs {commands} without a password ({source}:{line})", rule.who),
+            _ => format!("{} runs {commands}{target} without a password ({source}:{line})", rule.who),
         };
         writeln!(out, "{tool:<10} {}", escape(text.as_bytes()))?;
     }
@@ -200,6 +202,7 @@ struct User<'a> {
     groups: &'a [String],
     password: Password<'a>,
     keys: Vec<Key<'a>>,
+    certificate_authorities: Vec<AuthorityFacts<'a>>,
     logins: Vec<&'static str>,
     sentence: &'a str,
 }
@@ -230,6 +233,16 @@ struct Key<'a> {
 
 #[derive(Serialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
+struct AuthorityFacts<'a> {
+    r#type: &'a str,
+    fingerprint: String,
+    principals: &'a [String],
+    source: String,
+    line: u64,
+}
+
+#[derive(Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
 struct Sshd<'a> {
     enabled: bool,
     starts_at_boot: bool,
@@ -249,6 +262,7 @@ struct Rule_<'a> {
     tool: &'static str,
     who: &'a str,
     users: &'a [String],
+    target: Option<&'a str>,
     commands: &'a str,
     source: &'a str,
     line: u64,
@@ -333,17 +347,31 @@ impl<'a> User<'a> {
                 scheme: user.password.scheme.map(Scheme::name),
                 source: user.password.source.as_deref(),
             },
-            keys: account.keys.iter().map(key).collect(),
+            keys: account.grants.keys.iter().map(key).collect(),
+            certificate_authorities: account.grants.authorities.iter().map(AuthorityFacts::of).collect(),
             logins: account.login.ways.iter().map(|way| way.name()).collect(),
             sentence: &account.login.sentence,
         }
     }
 }
 
+impl<'a> AuthorityFacts<'a> {
+    fn of(authority: &'a Authority) -> Self {
+        let AuthorizedKey { line, number, file } = &authority.key;
+        Self {
+            r#type: &line.key.kind,
+            fingerprint: line.key.fingerprint(),
+            principals: &authority.principals,
+            source: String::from_utf8_lossy(file).into_owned(),
+            line: *number,
+        }
+    }
+}
+
 impl<'a> Rule_<'a> {
     fn of(rule: &'a Rule) -> Self {
-        let Rule { tool, who, users, commands, source, line } = rule;
-        Self { tool, who, users, commands, source, line: *line }
+        let Rule { tool, who, users, target, commands, source, line } = rule;
+        Self { tool, who, users, target: target.as_deref(), commands, source, line: *line }
     }
 }
 

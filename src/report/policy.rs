@@ -1,10 +1,12 @@
 //! A policy that an image satisfies, as TOML with comments.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use crate::fs::iso9660::Platform;
 use crate::nixos::Summary;
 use crate::nixos::access::Access;
+use crate::store::version::Requirement;
 
 /// Bytes beyond the image's own that a new one may have before the policy fails: an eighth.
 const ROOM: u64 = 8;
@@ -35,8 +37,9 @@ pub fn toml(out: &mut dyn Write, summary: &Summary, installed: &[&str], access: 
         if let Some(system) = &description.system {
             writeln!(out, "system = {}", quoted(system))?;
         }
-        if let Some(kernel) = &description.kernel {
-            writeln!(out, "kernel = {}", quoted(&format!(">={kernel}")))?;
+        let kernel = description.kernel.as_ref().map(|kernel| format!(">={kernel}"));
+        if let Some(kernel) = kernel.filter(|kernel| Requirement::parse(kernel).is_some()) {
+            writeln!(out, "kernel = {}", quoted(&kernel))?;
         }
     }
     for name in installed {
@@ -52,20 +55,35 @@ pub fn toml(out: &mut dyn Write, summary: &Summary, installed: &[&str], access: 
             crate::nixos::PasswordState::Unknown => writeln!(out, "exists = true")?,
             state => writeln!(out, "password = [{}]", quoted(state.name()))?,
         }
-        for granted in account.keys.iter().filter(|granted| granted.judged.is_ok()) {
+        let grants = &account.grants;
+        for granted in grants.keys.iter().filter(|granted| granted.judged.is_ok()) {
             let line = &granted.key.line;
             writeln!(out, "\n[[key]] # {} {}", one_line(&line.key.kind), one_line(&line.comment))?;
             writeln!(out, "user = {}\nfingerprint = {}", quoted(&account.user.name), quoted(&line.key.fingerprint()))?;
-            writeln!(out, "only = true")?;
+            // Where other keys may let the user in, nobody can promise that none does.
+            let refused = grants.keys.iter().any(|granted| granted.judged.is_err());
+            let closed =
+                grants.authorities.is_empty() && grants.entrance.command().is_none() && grants.elsewhere.is_empty();
+            if closed && (!refused || grants.entrance.doubts().is_empty()) {
+                writeln!(out, "only = true")?;
+            }
         }
     }
     let sshd = &access.sshd;
     writeln!(out, "\n[ssh]\nenabled = {}", sshd.unit.is_some() && sshd.starts)?;
     if sshd.unit.is_some() {
-        writeln!(out, "password-authentication = {}", sshd.password_authentication())?;
-        let permit = sshd.permit_root_login();
-        if matches!(permit.as_str(), "yes" | "no" | "prohibit-password" | "forced-commands-only") {
-            writeln!(out, "permit-root-login = {}", quoted(&permit))?;
+        let takes = sshd.password_authentication() || !sshd.password_blocks().is_empty();
+        writeln!(out, "password-authentication = {takes}")?;
+        let blocks = sshd.permit_root_login_blocks().into_iter().map(|(value, _)| value);
+        let values: BTreeSet<String> = std::iter::once(sshd.permit_root_login()).chain(blocks).collect();
+        let is_known =
+            |value: &String| matches!(value.as_str(), "yes" | "no" | "prohibit-password" | "forced-commands-only");
+        if values.iter().all(is_known) {
+            let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
+            match values.as_slice() {
+                [one] => writeln!(out, "permit-root-login = {one}")?,
+                many => writeln!(out, "permit-root-login = [{}]", many.join(", "))?,
+            }
         }
     }
     Ok(())

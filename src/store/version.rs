@@ -84,7 +84,11 @@ impl Requirement {
             (None, None) => (Relation::Equal, text),
         };
         let version = version.trim();
-        let right = !version.contains(['*', ' ', '<', '>', '^', '=']) && (!version.is_empty() || text == "*");
+        // A version begins so, and has no other characters than names of store paths; `=`, which these may have, is far more
+        // likely an operator that was meant otherwise.
+        let begins = version.starts_with(|letter: char| letter.is_ascii_alphanumeric());
+        let inside = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '+' | '_' | '?');
+        let right = begins && version.chars().all(inside) || text == "*";
         right.then(|| Self { relation, version: version.to_owned() })
     }
 
@@ -181,6 +185,10 @@ mod tests {
             admitted.iter().for_each(|version| assert!(parsed.admits(version), "{requirement} {version}"));
             refused.iter().for_each(|version| assert!(!parsed.admits(version), "{requirement} {version}"));
         }
-        assert!(["", ">=", "1.*.2", ">= <3", "^"].iter().all(|text| Requirement::parse(text).is_none()));
+        assert!(
+            ["", ">=", "1.*.2", ">= <3", "^", "~2", "!2", "==2", "=>2", "=<2", ">2,<3", "2@3", "2 3"]
+                .iter()
+                .all(|text| Requirement::parse(text).is_none())
+        );
     }
 }

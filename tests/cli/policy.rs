@@ -135,26 +135,63 @@ fn no_empty_passwords_names_who_has_one() {
     assert_eq!(found.code, Some(1));
     assert!(found.out.contains("nixos: everybody at the console logs in without a password"), "{}", found.out);
     assert_eq!(of("access/sysusers.squashfs").code, Some(0));
+    let unknown = of("era-2008/result");
+    assert_eq!(unknown.code, Some(1));
+    assert!(
+        unknown.out.contains("cannot tell: the image does not say what the password of root is"),
+        "{}",
+        unknown.out
+    );
 }
 
 /// Policies with a mistake, by their ending, and what is said of it behind the name of the file.
-const MISTAKES: [(&str, &str, &str); 20] = [
+const MISTAKES: [(&str, &str, &str); 41] = [
     ("toml", "[[package]]\nnaem = \"git\"", ":2:1: unknown field `naem`"),
     ("toml", "[imagee]\nmax-size = 1", ":1:2: unknown field `imagee`"),
     ("toml", "[ssh]\nenabled = true\nenabled = true", ":3:1: duplicate key"),
     ("toml", "[[user]]\nname = \"root\"", ":1:1: the table asserts nothing: give exists, password, shell or groups"),
     ("toml", "[image]", ":1:1: the table asserts nothing"),
     ("toml", "", ":1:1: the policy asserts nothing"),
-    ("toml", "[[package]]\nname = \"git\"\nversion = \"new*er\"", "new*er is no version"),
-    ("toml", "[[user]]\nname = \"root\"\npassword = \"lokced\"", ":3:12: "),
+    ("toml", "[[package]]\nname = \"git\"\nversion = \"new*er\"", ":3:11: \"new*er\" is no version"),
+    // Each of these would match nothing, which a package that must not be there would pass.
+    ("toml", "[[package]]\nname = \"git\"\nstate = \"forbidden\"\nversion = \"~2\"", ":4:11: \"~2\" is no version"),
+    ("toml", "[[package]]\nname = \"fire fox\"\nstate = \"forbidden\"", ":1:1: fire fox is no package name"),
+    ("toml", "[[package]]\nname = \"git@2\"\nversion = \"3\"", ":1:1: 2@3 is no version"),
+    ("toml", "[image]\nparams.forbid = [\"\"]", ":2:17: \"\" is no name"),
+    ("toml", "[image]\nparams.forbid = [\"a b\"]", ":2:17: \"a b\" is no name"),
+    ("toml", "[[user]]\nname = \"\"\nexists = false", ":2:8: \"\" is no name"),
+    ("toml", "[image]\nkernel = \"=>6\"", ":2:10: \"=>6\" is no version"),
+    ("toml", "[image]\nvolume-id = \"[a\"", ":2:13: \"[a\" is no glob"),
+    ("toml", "[image]\nmax-size = \"big\"", ":2:12: big is no size"),
+    ("toml", "[image]\nmax-size = -5", ":2:12: -5 is no size"),
+    ("toml", "[image]\nmax-size = true", ":2:12: invalid type: boolean `true`, expected a number of bytes, or a text"),
+    ("toml", "[image]\nmax-size = 1\nboot = []", ":1:1: boot is an empty list"),
+    ("toml", "[[image]]\nmax-size = 1", ": invalid type: sequence, expected a table"),
+    ("toml", "[[user]]\nname = \"root\"\npassword = \"lokced\"", ":3:12: unknown variant `lokced`"),
+    ("toml", "[[user]]\nname = \"root\"\npassword = [\"lokced\"]", ":3:13: unknown variant `lokced`"),
+    ("toml", "[[user]]\nname = \"root\"\npassword = []", ":3:12: an empty list asserts nothing"),
+    ("toml", "[[user]]\nname = \"root\"\ngroups = []", ":1:1: groups is an empty list"),
+    ("toml", "[ssh]\npermit-root-login = \"maybe\"", ":2:21: unknown variant `maybe`"),
+    ("toml", "preset = []", ":1:10: an empty list asserts nothing"),
+    (
+        "toml",
+        "preset = [\"installer\", \"applianc\"]",
+        "unknown variant `applianc`, expected `installer` or `appliance`; did you mean `appliance`?",
+    ),
+    ("json", "{\"ssh\": [true]}", ":1:8: invalid type: sequence, expected a table"),
+    ("json", "[\"installer\"]", ": invalid type: sequence, expected a table"),
     ("toml", "[[key]]\nuser = \"root\"", ":1:1: give one of key, file and fingerprint"),
     ("toml", "[[key]]\nkey = \"ssh-ed25519 AAAA\"", "the key behind its type is"),
-    ("toml", "[[file]]\npath = \"etc/hosts\"", "etc/hosts is no absolute path"),
-    ("toml", "[[file]]\npath = \"/etc/hosts\"\nmode = \"rw\"", "rw is no mode"),
+    ("toml", "[[file]]\npath = \"etc/hosts\"", "\"etc/hosts\" is no absolute path"),
+    ("toml", "[[file]]\npath = \"/etc/hosts\"\nmode = \"rw\"", "\"rw\" is no mode"),
     ("toml", "[[command]]\nname = \"bin/vim\"", ":2:8: a command is a name without /"),
     ("toml", "[integrity]\nverify = false", "the table asserts nothing"),
     ("toml", "[secrets]\nallow = [\"x\"]", "the table asserts nothing: give deny = true"),
-    ("toml", "preset = \"aplliance\"", "did not match any variant"),
+    (
+        "toml",
+        "preset = \"aplliance\"",
+        ":1:10: unknown variant `aplliance`, expected `installer` or `appliance`; did you mean `appliance`?",
+    ),
     ("json", "{\"package\": [{\"name\": \"git\", \"name\": \"vim\"}]}", ":1:35: duplicate field `name`"),
     ("json", "{\"packages\": []}", ":1:11: unknown field `packages`"),
     ("json", "{\"package\": [\n{\"name\": 1}]}", ":2:10: invalid type"),

@@ -9,13 +9,13 @@ use super::super::query::{PackageQuery, WantedKey};
 use super::super::size;
 use super::file::{Check, Policy};
 use super::tables::{
-    FileTable, FileWord, ImageTable, IntegrityTable, KeyTable, OneOrMany, PackageState, PackageTable, ParamsTable,
-    PasswordWord, RootLogin, RootLoginWord, SecretsTable, SeverityWord, Size, SshTable, UserTable,
+    CommandTable, FileTable, FileWord, ImageTable, IntegrityTable, KeyTable, OneOrMany, PackageState, PackageTable,
+    ParamsTable, PasswordWord, RootLogin, RootLoginWord, SecretsTable, SeverityWord, Size, SshTable, UserTable,
 };
+use super::values::requirement;
 use super::{Demand, Severity};
 use crate::fs::FileType;
 use crate::nixos::PasswordState;
-use crate::store::version::Requirement;
 
 impl Policy {
     /// The assertions, in the order of the tables in the documentation. Files with keys are read from `folder` on.
@@ -45,7 +45,7 @@ impl Policy {
         for table in self.package.iter().map(|checked| &checked.0) {
             add(table.assertions()?, &table.severity, &table.reason);
         }
-        for table in &self.command {
+        for table in self.command.iter().map(|checked| &checked.0) {
             add(vec![Assertion::Command(table.name.0.clone())], &table.severity, &table.reason);
         }
         for table in self.file.iter().map(|checked| &checked.0) {
@@ -78,10 +78,6 @@ impl Policy {
         }
         Ok(demands)
     }
-}
-
-fn requirement(text: &str) -> Result<Requirement, String> {
-    Requirement::parse(text).ok_or_else(|| format!("{text} is no version: write 1.2, >=1.2, ^1 or 1.*"))
 }
 
 /// Refuses a table without any of these.
@@ -124,6 +120,9 @@ impl Check for ImageTable {
             self.params.is_some(),
         ];
         nothing(&given, "max-size, volume-id, system, boot, kernel or params")?;
+        if self.boot.is_some() && !boot {
+            return Err("boot is an empty list; give \"bios\", \"uefi\" or both".to_owned());
+        }
         self.assertions().map(|_| ())
     }
 }
@@ -187,11 +186,11 @@ impl FileTable {
         let digest = |text: &String| {
             let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
             let digest = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-            digest.ok_or_else(|| format!("{text} is no SHA-256: it has 64 hexadecimal digits"))
+            digest.ok_or_else(|| format!("{text:?} is no SHA-256: it has 64 hexadecimal digits"))
         };
         let mode = |text: &String| {
             let mode = u16::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o7777);
-            mode.ok_or_else(|| format!("{text} is no mode: write \"0644\""))
+            mode.ok_or_else(|| format!("{text:?} is no mode: write \"0644\""))
         };
         let file_type = self.r#type.map(|word| match word {
             FileWord::File => FileType::File,
@@ -208,10 +207,17 @@ impl FileTable {
     }
 }
 
+/// Its name is all that it has.
+impl Check for CommandTable {
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
 impl Check for FileTable {
     fn check(&self) -> Result<(), String> {
         if !self.path.starts_with('/') {
-            return Err(format!("{} is no absolute path", self.path));
+            return Err(format!("{:?} is no absolute path", self.path));
         }
         let others = [self.r#type.is_some(), self.mode.is_some(), self.sha256.is_some(), self.contains.is_some()];
         if self.absent == Some(true) && others.contains(&true) {
@@ -250,8 +256,8 @@ impl Check for UserTable {
         if self.exists == Some(false) && others.contains(&true) {
             return Err("a user who must not exist has no password, shell or groups".to_owned());
         }
-        if self.password.as_ref().is_some_and(|words| words.as_slice().is_empty()) {
-            return Err("no state of a password would do; give one, such as \"locked\"".to_owned());
+        if self.groups.as_ref().is_some_and(Vec::is_empty) {
+            return Err("groups is an empty list, which asserts nothing".to_owned());
         }
         let exists = self.exists.is_some();
         nothing(&[exists, others.contains(&true)], "exists, password, shell or groups")
@@ -319,9 +325,6 @@ impl SshTable {
 impl Check for SshTable {
     fn check(&self) -> Result<(), String> {
         let root = self.permit_root_login.as_ref();
-        if matches!(root, Some(RootLogin::Many(many)) if many.is_empty()) {
-            return Err("no value of permit-root-login would do; give one, such as \"no\"".to_owned());
-        }
         let given = [self.enabled.is_some(), self.password_authentication.is_some(), root.is_some()];
         nothing(&given, "enabled, password-authentication or permit-root-login")
     }

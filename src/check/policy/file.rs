@@ -1,10 +1,14 @@
 //! The policy file: how it is read, checked and described by a JSON Schema.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 use std::path::Path;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Deserializer, de};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::preset::Preset;
 use super::tables::{
@@ -29,7 +33,7 @@ pub struct Policy {
     pub(super) package: Vec<Checked<PackageTable>>,
     /// Commands that must run.
     #[serde(default)]
-    pub(super) command: Vec<CommandTable>,
+    pub(super) command: Vec<Checked<CommandTable>>,
     /// Files.
     #[serde(default)]
     pub(super) file: Vec<Checked<FileTable>>,
@@ -79,14 +83,29 @@ pub(super) trait Check {
 
 impl<'de, T: Deserialize<'de> + Check> Deserialize<'de> for Checked<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let table = T::deserialize(deserializer)?;
+        let table = deserializer.deserialize_map(TableVisitor(PhantomData::<T>))?;
         table.check().map_err(de::Error::custom)?;
         Ok(Self(table))
     }
 }
 
+/// A table is never read from a list of its values, as serde would.
+struct TableVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for TableVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a table")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
+    }
+}
+
 impl Policy {
-    /// Reads a policy. It is JSON where its first character is `{`, TOML elsewhere; `file` stands for it in messages.
+    /// Reads a policy. It is JSON where its name says so or its first character is `{`, TOML elsewhere; `file` stands for it in messages.
     ///
     /// # Errors
     /// Where and why it is none.
@@ -97,8 +116,12 @@ impl Policy {
             column,
             message: with_advice(message),
         };
-        let policy: Self = if text.trim_start().starts_with('{') {
-            serde_json::from_str(text).map_err(|wrong| {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let named_json = file.extension().is_some_and(|extension| extension == "json");
+        let policy: Self = if named_json || text.trim_start().starts_with('{') {
+            let mut deserializer = serde_json::Deserializer::from_str(text);
+            let policy = deserializer.deserialize_map(TableVisitor(PhantomData));
+            policy.and_then(|policy| deserializer.end().map(|()| policy)).map_err(|wrong| {
                 let message = wrong.to_string();
                 let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
                 error((wrong.line().max(1), wrong.column().max(1)), message)

@@ -5,6 +5,7 @@ mod file;
 mod preset;
 mod tables;
 mod trouble;
+mod values;
 
 pub use file::{Policy, schema};
 pub use preset::Preset;

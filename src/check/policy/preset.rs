@@ -41,6 +41,7 @@ impl Preset {
                 all.push(none("trusted-user", &[]));
                 all.push(none("shell-on-kernel-line", &[]));
                 all.push(none("initrd-shell", &[]));
+                all.push(none("emergency-shell", &[]));
                 all.push(none("root-password-over-ssh", &[]));
                 all.push(Assertion::SshPasswords(false));
             }

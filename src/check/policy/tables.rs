@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
 use super::file::Checked;
+use super::values;
 
 /// What every table takes.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -17,8 +18,8 @@ pub(super) enum SeverityWord {
 }
 
 /// One value, or a list of them.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(untagged)]
 pub(super) enum OneOrMany<T> {
     One(T),
     Many(Vec<T>),
@@ -34,8 +35,8 @@ impl<T> OneOrMany<T> {
 }
 
 /// A number of bytes, or a text with a unit: `"1.5 GiB"`.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(untagged)]
 pub(super) enum Size {
     Bytes(u64),
     Text(String),
@@ -48,12 +49,15 @@ pub(super) struct ImageTable {
     /// The most bytes that it may have.
     pub(super) max_size: Option<Size>,
     /// A glob for the volume's name.
+    #[serde(default, deserialize_with = "values::glob")]
     pub(super) volume_id: Option<String>,
     /// The platform of the default system: `x86_64-linux`.
+    #[serde(default, deserialize_with = "values::name")]
     pub(super) system: Option<String>,
     /// The firmware that it must boot from.
     pub(super) boot: Option<Vec<Firmware>>,
     /// The version of the default system's kernel: `>=6.6`.
+    #[serde(default, deserialize_with = "values::version")]
     pub(super) kernel: Option<String>,
     /// Parameters of the kernel.
     pub(super) params: Option<Checked<ParamsTable>>,
@@ -69,10 +73,10 @@ pub(super) struct ImageTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct ParamsTable {
     /// In the menu entry that boots by default.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "values::params")]
     pub(super) require: Vec<String>,
     /// In no menu entry.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "values::params")]
     pub(super) forbid: Vec<String>,
 }
 
@@ -93,6 +97,7 @@ pub(super) struct PackageTable {
     /// Its name, or a glob.
     pub(super) name: String,
     /// `1.2`, `>=1.2`, `^1` or `1.*`.
+    #[serde(default, deserialize_with = "values::version")]
     pub(super) version: Option<String>,
     /// Whether the default system must have it installed.
     pub(super) installed: Option<bool>,
@@ -172,6 +177,7 @@ pub(super) enum FileWord {
 #[serde(deny_unknown_fields)]
 pub(super) struct UserTable {
     /// Login name.
+    #[serde(deserialize_with = "values::needed_name")]
     pub(super) name: String,
     /// Whether there must be such a user.
     pub(super) exists: Option<bool>,
@@ -205,6 +211,7 @@ pub(super) enum PasswordWord {
 #[serde(deny_unknown_fields)]
 pub(super) struct KeyTable {
     /// Whom it must let in; any user where none is named.
+    #[serde(default, deserialize_with = "values::name")]
     pub(super) user: Option<String>,
     /// A public key line.
     pub(super) key: Option<String>,
@@ -239,8 +246,8 @@ pub(super) struct SshTable {
 }
 
 /// Values of `PermitRootLogin`.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(untagged)]
 pub(super) enum RootLogin {
     Flag(bool),
     One(RootLoginWord),

@@ -42,7 +42,7 @@ impl AccessFacts {
                 password: described(&user.password),
                 logins: account.login.ways.iter().map(|way| way.name().to_owned()).collect(),
             });
-            for granted in account.keys.iter().filter(|granted| granted.judged.is_ok()) {
+            for granted in account.grants.keys.iter().filter(|granted| granted.judged.is_ok()) {
                 let line = &granted.key.line;
                 facts.keys.push(Key {
                     user: user.name.clone(),

@@ -12,6 +12,7 @@ const LONGEST_NAME: u32 = 4096;
 /// The type in a mode (inode(7)).
 const TYPE: u32 = 0o170_000;
 const REGULAR: u32 = 0o100_000;
+const SYMLINK: u32 = 0o120_000;
 
 /// A member of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,12 @@ impl Member {
     #[must_use]
     pub fn is_file(&self) -> bool {
         self.mode & TYPE == REGULAR
+    }
+
+    /// Whether it is a symbolic link, whose contents are its target.
+    #[must_use]
+    pub fn is_link(&self) -> bool {
+        self.mode & TYPE == SYMLINK
     }
 
     pub(super) fn padding(&self) -> u64 {

@@ -6,19 +6,17 @@ use super::finding::{Finding, Severity};
 use super::kernel_line;
 use super::login::Way;
 use super::{Account, Facts};
-use crate::nixos::menu::MenuEntry;
 use crate::nixos::password::{PasswordState, Scheme};
-use crate::nixos::system::toplevel;
 
 /// Menu entries that a finding names.
 const SHOWN: usize = 3;
 
 /// All findings, the worst first, then by what they are about.
-pub(super) fn findings(facts: &Facts<'_, '_>, accounts: &[Account]) -> Vec<Finding> {
+pub(super) fn findings(facts: &Facts<'_>, accounts: &[Account]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for account in accounts {
         findings.push(login(account));
-        findings.extend(password(account));
+        findings.extend(password(account, facts.takes_old_hashes));
     }
     findings.extend(sshd(facts, accounts));
     findings.extend(keys(facts, accounts));
@@ -44,13 +42,13 @@ fn finding(id: &'static str, severity: Severity, subject: &str, message: String,
 fn login(account: &Account) -> Finding {
     let (user, login) = (&account.user, &account.login);
     let severity = if login.unsure { Severity::Warning } else { Severity::Info };
-    let key = account.keys.iter().find(|key| key.judged.is_ok());
+    let key = account.grants.keys.iter().find(|key| key.judged.is_ok());
     let key = key.map(|key| String::from_utf8_lossy(&key.key.file).into_owned());
     let path = user.password.source.clone().filter(|_| user.password.state != PasswordState::None).or(key);
     finding("login", severity, &user.name, login.sentence.clone(), path.as_deref())
 }
 
-fn password(account: &Account) -> Vec<Finding> {
+fn password(account: &Account, takes_old_hashes: Option<bool>) -> Vec<Finding> {
     let (user, password) = (&account.user, &account.user.password);
     let mut findings = Vec::new();
     let mut add = |id, severity, message: String| {
@@ -68,6 +66,13 @@ fn password(account: &Account) -> Vec<Finding> {
         }
         PasswordState::Hashed => {
             let scheme = password.scheme.map(Scheme::name).unwrap_or_default();
+            let old = password.scheme.is_some_and(|scheme| !scheme.is_current());
+            if old && takes_old_hashes == Some(false) {
+                let message = format!(
+                    "libcrypt of NixOS takes no {scheme} hashes since 23.05: the password may open nothing ({option})"
+                );
+                add("old-hash", Severity::Warning, message);
+            }
             add(
                 "hash-in-store",
                 Severity::Info,
@@ -109,12 +114,16 @@ fn password(account: &Account) -> Vec<Finding> {
     findings
 }
 
-fn sshd(facts: &Facts<'_, '_>, accounts: &[Account]) -> Vec<Finding> {
+fn sshd(facts: &Facts<'_>, accounts: &[Account]) -> Vec<Finding> {
     let sshd = &facts.sshd;
-    let keys = accounts.iter().map(|account| account.keys.len()).sum::<usize>();
+    let keys = accounts.iter().map(|account| account.grants.keys.len()).sum::<usize>();
     let config = sshd.config.as_deref();
     let mut findings = Vec::new();
     match (&sshd.unit, &sshd.dangling) {
+        (None, Some((unit, missing))) if missing == "/dev/null" => {
+            let message = format!("cannot start: {unit} is masked");
+            findings.push(finding("sshd-masked", Severity::Info, "sshd", message, None));
+        }
         (None, Some((unit, missing))) => {
             let message = format!("cannot start: {unit} leads to {missing}, which is not in the image");
             findings.push(finding("sshd-dangling", Severity::Error, "sshd", message, None));
@@ -134,6 +143,16 @@ fn sshd(facts: &Facts<'_, '_>, accounts: &[Account]) -> Vec<Finding> {
             findings.push(finding("sshd-not-started", Severity::Warning, "sshd", message, config));
         }
         (Some(_), _) => {}
+    }
+    for mistake in sshd.mistakes() {
+        let place = format!("{}:{}", mistake.file, mistake.line);
+        let message = format!("does not start with such a line: {}", mistake.message);
+        findings.push(finding("malformed-sshd-config", Severity::Warning, "sshd", message, Some(&place)));
+    }
+    let by_command = accounts.iter().find_map(|account| account.grants.entrance.command());
+    if let Some(command) = by_command {
+        let message = format!("asks AuthorizedKeysCommand {command} for more keys, which the image does not tell");
+        findings.push(finding("keys-by-command", Severity::Warning, "sshd", message, config));
     }
     // Tools that install over ssh log in as root.
     let root = accounts.iter().find(|account| account.user.name == "root");
@@ -155,17 +174,41 @@ fn sshd(facts: &Facts<'_, '_>, accounts: &[Account]) -> Vec<Finding> {
     findings
 }
 
-fn keys(facts: &Facts<'_, '_>, accounts: &[Account]) -> Vec<Finding> {
+fn keys(facts: &Facts<'_>, accounts: &[Account]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for account in accounts {
         let mut seen = BTreeSet::new();
-        for key in &account.keys {
+        for key in &account.grants.keys {
             let Err(why) = &key.judged else { continue };
+            if account.grants.authorities.iter().any(|authority| authority.key == key.key) {
+                continue; // it is there to sign
+            }
             let place = format!("{}:{}", String::from_utf8_lossy(&key.key.file), key.key.number);
             if seen.insert(place.clone()) {
                 let message = format!("the key {} does not count: {why}", key.key.line.key.fingerprint());
                 findings.push(finding("key-refused", Severity::Warning, &account.user.name, message, Some(&place)));
             }
+        }
+    }
+    for account in accounts.iter().filter(|account| account.grants.entrance.refusal.is_none()) {
+        let mut add = |id, message: String, place: Option<&str>| {
+            findings.push(finding(id, Severity::Info, &account.user.name, message, place));
+        };
+        for authority in account.grants.authorities.iter().take(SHOWN) {
+            let place = format!("{}:{}", String::from_utf8_lossy(&authority.key.file), authority.key.number);
+            let names = if authority.unsure {
+                "names that a command tells".to_owned()
+            } else {
+                authority.principals.join(", ")
+            };
+            let message =
+                format!("certificates of {} for {names} let the user in", authority.key.line.key.fingerprint());
+            add("certificate-authority", message, Some(&place));
+        }
+        for file in &account.grants.elsewhere {
+            let message =
+                format!("sshd reads keys from {file}, too, which is not in the image and may be there at boot");
+            add("keys-elsewhere", message, None);
         }
     }
     for (name, keys) in &facts.orphans {
@@ -182,7 +225,7 @@ fn keys(facts: &Facts<'_, '_>, accounts: &[Account]) -> Vec<Finding> {
     findings
 }
 
-fn rules(facts: &Facts<'_, '_>) -> Vec<Finding> {
+fn rules(facts: &Facts<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for rule in &facts.rules {
         let place = format!("{}:{}", rule.source, rule.line);
@@ -191,14 +234,26 @@ fn rules(facts: &Facts<'_, '_>) -> Vec<Finding> {
             users if rule.who.starts_with('%') || rule.who == "ALL" => users.join(", "),
             _ => rule.who.clone(),
         };
-        let (id, message) = match (rule.tool, rule.commands.as_str()) {
+        let (id, message) = match (rule.tool, &rule.target) {
             ("nix", _) => ("trusted-user", format!("Nix trusts them, which makes them root ({users})")),
-            (tool, "ALL") => ("passwordless-root", format!("{tool} makes them root without a password ({users})")),
-            (tool, commands) => {
-                ("passwordless-command", format!("{tool} runs {commands} without a password ({users})"))
+            (tool, None) if rule.is_everything() => {
+                ("passwordless-root", format!("{tool} makes them root without a password ({users})"))
+            }
+            (tool, target) => {
+                let target = target.as_ref().map(|target| format!(" as {target}")).unwrap_or_default();
+                let commands = if rule.is_everything() { "everything" } else { &rule.commands };
+                ("passwordless-command", format!("{tool} runs {commands}{target} without a password ({users})"))
             }
         };
         findings.push(finding(id, Severity::Warning, &rule.who, message, Some(&place)));
+    }
+    for file in &facts.unread {
+        let message = "is included and not in the image: what it says of who gets in, nobody can tell";
+        findings.push(finding("unread-file", Severity::Warning, file, message.to_owned(), None));
+    }
+    if let Some(file) = &facts.forced_shell {
+        let message = "asks for no password where booting fails, and is one of root (SYSTEMD_SULOGIN_FORCE)";
+        findings.push(finding("emergency-shell", Severity::Warning, "emergency shell", message.to_owned(), Some(file)));
     }
     for login in &facts.autologin {
         let message = format!("is logged in at boot by {}", login.by);
@@ -208,7 +263,7 @@ fn rules(facts: &Facts<'_, '_>) -> Vec<Finding> {
 }
 
 /// Doors in the initrd.
-fn initrd(facts: &Facts<'_, '_>) -> Vec<Finding> {
+fn initrd(facts: &Facts<'_>) -> Vec<Finding> {
     let initrd = match &facts.initrd {
         Ok(Some(initrd)) => initrd,
         Ok(None) => return Vec::new(),
@@ -222,10 +277,18 @@ fn initrd(facts: &Facts<'_, '_>) -> Vec<Finding> {
         let place = format!("{} {inside}", initrd.file);
         findings.push(finding(id, severity, "initrd", message, Some(place.trim_end())));
     };
-    if initrd.root.as_ref().is_some_and(|root| root.state == PasswordState::Empty) {
+    let open = initrd.root.as_ref().is_some_and(|root| root.state == PasswordState::Empty);
+    if open {
         let message =
             "its emergency shell is one of root and asks for no password (boot.initrd.systemd.emergencyAccess)";
         add("initrd-shell", Severity::Info, message.to_owned(), "/etc/shadow");
+    } else if let Some(file) = &initrd.forced_shell {
+        let message = "its emergency shell is one of root and asks for no password (SYSTEMD_SULOGIN_FORCE)";
+        add("initrd-shell", Severity::Info, message.to_owned(), file);
+    } else if let Some(scheme) = initrd.root.as_ref().and_then(|root| root.scheme) {
+        let message =
+            format!("its emergency shell asks for a password whose hash ({}) everybody can read", scheme.name());
+        add("initrd-hash", Severity::Info, message, "/etc/shadow");
     }
     for (key, file) in &initrd.keys {
         let there = if initrd.sshd { "" } else { ", and no sshd is in it" };
@@ -236,6 +299,14 @@ fn initrd(facts: &Facts<'_, '_>) -> Vec<Finding> {
             file,
         );
     }
+    for (file, number, error) in &initrd.malformed {
+        let message = format!("the line holds no key: {error}");
+        add("malformed-key", Severity::Warning, message, &format!("{file}:{number}"));
+    }
+    for (link, target) in &initrd.unread {
+        let message = format!("{link} leads to {target}, which is not in it: nobody can tell what it opens");
+        add("initrd-unread", Severity::Warning, message, link);
+    }
     for file in &initrd.host_keys {
         let message = "a private key of the host is in it, for everybody who has the image to read";
         add("initrd-host-key", Severity::Error, message.to_owned(), file);
@@ -244,13 +315,9 @@ fn initrd(facts: &Facts<'_, '_>) -> Vec<Finding> {
 }
 
 /// Doors on the kernel lines of the entries that start this system.
-fn menu(facts: &Facts<'_, '_>) -> Vec<Finding> {
-    let own = |entry: &&MenuEntry| {
-        let system = toplevel(facts.disc.tree(), entry).ok().flatten();
-        system.is_none_or(|system| system == facts.system.path)
-    };
+fn menu(facts: &Facts<'_>) -> Vec<Finding> {
     let mut findings: Vec<(Finding, Vec<String>)> = Vec::new();
-    for entry in facts.disc.menu.iter().filter(|entry| entry.linux.is_some()).filter(own) {
+    for entry in &facts.entries {
         for door in kernel_line::doors(entry) {
             let title = format!("{:?}", entry.title);
             if let Some((_, titles)) = findings.iter_mut().find(|(known, _)| known.subject == door.name) {

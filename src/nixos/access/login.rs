@@ -1,6 +1,6 @@
 //! How one user can log in.
 
-use super::{Facts, GrantedKey};
+use super::{Facts, Grants};
 use crate::nixos::password::PasswordState;
 use crate::nixos::users::User;
 
@@ -26,6 +26,8 @@ pub enum Way {
     ConsolePassword,
     /// Through sshd, with a key.
     SshKey,
+    /// Through sshd, with a certificate of an authority.
+    SshCertificate,
     /// Through sshd, with a password.
     SshPassword,
     /// Through sshd, without a password.
@@ -41,6 +43,7 @@ impl Way {
             Self::ConsoleWithoutPassword => "console-without-password",
             Self::ConsolePassword => "console-password",
             Self::SshKey => "ssh-key",
+            Self::SshCertificate => "ssh-certificate",
             Self::SshPassword => "ssh-password",
             Self::SshWithoutPassword => "ssh-without-password",
         }
@@ -51,7 +54,7 @@ impl Way {
 const NO_SHELLS: [&str; 4] = ["nologin", "false", "noshell", "true"];
 
 impl Login {
-    pub(super) fn of(facts: &Facts<'_, '_>, user: &User, keys: &[GrantedKey]) -> Self {
+    pub(super) fn of(facts: &Facts<'_>, user: &User, grants: &Grants) -> Self {
         let shell = user.shell.as_deref().unwrap_or_default();
         if NO_SHELLS.contains(&shell.rsplit('/').next().unwrap_or_default()) {
             let sentence = format!("cannot log in: the shell is {}", shell.rsplit('/').next().unwrap_or_default());
@@ -66,16 +69,17 @@ impl Login {
             phrases.push(format!("is logged in at boot ({})", by.join(", ")));
         }
         login.console(facts, user, &mut phrases);
-        login.ssh(facts, user, keys, &mut phrases);
+        login.ssh_with_keys(facts, grants, &mut phrases);
+        login.ssh_with_password(facts, user, &mut phrases);
         login.sentence = match phrases.len() {
-            0 => format!("cannot log in: {}", why_not(facts, user, keys)),
+            0 => format!("cannot log in: {}", why_not(facts, user, grants)),
             _ => phrases.join("; "),
         };
         login.root(facts, user);
         login
     }
 
-    fn console(&mut self, facts: &Facts<'_, '_>, user: &User, phrases: &mut Vec<String>) {
+    fn console(&mut self, facts: &Facts<'_>, user: &User, phrases: &mut Vec<String>) {
         let scheme = || user.password.scheme.map(|scheme| format!(" ({})", scheme.name())).unwrap_or_default();
         match user.password.state {
             PasswordState::Empty => match facts.console_takes_empty {
@@ -97,7 +101,11 @@ impl Login {
             }
             PasswordState::Hashed => {
                 self.ways.push(Way::ConsolePassword);
-                phrases.push(format!("logs in on the console with a password{}", scheme()));
+                let old = user.password.scheme.is_some_and(|scheme| !scheme.is_current());
+                let doubtful = old && facts.takes_old_hashes != Some(true);
+                self.unsure |= doubtful;
+                let doubt = if doubtful { ", if its libcrypt takes that scheme" } else { "" };
+                phrases.push(format!("logs in on the console with a password{}{doubt}", scheme()));
             }
             PasswordState::Unknown => {
                 self.unsure = true;
@@ -107,8 +115,9 @@ impl Login {
         }
     }
 
-    fn ssh(&mut self, facts: &Facts<'_, '_>, user: &User, keys: &[GrantedKey], phrases: &mut Vec<String>) {
-        let once = if facts.sshd.starts { "" } else { ", once sshd is started by hand" };
+    fn ssh_with_keys(&mut self, facts: &Facts<'_>, grants: &Grants, phrases: &mut Vec<String>) {
+        let once = once(facts);
+        let (keys, entrance) = (&grants.keys, &grants.entrance);
         let accepted: Vec<&Vec<String>> = keys.iter().filter_map(|key| key.judged.as_ref().ok()).collect();
         if !accepted.is_empty() {
             self.ways.push(Way::SshKey);
@@ -120,36 +129,75 @@ impl Login {
                 None => String::new(),
             };
             phrases.push(format!("through ssh with {count}{conditions}{once}"));
-        }
-        // With a password from elsewhere nothing can be said.
-        if !matches!(user.password.state, PasswordState::File | PasswordState::Unknown)
-            && let Ok(conditions) = facts.sshd.password(&facts.users, user)
+        } else if let Some(doubt) = entrance.doubts().first().filter(|_| !keys.is_empty() && facts.sshd.unit.is_some())
         {
+            self.unsure = true;
+            phrases.push(format!("perhaps through ssh with a key ({doubt}){once}"));
+        }
+        if let (Some(first), Ok(conditions)) = (grants.authorities.first(), entrance.judge_certificates()) {
+            self.ways.push(Way::SshCertificate);
+            self.unsure |= grants.authorities.iter().all(|authority| authority.unsure);
             let condition = conditions.first().map(|first| format!(" ({first})")).unwrap_or_default();
-            if user.password.state == PasswordState::Empty {
-                self.ways.push(Way::SshWithoutPassword);
-                phrases.push(format!("through ssh without a password{condition}{once}"));
-            } else {
-                self.ways.push(Way::SshPassword);
-                phrases.push(format!("through ssh with the password{condition}{once}"));
+            let authority = first.key.line.key.fingerprint();
+            phrases.push(format!("through ssh with a certificate of {authority}{condition}{once}"));
+        }
+        if let Some(command) = entrance.command() {
+            self.unsure = true;
+            phrases.push(format!("perhaps through ssh with a key that AuthorizedKeysCommand {command} knows{once}"));
+        }
+        self.unsure |= !grants.elsewhere.is_empty() && entrance.refusal.is_none();
+    }
+
+    fn ssh_with_password(&mut self, facts: &Facts<'_>, user: &User, phrases: &mut Vec<String>) {
+        // With a password from elsewhere nothing can be said.
+        let state = user.password.state;
+        if matches!(state, PasswordState::File | PasswordState::Unknown) {
+            return;
+        }
+        let once = once(facts);
+        let by_pam = facts.sshd.uses_pam(user);
+        match facts.sshd.password(&facts.users, user) {
+            // sshd and PAM must both take an empty one.
+            Ok(_) if state == PasswordState::Empty && by_pam && facts.sshd_takes_empty == Some(false) => {}
+            Ok(conditions) => {
+                let condition = conditions.first().map(|first| format!(" ({first})")).unwrap_or_default();
+                let (way, what) = match state {
+                    PasswordState::Empty => (Way::SshWithoutPassword, "without a password"),
+                    _ => (Way::SshPassword, "with the password"),
+                };
+                self.unsure |= state == PasswordState::Empty && by_pam && facts.sshd_takes_empty.is_none();
+                self.ways.push(way);
+                phrases.push(format!("through ssh {what}{condition}{once}"));
             }
+            Err(_) if facts.sshd.unit.is_some() && user.password.opens() => {
+                if let Some(doubt) = facts.sshd.password_doubts(user).first() {
+                    self.unsure = true;
+                    phrases.push(format!("perhaps through ssh with the password ({doubt}){once}"));
+                }
+            }
+            Err(_) => {}
         }
     }
 
     /// What a user who is in may do besides.
-    fn root(&mut self, facts: &Facts<'_, '_>, user: &User) {
+    fn root(&mut self, facts: &Facts<'_>, user: &User) {
         if user.name == "root" || self.ways.is_empty() {
             return;
         }
-        let rule = facts.rules.iter().find(|rule| rule.commands == "ALL" && rule.users.contains(&user.name));
+        let rule = facts.rules.iter().find(|rule| rule.makes_root() && rule.users.contains(&user.name));
         if let Some(rule) = rule {
             self.sentence.push_str(&format!("; becomes root without a password ({})", rule.tool));
         }
     }
 }
 
+/// What must be done before anything goes through ssh.
+fn once(facts: &Facts<'_>) -> &'static str {
+    if facts.sshd.starts { "" } else { ", once sshd is started by hand" }
+}
+
 /// Why there is no way in.
-fn why_not(facts: &Facts<'_, '_>, user: &User, keys: &[GrantedKey]) -> String {
+fn why_not(facts: &Facts<'_>, user: &User, grants: &Grants) -> String {
     let password = match user.password.state {
         PasswordState::Locked => "the password is locked".to_owned(),
         PasswordState::Empty => "the console takes no empty passwords".to_owned(),
@@ -159,10 +207,11 @@ fn why_not(facts: &Facts<'_, '_>, user: &User, keys: &[GrantedKey]) -> String {
         },
         _ => "no password".to_owned(),
     };
-    let refused = keys.iter().find_map(|key| key.judged.as_ref().err());
-    match refused {
-        Some(why) => format!("{password}, and of the keys none counts: {why}"),
-        None if facts.sshd.unit.is_none() => format!("{password}, no sshd"),
-        None => format!("{password}, no key"),
+    let refused = grants.keys.iter().find_map(|key| key.judged.as_ref().err());
+    match (refused, grants.elsewhere.first()) {
+        (Some(why), _) => format!("{password}, and of the keys none counts: {why}"),
+        (None, _) if facts.sshd.unit.is_none() => format!("{password}, no sshd"),
+        (None, Some(file)) => format!("{password}, no key, as long as there is no {file}, which sshd would read"),
+        (None, None) => format!("{password}, no key"),
     }
 }

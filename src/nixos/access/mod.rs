@@ -2,25 +2,34 @@
 
 mod autologin;
 mod become_root;
+mod emergency;
 mod finding;
 mod judge;
 mod kernel_line;
 mod login;
 mod pam;
+mod sudoers;
+#[cfg(test)]
+mod tests;
 
 pub use autologin::Autologin;
 pub use become_root::Rule;
 pub use finding::{Finding, Severity};
 pub use login::{Login, Way};
 
-use super::ssh::{AuthorizedKey, BadLine, KeysFiles, Sshd};
+use super::menu::MenuEntry;
+use super::ssh::{Authority, AuthorizedKey, BadLine, Entrance, KeysFiles, Sshd};
 use super::users::{User, Users};
-use super::{Disc, Initrd, System};
+use super::{Disc, Initrd, System, toplevel};
 use crate::error::{Error, Place, Result};
 use crate::fs::{Tree, path};
+use crate::store::version;
 
 /// No configuration of a service is longer.
 const LONGEST: u64 = 4 << 20;
+
+/// Since this release libcrypt refuses most old schemes.
+const FIRST_WITHOUT_OLD_HASHES: &str = "23.05";
 
 /// Pairs of a user and a key; more than that nobody could read.
 const MOST_GRANTS: usize = 100_000;
@@ -47,10 +56,23 @@ pub struct Access {
 pub struct Account {
     /// The user.
     pub user: User,
-    /// The keys that sshd reads for the user.
-    pub keys: Vec<GrantedKey>,
+    /// What sshd knows of the user.
+    pub grants: Grants,
     /// How the user can log in.
     pub login: Login,
+}
+
+/// What sshd knows of a user.
+#[derive(Clone, Debug)]
+pub struct Grants {
+    /// The keys that it reads for the user.
+    pub keys: Vec<GrantedKey>,
+    /// The authorities whose certificates may let the user in.
+    pub authorities: Vec<Authority>,
+    /// Files of keys that may be there at boot: neither in the image nor in a home.
+    pub elsewhere: Vec<String>,
+    /// What its configuration makes of the user.
+    pub entrance: Entrance,
 }
 
 /// A key that sshd reads for a user.
@@ -63,18 +85,25 @@ pub struct GrantedKey {
 }
 
 /// What is read of a system before anything is judged.
-struct Facts<'d, 'i> {
-    disc: &'d Disc<'i>,
-    system: &'d System,
+struct Facts<'m> {
+    /// The menu entries that start it.
+    entries: Vec<&'m MenuEntry>,
     users: Users,
     sshd: Sshd,
     rules: Vec<Rule>,
+    /// Files that others include and the image does not have.
+    unread: Vec<String>,
     autologin: Vec<Autologin>,
-    /// Whether the console takes empty passwords; none where the image does not tell.
+    /// Whether the console takes empty passwords, and sshd by PAM; none where the image does not tell.
     console_takes_empty: Option<bool>,
+    sshd_takes_empty: Option<bool>,
+    /// Whether its libcrypt takes hashes of the old schemes, as it did before 23.05; none where the image does not tell.
+    takes_old_hashes: Option<bool>,
     bad_lines: Vec<BadLine>,
     /// The initrd; none where there is none.
     initrd: Result<Option<Initrd>>,
+    /// The file by which the emergency shell asks for no password.
+    forced_shell: Option<String>,
     /// Files of keys for users who do not exist.
     orphans: Vec<(String, Vec<AuthorizedKey>)>,
 }
@@ -83,20 +112,22 @@ struct Facts<'d, 'i> {
 struct People {
     users: Users,
     sshd: Sshd,
-    keys: Vec<Vec<GrantedKey>>,
+    grants: Vec<Grants>,
     orphans: Vec<(String, Vec<AuthorizedKey>)>,
     bad_lines: Vec<BadLine>,
     rules: Vec<Rule>,
+    unread: Vec<String>,
 }
 
 impl People {
     fn of(tree: &dyn Tree, toplevel: &str) -> Result<Self> {
         let (sshd, users) = (Sshd::of(tree, toplevel)?, Users::of(tree, toplevel)?);
         let mut files = KeysFiles::new(tree);
-        let keys = keys(&sshd, &users, &mut files, toplevel)?;
+        let grants = grants(&sshd, &users, &mut files, toplevel)?;
         let orphans = orphans(tree, toplevel, &users, &mut files)?;
-        let rules = become_root::rules(tree, toplevel, &users)?;
-        Ok(Self { bad_lines: files.malformed().to_vec(), users, sshd, keys, orphans, rules })
+        let (rules, mut unread) = become_root::rules(tree, toplevel, &users)?;
+        unread.extend(sshd.unread().iter().cloned());
+        Ok(Self { bad_lines: files.malformed().to_vec(), users, sshd, grants, orphans, rules, unread })
     }
 }
 
@@ -104,7 +135,10 @@ impl People {
 struct Machine {
     autologin: Vec<Autologin>,
     console_takes_empty: Option<bool>,
+    sshd_takes_empty: Option<bool>,
+    takes_old_hashes: Option<bool>,
     initrd: Result<Option<Initrd>>,
+    forced_shell: Option<String>,
 }
 
 impl Machine {
@@ -112,8 +146,12 @@ impl Machine {
         Ok(Self {
             autologin: autologin::find(tree, toplevel)?,
             console_takes_empty: pam::takes_empty(tree, toplevel, "login")?,
+            sshd_takes_empty: pam::takes_empty(tree, toplevel, "sshd")?,
+            takes_old_hashes: text(tree, &format!("{toplevel}/nixos-version"))?
+                .map(|release| version::compare(release.trim(), FIRST_WITHOUT_OLD_HASHES).is_lt()),
             // What is wrong with it is told, and the rest all the same.
             initrd: Initrd::of(tree, toplevel),
+            forced_shell: emergency::forced(tree, toplevel)?,
         })
     }
 }
@@ -124,18 +162,40 @@ impl Access {
     /// # Errors
     /// Where a file that decides is there but cannot be read.
     pub fn of(disc: &Disc<'_>, system: &System) -> Result<Self> {
-        let (tree, toplevel) = (disc.tree(), system.path.to_string());
-        // Some thirty small files, each in a block of its own: two threads take half the time.
-        let (people, machine) = rayon::join(|| People::of(tree, &toplevel), || Machine::of(tree, &toplevel));
-        let (People { users, sshd, keys, orphans, bad_lines, rules }, machine) = (people?, machine?);
-        let Machine { autologin, console_takes_empty, initrd } = machine;
-        let facts =
-            Facts { disc, system, users, sshd, rules, autologin, console_takes_empty, bad_lines, initrd, orphans };
-        let account = |(user, keys): (&User, Vec<GrantedKey>)| {
-            let login = Login::of(&facts, user, &keys);
-            Account { user: user.clone(), keys, login }
+        let own = |entry: &&MenuEntry| {
+            let started = toplevel(disc.tree(), entry).ok().flatten();
+            started.is_none_or(|started| started == system.path)
         };
-        let accounts: Vec<Account> = facts.users.list.iter().zip(keys).map(account).collect();
+        let entries = disc.menu.iter().filter(|entry| entry.linux.is_some()).filter(own).collect();
+        Self::read(disc.tree(), &system.path.to_string(), entries)
+    }
+
+    fn read(tree: &dyn Tree, toplevel: &str, entries: Vec<&MenuEntry>) -> Result<Self> {
+        // Some thirty small files, each in a block of its own: two threads take half the time.
+        let (people, machine) = rayon::join(|| People::of(tree, toplevel), || Machine::of(tree, toplevel));
+        let (People { users, sshd, grants, orphans, bad_lines, rules, unread }, machine) = (people?, machine?);
+        let Machine { autologin, console_takes_empty, sshd_takes_empty, takes_old_hashes, initrd, forced_shell } =
+            machine;
+        let facts = Facts {
+            entries,
+            users,
+            sshd,
+            rules,
+            unread,
+            autologin,
+            console_takes_empty,
+            sshd_takes_empty,
+            takes_old_hashes,
+            bad_lines,
+            initrd,
+            forced_shell,
+            orphans,
+        };
+        let account = |(user, grants): (&User, Grants)| {
+            let login = Login::of(&facts, user, &grants);
+            Account { user: user.clone(), grants, login }
+        };
+        let accounts: Vec<Account> = facts.users.list.iter().zip(grants).map(account).collect();
         let findings = judge::findings(&facts, &accounts);
         let Facts { users, sshd, rules, autologin, .. } = facts;
         Ok(Self { users_known: users.known, accounts, sshd, rules, autologin, findings })
@@ -148,22 +208,30 @@ impl Access {
     }
 }
 
-/// The keys that sshd reads for each user, judged.
-fn keys(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, toplevel: &str) -> Result<Vec<Vec<GrantedKey>>> {
-    let mut grants = 0;
+/// What sshd knows of each user, judged.
+fn grants(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, toplevel: &str) -> Result<Vec<Grants>> {
+    let mut count = 0;
     let mut all = Vec::new();
     for user in &users.list {
         let entrance = sshd.entrance(users, user);
-        let mut keys: Vec<GrantedKey> = Vec::new();
-        for file in sshd.keys(files, user)?.into_iter().filter_map(|file| file.keys) {
-            keys.extend(file.iter().map(|key| GrantedKey { key: key.clone(), judged: entrance.judge(key) }));
+        let (mut keys, mut elsewhere): (Vec<GrantedKey>, Vec<String>) = (Vec::new(), Vec::new());
+        for file in sshd.keys(files, user)? {
+            let of_image = ["/etc/", "/nix/", &user.home].iter().any(|place| file.path.starts_with(place));
+            match file.keys {
+                Some(own) => {
+                    keys.extend(own.iter().map(|key| GrantedKey { key: key.clone(), judged: entrance.judge(key) }));
+                }
+                None if !of_image => elsewhere.push(file.path),
+                None => {}
+            }
         }
-        grants += keys.len();
-        if grants > MOST_GRANTS {
+        let authorities = sshd.authorities(files, user)?;
+        count += keys.len() + authorities.len();
+        if count > MOST_GRANTS {
             let place = Place::File(toplevel.as_bytes().to_vec());
             return Err(Error::Limit { what: "100,000 keys of users", place });
         }
-        all.push(keys);
+        all.push(Grants { keys, authorities, elsewhere, entrance });
     }
     Ok(all)
 }

@@ -7,12 +7,16 @@ use crate::fs::Tree;
 /// Whether the service takes empty passwords; none where the image does not tell.
 pub(super) fn takes_empty(tree: &dyn Tree, toplevel: &str, service: &str) -> Result<Option<bool>> {
     let Some(text) = text(tree, &format!("{toplevel}/etc/pam.d/{service}"))? else { return Ok(None) };
-    let mut rules = text.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
-    let opens = |rule: &Vec<&str>| {
-        let is_auth = rule.first().is_some_and(|kind| kind.trim_start_matches('-') == "auth");
-        is_auth && rule.iter().any(|word| word.contains("pam_unix")) && rule.contains(&"nullok")
-    };
-    Ok(Some(rules.any(|rule| opens(&rule))))
+    let rules = text.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+    let is_auth = |rule: &Vec<&str>| rule.first().is_some_and(|kind| kind.trim_start_matches('-') == "auth");
+    let rules: Vec<Vec<&str>> = rules.filter(is_auth).collect();
+    let opens = |rule: &Vec<&str>| rule.iter().any(|word| word.contains("pam_unix")) && rule.contains(&"nullok");
+    // NixOS writes each service out; what another file says is not read.
+    let elsewhere = |rule: &Vec<&str>| rule.get(1).is_some_and(|control| matches!(*control, "include" | "substack"));
+    if rules.iter().any(opens) {
+        return Ok(Some(true));
+    }
+    Ok((!rules.iter().any(elsewhere)).then_some(false))
 }
 
 #[cfg(test)]
@@ -30,6 +34,8 @@ mod tests {
             let tree = Made::of(&[("/s/etc/pam.d/login", text)]);
             assert_eq!(takes_empty(&tree, "/s", "login").unwrap(), Some(takes), "{text}");
         }
+        let elsewhere = Made::of(&[("/s/etc/pam.d/login", "auth include system-auth\n")]);
+        assert_eq!(takes_empty(&elsewhere, "/s", "login").unwrap(), None);
         assert_eq!(takes_empty(&Made::of(&[]), "/s", "login").unwrap(), None);
     }
 }

@@ -1,6 +1,7 @@
 //! `sshd_config` (sshd_config(5)), as far as it says who gets in.
 
 use super::criteria::{Holds, holds};
+use super::keywords::{DECIDING, mistake, today};
 use super::pattern::fits;
 use super::words::words;
 use crate::error::{Error, Place, Result};
@@ -22,38 +23,29 @@ const MOST_FILES: usize = 1_000;
 /// How deep an `Include` may lie in another: sshd's own limit.
 const DEEPEST: usize = 16;
 
-/// The keywords that decide on who gets in; lines of others are passed over.
-const KEYWORDS: [&str; 16] = [
-    "allowgroups",
-    "allowusers",
-    "authenticationmethods",
-    "authorizedkeyscommand",
-    "authorizedkeysfile",
-    "denygroups",
-    "denyusers",
-    "kbdinteractiveauthentication",
-    "listenaddress",
-    "passwordauthentication",
-    "permitemptypasswords",
-    "permitrootlogin",
-    "port",
-    "pubkeyacceptedalgorithms",
-    "pubkeyauthentication",
-    "usepam",
-];
+/// Mistakes that are kept.
+const MOST_MISTAKES: usize = 100;
 
-/// Older names of keywords.
-const ALIASES: [(&str, &str); 3] = [
-    ("challengeresponseauthentication", "kbdinteractiveauthentication"),
-    ("dsaauthentication", "pubkeyauthentication"),
-    ("pubkeyacceptedkeytypes", "pubkeyacceptedalgorithms"),
-];
+/// A line with which sshd does not start, as far as can be seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The file, links resolved.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: u64,
+    /// What is wrong with it.
+    pub message: String,
+}
 
 /// The lines of a configuration, each with the `Match` that it stands under.
 #[derive(Debug, Default)]
 pub(super) struct Config {
     blocks: Vec<Block>,
     lines: Vec<Line>,
+    /// Lines with which sshd does not start.
+    pub(super) mistakes: Vec<Mistake>,
+    /// Files that are included and not in the image.
+    pub(super) unread: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -119,8 +111,13 @@ impl<'t> Reader<'t> {
             if words.is_empty() {
                 continue;
             }
-            let keyword = words.remove(0).to_ascii_lowercase();
-            let keyword = ALIASES.iter().find(|(old, _)| *old == keyword).map_or(keyword.as_str(), |(_, new)| new);
+            let keyword = today(&words.remove(0));
+            if let Some(message) = mistake(line, &keyword, &words)
+                && self.config.mistakes.len() < MOST_MISTAKES
+            {
+                let file = String::from_utf8_lossy(path).into_owned();
+                self.config.mistakes.push(Mistake { file, line: number, message });
+            }
             if keyword == "include" {
                 let place = Place::Line { file: String::from_utf8_lossy(path).into_owned(), line: number };
                 for pattern in &words {
@@ -130,7 +127,7 @@ impl<'t> Reader<'t> {
                 }
                 continue;
             }
-            let known = KEYWORDS.iter().find(|known| **known == keyword);
+            let known = DECIDING.iter().find(|known| **known == keyword);
             if known.is_none() && keyword != "match" {
                 continue;
             }
@@ -153,7 +150,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The files that an `Include` names, in the order of their names.
-    fn included(&self, pattern: &str, place: &Place) -> Result<Vec<Vec<u8>>> {
+    fn included(&mut self, pattern: &str, place: &Place) -> Result<Vec<Vec<u8>>> {
         let pattern = if pattern.starts_with('/') { pattern.to_owned() } else { format!("/etc/ssh/{pattern}") };
         let pattern = match pattern.strip_prefix("/etc/") {
             Some(rest) => format!("{}/{rest}", self.etc),
@@ -164,7 +161,12 @@ impl<'t> Reader<'t> {
             return Err(Error::Unsupported { what: format!("Include {pattern:?}").into(), place: place.clone() });
         }
         if !name.contains(['*', '?']) {
-            return Ok(path::find(self.tree, pattern.as_bytes())?.map(|found| found.path).into_iter().collect());
+            let found = path::find(self.tree, pattern.as_bytes())?.map(|found| found.path);
+            // `/etc` is all there; another place may be filled at boot.
+            if found.is_none() && !pattern.starts_with(&self.etc) {
+                self.config.unread.push(pattern);
+            }
+            return Ok(found.into_iter().collect());
         }
         let Some(directory) = path::find(self.tree, directory.as_bytes())? else { return Ok(Vec::new()) };
         let entries = self.tree.entries(directory.id)?.into_iter();
@@ -182,6 +184,19 @@ impl Config {
     pub(super) fn global(&self, keyword: &str) -> impl Iterator<Item = &[String]> {
         let lines = self.lines.iter().filter(move |line| line.block.is_none() && line.keyword == keyword);
         lines.map(|line| line.arguments.as_slice())
+    }
+
+    /// The first arguments of a keyword in `Match` blocks that hold for the user, or may, with their criteria.
+    pub(super) fn within<'c>(&'c self, keyword: &'c str, user: Option<&User>) -> Vec<(&'c str, String)> {
+        let held = user.map(|user| self.settings(user).held);
+        let lines = self.lines.iter().filter(|line| line.keyword == keyword);
+        let blocks = lines.filter_map(|line| Some((line, line.block?)));
+        let may = blocks.filter(|(_, block)| held.as_ref().is_none_or(|held| held.get(*block) != Some(&Holds::No)));
+        let told = may.filter_map(|(line, block)| {
+            let criteria = self.blocks.get(block)?.criteria.join(" ");
+            Some((line.arguments.first()?.as_str(), criteria))
+        });
+        told.collect()
     }
 
     /// The configuration as it stands for a user.
@@ -276,6 +291,19 @@ Match all
         assert_eq!(settings.values("allowusers"), ["root", "nix*"]);
         assert_eq!(settings.doubts("permitrootlogin"), ["Address"]);
         assert!(settings.doubts("authorizedkeysfile").is_empty());
+    }
+
+    #[test]
+    fn mistakes_and_what_is_included_from_elsewhere_are_told() {
+        let text =
+            "Include /run/secrets/sshd.conf absent\nPermitRootLogin maybe\nMatch User eve\nPermitRootLogin yes\n";
+        let config = read(&[(PLACE, text)]).unwrap();
+        assert_eq!(config.unread, ["/run/secrets/sshd.conf"]);
+        let told: Vec<_> = config.mistakes.iter().map(|mistake| (mistake.line, mistake.message.as_str())).collect();
+        assert_eq!(told, [(2, "PermitRootLogin cannot be maybe")]);
+        let eve = User::implied("eve");
+        assert_eq!(config.within("permitrootlogin", Some(&eve)), [("yes", "User eve".to_owned())]);
+        assert!(config.within("permitrootlogin", Some(&User::implied("root"))).is_empty());
     }
 
     #[test]

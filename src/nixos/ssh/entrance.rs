@@ -4,9 +4,10 @@ use super::algorithms::accepts;
 use super::config::Settings;
 use super::key::CERTIFICATE;
 use super::keys_file::AuthorizedKey;
-use super::options::options;
+use super::options::{is_known, options};
 use super::pattern::fits;
 use super::sshd::Sshd;
+use crate::nixos::password::PasswordState;
 use crate::nixos::users::{User, Users};
 use crate::store::version;
 
@@ -25,21 +26,25 @@ pub struct Entrance {
     commands_only: bool,
     /// The argument of `PubkeyAcceptedAlgorithms`.
     algorithms: Option<String>,
+    /// The argument of `RevokedKeys`, which may name the key.
+    revoked: Option<String>,
     /// Whether keys of DSA count where nothing is said: to OpenSSH 6.9 (release notes of 7.0, 2015).
     takes_dsa: bool,
 }
 
 /// The keywords that say whether a user is let in with a key.
-const DECIDING: [&str; 9] = [
+const DECIDING: [&str; 11] = [
     "allowgroups",
     "allowusers",
     "authenticationmethods",
     "authorizedkeysfile",
     "denygroups",
     "denyusers",
+    "forcecommand",
     "permitrootlogin",
     "pubkeyacceptedalgorithms",
     "pubkeyauthentication",
+    "refuseconnection",
 ];
 
 impl Sshd {
@@ -60,20 +65,30 @@ impl Sshd {
                 let shut = root && says("permitrootlogin", "no");
                 shut.then(|| format!("sshd lets {} not in (PermitRootLogin no)", user.name))
             })
+            .or_else(|| refused(&settings))
             .or_else(|| methods(&settings, &["publickey"], &mut conditions))
             .or_else(|| lists(&settings, user, &mut conditions));
+        conditions.extend(forced(&settings));
+        // sshd itself looks for the `!` of a locked account where it does not leave that to PAM.
+        if !says("usepam", "yes") && matches!(user.password.state, PasswordState::Locked | PasswordState::None) {
+            conditions.push("unless a `!` locks the account, since sshd does without PAM (UsePAM no)".to_owned());
+        }
         let doubts = doubts(&settings, DECIDING.into_iter().filter(|keyword| root || *keyword != "permitrootlogin"));
         let commands_only = root && says("permitrootlogin", "forced-commands-only");
-        let command = first("authorizedkeyscommand").filter(|command| !command.eq_ignore_ascii_case("none")).cloned();
+        let named = |keyword| first(keyword).filter(|value| !value.eq_ignore_ascii_case("none")).cloned();
+        let (command, revoked) = (named("authorizedkeyscommand"), named("revokedkeys"));
         let algorithms = first("pubkeyacceptedalgorithms").cloned();
         let takes_dsa = self.version.as_ref().is_none_or(|own| version::compare(own, "7").is_lt());
-        Entrance { refusal, doubts, conditions, command, commands_only, algorithms, takes_dsa }
+        Entrance { refusal, doubts, conditions, command, commands_only, algorithms, revoked, takes_dsa }
     }
 
     /// Why nobody of that name is let in, whatever the configuration says.
     #[must_use]
     pub fn absent(&self, users: &Users, name: &str) -> Option<String> {
         match (&self.unit, &self.dangling) {
+            (None, Some((unit, missing))) if missing == "/dev/null" => {
+                Some(format!("sshd cannot start: {unit} is masked"))
+            }
             (None, Some((unit, missing))) => {
                 Some(format!("sshd cannot start: {unit} leads to {missing}, which is not in the image"))
             }
@@ -110,15 +125,25 @@ impl Entrance {
         }
         let mut conditions = self.conditions.clone();
         let mut commanded = false;
-        for option in options(&key.line.options) {
+        let options = options(&key.line.options);
+        if options.iter().any(|option| option.name == "cert-authority") {
+            return Err("its line says cert-authority: it counts for the keys that it signs, not itself".into());
+        }
+        for option in options {
             let value = option.value.unwrap_or_default();
             match option.name.as_str() {
-                "cert-authority" => {
-                    return Err("its line says cert-authority: it counts for the keys that it signs, not itself".into());
+                "command" => {
+                    commanded = true;
+                    conditions.push(format!("only to run {value:?}, as its line says"));
                 }
-                "command" => commanded = true,
                 "from" => conditions.push(format!("only from {value:?}, as its line says")),
                 "expiry-time" => conditions.push(format!("only until {value}, as its line says")),
+                "principals" => {
+                    return shut("its line names principals, which only that of a cert-authority may".to_owned());
+                }
+                name if !is_known(name) => {
+                    return shut(format!("sshd passes its line over, since it knows no option {name}"));
+                }
                 _ => {}
             }
         }
@@ -126,8 +151,32 @@ impl Entrance {
             let why = "sshd lets root in for commands only, and its line has none";
             return shut(format!("{why} (PermitRootLogin forced-commands-only)"));
         }
+        conditions.extend(self.revoked.iter().map(|file| format!("unless RevokedKeys {file} names it")));
         conditions.extend_from_slice(&self.doubts);
         Ok(conditions)
+    }
+
+    /// Whether certificates let the user in: the conditions.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn judge_certificates(&self) -> Result<Vec<String>, String> {
+        match &self.refusal {
+            Some(refusal) => Err(told(refusal.clone(), &self.doubts)),
+            None => Ok(self.conditions.iter().chain(&self.doubts).cloned().collect()),
+        }
+    }
+
+    /// What may turn the answer round, and the image cannot tell.
+    #[must_use]
+    pub fn doubts(&self) -> &[String] {
+        &self.doubts
+    }
+
+    /// The command that may know more keys than the files, where keys let the user in at all.
+    #[must_use]
+    pub fn command(&self) -> Option<&str> {
+        self.command.as_deref().filter(|_| self.refusal.is_none())
     }
 
     /// Why the user is turned away whatever the key, with all that may turn this round.
@@ -158,6 +207,19 @@ pub(super) fn doubts<'k>(settings: &Settings<'_>, keywords: impl Iterator<Item =
     doubts.sort();
     doubts.dedup();
     doubts
+}
+
+/// Why nobody is let in (`RefuseConnection`).
+pub(super) fn refused(settings: &Settings<'_>) -> Option<String> {
+    let value = settings.value("refuseconnection").and_then(|arguments| arguments.first())?;
+    value.eq_ignore_ascii_case("yes").then(|| "sshd refuses the connection (RefuseConnection yes)".to_owned())
+}
+
+/// The command that is run, whatever the user asks for.
+pub(super) fn forced(settings: &Settings<'_>) -> Option<String> {
+    let words = settings.value("forcecommand")?;
+    let none = words.first().is_none_or(|word| word.eq_ignore_ascii_case("none"));
+    (!none).then(|| format!("only to run {:?} (ForceCommand)", words.join(" ")))
 }
 
 /// Whether one of these methods alone, or with what else, satisfies `AuthenticationMethods`.
@@ -243,6 +305,7 @@ mod tests {
         for (config, refusal) in [
             ("PubkeyAuthentication no", "sshd takes no keys (PubkeyAuthentication no)"),
             ("PermitRootLogin no", "sshd lets root not in (PermitRootLogin no)"),
+            ("Match User root\nRefuseConnection yes", "sshd refuses the connection (RefuseConnection yes)"),
             (
                 "PermitRootLogin forced-commands-only",
                 "sshd lets root in for commands only, and its line has none (PermitRootLogin forced-commands-only)",
@@ -264,6 +327,10 @@ mod tests {
         ] {
             assert_eq!(judge(config, ""), Err(refusal.to_owned()), "{config}");
         }
+        let refusal = "sshd passes its line over, since it knows no option no-ptty";
+        assert_eq!(judge("", "no-ptty"), Err(refusal.to_owned()));
+        let refusal = "its line names principals, which only that of a cert-authority may";
+        assert_eq!(judge("", "principals=\"ops\""), Err(refusal.to_owned()));
         let refusal = "its line says cert-authority: it counts for the keys that it signs, not itself";
         assert_eq!(judge("", "cert-authority"), Err(refusal.to_owned()));
     }
@@ -273,7 +340,9 @@ mod tests {
         for (config, options, conditions) in [
             ("", "", ""),
             ("AllowGroups wh*\nDenyUsers eve", "restrict", ""),
-            ("PermitRootLogin forced-commands-only", "command=\"ls\"", ""),
+            ("PermitRootLogin forced-commands-only", "command=\"ls\"", "only to run \"ls\", as its line says"),
+            ("ForceCommand internal-sftp -R", "", "only to run \"internal-sftp -R\" (ForceCommand)"),
+            ("RevokedKeys /etc/ssh/revoked", "", "unless RevokedKeys /etc/ssh/revoked names it"),
             ("AuthenticationMethods password publickey", "", ""),
             (
                 "AuthenticationMethods publickey,password",

@@ -70,6 +70,11 @@ impl<'t> KeysFiles<'t> {
         Self { tree, read: HashMap::new(), bytes: 0, keys: 0, malformed: Vec::new() }
     }
 
+    /// Where the files lie.
+    pub(super) fn tree(&self) -> &'t dyn Tree {
+        self.tree
+    }
+
     /// Lines of the files that have been read which hold no key, and are not meant to be comments.
     #[must_use]
     pub fn malformed(&self) -> &[BadLine] {

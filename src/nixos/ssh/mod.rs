@@ -1,11 +1,13 @@
 //! SSH: public keys, and which of them sshd would accept for whom.
 
 mod algorithms;
+mod certificate;
 mod config;
 mod criteria;
 mod entrance;
 mod key;
 mod keys_file;
+mod keywords;
 mod options;
 mod password;
 mod pattern;
@@ -13,6 +15,8 @@ mod search;
 mod sshd;
 mod words;
 
+pub use certificate::Authority;
+pub use config::Mistake;
 pub use entrance::Entrance;
 pub use key::{KeyError, KeyLine, PublicKey};
 pub use keys_file::{AuthorizedKey, BadLine, KeysFile, KeysFiles};

@@ -28,6 +28,34 @@ pub(super) fn options(text: &str) -> Vec<KeyOption<'_>> {
     text.split(divides).filter(|written| !written.is_empty()).map(option).collect()
 }
 
+/// Names of options; `no-` may stand before those that permit something.
+const KNOWN: [&str; 18] = [
+    "restrict",
+    "cert-authority",
+    "command",
+    "environment",
+    "expiry-time",
+    "from",
+    "permitlisten",
+    "permitopen",
+    "principals",
+    "tunnel",
+    "verify-required",
+    "no-touch-required",
+    "agent-forwarding",
+    "port-forwarding",
+    "x11-forwarding",
+    "pty",
+    "user-rc",
+    "touch-required",
+];
+
+/// Whether sshd knows an option; it passes over a line with one that it does not know.
+pub(super) fn is_known(name: &str) -> bool {
+    KNOWN.contains(&name)
+        || name.strip_prefix("no-").is_some_and(|name| KNOWN.iter().skip(12).any(|known| *known == name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,5 +72,11 @@ mod tests {
         ];
         assert_eq!(read, expected.map(|(name, value)| (name.to_owned(), value)));
         assert!(options("").is_empty());
+    }
+
+    #[test]
+    fn an_option_with_a_mistake_is_none() {
+        assert!(["restrict", "no-pty", "from", "x11-forwarding"].into_iter().all(is_known));
+        assert!(!["no-ptty", "form", "no-from", "no-restrict", ""].into_iter().any(is_known));
     }
 }

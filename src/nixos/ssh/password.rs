@@ -1,22 +1,24 @@
 //! sshd and passwords: who may log in with one, and what the configuration says as a whole.
 
-use super::entrance::{doubts, lists, methods};
+use super::entrance::{doubts, forced, lists, methods, refused};
 use super::sshd::Sshd;
 use crate::nixos::password::PasswordState;
 use crate::nixos::users::{User, Users};
 use crate::store::version;
 
 /// The keywords that say whether a user is let in with a password.
-const DECIDING: [&str; 10] = [
+const DECIDING: [&str; 12] = [
     "allowgroups",
     "allowusers",
     "authenticationmethods",
     "denygroups",
     "denyusers",
+    "forcecommand",
     "kbdinteractiveauthentication",
     "passwordauthentication",
     "permitemptypasswords",
     "permitrootlogin",
+    "refuseconnection",
     "usepam",
 ];
 
@@ -54,14 +56,51 @@ impl Sshd {
             return Err(format!("sshd takes no password of {} (PermitRootLogin {permit})", user.name));
         }
         let mut conditions = Vec::new();
-        let refused = methods(&settings, &["password", "keyboard-interactive"], &mut conditions)
+        let refused = refused(&settings)
+            .or_else(|| methods(&settings, &["password", "keyboard-interactive"], &mut conditions))
             .or_else(|| lists(&settings, user, &mut conditions));
         if let Some(refused) = refused {
             return Err(refused);
         }
-        conditions
-            .extend(doubts(&settings, DECIDING.into_iter().filter(|keyword| root || *keyword != "permitrootlogin")));
+        conditions.extend(forced(&settings));
+        conditions.extend(self.password_doubts(user));
         Ok(conditions)
+    }
+
+    /// Whether sshd leaves passwords of the user to PAM.
+    #[must_use]
+    pub fn uses_pam(&self, user: &User) -> bool {
+        let settings = self.settings.settings(user);
+        let first = settings.value("usepam").and_then(|arguments| arguments.first());
+        first.is_some_and(|value| value.eq_ignore_ascii_case("yes"))
+    }
+
+    /// What may turn round whether the user gets in with a password, and the image cannot tell.
+    #[must_use]
+    pub fn password_doubts(&self, user: &User) -> Vec<String> {
+        let root = user.uid == Some(0) || user.name == "root";
+        let keywords = DECIDING.into_iter().filter(|keyword| root || *keyword != "permitrootlogin");
+        doubts(&self.settings.settings(user), keywords)
+    }
+
+    /// The `Match` blocks under which sshd takes passwords, by their criteria.
+    #[must_use]
+    pub fn password_blocks(&self) -> Vec<String> {
+        let keywords = ["passwordauthentication", "kbdinteractiveauthentication"].into_iter();
+        let within = keywords.flat_map(|keyword| self.settings.within(keyword, None));
+        let mut blocks: Vec<String> =
+            within.filter(|(value, _)| value.eq_ignore_ascii_case("yes")).map(|(_, block)| block).collect();
+        blocks.sort();
+        blocks.dedup();
+        blocks
+    }
+
+    /// What `PermitRootLogin` says otherwise under `Match` blocks that hold for root, or may: the value and the criteria.
+    #[must_use]
+    pub fn permit_root_login_blocks(&self) -> Vec<(String, String)> {
+        let root = User { uid: Some(0), ..User::implied("root") };
+        let within = self.settings.within("permitrootlogin", Some(&root)).into_iter();
+        within.map(|(value, block)| (self.permit_root_login_of(Some(value)), block)).collect()
     }
 
     /// `PermitRootLogin` of the global part; sshd's own default where it is not set.
@@ -187,6 +226,18 @@ mod tests {
             let judged = sshd(config).password(&users, &user(name, hash)).map(|conditions| conditions.join("; "));
             assert_eq!(judged, expected.map(str::to_owned).map_err(str::to_owned), "{config} {name} {hash}");
         }
+    }
+
+    #[test]
+    fn what_blocks_say_otherwise_is_told() {
+        let config = "PasswordAuthentication no\nPermitRootLogin no\nMatch Address 10.0.0.0/8\nPasswordAuthentication yes\n\
+                      PermitRootLogin without-password\nMatch User eve\nPermitRootLogin yes\n";
+        let sshd = sshd(config);
+        assert!(!sshd.password_authentication());
+        assert_eq!(sshd.password_blocks(), ["Address 10.0.0.0/8"]);
+        let expected = ("prohibit-password".to_owned(), "Address 10.0.0.0/8".to_owned());
+        assert_eq!(sshd.permit_root_login_blocks(), [expected]);
+        assert_eq!(sshd.password_doubts(&user("eve", "$6$a$b")), ["a `Match Address` block may say otherwise"]);
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! sshd as a system would run it: whether it starts, and which files of keys it reads for a user.
 
-use super::config::{Config, Reader};
+use super::config::{Config, Mistake, Reader};
 use super::keys_file::{KeysFile, KeysFiles};
 use crate::error::{Error, Place, Result};
-use crate::fs::Tree;
-use crate::fs::path;
+use crate::fs::{Kind, Tree, path};
 use crate::nixos::users::User;
 use crate::store::StorePath;
 use crate::store::name::Name;
 
 /// No unit is longer.
 const LONGEST: u64 = 1 << 20;
+
+/// Where the link of a masked unit leads (systemctl(1), mask).
+const MASK: &[u8] = b"/dev/null";
 
 /// Files of keys for one user; sshd itself takes 256 patterns, NixOS writes two.
 const MOST_PATTERNS: usize = 16;
@@ -30,20 +32,24 @@ pub struct Sshd {
     pub version: Option<String>,
     /// Ports of the socket.
     pub(super) socket_ports: Vec<u16>,
-    /// A unit that is only a link to what is not there: its path in `etc`, and the path that is missing.
+    /// A unit that is only a link to what is not there: its path in `etc`, and the path that is missing; `/dev/null` where
+    /// it is masked.
     pub dangling: Option<(String, String)>,
     toplevel: String,
     pub(super) settings: Config,
 }
 
-/// Units and jobs that run sshd, and the links or lines that start them at boot.
+/// Units and jobs that run sshd, and the units that a target must want for that; Upstart (to 2013-01) has a line.
 const UNITS: [(&str, &str); 4] = [
-    ("systemd/system/sshd.service", "systemd/system/multi-user.target.wants/sshd.service"),
-    ("systemd/system/sshd.socket", "systemd/system/sockets.target.wants/sshd.socket"),
-    ("systemd/system/sshd@.service", "systemd/system/sockets.target.wants/sshd.socket"),
-    // Upstart, to 2013-01.
+    ("systemd/system/sshd.service", "sshd.service"),
+    ("systemd/system/sshd.socket", "sshd.socket"),
+    ("systemd/system/sshd@.service", "sshd.socket"),
     ("init/sshd.conf", ""),
 ];
+
+/// Targets that every boot reaches (bootup(7)), those that NixOS uses first.
+const TARGETS: [&str; 9] =
+    ["multi-user", "sockets", "graphical", "default", "network-online", "network", "basic", "sysinit", "getty"];
 
 impl Sshd {
     /// Looks at the system whose toplevel lies at `toplevel` in the image.
@@ -74,7 +80,7 @@ impl Sshd {
             };
             let starts = match started_by {
                 "" => text.lines().any(|line| line.trim_start().starts_with("start on")),
-                link => path::find(tree, format!("{toplevel}/etc/{link}").as_bytes())?.is_some(),
+                wanted => is_wanted(tree, toplevel, wanted)?,
             };
             sshd.starts |= starts;
             if unit.ends_with(".socket") {
@@ -94,6 +100,18 @@ impl Sshd {
             sshd.config = Some(String::from_utf8_lossy(&found.path).into_owned());
         }
         Ok(sshd)
+    }
+
+    /// Lines of the configuration with which sshd does not start.
+    #[must_use]
+    pub fn mistakes(&self) -> &[Mistake] {
+        &self.settings.mistakes
+    }
+
+    /// Files that the configuration includes and that are not in the image.
+    #[must_use]
+    pub fn unread(&self) -> &[String] {
+        &self.settings.unread
     }
 
     /// The files in which sshd would look for the user's keys, with the keys in them.
@@ -119,7 +137,7 @@ impl Sshd {
     }
 
     /// Where a path of the running system lies in the image: `/etc` is this system's own.
-    fn inside(&self, path: &str) -> String {
+    pub(super) fn inside(&self, path: &str) -> String {
         match path.strip_prefix("/etc/") {
             Some(rest) => format!("{}/etc/{rest}", self.toplevel),
             None => path.to_owned(),
@@ -127,8 +145,21 @@ impl Sshd {
     }
 }
 
+/// Whether a target that every boot reaches wants the unit.
+fn is_wanted(tree: &dyn Tree, toplevel: &str, unit: &str) -> Result<bool> {
+    for target in TARGETS {
+        for relation in ["wants", "requires"] {
+            let link = format!("{toplevel}/etc/systemd/system/{target}.target.{relation}/{unit}");
+            if path::find(tree, link.as_bytes())?.is_some() {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
 /// Replaces the tokens of `AuthorizedKeysFile` (sshd_config(5), TOKENS); a relative path begins in the user's home.
-fn expand(pattern: &str, user: &User) -> String {
+pub(super) fn expand(pattern: &str, user: &User) -> String {
     let mut path = String::new();
     let mut letters = pattern.chars();
     while let Some(letter) = letters.next() {
@@ -182,7 +213,10 @@ fn read(tree: &dyn Tree, path: &str) -> Result<Unit> {
         Ok(bytes) => Ok(Unit::Text(String::from_utf8_lossy(&bytes).into_owned())),
         // If the name itself is there, it is a link.
         Err(Error::NotFound { path: missing }) => match path::resolve_link(tree, path.as_bytes()) {
-            Ok(_) => Ok(Unit::Dangling(String::from_utf8_lossy(&missing).into_owned())),
+            Ok(found) => match tree.node(found.id)?.kind {
+                Kind::Symlink { target } if target == MASK => Ok(Unit::Dangling("/dev/null".to_owned())),
+                _ => Ok(Unit::Dangling(String::from_utf8_lossy(&missing).into_owned())),
+            },
             Err(Error::NotFound { .. } | Error::WrongType { .. }) => Ok(Unit::None),
             Err(error) => Err(error),
         },
@@ -217,6 +251,23 @@ mod tests {
             let told = keys.map(|files| files.len()).map_err(|error| error.to_string());
             assert_eq!(told, expected.map_err(|what| format!("{what}: over the limit")));
         }
+    }
+
+    #[test]
+    fn what_starts_sshd_is_a_target_that_every_boot_reaches() {
+        let unit = ("/s/etc/systemd/system/sshd.service", "[Service]\n");
+        for (folder, starts) in [
+            ("multi-user.target.wants", true),
+            ("network-online.target.requires", true),
+            ("rescue.target.wants", false),
+        ] {
+            let link = format!("/s/etc/systemd/system/{folder}/sshd.service");
+            let sshd = Sshd::of(&Made::of(&[unit, (&link, "-> ../sshd.service")]), "/s").unwrap();
+            assert_eq!(sshd.starts, starts, "{folder}");
+        }
+        let masked = Sshd::of(&Made::of(&[(unit.0, "-> /dev/null")]), "/s").unwrap();
+        assert_eq!(masked.unit, None);
+        assert_eq!(masked.dangling, Some(("/etc/systemd/system/sshd.service".to_owned(), "/dev/null".to_owned())));
     }
 
     #[test]

@@ -1,0 +1,153 @@
+//! Values of a policy's tables, checked while they are read, so that a mistake is told with its own line and column.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use globset::Glob;
+use serde::de::value::StrDeserializer;
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::super::size;
+use super::tables::{OneOrMany, RootLogin, RootLoginWord, Size};
+use crate::store::version::Requirement;
+
+/// A version that is asked for.
+pub(super) fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    checked(deserializer, |text| requirement(text).map(drop))
+}
+
+pub(super) fn requirement(text: &str) -> Result<Requirement, String> {
+    Requirement::parse(text).ok_or_else(|| format!("{text:?} is no version: write 1.2, >=1.2, ^1 or 1.*"))
+}
+
+/// A glob.
+pub(super) fn glob<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    checked(deserializer, |text| Glob::new(text).map(drop).map_err(|_| format!("{text:?} is no glob")))
+}
+
+/// A name of a user or a platform, where one is given.
+pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    checked(deserializer, word)
+}
+
+/// A name that must be given.
+pub(super) fn needed_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    word(&text).map_err(Error::custom)?;
+    Ok(text)
+}
+
+/// Parameters of a kernel line.
+pub(super) fn params<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let all = Vec::<String>::deserialize(deserializer)?;
+    all.iter().try_for_each(|text| word(text)).map_err(Error::custom)?;
+    Ok(all)
+}
+
+/// What can be a word of its own: nothing else matches an empty one, or one with blanks.
+fn word(text: &str) -> Result<(), String> {
+    if text.is_empty() || text.contains(char::is_whitespace) {
+        return Err(format!("{text:?} is no name: it is empty, or has blanks"));
+    }
+    Ok(())
+}
+
+fn checked<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    check: impl Fn(&str) -> Result<(), String>,
+) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.as_deref().map_or(Ok(()), check).map_err(Error::custom)?;
+    Ok(text)
+}
+
+/// The rest of a list, of which there must be something.
+fn list<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(mut items: A) -> Result<Vec<T>, A::Error> {
+    let mut all = Vec::new();
+    while let Some(item) = items.next_element()? {
+        all.push(item);
+    }
+    if all.is_empty() { Err(Error::custom("an empty list asserts nothing; give at least one")) } else { Ok(all) }
+}
+
+struct OneOrManyVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrManyVisitor<T> {
+    type Value = OneOrMany<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a word, or a list of words")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        T::deserialize(StrDeserializer::new(text)).map(OneOrMany::One)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Self::Value, A::Error> {
+        list(items).map(OneOrMany::Many)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrManyVisitor(PhantomData))
+    }
+}
+
+struct SizeVisitor;
+
+impl Visitor<'_> for SizeVisitor {
+    type Value = Size;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a number of bytes, or a text such as \"1.5 GiB\"")
+    }
+
+    fn visit_u64<E: Error>(self, bytes: u64) -> Result<Size, E> {
+        Ok(Size::Bytes(bytes))
+    }
+
+    fn visit_i64<E: Error>(self, bytes: i64) -> Result<Size, E> {
+        u64::try_from(bytes).map(Size::Bytes).map_err(|_| E::custom(format!("{bytes} is no size")))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Size, E> {
+        size::parse(text).map_err(E::custom)?;
+        Ok(Size::Text(text.to_owned()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SizeVisitor)
+    }
+}
+
+struct RootLoginVisitor;
+
+impl<'de> Visitor<'de> for RootLoginVisitor {
+    type Value = RootLogin;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("true, false, a value of PermitRootLogin or a list of such")
+    }
+
+    fn visit_bool<E: Error>(self, flag: bool) -> Result<RootLogin, E> {
+        Ok(RootLogin::Flag(flag))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<RootLogin, E> {
+        RootLoginWord::deserialize(StrDeserializer::new(text)).map(RootLogin::One)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<RootLogin, A::Error> {
+        list(items).map(RootLogin::Many)
+    }
+}
+
+impl<'de> Deserialize<'de> for RootLogin {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RootLoginVisitor)
+    }
+}
