@@ -70,8 +70,7 @@ pub(super) fn compare(
     if masked_before == masked_after && is_whole {
         return Ok(Compared::OnlyHashParts);
     }
-    let path = String::from_utf8_lossy(path);
-    let (shown_before, shown_after) = (redacted(&path, &masked_before), redacted(&path, &masked_after));
+    let (shown_before, shown_after) = (redacted(path, &masked_before), redacted(path, &masked_after));
     if let (Some(before), Some(after)) = (as_text(&shown_before), as_text(&shown_after))
         && before != after
     {
