@@ -50,7 +50,7 @@ pub(super) static RULES: [Rule; 14] = [
         pattern!("md5", Told, r"(\$1\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{22})(?:[^./A-Za-z0-9]|$)"),
     ),
     hash(
-        &[needle("$apr1$", 2)],
+        &[needle("$apr1$", 0)],
         pattern!("apr1", Told, r"(\$apr1\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{22})(?:[^./A-Za-z0-9]|$)"),
     ),
     hash(
@@ -62,7 +62,7 @@ pub(super) static RULES: [Rule; 14] = [
         ),
     ),
     hash(
-        &[needle("$sha1$", 2)],
+        &[needle("$sha1$", 0)],
         pattern!("sha1", Told, r"(\$sha1\$[0-9]{1,9}\$[./A-Za-z0-9]{1,64}\$[./A-Za-z0-9]{28})(?:[^./A-Za-z0-9]|$)"),
     ),
     // Unsalted: two of the same password have the same, and a table tells of which.
