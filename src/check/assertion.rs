@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use globset::{GlobMatcher, GlobSet};
+use globset::GlobMatcher;
 
 use super::policy::Firmware;
 use super::query::{PackageQuery, WantedKey};
 use crate::fs::FileType;
 use crate::nixos::PasswordState;
+use crate::secrets::Allow;
 use crate::store::version::Requirement;
 
 /// One assertion.
@@ -82,7 +83,7 @@ pub enum Assertion {
         except: Vec<String>,
     },
     /// No secret is in the image but in files with such paths.
-    NoSecrets(GlobSet),
+    NoSecrets(Allow),
     /// The store is what is registered of it.
     Integrity,
 }

@@ -1,6 +1,6 @@
 //! Assertions on the image as a whole.
 
-use globset::{GlobMatcher, GlobSet};
+use globset::GlobMatcher;
 
 use super::policy::Firmware;
 use super::{Judgement, Subject};
@@ -8,12 +8,15 @@ use crate::error::Result;
 use crate::fs::iso9660::Platform;
 use crate::nixos::Medium;
 use crate::nixos::menu::MenuEntry;
-use crate::secrets::{self, Options, Secret};
+use crate::secrets::{self, Allow, Secret};
 use crate::store::version::Requirement;
 use crate::verify::{self, Expectations};
 
 /// Places that are told of one failure.
 const SHOWN: usize = 20;
+
+/// What to do about a secret.
+const ADVICE: &str = "; keep it out of the store, or allow its path";
 
 /// The image is no longer than the limit.
 pub(super) fn size(subject: &Subject<'_, '_>, limit: u64) -> Judgement {
@@ -134,22 +137,26 @@ pub(super) fn no_param(subject: &Subject<'_, '_>, param: &str) -> Judgement {
 }
 
 /// No secret is in the image.
-pub(super) fn secrets(subject: &Subject<'_, '_>, allow: &GlobSet) -> Result<Judgement> {
-    let options = Options { allow: allow.clone() };
-    let mut report = secrets::scan(subject.disc, &options, subject.progress)?;
+pub(super) fn secrets(subject: &Subject<'_, '_>, allow: &Allow) -> Result<Judgement> {
+    let mut report = secrets::scan(subject.disc, allow, subject.progress)?;
     if report.secrets.is_empty() && !report.troubles.is_empty() {
         // What could not be searched may hold some.
         return Err(report.troubles.swap_remove(0));
     }
     let place = |secret: &Secret| {
         let line = secret.line.map_or_else(|| format!(" at byte {}", secret.offset), |line| format!(":{line}"));
-        format!("{} {}: {}{line}", secret.kind, secret.what, secret.path)
+        format!("{} {}: {}{line}", secret.kind, secret.what, String::from_utf8_lossy(&secret.path))
     };
     let places: Vec<String> = report.secrets.iter().take(SHOWN).map(place).collect();
+    let allowed = match report.allowed {
+        0 => String::new(),
+        count => format!(", {count} allowed"),
+    };
+    let unused = report.unused.iter().fold(String::new(), |told, glob| format!("{told}; nothing to allow at {glob}"));
     Ok(match (report.secrets.len() + report.further, places.first()) {
-        (0, _) | (_, None) => Judgement::pass(format!("none in {} files", report.files), Vec::new()),
-        (1, Some(first)) => Judgement::fail(first.clone(), places),
-        (many, Some(first)) => Judgement::fail(format!("{many}, such as {first}"), places),
+        (0, _) | (_, None) => Judgement::pass(format!("none in {} files{allowed}{unused}", report.files), Vec::new()),
+        (1, Some(first)) => Judgement::fail(format!("{first}{ADVICE}{unused}"), places),
+        (many, Some(first)) => Judgement::fail(format!("{many}, such as {first}{ADVICE}{unused}"), places),
     })
 }
 

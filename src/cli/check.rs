@@ -11,7 +11,7 @@ use nixoscope::report::check as report_check;
 
 use super::open::{ImageArg, disc, open};
 use super::progress::Watch;
-use super::report_file::ReportFile;
+use super::report_file::{Json, ReportFile};
 use super::{Global, Outcome, output, report_file, report_troubles};
 
 /// Arguments of `check`.
@@ -46,7 +46,7 @@ pub(super) struct Args {
     /// All that a policy file asks for, TOML or JSON; see nixoscope policy --help
     #[arg(long = "policy", value_name = "FILE")]
     policies: Vec<PathBuf>,
-    /// Write a report, too: junit=FILE, sarif=FILE, markdown=FILE or tap=FILE
+    /// Write a report, too: junit=FILE, sarif=FILE, markdown=FILE or tap=FILE; - in the place of the table
     #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = ReportFile::parse)]
     reports: Vec<ReportFile>,
     /// The image has no more bytes than this, as 2147483648 or 2GiB
@@ -63,27 +63,30 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         );
     }
     let image = open(&args.image.path, global)?;
+    let json = if global.json { Json::Asked } else { Json::No };
+    ReportFile::refuse_clashes(&args.reports, image.path(), json)?;
     let (disc, mut troubles) = disc(&image)?;
     let watch = Watch::new("verifying", global);
     let mut report = check::run(&disc, &demands, &|done, of| watch.tell(done, of));
     watch.finish();
-    let image_name = image.path().display().to_string();
-    for file in &args.reports {
-        file.write(&report, &image_name)?;
-    }
-    report_file::tell_github(&report, &image_name)?;
+    let table = !args.reports.iter().any(ReportFile::is_standard_output);
     output::unless_closed(|| {
         if global.json {
             let mut out = output::bytes();
             report_check::json(&mut out, &report)?;
             out.flush()?;
-        } else {
+        } else if table {
             let mut out = output::results();
             report_check::table(&mut out, &report, output::width())?;
             out.flush()?;
         }
         Ok(())
     })?;
+    let image_name = image.path().display().to_string();
+    for file in &args.reports {
+        output::unless_closed(|| file.write(&report, &image_name))?;
+    }
+    report_file::tell_github(&report, &image_name)?;
     let outcome = if report.failed() == 0 { Outcome::Holds } else { Outcome::Fails };
     troubles.append(&mut report.troubles);
     Ok(report_troubles(&disc, &troubles, outcome))

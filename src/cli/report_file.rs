@@ -2,9 +2,9 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use nixoscope::check::Report;
 use nixoscope::report::{github, junit, markdown, sarif, tap};
 
@@ -16,6 +16,13 @@ pub(super) struct ReportFile {
     format: Format,
     /// `-` is standard output.
     path: PathBuf,
+}
+
+/// Whether standard output takes a document.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Json {
+    Asked,
+    No,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -42,9 +49,32 @@ impl ReportFile {
         Ok(Self { format, path: PathBuf::from(path) })
     }
 
+    /// Refuses reports that would write over each other, over the document, or over the image itself.
+    pub(super) fn refuse_clashes(reports: &[Self], image: &Path, json: Json) -> anyhow::Result<()> {
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        for (index, report) in reports.iter().enumerate() {
+            let path = report.path.display();
+            if reports.iter().take(index).any(|other| real(&other.path) == real(&report.path)) {
+                bail!("two reports cannot be written to {path}; give each its own file");
+            }
+            if report.is_standard_output() && json == Json::Asked {
+                bail!("--json and a report cannot both be written to standard output; give the report a file");
+            }
+            if real(&report.path) == real(image) {
+                bail!("--report {path}: that is the image");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the report takes the place of the table.
+    pub(super) fn is_standard_output(&self) -> bool {
+        self.path.as_os_str() == "-"
+    }
+
     pub(super) fn write(&self, report: &Report, image: &str) -> anyhow::Result<()> {
         let context = || format!("--report {}", self.path.display());
-        let mut out: Box<dyn Write> = if self.path.as_os_str() == "-" {
+        let mut out: Box<dyn Write> = if self.is_standard_output() {
             Box::new(output::bytes())
         } else {
             Box::new(BufWriter::new(File::create(&self.path).with_context(context)?))

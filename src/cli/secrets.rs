@@ -2,10 +2,9 @@
 
 use std::io::Write;
 
-use anyhow::Context;
-use globset::{Glob, GlobSetBuilder};
+use anyhow::anyhow;
 use nixoscope::report::secrets as report_secrets;
-use nixoscope::secrets::{self, Options};
+use nixoscope::secrets::{self, Allow};
 
 use super::open::{ImageArg, disc, open};
 use super::progress::Watch;
@@ -22,15 +21,11 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
-    let mut allow = GlobSetBuilder::new();
-    for glob in &args.allow {
-        allow.add(Glob::new(glob).with_context(|| format!("--allow {glob}"))?);
-    }
-    let options = Options { allow: allow.build()? };
+    let allow = Allow::parse(&args.allow).map_err(|reason| anyhow!("--allow {reason}"))?;
     let image = open(&args.image.path, global)?;
     let (disc, mut troubles) = disc(&image)?;
     let watch = Watch::new("searching", global);
-    let mut report = secrets::scan(&disc, &options, &|done, of| watch.tell(done, of))?;
+    let mut report = secrets::scan(&disc, &allow, &|done, of| watch.tell(done, of))?;
     watch.finish();
     if global.json {
         let mut out = output::bytes();

@@ -138,7 +138,7 @@ fn document(text: &str) -> Option<String> {
 fn shown(path: &str, text: &str) -> Option<String> {
     let mut text = text.to_owned();
     for _ in 0..MOST_SEARCHES {
-        let found = String::from_utf8_lossy(&redacted(path, text.as_bytes())).into_owned();
+        let found = String::from_utf8_lossy(&redacted(path.as_bytes(), text.as_bytes())).into_owned();
         if found == text {
             return Some(text);
         }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::escape;
 use crate::check::{Report, Severity};
 
 /// Annotations that a step shows; GitHub drops those beyond ten of a sort.
@@ -30,9 +31,10 @@ pub fn write(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     Ok(())
 }
 
-/// Escapes the text of a command.
+/// Escapes the text of a command, whose lines stay lines; what else would move a terminal is shown instead.
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    let lines = text.split('\n').map(|line| escape(line.as_bytes()).replace('%', "%25"));
+    lines.collect::<Vec<_>>().join("%0A")
 }
 
 /// Escapes a property of a command.

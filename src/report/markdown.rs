@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::escape;
 use crate::check::{Report, Severity, Verdict};
 
 /// Verdicts that the table has; those that fail come first.
@@ -60,18 +61,19 @@ fn cell(text: &str) -> String {
 /// A text that is shown as it is, of so many characters.
 pub(super) fn within(text: &str, longest: usize) -> String {
     let mut cell = String::new();
-    for (index, letter) in text.chars().enumerate() {
+    let line = text.split(['\r', '\n', '\t']).collect::<Vec<_>>().join(" ");
+    for (index, letter) in escape(line.as_bytes()).chars().enumerate() {
         if index == longest {
             cell.push('…');
             break;
         }
         match letter {
-            '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '#' | '~' => cell.extend(['\\', letter]),
+            // Between two dollars GitHub writes mathematics.
+            '\\' | '$' | '|' | '`' | '*' | '_' | '[' | ']' | '#' | '~' => cell.extend(['\\', letter]),
             '<' => cell.push_str("&lt;"),
             '>' => cell.push_str("&gt;"),
             '&' => cell.push_str("&amp;"),
             '@' => cell.push_str("&#64;"), // names nobody
-            letter if letter.is_control() => cell.push(' '),
             letter => cell.push(letter),
         }
     }

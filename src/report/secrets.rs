@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::files::{raw, text};
 use super::{escape, size, table};
 use crate::secrets::{Report, Secret};
 
@@ -19,14 +20,15 @@ const SHOWN: usize = 100;
 /// What the writer meets.
 pub fn page(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Result<()> {
     if !report.secrets.is_empty() {
-        let mut table = table::new(&["KIND", "WHAT", "PLACE", "SAME AS"], width);
+        let mut table = table::new(&["KIND", "WHAT", "PLACE", "FINGERPRINT"], width);
         for secret in report.secrets.iter().take(SHOWN) {
+            let path = escape(&secret.path);
             let place = match secret.line {
-                Some(line) => format!("{}:{line}", secret.path),
-                None => format!("{} at byte {}", secret.path, secret.offset),
+                Some(line) => format!("{path}:{line}"),
+                None => format!("{path} at byte {}", secret.offset),
             };
             let fingerprint = secret.fingerprint.as_deref().unwrap_or("-");
-            table.add_row([secret.kind, secret.what.as_str(), &escape(place.as_bytes()), fingerprint]);
+            table.add_row([secret.kind, secret.what.as_str(), &place, fingerprint]);
         }
         table::write(out, table)?;
     }
@@ -46,6 +48,12 @@ pub fn page(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Res
     }
     if report.allowed > 0 {
         writeln!(out, "note: {} places in files that may hold secrets are not counted", report.allowed)?;
+    }
+    for glob in &report.unused {
+        writeln!(out, "note: nothing to allow at {}", escape(glob.as_bytes()))?;
+    }
+    if all > 0 {
+        writeln!(out, "note: whoever has the image can read them; keep them out of the store, or --allow their paths")?;
     }
     let (style, verdict) = match all {
         0 => (GOOD, "no secrets".to_owned()),
@@ -70,6 +78,7 @@ pub fn json(out: &mut dyn Write, report: &Report) -> serde_json::Result<()> {
         further: report.further,
         known: report.known,
         allowed: report.allowed,
+        unused: &report.unused,
         files: report.files,
         bytes: report.bytes,
     };
@@ -84,15 +93,18 @@ struct Document<'r> {
     further: usize,
     known: usize,
     allowed: usize,
+    unused: &'r [String],
     files: u64,
     bytes: u64,
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Entry<'r> {
     kind: &'static str,
     what: &'r str,
-    path: &'r str,
+    path: String,
+    path_base64: Option<String>,
     offset: u64,
     line: Option<u64>,
     fingerprint: Option<&'r str>,
@@ -101,6 +113,7 @@ struct Entry<'r> {
 impl<'r> Entry<'r> {
     fn of(secret: &'r Secret) -> Self {
         let Secret { path, offset, line, kind, what, fingerprint } = secret;
-        Self { kind, what, path, offset: *offset, line: *line, fingerprint: fingerprint.as_deref() }
+        let (path, path_base64) = (text(path), raw(path));
+        Self { kind, what, path, path_base64, offset: *offset, line: *line, fingerprint: fingerprint.as_deref() }
     }
 }

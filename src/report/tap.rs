@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::escape;
 use crate::check::{Report, Severity, Verdict};
 
 /// Writes one test point for each verdict; what could not be judged bails out at the end.
@@ -28,9 +29,12 @@ pub fn write(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     }
 }
 
-/// A block of YAML, whose strings are written as those of JSON, which are the same.
+/// A block of YAML, whose strings are written as those of JSON, which are the same but for what no text of YAML has.
 fn diagnostic(out: &mut dyn Write, verdict: &Verdict) -> io::Result<()> {
-    let quoted = |text: &str| serde_json::to_string(text).unwrap_or_default();
+    let quoted = |text: &str| {
+        let lines = text.split('\n').map(|line| escape(line.as_bytes())).collect::<Vec<_>>();
+        serde_json::to_string(&lines.join("\n")).unwrap_or_default()
+    };
     writeln!(out, "  ---\n  message: {}\n  severity: {}", quoted(&verdict.message), verdict.severity.name())?;
     if let Some(reason) = &verdict.reason {
         writeln!(out, "  reason: {}", quoted(reason))?;
@@ -44,5 +48,6 @@ fn diagnostic(out: &mut dyn Write, verdict: &Verdict) -> io::Result<()> {
 
 /// One line, in which `#` begins no directive.
 fn plain(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('#', "\\#").replace(|letter: char| letter.is_control(), " ")
+    let line = text.split(['\r', '\n', '\t']).collect::<Vec<_>>().join(" ");
+    escape(line.as_bytes()).replace('\\', "\\\\").replace('#', "\\#")
 }

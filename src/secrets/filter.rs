@@ -1,10 +1,13 @@
 //! Notices candidates, faster than blocks are decompressed.
 //!
-//! Of each text that is looked for, four bytes are, all texts at the same time, with the vectors of the machine. The few texts
-//! of three bytes are looked for on their own: among the others they would make four into three for all.
+//! Of each text that is looked for, four bytes are, all texts at the same time, with the vectors of the machine. Hashes of
+//! passwords have fewer that are always the same: they are found by their dollars, which are rare. So are the few other short
+//! texts, each on its own: among the others they would make four bytes into three for all.
 
-use aho_corasick::packed::{self, MatchKind, Searcher};
+use aho_corasick::packed::{self, MatchKind};
 use aho_corasick::{AhoCorasick, Input, Span};
+use memchr::memchr_iter;
+use memchr::memmem::Finder;
 
 /// Bytes by which a text is noticed that is long enough.
 const KEY: usize = 4;
@@ -16,53 +19,62 @@ pub(super) struct Needle {
 }
 
 /// Finds texts.
-pub(super) struct Filter(Vec<Group>);
+pub(super) struct Filter {
+    keys: Keys,
+    dollars: Vec<&'static [u8]>,
+    short: Vec<Finder<'static>>,
+}
 
-/// Texts with keys of one length.
-struct Group {
-    length: usize,
+/// Texts that are long enough.
+#[derive(Default)]
+struct Keys {
     keys: Vec<&'static [u8]>,
     /// The texts of each key, and where in them it is.
     texts: Vec<Vec<(usize, &'static [u8])>>,
-    searcher: Option<Keys>,
+    searcher: Option<Searcher>,
 }
 
 /// How keys are found.
-enum Keys {
-    Vectors(Searcher),
+enum Searcher {
+    Vectors(packed::Searcher),
     /// On machines without vectors.
     Automaton(AhoCorasick),
 }
 
 impl Filter {
     pub(super) fn new(needles: impl Iterator<Item = &'static Needle>) -> Self {
-        let mut groups: Vec<Group> = Vec::new();
+        let mut filter = Self { keys: Keys::default(), dollars: Vec::new(), short: Vec::new() };
         for Needle { text, key } in needles {
-            let length = KEY.min(text.len());
-            match groups.iter_mut().find(|group| group.length == length) {
-                Some(group) => group.add(text.as_bytes(), *key),
-                None => {
-                    let mut group = Group { length, keys: Vec::new(), texts: Vec::new(), searcher: None };
-                    group.add(text.as_bytes(), *key);
-                    groups.push(group);
-                }
+            let text = text.as_bytes();
+            match text {
+                [b'$', ..] => filter.dollars.push(text),
+                _ if text.len() < KEY => filter.short.push(Finder::new(text)),
+                _ => filter.keys.add(text, *key),
             }
         }
-        for group in &mut groups {
-            group.searcher = Keys::vectors(&group.keys).or_else(|| Keys::automaton(&group.keys));
-        }
-        Self(groups)
+        filter.keys.searcher = Searcher::vectors(&filter.keys.keys).or_else(|| Searcher::automaton(&filter.keys.keys));
+        filter
     }
 
     /// Tells `visit` each place from `start` up to `end` where one of the texts begins, in no order.
-    pub(super) fn each(&self, bytes: &[u8], within: (usize, usize), visit: &mut dyn FnMut(usize)) {
-        self.0.iter().for_each(|group| group.each(bytes, within, visit));
+    pub(super) fn each(&self, bytes: &[u8], (start, end): (usize, usize), visit: &mut dyn FnMut(usize)) {
+        self.keys.each(bytes, (start, end), visit);
+        let begins = |text: &&[u8], at: usize| bytes.get(at..).is_some_and(|rest| rest.starts_with(text));
+        for at in memchr_iter(b'$', bytes.get(start..end).unwrap_or_default()).map(|at| start + at) {
+            if self.dollars.iter().any(|text| begins(text, at)) {
+                visit(at);
+            }
+        }
+        for finder in &self.short {
+            let last = bytes.len().min(end.saturating_add(finder.needle().len() - 1));
+            finder.find_iter(bytes.get(start..last).unwrap_or_default()).for_each(|at| visit(start + at));
+        }
     }
 }
 
-impl Group {
+impl Keys {
     fn add(&mut self, text: &'static [u8], place: usize) {
-        let Some(key) = text.get(place..place + self.length) else { return };
+        let Some(key) = text.get(place..place + KEY) else { return };
         match self.keys.iter().zip(&mut self.texts).find(|(other, _)| **other == key) {
             Some((_, same)) => same.push((place, text)),
             None => {
@@ -75,7 +87,7 @@ impl Group {
     fn each(&self, bytes: &[u8], (start, end): (usize, usize), visit: &mut dyn FnMut(usize)) {
         let Some(searcher) = &self.searcher else { return };
         let farthest = self.texts.iter().flatten().map(|(place, _)| *place).max().unwrap_or(0);
-        let last = bytes.len().min(end.saturating_add(farthest + self.length));
+        let last = bytes.len().min(end.saturating_add(farthest + KEY));
         let mut from = start;
         // All keys have one length, so that none hides another, but they may overlap.
         while let Some((key, at)) = searcher.find(bytes, from, last) {
@@ -90,7 +102,7 @@ impl Group {
     }
 }
 
-impl Keys {
+impl Searcher {
     fn vectors(keys: &[&[u8]]) -> Option<Self> {
         let searcher = packed::Config::new().match_kind(MatchKind::LeftmostFirst).builder().extend(keys).build();
         searcher.map(Self::Vectors)
@@ -117,7 +129,8 @@ impl Keys {
 mod tests {
     use super::*;
 
-    static NEEDLES: [Needle; 5] = [
+    static NEEDLES: [Needle; 6] = [
+        Needle { text: "hf_", key: 0 },
         Needle { text: "$6$", key: 0 },
         Needle { text: "PrivateKey", key: 4 },
         Needle { text: "privateKey", key: 4 },
@@ -129,14 +142,14 @@ mod tests {
     fn a_text_is_noticed_wherever_it_begins_and_within_the_bounds_alone() {
         let filter = Filter::new(NEEDLES.iter());
         for shift in 0..70 {
-            let text = format!("{}$6$ PrivateKey ghp_ghp_privateKeyprivateKX$6$6$", "x".repeat(shift));
+            let text = format!("{}$6$ PrivateKey ghp_ghp_privateKeyprivateKX$6$6$hf_", "x".repeat(shift));
             let all = |from, to| {
                 let mut found = Vec::new();
                 filter.each(text.as_bytes(), (from, to), &mut |at| found.push(at - shift));
                 found.sort_unstable();
                 found
             };
-            assert_eq!(all(0, text.len()), [0, 4, 15, 19, 23, 37, 42, 44], "{shift}");
+            assert_eq!(all(0, text.len()), [0, 4, 15, 19, 23, 37, 42, 44, 47], "{shift}");
             assert_eq!(all(shift + 1, shift + 16), [4, 15], "{shift}");
         }
     }
@@ -144,7 +157,7 @@ mod tests {
     #[test]
     fn a_machine_without_vectors_finds_the_same() {
         let mut filter = Filter::new(NEEDLES.iter());
-        filter.0.iter_mut().for_each(|group| group.searcher = Keys::automaton(&group.keys));
+        filter.keys.searcher = Searcher::automaton(&filter.keys.keys);
         let mut found = Vec::new();
         filter.each(b"$6$6$ ghp_ privateKey", (0, 21), &mut |at| found.push(at));
         found.sort_unstable();

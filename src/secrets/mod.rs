@@ -3,19 +3,23 @@
 //! Every file of the store, of the disc and of the initrds is searched, as it comes out of decompression. What is found is told by
 //! its sort and its place; the secret itself is never kept.
 
+mod allow;
 mod filter;
+mod initrds;
 mod known;
 mod pem;
 mod reading;
 mod rules;
 mod scanner;
+mod whole;
 
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
+use std::iter;
 
-use globset::GlobSet;
+pub use allow::Allow;
 
 use crate::error::{Error, Result};
 use crate::nixos::Disc;
@@ -26,18 +30,11 @@ pub type Progress<'p> = &'p (dyn Fn(u64, u64) + Sync);
 /// Secrets that are told one by one.
 const MOST: usize = 10_000;
 
-/// What a search is asked.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Globs for paths of files that may hold secrets.
-    pub allow: GlobSet,
-}
-
 /// A secret that was found.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Secret {
     /// The file, in the namespace of the image; one in an initrd behind the initrd's own path and a blank.
-    pub path: String,
+    pub path: Vec<u8>,
     /// Its first byte in the file.
     pub offset: u64,
     /// Its line, counted from 1; none in a file that is no text.
@@ -62,6 +59,8 @@ pub struct Report {
     pub known: usize,
     /// Secrets in files that may hold some.
     pub allowed: usize,
+    /// Globs that allow nothing that was found: what they were for is no longer there, or elsewhere.
+    pub unused: Vec<String>,
     /// Files that were searched.
     pub files: u64,
     /// Bytes of them.
@@ -74,12 +73,17 @@ pub struct Report {
 ///
 /// # Errors
 /// Where its tree cannot be walked at all; what is broken deeper is among the troubles of the report.
-pub fn scan(disc: &Disc<'_>, options: &Options, progress: Progress<'_>) -> Result<Report> {
+pub fn scan(disc: &Disc<'_>, allow: &Allow, progress: Progress<'_>) -> Result<Report> {
     let mut report = reading::run(disc, progress)?;
-    let allowed = |secret: &Secret| options.allow.is_match(&secret.path);
-    let before = report.secrets.len();
-    report.secrets.retain(|secret| !allowed(secret));
+    let (before, mut used) = (report.secrets.len(), Vec::new());
+    report.secrets.retain(|secret| {
+        let globs = allow.matches(&secret.path);
+        let denied = globs.is_empty();
+        used.extend(globs);
+        denied
+    });
     report.allowed = before - report.secrets.len();
+    report.unused = allow.others(&used);
     report.secrets.sort();
     report.secrets.dedup();
     report.further += report.secrets.len().saturating_sub(MOST);
@@ -90,13 +94,14 @@ pub fn scan(disc: &Disc<'_>, options: &Options, progress: Progress<'_>) -> Resul
 /// The contents of the file at `path`, of which somebody may learn a digest: where a secret is in them that could be found by its
 /// digest, such as a password in clear text, all secrets are replaced by what they are.
 #[must_use]
-pub fn without_guessable<'b>(path: &str, contents: &'b [u8]) -> Cow<'b, [u8]> {
+pub fn without_guessable<'b>(path: &[u8], contents: &'b [u8]) -> Cow<'b, [u8]> {
     // What can be guessed is looked for in some files alone, so that the others need no search.
-    if !rules::has_own(path) {
+    let of = rules::FileKind::of(iter::once(path));
+    if of.places.is_none() {
         return Cow::Borrowed(contents);
     }
     let mut room = Vec::new();
-    let sightings = scanner::Scanner::new(path, &mut room).finish(contents);
+    let sightings = scanner::Scanner::new(of, &mut room).finish(contents);
     match sightings.iter().any(|sighting| sighting.fingerprint.is_none()) {
         true => redacted(path, contents),
         false => Cow::Borrowed(contents),
@@ -106,10 +111,12 @@ pub fn without_guessable<'b>(path: &str, contents: &'b [u8]) -> Cow<'b, [u8]> {
 /// The contents of the file at `path` with what is secret in them replaced by what it is, in brackets. Keys that everybody knows
 /// stay.
 #[must_use]
-pub fn redacted<'b>(path: &str, contents: &'b [u8]) -> Cow<'b, [u8]> {
+pub fn redacted<'b>(path: &[u8], contents: &'b [u8]) -> Cow<'b, [u8]> {
     let mut room = Vec::new();
-    let mut sightings = scanner::Scanner::new(path, &mut room).finish(contents);
+    let of = rules::FileKind::of(iter::once(path));
+    let mut sightings = scanner::Scanner::new(of, &mut room).finish(contents);
     sightings.retain(|sighting| !sighting.known);
+    sightings.sort_by_key(|sighting| sighting.offset);
     if sightings.is_empty() {
         return Cow::Borrowed(contents);
     }
@@ -117,6 +124,9 @@ pub fn redacted<'b>(path: &str, contents: &'b [u8]) -> Cow<'b, [u8]> {
     for sighting in sightings {
         let start = usize::try_from(sighting.offset).unwrap_or(usize::MAX);
         let end = start.saturating_add(sighting.length);
+        if start < from {
+            continue;
+        }
         text.extend_from_slice(contents.get(from..start).unwrap_or_default());
         let digits = sighting.fingerprint.map(|digits| format!(" {digits}")).unwrap_or_default();
         text.extend_from_slice(format!("[{} {}{digits}]", sighting.kind, sighting.what).as_bytes());

@@ -50,6 +50,8 @@ fn decode(body: &[u8], label: &str) -> Option<Vec<u8>> {
         "OPENSSH PRIVATE KEY" => bytes.starts_with(b"openssh-key-v1\0"),
         // A packet of OpenPGP has its first bit set.
         "PGP PRIVATE KEY BLOCK" => bytes.first().is_some_and(|byte| byte & 0x80 != 0),
+        // Of tinc, which has an encoding of its own.
+        "ED25519 PRIVATE KEY" => bytes.len() == 96,
         // What is encrypted in the old way is no DER outside.
         _ => bytes.first() == Some(&0x30) || body.contains("ENCRYPTED"),
     };

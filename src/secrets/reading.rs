@@ -1,25 +1,29 @@
 //! Reads every file once: each data block and each fragment block is decompressed once, however many files share it.
 
 use std::cmp::Reverse;
-use std::io::{BufReader, Read};
-use std::ops::ControlFlow;
+use std::ffi::OsStr;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::{iter, mem};
+use std::{iter, mem, slice};
 
 use rayon::prelude::*;
 
+use super::initrds;
+use super::rules::FileKind;
 use super::scanner::{Scanner, Sighting};
 use super::{Progress, Report, Secret};
 use crate::error::{Error, Result};
 use crate::fs::squashfs::{Archive, Fragment};
 use crate::fs::walk::{Entered, Visit, Walk};
-use crate::fs::{Entry, FileType, Kind, NodeId, Tree, cpio, path};
+use crate::fs::{Entry, FileType, Kind, NodeId, Tree, path};
 use crate::nixos::Disc;
 use crate::store::{Carrier, STORE};
 
 /// Bytes that are read in one go.
-const PART: usize = 1 << 18;
+pub(super) const PART: usize = 1 << 18;
 
 /// Bytes of a piece of work that is large.
 const LARGE: u64 = 16 << 20;
@@ -33,7 +37,7 @@ const LARGEST: u64 = 4 << 40;
 /// A file, and all its paths.
 struct File {
     node: NodeId,
-    paths: Vec<String>,
+    paths: Vec<Vec<u8>>,
     size: u64,
     fragment: Option<Fragment>,
 }
@@ -54,7 +58,7 @@ struct Contents {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Listed {
     contents: Contents,
-    path: String,
+    path: Vec<u8>,
     node: NodeId,
 }
 
@@ -112,7 +116,10 @@ pub(super) fn run(disc: &Disc<'_>, progress: Progress<'_>) -> Result<Report> {
     let search = Search { found: Mutex::new(report), done: AtomicU64::new(0), total, progress };
     rayon::scope(|scope| {
         let search = &search;
-        scope.spawn(move |_| search.initrds(disc));
+        scope.spawn(move |_| {
+            let found = |sightings, path| search.found(sightings, slice::from_ref(&path));
+            initrds::search(disc, &found).into_iter().for_each(|error| search.trouble(error));
+        });
         if let Some((archive, _)) = archive {
             let works = in_squashfs.iter().par_bridge();
             works.for_each_init(Room::default, |room, work| search.work(archive, work, room));
@@ -192,8 +199,7 @@ fn listed(archive: &Archive<'_>, visit: Result<Visit>) -> Result<Option<Listed>>
     let start = data.blocks.clone().next().and_then(Result::ok).map_or(0, |block| block.stored.start);
     let lengths = data.blocks.map(|block| block.map_or(u32::MAX, |block| block.stored.length)).collect();
     let contents = Contents { fragment, start, size: data.size, lengths };
-    let path = String::from_utf8_lossy(&visit.path).into_owned();
-    Ok(Some(Listed { contents, path, node: visit.id }))
+    Ok(Some(Listed { contents, path: visit.path, node: visit.id }))
 }
 
 /// The files of a tree but the store's squashfs.
@@ -203,8 +209,7 @@ fn files(tree: &dyn Tree, packed: Option<&[u8]>, report: &mut Report) -> Vec<Fil
         let file = visit.and_then(|visit| match visit.file_type {
             FileType::File if packed != Some(visit.path.as_slice()) => match tree.node(visit.id)?.kind {
                 Kind::File { size } if size > 0 => {
-                    let paths = vec![String::from_utf8_lossy(&visit.path).into_owned()];
-                    Ok(Some(File { node: visit.id, paths, size, fragment: None }))
+                    Ok(Some(File { node: visit.id, paths: vec![visit.path], size, fragment: None }))
                 }
                 _ => Ok(None),
             },
@@ -249,8 +254,7 @@ impl Search<'_> {
         file: &File,
         (buffer, window, tails): (&mut Vec<u8>, &mut Vec<u8>, Option<&[u8]>),
     ) -> Result<()> {
-        let path = file.paths.first().map(String::as_str).unwrap_or_default();
-        let mut scanner = Scanner::new(path, window);
+        let mut scanner = Scanner::new(FileKind::of(file.paths.iter().map(Vec::as_slice)), window);
         for block in archive.blocks(file.node)?.blocks {
             let taken = block.and_then(|block| archive.data_block(block, buffer)).map(|bytes| scanner.take(bytes));
             if let Err(error) = taken {
@@ -265,7 +269,7 @@ impl Search<'_> {
             tails.get(start..end)
         });
         if end == Some(None) {
-            self.trouble(past_its_block(path));
+            self.trouble(past_its_block(file.paths.first().map(Vec::as_slice).unwrap_or_default()));
         }
         self.found(scanner.finish(end.flatten().unwrap_or_default()), &file.paths);
         Ok(())
@@ -273,7 +277,7 @@ impl Search<'_> {
 
     /// A file of any tree.
     fn file(&self, tree: &dyn Tree, file: &File) {
-        let path = file.paths.first().map(String::as_str).unwrap_or_default();
+        let path = file.paths.first().map(Vec::as_slice).unwrap_or_default();
         let read = tree.open(file.node).and_then(|mut reader| scan(&mut reader, path));
         match read {
             Ok(sightings) => self.found(sightings, &file.paths),
@@ -282,33 +286,7 @@ impl Search<'_> {
         self.count(file.size);
     }
 
-    /// The members of each system's initrd, which are compressed as files of the store.
-    fn initrds(&self, disc: &Disc<'_>) {
-        let tree = disc.tree();
-        let mut seen = Vec::new();
-        for system in disc.systems.iter().filter(|system| system.present) {
-            let searched = path::find(tree, format!("{}/initrd", system.path).as_bytes()).and_then(|found| {
-                let Some(found) = found.filter(|found| !seen.contains(&found.path)) else { return Ok(()) };
-                seen.push(found.path.clone());
-                let file = String::from_utf8_lossy(&found.path).into_owned();
-                let mut input = BufReader::with_capacity(PART, tree.open(found.id)?);
-                cpio::read(&mut input, &file, &mut |member, contents| {
-                    if member.is_file() {
-                        let path = format!("{file} {}", String::from_utf8_lossy(&member.path));
-                        let sightings = scan(contents, &path)?;
-                        self.found(sightings, std::slice::from_ref(&path));
-                    }
-                    Ok(ControlFlow::Continue(()))
-                })
-                .map(|_| ())
-            });
-            if let Err(error) = searched {
-                self.trouble(error);
-            }
-        }
-    }
-
-    fn found(&self, sightings: Vec<Sighting>, paths: &[String]) {
+    fn found(&self, sightings: Vec<Sighting>, paths: &[Vec<u8>]) {
         if sightings.is_empty() {
             return;
         }
@@ -343,17 +321,18 @@ impl Search<'_> {
 }
 
 /// A file whose end lies past the end of its fragment block.
-fn past_its_block(path: &str) -> Error {
-    let place = crate::error::Place::File(path.as_bytes().to_vec());
+fn past_its_block(path: &[u8]) -> Error {
+    let place = crate::error::Place::File(path.to_vec());
     Error::Malformed { structure: "fragment block", field: "length, a file ends past it", place }
 }
 
 /// Searches what a reader gives.
-fn scan(reader: &mut dyn Read, path: &str) -> Result<Vec<Sighting>> {
+pub(super) fn scan(reader: &mut dyn Read, path: &[u8]) -> Result<Vec<Sighting>> {
     let (mut buffer, mut window) = (vec![0; PART], Vec::new());
-    let mut scanner = Scanner::new(path, &mut window);
+    let mut scanner = Scanner::new(FileKind::of(iter::once(path)), &mut window);
     loop {
-        let read = reader.read(&mut buffer).map_err(|error| Error::from_read(error, std::path::Path::new(path)))?;
+        let read =
+            reader.read(&mut buffer).map_err(|error| Error::from_read(error, Path::new(OsStr::from_bytes(path))))?;
         if read == 0 {
             return Ok(scanner.finish(&[]));
         }

@@ -3,8 +3,8 @@
 use std::mem;
 
 use super::filter::Filter;
-use super::known;
-use super::rules::{Found, LONGEST, filter, test, test_file};
+use super::rules::{Candidate, FileKind, Found, LONGEST, filter, test};
+use super::{known, whole};
 
 /// A secret in a file whose path is known elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,11 +27,11 @@ const MOST: usize = 1_000;
 const DIGITS: usize = 12;
 
 /// Searches one file. A secret may lie across the border of two parts: the end of what came is kept until more does.
-pub(super) struct Scanner<'p> {
-    path: &'p str,
+pub(super) struct Scanner<'w> {
+    of: FileKind,
     filter: &'static Filter,
     /// What came and is not yet searched, behind a byte that is.
-    window: &'p mut Vec<u8>,
+    window: &'w mut Vec<u8>,
     /// Where the window begins in the file.
     offset: u64,
     /// Bytes of the window that have been searched.
@@ -44,13 +44,13 @@ pub(super) struct Scanner<'p> {
     known: usize,
 }
 
-impl<'p> Scanner<'p> {
+impl<'w> Scanner<'w> {
     /// `window` is room that is used again and again.
-    pub(super) fn new(path: &'p str, window: &'p mut Vec<u8>) -> Self {
+    pub(super) fn new(of: FileKind, window: &'w mut Vec<u8>) -> Self {
         window.clear();
         Self {
-            path,
-            filter: filter(path),
+            of,
+            filter: filter(of.places),
             window,
             offset: 0,
             searched: 0,
@@ -102,11 +102,10 @@ impl<'p> Scanner<'p> {
                 &window
             }
         };
-        if self.offset == 0
-            && self.searched == 0
-            && let Some(found) = test_file(rest)
-        {
-            self.sighted(rest, 0, found);
+        if self.offset == 0 && self.searched == 0 {
+            for (start, found) in whole::test(rest, self.of.places) {
+                self.sighted(rest, start, found);
+            }
         }
         self.search(rest, rest.len());
         *self.window = window;
@@ -126,7 +125,7 @@ impl<'p> Scanner<'p> {
             let before = start.checked_sub(1).and_then(|before| bytes.get(before)).copied();
             let text = bytes.get(start..).unwrap_or_default();
             let text = text.get(..LONGEST).unwrap_or(text);
-            if let Some(found) = test(text, before, self.path) {
+            if let Some(found) = test(Candidate { text, before, of: self.of }) {
                 after = start + found.length.max(1);
                 self.sighted(bytes, start, found);
             }

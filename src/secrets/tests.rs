@@ -1,11 +1,15 @@
-use super::rules::LONGEST;
+use super::rules::{FileKind, LONGEST};
 use super::scanner::{Scanner, Sighting};
 
 const ED25519: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gt\n-----END OPENSSH PRIVATE KEY-----";
 
+fn kind(path: &str) -> FileKind {
+    FileKind::of(std::iter::once(path.as_bytes()))
+}
+
 fn found(path: &str, text: &str) -> Vec<Sighting> {
     let mut window = Vec::new();
-    let mut scanner = Scanner::new(path, &mut window);
+    let mut scanner = Scanner::new(kind(path), &mut window);
     scanner.take(text.as_bytes());
     scanner.finish(&[])
 }
@@ -19,11 +23,14 @@ fn random(length: usize) -> String {
     "k3Jx9QvT2mZp7RwB5nLc8HdY1sGf4KuE".chars().cycle().take(length).collect()
 }
 
+/// A key of dropbear: a type, and numbers behind it.
+fn binary(kind: &str, numbers: usize) -> String {
+    format!("\0\0\0\u{7}{kind}{}", "\0\0\0\u{4}abcd".repeat(numbers))
+}
+
 /// Five numbers of an RSA key, behind its type.
 fn dropbear() -> String {
-    let numbers = ["\u{3}", "abc", "defg", "hij", "klm"]
-        .map(|text| format!("\0\0\0{}{text}", char::from(u8::try_from(text.len()).unwrap())));
-    format!("\0\0\0\u{7}ssh-rsa{}", numbers.concat())
+    binary("ssh-rsa", 5)
 }
 
 #[test]
@@ -70,6 +77,84 @@ fn every_sort_of_secret_is_found() {
         ("/etc/nix/nix.conf", format!("access-tokens = git.example.org={} github.com=x\n", random(24)), "token of Nix"),
         ("/netrc", "machine a login b password c\n".to_owned(), "password netrc"),
         ("/ssh_host_rsa_key", dropbear(), "private-key dropbear ssh-rsa"),
+        (
+            "/x",
+            format!("AGE-SECRET-KEY-PQ-1{}", "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7LQPZRY9X8GF2TVDW0S3JN54KHCE"),
+            "private-key age",
+        ),
+        (
+            "/x.json",
+            "{\"privateKey\":\"yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\"}".to_owned(),
+            "private-key WireGuard",
+        ),
+        (
+            "/x.nix",
+            "privateKey = \"yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\";".to_owned(),
+            "private-key WireGuard",
+        ),
+        ("/nix/store/e-wg-key", "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=".to_owned(), "private-key WireGuard"),
+        (
+            "/wg0.conf",
+            "PresharedKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\n".to_owned(),
+            "private-key WireGuard pre-shared key",
+        ),
+        ("/x", format!("cache.example.org-1:{}==\n", random(86)), "private-key Nix signing key"),
+        ("/ssh_host_dss_key", binary("ssh-dss", 5), "private-key dropbear ssh-dss"),
+        ("/ssh_host_rsa_key", binary("ssh-rsa", 3), "private-key dropbear ssh-rsa"),
+        ("/x", format!("$gy$j9T$salt${}", random(43)), "password-hash gost-yescrypt"),
+        ("/x", format!("$7$CU..../....salt${}", random(43)), "password-hash scrypt"),
+        ("/x", format!("$5$salt${}", random(43)), "password-hash sha256"),
+        ("/x", format!("web:$apr1$salt${}", random(22)), "password-hash apr1"),
+        ("/x", format!("$md5,rounds=5000$salt$${}", random(22)), "password-hash sunmd5"),
+        ("/x", format!("$sha1$40000$salt${}", random(28)), "password-hash sha1"),
+        ("/x", "$3$$8846f7eaee8fb117ad06bdd830b7586c".to_owned(), "password-hash nt"),
+        ("/x", format!("$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ${}", random(43)), "password-hash argon2"),
+        (
+            "/nix/store/e-userborn.json",
+            "{\"initialHashedPassword\":\"_J9..CCCCXBrJUJV154M\"}".to_owned(),
+            "password-hash BSDi DES",
+        ),
+        ("/nix/store/e-userborn.json", "{\"initialPassword\":\"a \\\"b\\\"\"}".to_owned(), "password of a user"),
+        ("/etc/shadow", "root:aaHaX0Jza1Cbc:1::::::\n".to_owned(), "password-hash DES"),
+        ("/nix/store/e-password-file", "aaHaX0Jza1Cbc\n".to_owned(), "password-hash DES"),
+        (
+            "/nix/store/e-users",
+            "eve\nEve\n\nusers\nwheel\n/home/eve\n/bin/sh\n1\nXsecret\nbob\nBob\n\nusers\n\n/home/bob\n\n1\nX\n"
+                .to_owned(),
+            "password of a user",
+        ),
+        ("/d.conf", "SetCredential=network.wireguard.private.wg0:abcd\n".to_owned(), "password credential of a unit"),
+        ("/a.service", "Environment=\"DB_PASSWORD=hunter2\" \"A=b\"\n".to_owned(), "password in a variable"),
+        ("/srv/.env", "SESSION_SECRET_KEY=9f8e7d6c5b\n".to_owned(), "token in a variable"),
+        ("/srv/prod.env", "export OPENAI_API_KEY='abcdefgh1'\n".to_owned(), "token in a variable"),
+        ("/etc/hostapd.conf", "wpa_passphrase=correct horse\n".to_owned(), "wifi-password pre-shared key"),
+        (
+            "/nix/store/e-wpa_supplicant.conf",
+            format!("  psk={}\n", "06b4be19da289f47".repeat(4)),
+            "wifi-password pre-shared key",
+        ),
+        ("/etc/wpa_supplicant/nixos.conf", "  psk=\"p@ss \"w0rd\"\"\n".to_owned(), "wifi-password pre-shared key"),
+        ("/nix/store/e-wpa_supplicant.conf", "  password=\"of a user\"\n".to_owned(), "wifi-password of a network"),
+        (
+            "/nix/store/e-wpa_supplicant.conf",
+            "  password=hash:0123456789abcdef0123456789abcdef\n".to_owned(),
+            "wifi-password of a network",
+        ),
+        ("/a.nmconnection", "[802-1x]\nidentity=me\npassword=s3cret\n".to_owned(), "wifi-password of a network"),
+        ("/a.nmconnection", "psk=pass:$word\n".to_owned(), "wifi-password pre-shared key"),
+        ("/nix/store/e-netrc", "machine a\n\tlogin b\n\tpassword\tc\n".to_owned(), "password netrc"),
+        ("/x", "AKIAIOSFODNN7ABCDEFG\n".to_owned(), "token AWS access key id"),
+        ("/x", format!("github_pat_{}_{}", random(22), random(59)), "token GitHub"),
+        ("/x", format!("glpat-{}.01.0a1b2c3d4", random(40)), "token GitLab"),
+        ("/x", format!("xoxb-123456789012-123456789012-{}", random(24)), "token Slack"),
+        ("/x", format!("key: AIza{}\n", random(35)), "token Google"),
+        ("/x", format!("tskey-auth-{}-{}", random(17), random(32)), "token Tailscale"),
+        ("/x", format!("sk-ant-api03-{}", random(95)), "token Anthropic"),
+        ("/x", format!("sk-proj-{}", random(48)), "token OpenAI"),
+        ("/x", format!("dckr_pat_{}", random(27)), "token Docker Hub"),
+        ("/x", format!("pypi-AgEIcHlwaS5vcmc{}", random(150)), "token PyPI"),
+        ("/x", format!("dop_v1_{}", "06b4be19da289f47".repeat(4)), "token DigitalOcean"),
+        ("/x", format!("hvs.{}", random(90)), "token Vault"),
     ] {
         assert_eq!(kinds(path, &text), [expected], "{text}");
     }
@@ -93,8 +178,67 @@ fn what_only_looks_like_a_secret_is_none() {
         ("/x", "AKIAIOSFODNN7EXAMPLE".to_owned()),
         ("/lib/netrc.py", "machine a login b password c\n".to_owned()),
         ("/x", format!("behind {}", dropbear())),
+        ("/doc", "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----".to_owned()),
+        ("/authorized_keys", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHHxQHThDpD9/AMWNqQer3Tg9gXMb2lTZMn0pelo8xyv a@b".to_owned()),
+        ("/ssh_host_rsa_key.pub", binary("ssh-rsa", 2)),
+        ("/ssh_host_dss_key.pub", binary("ssh-dss", 4)),
+        ("/x", "age1qyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqszqgpqyqs3290gq".to_owned()),
+        ("/wg0.conf", "PublicKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\nPrivateKey = @network.wireguard.private\n".to_owned()),
+        ("/wireguard/public", "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\n".to_owned()),
+        ("/x", "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\n".to_owned()),
+        ("/x", format!("cache.example.org-1:{}=\n", random(43))),
+        ("/etc/shadow", "root:!:1::::::\nbin:*:1::::::\nme:x:1::\n!aaHaX0Jza1Cb:\n".to_owned()),
+        ("/nix/store/e-userborn.json", "{\"hashedPassword\":\"!\",\"initialHashedPassword\":\"*\",\"password\":null}".to_owned()),
+        ("/nix/store/e-users", "eve\nEve\n\nusers\nwheel\n/home/eve\n/bin/sh\n1\nX\n".to_owned()),
+        ("/d.conf", "SetCredential=passwd.hashed-password.root:!\nSetCredential=firstboot.locale:C.UTF-8\n".to_owned()),
+        ("/d.conf", "SetCredentialEncrypted=token:abcdef\nLoadCredential=passwd.plaintext-password.a:/x\n".to_owned()),
+        ("/a.service", "Environment=DB_PASSWORD_FILE=/run/x TOKEN=%d/t PASSWORD=$OTHER TOKEN_TTL=36000000 SECRET=/run/s\n".to_owned()),
+        ("/x.c", "DB_PASSWORD=hunter2\n".to_owned()),
+        ("/installation-cd-base.nix", "live.nixos.passwd=*)\n`live.nixos.passwd=`\nlive.nixos.password=<secret>\n".to_owned()),
+        ("/etc/wpa_supplicant.conf", "psk=ext:home\npassword=ext:work\npassword=@PASS@\npassword-flags=1\n".to_owned()),
+        ("/a.nmconnection", "psk=$HOME_PSK\npassword=${WORK}\n".to_owned()),
+        ("/nix/store/e-wpa_supplicant-2.11/share/doc/wpa_supplicant/wpa_supplicant.conf.example", "\tpsk=\"very secret passphrase\"\n\tpassword=\"foobar\"\n#\tpassword=\"password\"\n".to_owned()),
+        ("/bin/wpa_supplicant", "password=\0psk=\"%s\"\0passphrase=abcdefghi\0".to_owned()),
+        ("/x", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY AKIAI44QH8DHBEXAMPLE".to_owned()),
+        ("/x", "glpat-your-access-token1 hvs.your-vault-token-of-some-length".to_owned()),
+        ("/lib/libx.so", format!("AIza{}\0", random(35))),
+        ("/nix.conf", "access-tokens = github.com=23ac...b289 gitlab.mycompany.com=PAT:A123Bp_Cd..EfG\n".to_owned()),
+        ("/root/.npmrc", "//r/:_authToken=${NPM_TOKEN}\n".to_owned()),
     ] {
         assert_eq!(kinds(path, &text), Vec::<String>::new(), "{text}");
+    }
+}
+
+#[test]
+fn a_place_counts_whichever_of_the_paths_of_one_content_has_it() {
+    let paths = ["/nix/store/e-source/home", "/etc/wpa_supplicant.conf"].map(str::as_bytes);
+    let mut window = Vec::new();
+    let of = FileKind::of(paths.into_iter());
+    assert_eq!(Scanner::new(of, &mut window).finish(b"psk=\"correct horse\"\n").len(), 1);
+    let documentation = ["/nix/store/e/share/doc/x/a", "/nix/store/e-wpa_supplicant.conf"].map(str::as_bytes);
+    let of = FileKind::of(documentation.into_iter());
+    assert_eq!(Scanner::new(of, &mut window).finish(b"psk=\"secret passphrase\"\n").len(), 1);
+}
+
+#[test]
+fn every_label_of_a_private_key_is_found_however_it_is_indented_and_escaped() {
+    let der = "MC4CAQAwBQYDK2VwBCIEIBn0tMvPDEvTRBb9p0tvPpM1KXp8FHzSt2XCGm0cI0tF";
+    let encrypted = format!("Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0011\n\n{der}");
+    for (label, body) in [
+        ("PRIVATE KEY", der),
+        ("ENCRYPTED PRIVATE KEY", der),
+        ("RSA PRIVATE KEY", &encrypted),
+        ("EC PRIVATE KEY", der),
+        ("DSA PRIVATE KEY", der),
+        ("PGP PRIVATE KEY BLOCK", "Version: 1\n\nlQOYBGNxabcBCADPxGx0aaaaaaaaaaaaaaaaaaaa\n=abcd"),
+        ("OPENSSH PRIVATE KEY", "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gt"),
+    ] {
+        let plain = format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n");
+        let indented = plain.replace('\n', "\r\n      ");
+        let json = format!("{{\"a\":\"{}\"}}", plain.replace('\n', "\\n"));
+        for text in [plain, indented, json] {
+            assert_eq!(kinds("/x", &text), [format!("private-key {label}")], "{text}");
+        }
     }
 }
 
@@ -105,7 +249,7 @@ fn a_secret_is_found_wherever_the_parts_end() {
     assert_eq!((whole.len(), whole[0].offset, whole[0].line), (1, 21_001, Some(3002)));
     for part in [1000, 4096, 10_007, LONGEST, 33_000, 34_000, 36_000, 40_000, 65_536] {
         let mut window = Vec::new();
-        let mut scanner = Scanner::new("/x", &mut window);
+        let mut scanner = Scanner::new(kind("/x"), &mut window);
         text.as_bytes().chunks(part).for_each(|part| scanner.take(part));
         assert_eq!(scanner.finish(&[]), whole, "{part}");
     }
@@ -143,7 +287,7 @@ fn a_text_of_nothing_but_beginnings_is_searched_in_no_time() {
 fn what_is_secret_is_replaced_by_what_it_is() {
     let json =
         format!("{{\"a\":1,\"hashedPassword\":\"$6$salt${}\",\"password\":\"word\",\"b\":2}}\n{ED25519}\n", random(86));
-    let told = super::redacted("/nix/store/e-users-groups.json", json.as_bytes());
+    let told = super::redacted(b"/nix/store/e-users-groups.json", json.as_bytes());
     let told = String::from_utf8(told.into_owned()).unwrap();
     for gone in ["$6$", ":\"word", "b3BlbnNzaC1rZXk"] {
         assert!(!told.contains(gone), "{told}");
@@ -155,5 +299,5 @@ fn what_is_secret_is_replaced_by_what_it_is() {
     ] {
         assert!(told.contains(there), "{told}");
     }
-    assert!(matches!(super::redacted("/x", b"nothing"), std::borrow::Cow::Borrowed(b"nothing")));
+    assert!(matches!(super::redacted(b"/x", b"nothing"), std::borrow::Cow::Borrowed(b"nothing")));
 }

@@ -80,3 +80,102 @@ fn a_report_that_cannot_be_written_is_told() {
         assert!(found.errors.contains(told), "{}", found.errors);
     }
 }
+
+#[test]
+fn a_report_on_standard_output_takes_the_place_of_the_table() {
+    let image = fixture("today/result").display().to_string();
+    let found = run(&["check", &image, "--command", "vim", "--report", "sarif=-"]);
+    assert_eq!(found.code, Some(0));
+    let sarif: Value = serde_json::from_str(&found.out).unwrap();
+    assert_eq!(sarif["version"], "2.1.0");
+}
+
+#[test]
+fn reports_that_would_write_over_each_other_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x").display().to_string();
+    let image = folder.path().join("image.iso").display().to_string();
+    let iso = "today/result/iso/nixos-minimal-25.11.1234.abcdef-x86_64-linux.iso";
+    std::fs::copy(fixture(iso), &image).unwrap();
+    let (tap, junit, over) = (format!("tap={file}"), format!("junit={file}"), format!("tap={image}"));
+    for (arguments, told) in [
+        (&["--report", &tap, "--report", &junit][..], "two reports cannot be written to"),
+        (&["--report", "tap=-", "--json"], "--json and a report cannot both be written to standard output"),
+        (&["--report", "tap=-", "--report", "junit=-"], "two reports cannot be written to -"),
+        (&["--report", &over], "that is the image"),
+    ] {
+        let found = run(&[&["check", &image, "--command", "vim"], arguments].concat());
+        assert_eq!((found.code, found.out.as_str()), (Some(2), ""), "{arguments:?}");
+        assert!(found.errors.contains(told), "{}", found.errors);
+    }
+    assert!(!std::path::Path::new(&file).exists());
+}
+
+#[test]
+fn what_was_found_is_told_where_a_report_cannot_be_written() {
+    let image = fixture("today/result").display().to_string();
+    let found = run(&["check", &image, "--command", "vim", "--report", "tap=/no/such/folder/x"]);
+    assert_eq!(found.code, Some(2));
+    assert!(found.out.contains("1 passed"), "{}", found.out);
+}
+
+#[test]
+fn code_scanning_finds_a_line_of_the_policy_for_each_result() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("policy.toml"), REASON).unwrap();
+    let mut command = program();
+    let command = command.current_dir(folder.path()).arg("check").arg(fixture("today/result"));
+    let output = command.args(["--policy", "./policy.toml", "--report", "sarif=-"]).output().unwrap();
+    let sarif: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let run = &sarif["runs"][0];
+    for result in run["results"].as_array().unwrap() {
+        let place = &result["locations"][0]["physicalLocation"];
+        assert_eq!(place, &json!({"artifactLocation": {"uri": "policy.toml"}, "region": {"startLine": 1}}));
+        let rule = &run["tool"]["driver"]["rules"][usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap()];
+        assert_eq!(rule["id"], result["ruleId"]);
+        assert!(rule["help"]["text"].is_string() && rule["fullDescription"]["text"].is_string(), "{rule}");
+    }
+}
+
+#[test]
+fn odd_names_are_shown_and_not_obeyed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let odd = r"/a\u001b[31m|`x`<b>$y$]]>%0A::error::z\u202e\u0085\nb # TODO";
+    std::fs::write(path("policy.json"), format!("{{\"file\": [{{\"path\": \"{odd}\"}}]}}")).unwrap();
+    let mut command = program();
+    let command = command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", path("summary.md"));
+    let command = command.arg("check").arg(fixture("today/result")).arg("--policy").arg(path("policy.json"));
+    for format in ["junit", "sarif", "markdown", "tap"] {
+        command.args(["--report", &format!("{format}={}", path(format))]);
+    }
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        errors.contains("title=file /a\\u{1b}[31m|`x`<b>$y$]]>%250A%3A%3Aerror%3A%3Az\\u{202e}\\u{85}%0Ab # TODO::"),
+        "{errors}"
+    );
+    let read = |name: &str| std::fs::read_to_string(path(name)).unwrap();
+    let markdown = read("markdown");
+    assert!(
+        markdown.contains(
+            "| /a\\\\u{1b}\\[31m\\|\\`x\\`&lt;b&gt;\\$y\\$\\]\\]&gt;%0A::error::z\\\\u{202e}\\\\u{85} b \\# TODO |"
+        ),
+        "{markdown}"
+    );
+    assert_eq!(read("summary.md"), markdown);
+    assert!(
+        read("tap")
+            .contains("not ok 1 - file /a\\\\u{1b}[31m|`x`<b>$y$]]>%0A::error::z\\\\u{202e}\\\\u{85} b \\# TODO\n"),
+        "{}",
+        read("tap")
+    );
+    for name in ["junit", "sarif", "markdown", "tap"] {
+        let harmful = |letter: char| letter.is_control() && letter != '\n' || name != "junit" && letter == '\u{202e}';
+        let text = read(name);
+        // JSON and XML may have it; terminals are not where they are read.
+        let text = if name == "sarif" { text.replace(['\u{202e}', '\u{85}'], "") } else { text };
+        assert!(!text.contains(harmful), "{name}: {text:?}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{fixture, run};
+use crate::support::{fixture, program, run};
 
 fn document(image: &str, arguments: &[&str]) -> (Option<i32>, Value) {
     let image = fixture(image).display().to_string();
@@ -71,10 +71,44 @@ fn files_may_be_allowed_to_hold_some() {
 #[test]
 fn no_secret_is_printed() {
     let image = fixture("access/secrets.squashfs").display().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy.toml").display().to_string();
+    std::fs::write(&policy, "[secrets]\ndeny = true\n").unwrap();
+    let mut told = Vec::new();
     for arguments in [&["secrets", &image][..], &["secrets", "--json", &image]] {
-        let out = run(arguments).out;
-        for part in ["BEGIN", "b3BlbnNzaC1rZXkt", "$6$", "$y$", "correct horse"] {
-            assert!(!out.contains(part), "{out}");
-        }
+        told.push(run(arguments).out);
     }
+    let mut command = program();
+    let command = command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", folder.path().join("summary"));
+    command.args(["check", "--json", &image, "--policy", &policy]);
+    for format in ["junit", "sarif", "markdown", "tap"] {
+        command.args(["--report", &format!("{format}={}", folder.path().join(format).display())]);
+    }
+    let output = command.output().unwrap();
+    told.extend([output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()));
+    for file in ["summary", "junit", "sarif", "markdown", "tap"] {
+        told.push(std::fs::read_to_string(folder.path().join(file)).unwrap());
+    }
+    assert!(told.iter().all(|text| text.contains("secret")), "{told:?}");
+    for (text, part) in told
+        .iter()
+        .flat_map(|text| ["BEGIN", "b3BlbnNzaC1rZXkt", "$6$", "$y$", "correct horse"].map(|part| (text, part)))
+    {
+        assert!(!text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn a_glob_that_allows_nothing_is_told() {
+    let image = fixture("today/result").display().to_string();
+    let (code, found) = document("today/result", &["--allow", "/nix/store/*-users-groups.json", "--allow", "/gone/*"]);
+    assert_eq!((code, &found["unused"]), (Some(0), &json!(["/gone/*"])));
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy.toml").display().to_string();
+    std::fs::write(&policy, "[secrets]\ndeny = true\nallow = [\"**-users-groups.json\", \"/gone/*\"]\n").unwrap();
+    let found = run(&["check", &image, "--policy", &policy]);
+    assert!(found.out.contains(" files, 1 allowed; nothing to allow at /gone/*"), "{}", found.out);
+    std::fs::write(&policy, "[secrets]\ndeny = true\n").unwrap();
+    let found = run(&["check", &image, "--policy", &policy]);
+    assert!(found.out.contains("; keep it out of the store, or allow its path"), "{}", found.out);
 }

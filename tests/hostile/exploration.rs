@@ -13,7 +13,7 @@ use nixoscope::nixos::package::{self, Column};
 use nixoscope::nixos::software::Software;
 use nixoscope::nixos::{Disc, Summary};
 use nixoscope::report;
-use nixoscope::secrets::{self, Options};
+use nixoscope::secrets::{self, Allow};
 use nixoscope::verify::{self, Expectations};
 
 /// Files that are looked at in one tree.
@@ -60,7 +60,7 @@ pub(crate) fn explore(bytes: Vec<u8>) {
         let difference = Difference::between(&manifest, &Manifest::default());
         report::diff::page(&mut io::sink(), &difference, report::diff::Told::All).unwrap();
     }
-    if let Some(report) = told(secrets::scan(&disc, &Options::default(), &|_, _| {})) {
+    if let Some(report) = told(secrets::scan(&disc, &Allow::default(), &|_, _| {})) {
         report.troubles.iter().for_each(one_line);
         report::secrets::page(&mut io::sink(), &report, Some(80)).unwrap();
         report::secrets::json(&mut io::sink(), &report).unwrap();

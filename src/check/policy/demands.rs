@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
+use globset::Glob;
 
 use super::super::assertion::{Assertion, FileAssertion, UserAssertion};
 use super::super::query::{PackageQuery, WantedKey};
@@ -16,6 +16,7 @@ use super::values::requirement;
 use super::{Demand, Severity};
 use crate::fs::FileType;
 use crate::nixos::PasswordState;
+use crate::secrets::Allow;
 
 impl Policy {
     /// The assertions, in the order of the tables in the documentation. Files with keys are read from `folder` on.
@@ -331,12 +332,8 @@ impl Check for SshTable {
 }
 
 impl SecretsTable {
-    fn allowed(&self) -> Result<GlobSet, String> {
-        let mut set = GlobSetBuilder::new();
-        for glob in &self.allow {
-            set.add(Glob::new(glob).map_err(|_| format!("{glob} is no glob"))?);
-        }
-        set.build().map_err(|error| error.to_string())
+    fn allowed(&self) -> Result<Allow, String> {
+        Allow::parse(&self.allow)
     }
 }
 

@@ -34,7 +34,7 @@ pub(in crate::diff) fn public<'b>(path: &str, bytes: &'b [u8]) -> Cow<'b, [u8]> 
         _ => None,
     };
     let masked = replaced.map_or(masked, Cow::Owned);
-    match without_guessable(path, &masked) {
+    match without_guessable(path.as_bytes(), &masked) {
         Cow::Owned(rest) => Cow::Owned(rest),
         Cow::Borrowed(_) => masked,
     }
@@ -54,7 +54,7 @@ pub(super) fn parameter(parameter: &str) -> String {
 /// A text with hash parts masked, and what is secret in it replaced by what it is.
 pub(super) fn public_text(shown: &str) -> String {
     let masked = text(shown);
-    String::from_utf8_lossy(&redacted("", masked.as_bytes())).into_owned()
+    String::from_utf8_lossy(&redacted(b"", masked.as_bytes())).into_owned()
 }
 
 /// A name as a text; bytes that are no UTF-8 are escaped, so that two names stay two.

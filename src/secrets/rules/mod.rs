@@ -1,0 +1,233 @@
+//! What a secret looks like: for each sort a few bytes by which it is noticed, and a test that no other text passes.
+
+use std::sync::LazyLock;
+
+use data_encoding::BASE64;
+use regex::bytes::Regex;
+
+use super::filter::{Filter, Needle};
+use super::pem;
+
+/// A pattern with what it is of, whether its digest may be told, and the expression, of which the first group is the secret.
+macro_rules! pattern {
+    ($what:expr, $identity:ident, $pattern:expr) => {
+        $crate::secrets::rules::Test::Pattern(
+            $what,
+            std::sync::LazyLock::new(|| regex::bytes::Regex::new(concat!("(?-u)^", $pattern)).ok()),
+            $crate::secrets::rules::Identity::$identity,
+        )
+    };
+}
+
+mod hashes;
+mod keys;
+mod passwords;
+mod places;
+mod tokens;
+
+use places::DOCUMENTATION;
+pub(super) use places::{Places, RECORDS, SHADOW, WIREGUARD};
+
+/// Bytes that a secret may have at most: a key of RSA with 16,384 bits, and headers.
+pub(super) const LONGEST: usize = 16 << 10;
+
+/// Where a rule counts that counts everywhere.
+const EVERYWHERE: Places = Places::NONE;
+
+/// The fewest different bytes of something random: `XXXXXXXX` stands for a token and is none.
+const FEWEST_DIFFERENT: usize = 8;
+
+/// Words of which descriptions make what stands for a token.
+const STANDING_IN: [&[u8]; 4] = [b"example", b"your", b"placeholder", b"xxxxxx"];
+
+/// Passwords that the examples of wpa_supplicant and hostapd have, which NixOS installs among their documentation.
+const IN_EXAMPLES: [&[u8]; 19] = [
+    b"very secret passphrase",
+    b"not so secure passphrase",
+    b"secret passphrase",
+    b"mysecretpassphrase",
+    b"06b4be19da289f475aa46a33cb793029d4ab3db7a23ee92382eb0106c72ac7bb",
+    b"06b4be19da289f475aa46a33cb793029",
+    b"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+    b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+    b"12345678",
+    b"123456789",
+    b"password",
+    b"foobar",
+    b"secretr",
+    b"secret",
+    b"really secret",
+    b"abcde",
+    b"0102030405",
+    b"1234567890123",
+    b"PKCS#12 passhrase",
+];
+
+/// What a secret turned out to be.
+pub(super) struct Found {
+    pub(super) kind: &'static str,
+    pub(super) what: String,
+    /// Its length in the text.
+    pub(super) length: usize,
+    /// What tells two of them apart; none where somebody could guess it by its digest.
+    pub(super) identity: Option<Vec<u8>>,
+}
+
+/// How a candidate is tested.
+enum Test {
+    Pem,
+    /// The pattern matches at the candidate, and what its first group has is the secret. The first is told of the kind.
+    Pattern(&'static str, LazyLock<Option<Regex>>, Identity),
+}
+
+/// Whether the digest of a secret may be told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Identity {
+    /// It is random.
+    Told,
+    /// It may be a word.
+    Hidden,
+}
+
+/// What may stand before a candidate.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Anything,
+    /// In the middle of a word it is something else, such as base64.
+    NoWord,
+}
+
+/// A rule.
+struct Rule {
+    /// The bytes by which a candidate is noticed. They begin the secret, or the text that names it.
+    noticed: &'static [Needle],
+    kind: &'static str,
+    /// Files in which it counts.
+    places: Places,
+    before: Before,
+    test: Test,
+}
+
+const fn needle(text: &'static str, key: usize) -> Needle {
+    Needle { text, key }
+}
+
+/// All rules. Where two fit, the first counts.
+fn all() -> impl Iterator<Item = &'static Rule> {
+    let sorts: [&'static [Rule]; 4] = [&keys::RULES, &hashes::RULES, &passwords::RULES, &tokens::RULES];
+    sorts.into_iter().flatten()
+}
+
+/// Notices candidates for the rules that count everywhere, and for all of them.
+static OF_ANY: LazyLock<Filter> =
+    LazyLock::new(|| Filter::new(all().filter(|rule| rule.places.is_none()).flat_map(|rule| rule.noticed)));
+static OF_SOME: LazyLock<Filter> = LazyLock::new(|| Filter::new(all().flat_map(|rule| rule.noticed)));
+
+/// The filter for such files.
+pub(super) fn filter(places: Places) -> &'static Filter {
+    if places.is_none() { &OF_ANY } else { &OF_SOME }
+}
+
+/// A text that begins with what was noticed, and where it stands.
+#[derive(Clone, Copy)]
+pub(super) struct Candidate<'t> {
+    pub(super) text: &'t [u8],
+    /// The byte before it.
+    pub(super) before: Option<u8>,
+    pub(super) of: FileKind,
+}
+
+/// What a file is, by its paths: what counts at one of them is told of all, which have the same contents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileKind {
+    pub(super) places: Places,
+    /// Whether it describes programs, wherever it is.
+    documentation: Documentation,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Documentation {
+    Everywhere,
+    No,
+}
+
+impl FileKind {
+    pub(super) fn of<'p>(paths: impl Iterator<Item = &'p [u8]>) -> Self {
+        let none = Self { places: Places::NONE, documentation: Documentation::Everywhere };
+        paths.map(Places::of).fold(none, |kind, places| Self {
+            places: kind.places.and(places.without(DOCUMENTATION)),
+            documentation: if places.meet(DOCUMENTATION) { kind.documentation } else { Documentation::No },
+        })
+    }
+}
+
+/// Tests a candidate.
+pub(super) fn test(candidate: Candidate<'_>) -> Option<Found> {
+    let counts = |rule: &&Rule| rule.places.is_none() || rule.places.meet(candidate.of.places);
+    let noticed = |rule: &&Rule| rule.noticed.iter().any(|needle| candidate.text.starts_with(needle.text.as_bytes()));
+    let mut rules = all().filter(counts).filter(noticed);
+    rules.find_map(|rule| rule.test(candidate))
+}
+
+impl Rule {
+    fn test(&self, candidate: Candidate<'_>) -> Option<Found> {
+        let joined = candidate.before.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        match &self.test {
+            Test::Pem => {
+                let key = pem::read(candidate.text)?;
+                Some(Found { kind: self.kind, what: key.label, length: key.length, identity: Some(key.bytes) })
+            }
+            Test::Pattern(..) if joined && self.before == Before::NoWord => None,
+            Test::Pattern(what, pattern, identity) => {
+                let captures = pattern.as_ref()?.captures(candidate.text)?;
+                let secret = captures.get(1)?;
+                let value = secret.as_bytes();
+                let counts = match identity {
+                    Identity::Told => is_random(value),
+                    Identity::Hidden => !stands_for_another(value) && !is_an_example(value, candidate.of),
+                };
+                let identity = (*identity == Identity::Told).then(|| value.to_vec());
+                counts.then(|| Found { kind: self.kind, what: (*what).to_owned(), length: secret.end(), identity })
+            }
+        }
+    }
+}
+
+fn is_random(secret: &[u8]) -> bool {
+    let mut seen = [false; 256];
+    secret.iter().for_each(|&byte| seen.iter_mut().skip(usize::from(byte)).take(1).for_each(|seen| *seen = true));
+    let decoded = BASE64.decode(secret).unwrap_or_default();
+    let zeros = !decoded.is_empty() && decoded.iter().all(|byte| *byte == 0);
+    let lower = secret.to_ascii_lowercase();
+    seen.iter().filter(|seen| **seen).count() >= FEWEST_DIFFERENT
+        && !zeros
+        && !STANDING_IN.iter().any(|word| lower.windows(word.len()).any(|part| part == *word))
+}
+
+/// Whether a value is none itself: `ext:NAME`, `@NAME@`, `${NAME}`, `<password>`, or something that no password hashes to.
+fn stands_for_another(value: &[u8]) -> bool {
+    let value = unquoted(value).trim_ascii();
+    let within = |open: &[u8], close: &[u8]| value.strip_prefix(open).is_some_and(|rest| rest.ends_with(close));
+    let is_name = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
+    let variable = value.strip_prefix(b"$").is_some_and(|name| name.iter().all(is_name));
+    let first = value.first();
+    value.starts_with(b"ext:")
+        || within(b"@", b"@")
+        || within(b"${", b"}")
+        || within(b"{{", b"}}")
+        || within(b"<", b">")
+        || within(b"%", b"%")
+        || variable
+        || value.starts_with(b"!")
+        || matches!(value, b"(null)" | b"null" | b"none" | b"true" | b"false")
+        || value.len() > 2 && value.iter().all(|byte| Some(byte) == first)
+        || value == b"*"
+}
+
+fn is_an_example(value: &[u8], of: FileKind) -> bool {
+    of.documentation == Documentation::Everywhere && IN_EXAMPLES.contains(&unquoted(value))
+}
+
+fn unquoted(value: &[u8]) -> &[u8] {
+    value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value)
+}

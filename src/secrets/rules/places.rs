@@ -1,0 +1,115 @@
+//! Files in which a text means something that it means nowhere else.
+
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
+/// Kinds of files, as a set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::secrets) struct Places(u16);
+
+/// `users-groups.json`, and the `userborn.json` of services.userborn.
+pub(super) const ACCOUNTS: Places = Places(1);
+/// Records of users, to 2014-02.
+pub(in crate::secrets) const RECORDS: Places = Places(1 << 1);
+/// Lines of `shadow`, or a field of it alone.
+pub(in crate::secrets) const SHADOW: Places = Places(1 << 2);
+/// Networks and their secrets, of wpa_supplicant, hostapd, NetworkManager and iwd.
+pub(super) const NETWORKS: Places = Places(1 << 3);
+/// Variables of units, and files of variables.
+pub(super) const ENVIRONMENT: Places = Places(1 << 4);
+/// `netrc`, of curl and Nix.
+pub(super) const NETRC: Places = Places(1 << 5);
+/// `nix.conf`, and what it includes.
+pub(super) const NIX: Places = Places(1 << 6);
+/// `.npmrc`
+pub(super) const NPM: Places = Places(1 << 7);
+/// A key of WireGuard alone: `pkgs.writeText "wg-key"` is what NixOS itself makes of `privateKey`.
+pub(in crate::secrets) const WIREGUARD: Places = Places(1 << 8);
+
+/// Not by itself a place in which a rule counts: what packages say of themselves.
+pub(super) const DOCUMENTATION: Places = Places(1 << 9);
+
+/// How paths end.
+const ENDS: [(&str, Places); 30] = [
+    ("-users-groups.json", ACCOUNTS),
+    ("-userborn.json", ACCOUNTS),
+    ("-users", RECORDS),
+    ("shadow", SHADOW),
+    ("-password-file", SHADOW),
+    (".nmconnection", NETWORKS),
+    (".psk", NETWORKS),
+    (".8021x", NETWORKS),
+    (".service", ENVIRONMENT),
+    ("/overrides.conf", ENVIRONMENT),
+    ("-set-environment", ENVIRONMENT),
+    (".env", ENVIRONMENT),
+    ("-env", ENVIRONMENT),
+    (".envrc", ENVIRONMENT),
+    (".env.local", ENVIRONMENT),
+    (".env.production", ENVIRONMENT),
+    (".environment", ENVIRONMENT),
+    ("-environment", ENVIRONMENT),
+    ("/netrc", NETRC),
+    ("/.netrc", NETRC),
+    ("/_netrc", NETRC),
+    ("-netrc", NETRC),
+    (".conf", NIX),
+    ("access-tokens", NIX),
+    ("npmrc", NPM),
+    ("wg-key", WIREGUARD),
+    ("wg-psk", WIREGUARD),
+    ("privatekey", WIREGUARD),
+    ("private.key", WIREGUARD),
+    ("presharedkey", WIREGUARD),
+];
+
+/// What paths have in them.
+const PARTS: [(&str, Places); 8] = [
+    ("wpa_supplicant", NETWORKS),
+    ("hostapd", NETWORKS),
+    ("system-connections", NETWORKS),
+    ("NetworkManager", NETWORKS),
+    ("/iwd/", NETWORKS),
+    (".service.d/", ENVIRONMENT),
+    ("wireguard", WIREGUARD),
+    ("/share/doc/", DOCUMENTATION),
+];
+
+/// All parts at the same time: there are as many paths as files.
+static PARTS_OF: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| AhoCorasick::new(PARTS.iter().map(|(part, _)| part)).ok());
+
+impl Places {
+    /// The empty set.
+    pub(super) const NONE: Self = Self(0);
+
+    /// What the file at a path is.
+    pub(in crate::secrets) fn of(path: &[u8]) -> Self {
+        let ends = ENDS.iter().filter(|(end, _)| path.ends_with(end.as_bytes())).map(|(_, place)| *place);
+        let parts = PARTS_OF.iter().flat_map(|parts| parts.find_overlapping_iter(path));
+        let parts = parts.filter_map(|found| PARTS.get(found.pattern().as_usize())).map(|(_, place)| *place);
+        let all = ends.chain(parts).fold(Self::NONE, Self::and);
+        // A public key looks no different.
+        let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        if name.windows(3).any(|part| part == b"pub") { all.without(WIREGUARD) } else { all }
+    }
+
+    /// Both sets together.
+    pub(in crate::secrets) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(super) const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// Whether the sets have something in common.
+    pub(in crate::secrets) const fn meet(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    pub(in crate::secrets) const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+}

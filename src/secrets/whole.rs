@@ -1,0 +1,109 @@
+//! Secrets that are a whole file, or that only its lines together show.
+
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
+
+use super::rules::{Found, Places, RECORDS, SHADOW, WIREGUARD};
+
+/// The longest name of a key with which Nix signs, and the key.
+const LONGEST_SIGNING: usize = 400;
+
+/// Records of users, and lines of `shadow`, that are told of one file.
+const MOST: usize = 1_000;
+
+/// Tests a whole file: where secrets begin in it, and what they are.
+pub(super) fn test(bytes: &[u8], places: Places) -> Vec<(usize, Found)> {
+    if let Some(found) = dropbear(bytes).or_else(|| signing(bytes)) {
+        return vec![(0, found)];
+    }
+    let mut found = Vec::new();
+    if places.meet(WIREGUARD) {
+        found.extend(wireguard(bytes).map(|found| (0, found)));
+    }
+    if places.meet(RECORDS) {
+        found.extend(records(bytes));
+    }
+    if places.meet(SHADOW) {
+        found.extend(shadow(bytes));
+    }
+    found
+}
+
+fn private_key(what: &str, bytes: &[u8]) -> Found {
+    Found { kind: "private-key", what: what.to_owned(), length: bytes.len(), identity: Some(bytes.to_vec()) }
+}
+
+/// A host key of dropbear: a string with the type, then the numbers of the private half (dropbear, signkey.c).
+fn dropbear(bytes: &[u8]) -> Option<Found> {
+    if !bytes.starts_with(&[0, 0, 0]) {
+        return None;
+    }
+    let mut rest = bytes;
+    let mut fields = 0;
+    let mut first: &[u8] = &[];
+    while let Some((length, behind)) = rest.split_first_chunk::<4>() {
+        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+        let (field, behind) = behind.split_at_checked(length)?;
+        match fields {
+            0 if !matches!(field.get(..4), Some(b"ssh-" | b"ecds")) => return None,
+            0 => first = field,
+            // Public and private half of Ed25519 in one field.
+            1 if first == b"ssh-ed25519" && field.len() != 64 => return None,
+            _ => {}
+        }
+        fields += 1;
+        rest = behind;
+    }
+    let kind = match first {
+        // e, n, d, and in newer ones p and q; a public key has two.
+        b"ssh-rsa" if fields >= 4 => "ssh-rsa",
+        // p, q, g, y and x; a public key lacks the last.
+        b"ssh-dss" if fields == 6 => "ssh-dss",
+        b"ssh-ed25519" if fields == 2 => "ssh-ed25519",
+        // Curve, point and scalar; a public key has two.
+        kind if kind.starts_with(b"ecdsa-sha2-") && fields == 4 => "ecdsa",
+        _ => return None,
+    };
+    Some(private_key(&format!("dropbear {kind}"), bytes))
+}
+
+/// A key with which Nix signs what it builds, `NAME:` and 64 bytes in base64; a public one has 32.
+fn signing(bytes: &[u8]) -> Option<Found> {
+    static PATTERN: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?-u)^[A-Za-z0-9._@-]{1,200}:[A-Za-z0-9+/]{86}==\s*$").ok());
+    let key = bytes.len() <= LONGEST_SIGNING && PATTERN.as_ref()?.is_match(bytes);
+    key.then(|| private_key("Nix signing key", bytes.trim_ascii()))
+}
+
+/// 32 bytes in base64, with the bits that X25519 leaves out as they may be.
+fn wireguard(bytes: &[u8]) -> Option<Found> {
+    static PATTERN: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?-u)^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=\s*$").ok());
+    let key = bytes.len() <= LONGEST_SIGNING && PATTERN.as_ref()?.is_match(bytes);
+    key.then(|| private_key("WireGuard", bytes.trim_ascii()))
+}
+
+/// The ninth line of a record of a user is `X` and the password, behind home, shell, and whether the home is made
+/// (nixpkgs, nixos/modules/config/users-groups.nix, to 2014-02).
+fn records(bytes: &[u8]) -> Vec<(usize, Found)> {
+    static PATTERN: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?-u)(?:^|\n)/[^\n]*\n(?:/[^\n]*)?\n(?:1|)\nX([^\n]+)").ok());
+    lines(&PATTERN, bytes, "password", "of a user")
+}
+
+/// The second field of a line of `shadow`, or such a field alone, for `chpasswd -e`; all other hashes are found anywhere.
+fn shadow(bytes: &[u8]) -> Vec<(usize, Found)> {
+    static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        let hash = "[./A-Za-z0-9]{13}|_[./A-Za-z0-9]{19}";
+        Regex::new(&format!(r"(?-u)(?:^|\n)[A-Za-z_][A-Za-z0-9._-]*:({hash}):|^({hash})\s*$")).ok()
+    });
+    lines(&PATTERN, bytes, "password-hash", "DES")
+}
+
+fn lines(pattern: &LazyLock<Option<Regex>>, bytes: &[u8], kind: &'static str, what: &str) -> Vec<(usize, Found)> {
+    let all = pattern.iter().flat_map(|pattern| pattern.captures_iter(bytes));
+    let secrets = all.filter_map(|captures| captures.get(1).or_else(|| captures.get(2))).take(MOST);
+    let found = |length| Found { kind, what: what.to_owned(), length, identity: None };
+    secrets.map(|secret| (secret.start(), found(secret.len()))).collect()
+}
