@@ -249,13 +249,13 @@ mod tests {
         let wifi = |word: &str| format!("[wifi-security]\nkey-mgmt=wpa-psk\npsk={word}\n");
         for (path, before, after) in [
             (json, users("hunter2"), users("letmein9")),
-            (json, hashed("x"), hashed("y")),
-            ("/etc/shadow", shadow("x"), shadow("y")),
-            ("/etc/ssh/key", key("x"), key("y")),
+            (json, hashed("q"), hashed("w")),
+            ("/etc/shadow", shadow("q"), shadow("w")),
+            ("/etc/ssh/key", key("q"), key("w")),
             ("/etc/NetworkManager/system-connections/a.nmconnection", wifi("hunter2hunter2"), wifi("letmein9letmein9")),
         ] {
             let told = text(path, &before, &after);
-            for secret in ["hunter2", "letmein9", &"x".repeat(20), &"y".repeat(20)] {
+            for secret in ["hunter2", "letmein9", &"q".repeat(20), &"w".repeat(20)] {
                 assert!(!told.contains(secret), "{path}: {told}");
             }
         }

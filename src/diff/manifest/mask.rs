@@ -42,12 +42,14 @@ pub(in crate::diff) fn public<'b>(path: &str, bytes: &'b [u8]) -> Cow<'b, [u8]> 
 
 /// A parameter of a kernel, without its value where that is a password.
 pub(super) fn parameter(parameter: &str) -> String {
-    let shown = public_text(parameter);
     let is_secret = |name: &str| SECRET.iter().any(|part| name.to_ascii_lowercase().contains(part));
-    match shown.split_once('=') {
-        // What is replaced already says what it is.
-        Some((name, value)) if is_secret(name) && !value.starts_with('[') => format!("{name}=…"),
-        _ => shown,
+    match parameter.split_once('=') {
+        Some((name, value)) if is_secret(name) => {
+            // A hash says what it is.
+            let value = public_text(value);
+            format!("{name}={}", if value.starts_with('[') { &value } else { "…" })
+        }
+        _ => public_text(parameter),
     }
 }
 
@@ -76,7 +78,7 @@ mod tests {
 
     #[test]
     fn parameters_lose_their_passwords_and_nothing_else() {
-        let hash = format!("$6$saltsaltsalt$a1b2c3d4{}", "x".repeat(78));
+        let hash = format!("$6$saltsaltsalt$a1b2c3d4{}", "q".repeat(78));
         for (given, kept) in [
             ("loglevel=4", "loglevel=4".to_owned()),
             ("live.nixos.passwd=hunter2", "live.nixos.passwd=…".to_owned()),

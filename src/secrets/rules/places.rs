@@ -109,7 +109,7 @@ impl Places {
         self.0 & other.0 != 0
     }
 
-    pub(in crate::secrets) const fn is_none(self) -> bool {
+    pub(super) const fn is_none(self) -> bool {
         self.0 == 0
     }
 }
