@@ -22,6 +22,8 @@ pub(super) struct Needle {
 pub(super) struct Filter {
     keys: Keys,
     dollars: Vec<&'static [u8]>,
+    /// Whether one of those has such a second byte: code has a dollar in every 256 bytes, and seldom the right one behind it.
+    behind_dollar: [bool; 256],
     short: Vec<Finder<'static>>,
 }
 
@@ -43,11 +45,15 @@ enum Searcher {
 
 impl Filter {
     pub(super) fn new(needles: impl Iterator<Item = &'static Needle>) -> Self {
-        let mut filter = Self { keys: Keys::default(), dollars: Vec::new(), short: Vec::new() };
+        let (keys, dollars, short) = (Keys::default(), Vec::new(), Vec::new());
+        let mut filter = Self { keys, dollars, behind_dollar: [false; 256], short };
         for Needle { text, key } in needles {
             let text = text.as_bytes();
             match text {
-                [b'$', ..] => filter.dollars.push(text),
+                [b'$', second, ..] => {
+                    filter.dollars.push(text);
+                    filter.behind_dollar.iter_mut().skip(usize::from(*second)).take(1).for_each(|is| *is = true);
+                }
                 _ if text.len() < KEY => filter.short.push(Finder::new(text)),
                 _ => filter.keys.add(text, *key),
             }
@@ -59,9 +65,10 @@ impl Filter {
     /// Tells `visit` each place from `start` up to `end` where one of the texts begins, in no order.
     pub(super) fn each(&self, bytes: &[u8], (start, end): (usize, usize), visit: &mut dyn FnMut(usize)) {
         self.keys.each(bytes, (start, end), visit);
-        let begins = |text: &&[u8], at: usize| bytes.get(at..).is_some_and(|rest| rest.starts_with(text));
         for at in memchr_iter(b'$', bytes.get(start..end).unwrap_or_default()).map(|at| start + at) {
-            if self.dollars.iter().any(|text| begins(text, at)) {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let may_begin = |second: &u8| self.behind_dollar.get(usize::from(*second)) == Some(&true);
+            if rest.get(1).is_some_and(may_begin) && self.dollars.iter().any(|text| rest.starts_with(text)) {
                 visit(at);
             }
         }
