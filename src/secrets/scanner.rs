@@ -36,8 +36,8 @@ pub(super) struct Scanner<'w> {
     offset: u64,
     /// Bytes of the window that have been searched.
     searched: usize,
-    /// Ends of lines before the window.
-    lines: u64,
+    /// Ends of lines before the window; none where that is no text.
+    lines: Option<u64>,
     pub(super) sightings: Vec<Sighting>,
     /// Sightings of what is no known key, and of known ones: many of these must not hide one of those.
     unknown: usize,
@@ -54,7 +54,7 @@ impl<'w> Scanner<'w> {
             window,
             offset: 0,
             searched: 0,
-            lines: 0,
+            lines: Some(0),
             sightings: Vec::new(),
             unknown: 0,
             known: 0,
@@ -135,7 +135,8 @@ impl<'w> Scanner<'w> {
 
     /// Leaves the first bytes behind, which have been searched.
     fn leave(&mut self, bytes: &[u8], length: usize) {
-        self.lines += ends_of_lines(bytes.get(..length).unwrap_or_default());
+        let left = bytes.get(..length).unwrap_or_default();
+        self.lines = self.lines.filter(|_| !left.contains(&0)).map(|lines| lines + ends_of_lines(left));
         self.offset += u64::try_from(length).unwrap_or(0);
         self.searched -= length;
     }
@@ -149,12 +150,11 @@ impl<'w> Scanner<'w> {
         }
         let fingerprint = digest.map(|digest| digest.chars().take(DIGITS).collect());
         let past = bytes.get(..start).unwrap_or_default();
-        let is_text = !past.iter().rev().take(LONGEST).any(|&byte| byte == 0);
-        let ends = ends_of_lines(past);
+        let ends = self.lines.filter(|_| !past.contains(&0)).map(|lines| lines + ends_of_lines(past));
         self.sightings.push(Sighting {
             offset: self.offset + u64::try_from(start).unwrap_or(0),
             length: found.length,
-            line: is_text.then_some(self.lines + ends + 1),
+            line: ends.map(|ends| ends + 1),
             kind: found.kind,
             what: found.what,
             fingerprint,
