@@ -35,13 +35,12 @@ impl Manifest {
         (other, other_disc): (&mut Self, Option<&Disc<'_>>),
         troubles: &mut Vec<Error>,
     ) {
-        let mut twins: HashMap<&str, &mut DiscFile> = HashMap::new();
-        let known: Vec<String> = other.files.iter().map(|file| file.path.clone()).collect();
-        twins.extend(known.iter().map(String::as_str).zip(&mut other.files));
+        let mut twins: HashMap<String, &mut DiscFile> = HashMap::new();
+        twins.extend(other.files.iter_mut().map(|file| (file.path.clone(), file)));
         for file in &mut self.files {
             // As with a store path itself, the hash part vouches for the file; `verify` does not take its word.
             let compared = |twin: &&mut &mut DiscFile| twin.size == file.size && !is_of_store(file.path.as_bytes());
-            let Some(twin) = twins.get_mut(file.path.as_str()).filter(compared) else { continue };
+            let Some(twin) = twins.get_mut(&file.path).filter(compared) else { continue };
             let read = match (&file.sha256, &twin.sha256, disc, other_disc) {
                 (None, Some(_), Some(disc), _) => file.digest(disc),
                 (Some(_), None, _, Some(other)) => twin.digest(other),
