@@ -68,18 +68,19 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         (false, true) => Some(Depth::Metadata),
         (false, false) => None,
     };
+    if depth.is_some() {
+        // Before anything is read.
+        given_old.image(&args.old)?;
+        given_new.image(&args.new)?;
+    }
     let (old, new) = rayon::join(|| side(&args.old, &given_old), || side(&args.new, &given_new));
     let (mut old, mut new) = (old?, new?);
     old.read_initrd(&new.manifest);
     new.read_initrd(&old.manifest);
     old.manifest.compare_large(old.disc.as_ref(), (&mut new.manifest, new.disc.as_ref()), &mut old.troubles);
     let mut difference = Difference::between(&old.manifest, &new.manifest);
-    if let Some(depth) = depth {
-        given_old.image(&args.old)?;
-        given_new.image(&args.new)?;
-        if let (Some(old), Some(new)) = (&old.disc, &new.disc) {
-            difference.look_inside(old, new, depth);
-        }
+    if let (Some(depth), Some(old), Some(new)) = (depth, &old.disc, &new.disc) {
+        difference.look_inside(old, new, depth);
     }
     let mut messages: Vec<String> = std::mem::take(&mut difference.troubles);
     messages.extend(of_image(&args.old, &old.troubles).chain(of_image(&args.new, &new.troubles)));
