@@ -65,8 +65,8 @@ pub(super) fn key(subject: &Subject<'_, '_>, wanted: &WantedKey, user: Option<&s
         Ok(system) => system,
         Err(none) => return Ok(none),
     };
-    let toplevel = system.path.to_string();
-    let (sshd, mut users) = (Sshd::of(tree, &toplevel)?, Users::of(tree, &toplevel)?);
+    let root = subject.disc.root_of(system);
+    let (sshd, mut users) = (Sshd::of(&root)?, Users::of(&root)?);
     if let Some(name) = user
         && !users.known
         && !users.list.iter().any(|user| user.name == name)
@@ -74,7 +74,7 @@ pub(super) fn key(subject: &Subject<'_, '_>, wanted: &WantedKey, user: Option<&s
         users.list.push(User::implied(name));
     }
     let of_asked = |name: &str| user.is_none_or(|user| user == name);
-    let mut files = KeysFiles::new(tree);
+    let mut files = KeysFiles::new(&root);
     let (mut places, mut read): (Vec<Place>, Vec<String>) = (Vec::new(), Vec::new());
     let mut matching = HashMap::new();
     for candidate in &users.list {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::Root;
 use super::menu::{self, MenuEntry};
 use super::system::{self, System};
 use crate::error::{Error, Place, Result};
@@ -104,6 +105,12 @@ impl<'i> Disc<'i> {
     #[must_use]
     pub fn tree(&self) -> &(dyn Tree + 'i) {
         &self.namespace
+    }
+
+    /// The files of one of its systems.
+    #[must_use]
+    pub fn root_of(&self, system: &System) -> Root<'_> {
+        Root::new(self.tree(), system.path.to_string())
     }
 
     /// The disc's own tree alone.

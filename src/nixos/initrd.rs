@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::io::{BufReader, Read};
 use std::ops::ControlFlow;
 
+use super::Root;
 use super::password::Password;
 use super::ssh::{KeyError, KeyLine, PublicKey};
 use crate::error::{Error, Result};
 use crate::fs::cpio::{self, Compression, Member};
-use crate::fs::{NodeId, Tree, path};
+use crate::fs::{NodeId, Tree};
 
 /// Texts and links that are kept of an initrd, and the length of one.
 const MOST_TEXTS: usize = 1_000;
@@ -76,12 +77,12 @@ const MOST_PASSES: usize = 4;
 type Targets = HashMap<String, (String, Text)>;
 
 impl Initrd {
-    /// Reads the initrd of the system whose toplevel lies at `toplevel`; none where it has none.
+    /// Reads the initrd of a system. `None` if it has none.
     ///
     /// # Errors
     /// Where it is there but cannot be read.
-    pub fn of(tree: &dyn Tree, toplevel: &str) -> Result<Option<Self>> {
-        let Some(found) = path::find(tree, format!("{toplevel}/initrd").as_bytes())? else { return Ok(None) };
+    pub fn of(root: &Root<'_>) -> Result<Option<Self>> {
+        let Some(found) = root.find(&root.own("initrd"))? else { return Ok(None) };
         let file = String::from_utf8_lossy(&found.path).into_owned();
         let mut targets = Targets::new();
         // make-initrd-ng of nixpkgs puts links to the store where files are expected. Its names are sorted, so that a link
@@ -90,7 +91,7 @@ impl Initrd {
         loop {
             passes += 1;
             let known = targets.len();
-            let (mut initrd, read) = Self::read(tree, found.id, &file, &mut targets)?;
+            let (mut initrd, read) = Self::read(root.tree(), found.id, &file, &mut targets)?;
             let unread = targets.iter().filter(|(target, _)| !read.contains(*target));
             initrd.unread = unread.map(|(target, (link, _))| (link.clone(), target.clone())).collect();
             if initrd.unread.is_empty() || targets.len() == known || passes == MOST_PASSES {
@@ -223,7 +224,7 @@ mod tests {
     }
 
     fn read(members: &[(&str, &str)]) -> Initrd {
-        Initrd::of(&Made::of(&[("/s/initrd", &archive(members))]), "/s").unwrap().unwrap()
+        Initrd::of(&Made::of(&[("/s/initrd", &archive(members))]).system()).unwrap().unwrap()
     }
 
     #[test]

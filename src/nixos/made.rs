@@ -4,6 +4,7 @@ use std::io::Read;
 
 use crate::error::{Error, Result};
 use crate::fs::{Entry, FileType, Kind, Node, NodeId, Tree};
+use crate::nixos::Root;
 
 /// Files and links by their paths, and the directories that these need.
 pub(in crate::nixos) struct Made {
@@ -34,6 +35,11 @@ impl Made {
         }
         nodes.sort_by(|one, other| one.0.cmp(&other.0));
         Self { nodes }
+    }
+
+    /// The system whose toplevel is `/s`.
+    pub(in crate::nixos) fn system(&self) -> Root<'_> {
+        Root::new(self, "/s")
     }
 
     fn at(&self, id: NodeId) -> &(String, Content) {

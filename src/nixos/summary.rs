@@ -200,9 +200,9 @@ fn access(disc: &Disc<'_>) -> Result<Option<AccessFacts>> {
     /// Pairs of a user and a key; more than that no page could show.
     const MOST_GRANTS: usize = 100_000;
     let Ok(system) = disc.default_system() else { return Ok(None) };
-    let toplevel = system.path.to_string();
-    let (sshd, users) = (Sshd::of(disc.tree(), &toplevel)?, Users::of(disc.tree(), &toplevel)?);
-    let mut files = KeysFiles::new(disc.tree());
+    let root = disc.root_of(system);
+    let (sshd, users) = (Sshd::of(&root)?, Users::of(&root)?);
+    let mut files = KeysFiles::new(&root);
     let (mut keys, mut grants) = (Vec::new(), 0);
     for user in &users.list {
         let entrance = sshd.entrance(&users, user);
@@ -215,7 +215,7 @@ fn access(disc: &Disc<'_>) -> Result<Option<AccessFacts>> {
         }
         grants += accepted.len();
         if grants > MOST_GRANTS {
-            let place = Place::File(toplevel.into_bytes());
+            let place = Place::File(root.toplevel().as_bytes().to_vec());
             return Err(Error::Limit { what: "100,000 keys of users", place });
         }
         if !accepted.is_empty() {

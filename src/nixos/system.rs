@@ -4,14 +4,12 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use super::Root;
 use super::menu::MenuEntry;
 use crate::error::{Error, Place, Result};
 use crate::fs::path::{self, join};
 use crate::fs::{FileType, Kind, Tree};
 use crate::store::{STORE, StorePath, name::Name};
-
-/// No bootspec is longer; one with four specialisations has some 20 KiB.
-const LONGEST: u64 = 4 << 20;
 
 /// No image has more systems; four specialisations are many.
 const MOST_SYSTEMS: usize = 1000;
@@ -50,12 +48,12 @@ impl System {
     /// # Errors
     /// Where the toplevel is there but cannot be read.
     pub fn describe(&self, tree: &dyn Tree) -> Result<Description> {
-        let root = self.path.to_string();
-        let spec = text(tree, &root, "boot.json")?;
+        let root = Root::new(tree, self.path.to_string());
+        let spec = text(&root, "boot.json")?;
         Ok(Description {
             label: spec.as_deref().and_then(label),
             version: self.version(tree)?,
-            system: text(tree, &root, "system")?,
+            system: text(&root, "system")?,
             kernel: self.kernel(tree)?,
         })
     }
@@ -65,7 +63,7 @@ impl System {
     /// # Errors
     /// Where it is there but cannot be read.
     pub fn version(&self, tree: &dyn Tree) -> Result<Option<String>> {
-        text(tree, &self.path.to_string(), "nixos-version")
+        text(&Root::new(tree, self.path.to_string()), "nixos-version")
     }
 
     /// The kernel's version, by the name of its store path.
@@ -188,12 +186,8 @@ fn label(text: &str) -> Option<String> {
     Some(spec.get("label")?.as_str()?.to_owned())
 }
 
-fn text(tree: &dyn Tree, root: &str, name: &str) -> Result<Option<String>> {
-    match path::read(tree, format!("{root}/{name}").as_bytes(), LONGEST) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).trim_end().to_owned())),
-        Err(Error::NotFound { .. } | Error::WrongType { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
+fn text(root: &Root<'_>, name: &str) -> Result<Option<String>> {
+    Ok(root.text(&root.own(name))?.map(|text| text.trim_end().to_owned()))
 }
 
 /// Names the systems that others specialise to, and adds those that no menu names.

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::text;
 use crate::error::{Error, Place, Result};
-use crate::fs::{Tree, path};
+use crate::nixos::Root;
 
 /// Units or jobs that are looked at.
 const MOST_UNITS: usize = 10_000;
@@ -34,9 +33,9 @@ const DISPLAY_MANAGERS: [(&str, &str, &str, &str, Option<&str>); 6] = [
 ];
 
 /// Everybody who is logged in at boot, in order of their names.
-pub(super) fn find(tree: &dyn Tree, toplevel: &str) -> Result<Vec<Autologin>> {
-    let mut found = of_consoles(tree, toplevel)?;
-    let etc = |file: &str| text(tree, &format!("{toplevel}/etc/{file}"));
+pub(super) fn find(root: &Root<'_>) -> Result<Vec<Autologin>> {
+    let mut found = of_consoles(root)?;
+    let etc = |file: &str| root.text(&format!("/etc/{file}"));
     for (manager, file, section, key, condition) in DISPLAY_MANAGERS {
         if let Some(text) = etc(file)? {
             let user = of_sections(&text, section, key);
@@ -59,7 +58,7 @@ pub(super) fn find(tree: &dyn Tree, toplevel: &str) -> Result<Vec<Autologin>> {
         let unit = etc(unit)?.unwrap_or_default();
         let words = unit.split(|letter: char| letter.is_whitespace() || matches!(letter, '=' | '"' | '\''));
         if let Some(file) = words.into_iter().find(|word| word.starts_with('/') && word.ends_with(name)) {
-            let user = text(tree, file)?.and_then(|text| user(&text)).filter(|user| !user.is_empty());
+            let user = root.text(file)?.and_then(|text| user(&text)).filter(|user| !user.is_empty());
             let source = file.to_owned();
             found.extend(user.map(|user| Autologin { user, by: manager.to_owned(), source }));
         }
@@ -70,30 +69,30 @@ pub(super) fn find(tree: &dyn Tree, toplevel: &str) -> Result<Vec<Autologin>> {
 }
 
 /// Who is logged in by a getty.
-fn of_consoles(tree: &dyn Tree, toplevel: &str) -> Result<Vec<Autologin>> {
+fn of_consoles(root: &Root<'_>) -> Result<Vec<Autologin>> {
     let mut found = Vec::new();
     for (directory, is_wanted) in [
         ("systemd/system", (|name| GETTIES.iter().any(|getty| name.starts_with(getty))) as fn(&str) -> bool),
         // Upstart, to 2013-01.
         ("init", |name| name.starts_with("tty") && name.ends_with(".conf")),
     ] {
-        let Some(place) = path::find(tree, format!("{toplevel}/etc/{directory}").as_bytes())? else { continue };
-        let entries = tree.entries(place.id)?;
+        let folder = format!("/etc/{directory}");
+        let entries = root.entries(&folder)?;
         if entries.len() > MOST_UNITS {
-            return Err(Error::Limit { what: "10,000 units", place: Place::File(place.path) });
+            let place = Place::File(root.inside(&folder).into_bytes());
+            return Err(Error::Limit { what: "10,000 units", place });
         }
         // A unit, then its drop-ins.
         let mut units: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
         for entry in entries {
             let Ok(name) = std::str::from_utf8(&entry.name) else { continue };
             if is_wanted(name) {
-                let unit = path::join(&place.path, &entry.name);
-                let texts = texts(tree, &unit, &format!("/etc/{directory}/{name}"))?;
+                let texts = texts(root, &format!("{folder}/{name}"))?;
                 units.entry(name.strip_suffix(".d").unwrap_or(name).to_owned()).or_default().extend(texts);
             }
         }
         for (by, texts) in units {
-            for (user, source) in of_unit(tree, &texts)? {
+            for (user, source) in of_unit(root, &texts)? {
                 found.push(Autologin { user, by: by.clone(), source });
             }
         }
@@ -102,23 +101,21 @@ fn of_consoles(tree: &dyn Tree, toplevel: &str) -> Result<Vec<Autologin>> {
 }
 
 /// The text of a unit, or the texts of a folder of drop-ins, with their paths in the running system.
-fn texts(tree: &dyn Tree, unit: &[u8], shown: &str) -> Result<Vec<(String, String)>> {
-    if let Some(text) = text(tree, &String::from_utf8_lossy(unit))? {
-        return Ok(vec![(shown.to_owned(), text)]);
+fn texts(root: &Root<'_>, unit: &str) -> Result<Vec<(String, String)>> {
+    if let Some(text) = root.text(unit)? {
+        return Ok(vec![(unit.to_owned(), text)]);
     }
-    let Some(folder) = path::find(tree, unit)? else { return Ok(Vec::new()) };
     let mut texts = Vec::new();
-    for entry in tree.entries(folder.id)? {
-        let name = String::from_utf8_lossy(&entry.name).into_owned();
-        let text = text(tree, &format!("{}/{name}", String::from_utf8_lossy(&folder.path)))?;
-        texts.extend(text.map(|text| (format!("{shown}/{name}"), text)));
+    for entry in root.entries(unit)? {
+        let file = format!("{unit}/{}", String::from_utf8_lossy(&entry.name));
+        texts.extend(root.text(&file)?.map(|text| (file, text)));
     }
     Ok(texts)
 }
 
 /// The users whom a unit logs in, with the files that say so. An empty `ExecStart=` takes back those before
 /// (systemd.service(5)).
-fn of_unit(tree: &dyn Tree, texts: &[(String, String)]) -> Result<Vec<(String, String)>> {
+fn of_unit(root: &Root<'_>, texts: &[(String, String)]) -> Result<Vec<(String, String)>> {
     let mut users = Vec::new();
     for (source, content) in texts {
         for line in content.lines().map(str::trim) {
@@ -131,7 +128,7 @@ fn of_unit(tree: &dyn Tree, texts: &[(String, String)]) -> Result<Vec<(String, S
                 line.strip_prefix("ExecStart=").map(|command| command.trim_start_matches(['@', '-', ':', '+', '!']));
             let program = command.and_then(|command| command.split_ascii_whitespace().next());
             if let Some(program) = program.filter(|program| user.is_none() && program.ends_with("getty"))
-                && let Some(script) = text(tree, program)?.filter(|script| script.starts_with("#!"))
+                && let Some(script) = root.text(program)?.filter(|script| script.starts_with("#!"))
             {
                 user = script.lines().find_map(of_getty);
             }
@@ -193,7 +190,7 @@ mod tests {
     use crate::nixos::made::Made;
 
     fn shown(files: &[(&str, &str)]) -> Vec<String> {
-        let found = find(&Made::of(files), "/s").unwrap();
+        let found = find(&Made::of(files).system()).unwrap();
         found.iter().map(|login| format!("{} {} {}", login.user, login.by, login.source)).collect()
     }
 

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::{sudoers, text};
+use super::sudoers;
 use crate::error::Result;
-use crate::fs::Tree;
+use crate::nixos::Root;
 use crate::nixos::users::{User, Users};
 
 /// Rules that are kept; NixOS writes a few.
@@ -54,9 +54,9 @@ pub(super) struct Grant {
 }
 
 /// The rules of a system, and files of rules that are not in the image.
-pub(super) fn rules(tree: &dyn Tree, toplevel: &str, users: &Users) -> Result<(Vec<Rule>, Vec<String>)> {
-    let etc = |name: &str| text(tree, &format!("{toplevel}/etc/{name}"));
-    let sudoers = sudoers::read(tree, toplevel)?;
+pub(super) fn rules(root: &Root<'_>, users: &Users) -> Result<(Vec<Rule>, Vec<String>)> {
+    let etc = |name: &str| root.text(&format!("/etc/{name}"));
+    let sudoers = sudoers::read(root)?;
     let mut rules = left(sudoers.grants, users);
     rules.extend(left(etc("doas.conf")?.map(|text| doas(&text)).unwrap_or_default(), users));
     let trusted = etc("nix/nix.conf")?.map(|text| trusted(&text)).unwrap_or_default();
@@ -194,7 +194,7 @@ mod tests {
         };
         let list = vec![user("root", 0, "root"), user("eve", 1000, "wheel"), user("bob", 1001, "users")];
         let users = Users { known: true, list };
-        let (rules, unread) = rules(&Made::of(&[(file, text)]), "/s", &users).unwrap();
+        let (rules, unread) = rules(&Made::of(&[(file, text)]).system(), &users).unwrap();
         assert!(unread.is_empty());
         let show = |Rule { line, who, users, target, commands, .. }: &Rule| {
             format!("{line} {who} ({}) {} {commands}", users.join(" "), target.as_deref().unwrap_or("root"))

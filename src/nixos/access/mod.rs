@@ -20,13 +20,9 @@ pub use login::{Login, Way};
 use super::menu::MenuEntry;
 use super::ssh::{Authority, AuthorizedKey, BadLine, Entrance, KeysFiles, Sshd};
 use super::users::{User, Users};
-use super::{Disc, Initrd, System, toplevel};
+use super::{Disc, Initrd, Root, System, toplevel};
 use crate::error::{Error, Place, Result};
-use crate::fs::{Tree, path};
 use crate::store::version;
-
-/// No configuration of a service is longer.
-const LONGEST: u64 = 4 << 20;
 
 /// Since this release libcrypt refuses most old schemes.
 const FIRST_WITHOUT_OLD_HASHES: &str = "23.05";
@@ -120,12 +116,12 @@ struct People {
 }
 
 impl People {
-    fn of(tree: &dyn Tree, toplevel: &str) -> Result<Self> {
-        let (sshd, users) = (Sshd::of(tree, toplevel)?, Users::of(tree, toplevel)?);
-        let mut files = KeysFiles::new(tree);
-        let grants = grants(&sshd, &users, &mut files, toplevel)?;
-        let orphans = orphans(tree, toplevel, &users, &mut files)?;
-        let (rules, mut unread) = become_root::rules(tree, toplevel, &users)?;
+    fn of(root: &Root<'_>) -> Result<Self> {
+        let (sshd, users) = (Sshd::of(root)?, Users::of(root)?);
+        let mut files = KeysFiles::new(root);
+        let grants = grants(&sshd, &users, &mut files, root.toplevel())?;
+        let orphans = orphans(root, &users, &mut files)?;
+        let (rules, mut unread) = become_root::rules(root, &users)?;
         unread.extend(sshd.unread().iter().cloned());
         Ok(Self { bad_lines: files.malformed().to_vec(), users, sshd, grants, orphans, rules, unread })
     }
@@ -142,16 +138,17 @@ struct Machine {
 }
 
 impl Machine {
-    fn of(tree: &dyn Tree, toplevel: &str) -> Result<Self> {
+    fn of(root: &Root<'_>) -> Result<Self> {
         Ok(Self {
-            autologin: autologin::find(tree, toplevel)?,
-            console_takes_empty: pam::takes_empty(tree, toplevel, "login")?,
-            sshd_takes_empty: pam::takes_empty(tree, toplevel, "sshd")?,
-            takes_old_hashes: text(tree, &format!("{toplevel}/nixos-version"))?
+            autologin: autologin::find(root)?,
+            console_takes_empty: pam::takes_empty(root, "login")?,
+            sshd_takes_empty: pam::takes_empty(root, "sshd")?,
+            takes_old_hashes: root
+                .text(&root.own("nixos-version"))?
                 .map(|release| version::compare(release.trim(), FIRST_WITHOUT_OLD_HASHES).is_lt()),
             // What is wrong with it is told, and the rest all the same.
-            initrd: Initrd::of(tree, toplevel),
-            forced_shell: emergency::forced(tree, toplevel)?,
+            initrd: Initrd::of(root),
+            forced_shell: emergency::forced(root)?,
         })
     }
 }
@@ -167,12 +164,12 @@ impl Access {
             started.is_none_or(|started| started == system.path)
         };
         let entries = disc.menu.iter().filter(|entry| entry.linux.is_some()).filter(own).collect();
-        Self::read(disc.tree(), &system.path.to_string(), entries)
+        Self::read(&disc.root_of(system), entries)
     }
 
-    fn read(tree: &dyn Tree, toplevel: &str, entries: Vec<&MenuEntry>) -> Result<Self> {
+    fn read(root: &Root<'_>, entries: Vec<&MenuEntry>) -> Result<Self> {
         // Some thirty small files, each in a block of its own: two threads take half the time.
-        let (people, machine) = rayon::join(|| People::of(tree, toplevel), || Machine::of(tree, toplevel));
+        let (people, machine) = rayon::join(|| People::of(root), || Machine::of(root));
         let (People { users, sshd, grants, orphans, bad_lines, rules, unread }, machine) = (people?, machine?);
         let Machine { autologin, console_takes_empty, sshd_takes_empty, takes_old_hashes, initrd, forced_shell } =
             machine;
@@ -237,16 +234,10 @@ fn grants(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, toplevel: &str)
 }
 
 /// Files of keys that NixOS made for users who do not exist.
-fn orphans(
-    tree: &dyn Tree,
-    toplevel: &str,
-    users: &Users,
-    files: &mut KeysFiles<'_>,
-) -> Result<Vec<(String, Vec<AuthorizedKey>)>> {
-    let directory = format!("{toplevel}/etc/ssh/authorized_keys.d");
-    let Some(found) = path::find(tree, directory.as_bytes())? else { return Ok(Vec::new()) };
+fn orphans(root: &Root<'_>, users: &Users, files: &mut KeysFiles<'_>) -> Result<Vec<(String, Vec<AuthorizedKey>)>> {
+    let directory = "/etc/ssh/authorized_keys.d";
     let mut orphans = Vec::new();
-    for entry in tree.entries(found.id)? {
+    for entry in root.entries(directory)? {
         let name = String::from_utf8_lossy(&entry.name).into_owned();
         let sidecar = [".mode", ".uid", ".gid"].iter().any(|suffix| name.ends_with(suffix));
         if sidecar || !users.known || users.named(&name).is_some() {
@@ -256,13 +247,4 @@ fn orphans(
         orphans.extend(keys.map(|keys| (name, keys.to_vec())));
     }
     Ok(orphans)
-}
-
-/// A text of the image; none where it is not there.
-fn text(tree: &dyn Tree, file: &str) -> Result<Option<String>> {
-    match path::read(tree, file.as_bytes(), LONGEST) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(Error::NotFound { .. } | Error::WrongType { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
 }

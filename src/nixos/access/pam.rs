@@ -1,12 +1,11 @@
 //! PAM: whether a service lets somebody in with an empty password (pam.conf(5), pam_unix(8)).
 
-use super::text;
 use crate::error::Result;
-use crate::fs::Tree;
+use crate::nixos::Root;
 
 /// Whether the service takes empty passwords; none where the image does not tell.
-pub(super) fn takes_empty(tree: &dyn Tree, toplevel: &str, service: &str) -> Result<Option<bool>> {
-    let Some(text) = text(tree, &format!("{toplevel}/etc/pam.d/{service}"))? else { return Ok(None) };
+pub(super) fn takes_empty(root: &Root<'_>, service: &str) -> Result<Option<bool>> {
+    let Some(text) = root.text(&format!("/etc/pam.d/{service}"))? else { return Ok(None) };
     let rules = text.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
     let is_auth = |rule: &Vec<&str>| rule.first().is_some_and(|kind| kind.trim_start_matches('-') == "auth");
     let rules: Vec<Vec<&str>> = rules.filter(is_auth).collect();
@@ -32,10 +31,10 @@ mod tests {
             ("# auth sufficient pam_unix.so nullok\npassword sufficient pam_unix.so nullok yescrypt\n", false),
         ] {
             let tree = Made::of(&[("/s/etc/pam.d/login", text)]);
-            assert_eq!(takes_empty(&tree, "/s", "login").unwrap(), Some(takes), "{text}");
+            assert_eq!(takes_empty(&tree.system(), "login").unwrap(), Some(takes), "{text}");
         }
         let elsewhere = Made::of(&[("/s/etc/pam.d/login", "auth include system-auth\n")]);
-        assert_eq!(takes_empty(&elsewhere, "/s", "login").unwrap(), None);
-        assert_eq!(takes_empty(&Made::of(&[]), "/s", "login").unwrap(), None);
+        assert_eq!(takes_empty(&elsewhere.system(), "login").unwrap(), None);
+        assert_eq!(takes_empty(&Made::of(&[]).system(), "login").unwrap(), None);
     }
 }

@@ -3,9 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::become_root::{Grant, MOST_RULES, Rule, joined};
-use super::text;
 use crate::error::{Error, Place, Result};
-use crate::fs::{Tree, path};
+use crate::nixos::Root;
 
 /// Files, each as often as it is included; sudo itself stops at a depth of 128.
 const MOST_FILES: usize = 128;
@@ -36,9 +35,9 @@ const FREE: &str = "NOPASSWD";
 const BOUND: &str = "PASSWD";
 
 /// Reads `/etc/sudoers` with all that it includes.
-pub(super) fn read(tree: &dyn Tree, toplevel: &str) -> Result<Sudoers> {
-    let mut files = Files { tree, toplevel, lines: Vec::new(), count: 0, unread: Vec::new() };
-    if text(tree, &files.inside("/etc/sudoers"))?.is_none() {
+pub(super) fn read(root: &Root<'_>) -> Result<Sudoers> {
+    let mut files = Files { root, lines: Vec::new(), count: 0, unread: Vec::new() };
+    if root.text("/etc/sudoers")?.is_none() {
         return Ok(Sudoers::default()); // no sudo at all
     }
     files.file("/etc/sudoers")?;
@@ -66,22 +65,16 @@ struct Line {
 
 /// The files, read one after the other.
 struct Files<'t> {
-    tree: &'t dyn Tree,
-    toplevel: &'t str,
+    root: &'t Root<'t>,
     lines: Vec<Line>,
     count: usize,
     unread: Vec<String>,
 }
 
 impl Files<'_> {
-    /// Where a path of the running system lies in the image.
-    fn inside(&self, path: &str) -> String {
-        path.strip_prefix("/etc/").map_or_else(|| path.to_owned(), |rest| format!("{}/etc/{rest}", self.toplevel))
-    }
-
     fn file(&mut self, file: &str) -> Result<()> {
         self.count += 1;
-        let found = if self.count > MOST_FILES { None } else { text(self.tree, &self.inside(file))? };
+        let found = if self.count > MOST_FILES { None } else { self.root.text(file)? };
         let Some(found) = found else {
             self.unread.push(file.to_owned());
             return Ok(());
@@ -108,8 +101,7 @@ impl Files<'_> {
 
     /// The files of a folder by their names, without those that end in `~` or have a dot.
     fn folder(&mut self, folder: &str) -> Result<()> {
-        let Some(found) = path::find(self.tree, self.inside(folder).as_bytes())? else { return Ok(()) };
-        for entry in self.tree.entries(found.id)? {
+        for entry in self.root.entries(folder)? {
             let name = String::from_utf8_lossy(&entry.name).into_owned();
             if !name.ends_with('~') && !name.contains('.') {
                 self.file(&format!("{folder}/{name}"))?;
@@ -308,7 +300,7 @@ mod tests {
     use crate::nixos::made::Made;
 
     fn shown(files: &[(&str, &str)]) -> Vec<String> {
-        let sudoers = read(&Made::of(files), "/s").unwrap();
+        let sudoers = read(&Made::of(files).system()).unwrap();
         let show = |grant: &Grant| {
             let Rule { who, commands, line, target, .. } = &grant.rule;
             let (free, target) = (if grant.free { "free" } else { "asked" }, target.as_deref().unwrap_or("root"));
@@ -390,7 +382,7 @@ ALL, !eve ALL = NOPASSWD: ALL, !/bin/su
             ("/s/etc/more", "ann ALL=(ALL) NOPASSWD: ALL\n"),
         ];
         assert_eq!(shown(&files), ["1 eve free root ALL", "1 ann free root ALL"]);
-        assert_eq!(read(&Made::of(&files), "/s").unwrap().unread, ["/run/secrets/sudoers"]);
-        assert!(read(&Made::of(&[]), "/s").unwrap().unread.is_empty());
+        assert_eq!(read(&Made::of(&files).system()).unwrap().unread, ["/run/secrets/sudoers"]);
+        assert!(read(&Made::of(&[]).system()).unwrap().unread.is_empty());
     }
 }

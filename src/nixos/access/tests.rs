@@ -17,7 +17,7 @@ fn access(hash: &str, files: &[(&str, &str)]) -> Access {
         ("/s/etc/shadow", shadow.as_str()),
         ("/s/etc/pam.d/login", "auth sufficient pam_unix.so nullok\n"),
     ];
-    Access::read(&Made::of(&[&users, files].concat()), "/s", Vec::new()).unwrap()
+    Access::read(&Made::of(&[&users, files].concat()).system(), Vec::new()).unwrap()
 }
 
 /// The sentence of `eve` under a configuration of sshd, and whether it may be otherwise.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::keys_file::{AuthorizedKey, KeysFiles};
 use super::options::options;
 use super::sshd::{Sshd, expand};
-use crate::error::{Error, Result};
-use crate::fs::path;
+use crate::error::Result;
+use crate::nixos::Root;
 use crate::nixos::users::User;
 
 /// No file of principals is longer.
@@ -49,29 +49,26 @@ impl Sshd {
         let Some(trusted) = set("trustedusercakeys") else { return Ok(all) };
         let (principals, unsure) = match (set("authorizedprincipalsfile"), set("authorizedprincipalscommand")) {
             (None, None) => (vec![user.name.clone()], false),
-            (Some(file), command) => (self.principals(files, &expand(file, user))?, command.is_some()),
+            (Some(file), command) => (principals(files.root(), &expand(file, user))?, command.is_some()),
             (None, Some(_)) => (Vec::new(), true),
         };
         if principals.is_empty() && !unsure {
             return Ok(all);
         }
         let principals: Arc<[String]> = principals.into();
-        for key in files.read(&self.inside(trusted))?.iter().flat_map(|keys| keys.iter()) {
+        for key in files.read(trusted)?.iter().flat_map(|keys| keys.iter()) {
             all.push(Authority { key: key.clone(), principals: principals.clone(), unsure });
         }
         Ok(all)
     }
+}
 
-    /// The names in a file of principals: the last word of each line, behind its options.
-    fn principals(&self, files: &KeysFiles<'_>, file: &str) -> Result<Vec<String>> {
-        let text = match path::read(files.tree(), self.inside(file).as_bytes(), LONGEST) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(Error::NotFound { .. } | Error::WrongType { .. }) => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
-        Ok(lines.filter_map(|line| line.split_ascii_whitespace().next_back()).map(str::to_owned).collect())
-    }
+/// The names in a file of principals: the last word of each line, after its options.
+fn principals(root: &Root<'_>, file: &str) -> Result<Vec<String>> {
+    let bytes = root.bytes(file, LONGEST)?.unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
+    Ok(lines.filter_map(|line| line.split_ascii_whitespace().next_back()).map(str::to_owned).collect())
 }
 
 #[cfg(test)]
@@ -103,8 +100,8 @@ mod tests {
                 ("/s/etc/ssh/ca.pub", &with("")),
                 ("/s/etc/ssh/principals/eve", "# who\nops\nfrom=\"10.0.0.1\" all\n"),
             ]);
-            let sshd = Sshd::of(&tree, "/s").unwrap();
-            let found = sshd.authorities(&mut KeysFiles::new(&tree), &User::implied("eve")).unwrap();
+            let sshd = Sshd::of(&tree.system()).unwrap();
+            let found = sshd.authorities(&mut KeysFiles::new(&tree.system()), &User::implied("eve")).unwrap();
             let shown: Vec<_> = found
                 .iter()
                 .map(|authority| format!("{} {}", authority.principals.join("+"), authority.unsure))

@@ -5,7 +5,8 @@ use super::keywords::{DECIDING, mistake, today};
 use super::pattern::fits;
 use super::words::words;
 use crate::error::{Error, Place, Result};
-use crate::fs::{Tree, path};
+use crate::fs::path;
+use crate::nixos::Root;
 use crate::nixos::users::User;
 
 /// Bytes of a configuration with all that it includes; NixOS writes some 2,000.
@@ -72,9 +73,7 @@ pub(super) struct Settings<'c> {
 
 /// Reads a configuration from files.
 pub(super) struct Reader<'t> {
-    tree: &'t dyn Tree,
-    /// Where the system's own `/etc` lies.
-    etc: String,
+    root: &'t Root<'t>,
     config: Config,
     bytes: usize,
     words: usize,
@@ -82,9 +81,8 @@ pub(super) struct Reader<'t> {
 }
 
 impl<'t> Reader<'t> {
-    pub(super) fn new(tree: &'t dyn Tree, toplevel: &str) -> Self {
-        let etc = format!("{toplevel}/etc");
-        Self { tree, etc, config: Config::default(), bytes: 0, words: 0, files: 0 }
+    pub(super) fn new(root: &'t Root<'t>) -> Self {
+        Self { root, config: Config::default(), bytes: 0, words: 0, files: 0 }
     }
 
     /// Reads the file at `path` with all that it includes; keywords are known in any case.
@@ -103,7 +101,7 @@ impl<'t> Reader<'t> {
             return over("1,000 included files");
         }
         let left = LONGEST.saturating_sub(self.bytes);
-        let bytes = path::read(self.tree, path, u64::try_from(left).unwrap_or(0))?;
+        let bytes = path::read(self.root.tree(), path, u64::try_from(left).unwrap_or(0))?;
         self.bytes += bytes.len();
         let mut block = outer;
         for (number, line) in (1u64..).zip(String::from_utf8_lossy(&bytes).lines()) {
@@ -152,29 +150,23 @@ impl<'t> Reader<'t> {
     /// The files that an `Include` names, in the order of their names.
     fn included(&mut self, pattern: &str, place: &Place) -> Result<Vec<Vec<u8>>> {
         let pattern = if pattern.starts_with('/') { pattern.to_owned() } else { format!("/etc/ssh/{pattern}") };
-        let pattern = match pattern.strip_prefix("/etc/") {
-            Some(rest) => format!("{}/{rest}", self.etc),
-            None => pattern,
-        };
         let (directory, name) = pattern.rsplit_once('/').unwrap_or(("", &pattern));
         if directory.contains(['*', '?', '[']) || name.contains('[') {
             return Err(Error::Unsupported { what: format!("Include {pattern:?}").into(), place: place.clone() });
         }
         if !name.contains(['*', '?']) {
-            let found = path::find(self.tree, pattern.as_bytes())?.map(|found| found.path);
+            let found = self.root.find(&pattern)?.map(|found| found.path);
             // `/etc` is all there; another place may be filled at boot.
-            if found.is_none() && !pattern.starts_with(&self.etc) {
+            if found.is_none() && !pattern.starts_with("/etc/") {
                 self.config.unread.push(pattern);
             }
             return Ok(found.into_iter().collect());
         }
-        let Some(directory) = path::find(self.tree, directory.as_bytes())? else { return Ok(Vec::new()) };
-        let entries = self.tree.entries(directory.id)?.into_iter();
-        let names = entries.filter(|entry| {
+        let names = self.root.entries(directory)?.into_iter().filter(|entry| {
             let hidden = entry.name.starts_with(b".") && !name.starts_with('.');
             !hidden && fits(name, &String::from_utf8_lossy(&entry.name))
         });
-        let found = names.map(|entry| path::find(self.tree, &path::join(&directory.path, &entry.name)));
+        let found = names.map(|entry| self.root.find(&format!("{directory}/{}", String::from_utf8_lossy(&entry.name))));
         found.filter_map(|found| found.map(|found| found.map(|found| found.path)).transpose()).collect()
     }
 }
@@ -274,7 +266,7 @@ Match all
     const PLACE: &str = "/s/etc/ssh/sshd_config";
 
     fn read(files: &[(&str, &str)]) -> Result<Config> {
-        Reader::new(&Made::of(files), "/s").read(PLACE.as_bytes())
+        Reader::new(&Made::of(files).system()).read(PLACE.as_bytes())
     }
 
     #[test]

@@ -291,7 +291,7 @@ mod tests {
     /// What becomes of root's key with these options under this configuration.
     fn judge(config: &str, options: &str) -> Result<String, String> {
         let unit = ("/s/etc/systemd/system/sshd.service", "[Service]\n");
-        let sshd = Sshd::of(&Made::of(&[unit, ("/s/etc/ssh/sshd_config", config)]), "/s").unwrap();
+        let sshd = Sshd::of(&Made::of(&[unit, ("/s/etc/ssh/sshd_config", config)]).system()).unwrap();
         let groups = Some(vec!["root".to_owned(), "wheel".to_owned()]);
         let root = User { uid: Some(0), groups, ..User::implied("root") };
         let users = Users { known: true, list: vec![root.clone()] };
@@ -362,7 +362,7 @@ mod tests {
     #[test]
     fn a_unit_that_leads_nowhere_is_not_taken_for_none() {
         let unit = ("/s/etc/systemd/system/sshd.service", "-> /nix/store/e-unit-sshd/sshd.service");
-        let sshd = Sshd::of(&Made::of(&[unit]), "/s").unwrap();
+        let sshd = Sshd::of(&Made::of(&[unit]).system()).unwrap();
         let why = "sshd cannot start: /etc/systemd/system/sshd.service leads to /nix, which is not in the image";
         assert_eq!(sshd.absent(&Users::default(), "root").unwrap(), why);
     }

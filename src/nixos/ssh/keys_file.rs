@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::key::{KeyError, KeyLine};
 use crate::error::{Error, Place, Result};
-use crate::fs::{Tree, path};
+use crate::fs::path;
+use crate::nixos::Root;
 
 /// No file of keys is longer.
 const LONGEST: u64 = 4 << 20;
@@ -41,7 +42,7 @@ pub struct AuthorizedKey {
 
 /// The files of keys of an image, each read once however many users share it.
 pub struct KeysFiles<'t> {
-    tree: &'t dyn Tree,
+    root: Root<'t>,
     /// By path, links resolved.
     read: HashMap<Vec<u8>, Option<Arc<[AuthorizedKey]>>>,
     bytes: usize,
@@ -66,13 +67,13 @@ const MOST_BAD_LINES: usize = 1_000;
 impl<'t> KeysFiles<'t> {
     /// No file is read yet.
     #[must_use]
-    pub fn new(tree: &'t dyn Tree) -> Self {
-        Self { tree, read: HashMap::new(), bytes: 0, keys: 0, malformed: Vec::new() }
+    pub fn new(root: &Root<'t>) -> Self {
+        Self { root: root.clone(), read: HashMap::new(), bytes: 0, keys: 0, malformed: Vec::new() }
     }
 
-    /// Where the files lie.
-    pub(super) fn tree(&self) -> &'t dyn Tree {
-        self.tree
+    /// The system that has the files.
+    pub(super) fn root(&self) -> &Root<'t> {
+        &self.root
     }
 
     /// Lines of the files that have been read which hold no key, and are not meant to be comments.
@@ -91,11 +92,11 @@ impl<'t> KeysFiles<'t> {
 
     /// The keys of the file at `path`, links followed; lines that hold none are passed over, as sshd does.
     pub(super) fn read(&mut self, path: &str) -> Result<Option<Arc<[AuthorizedKey]>>> {
-        let Some(found) = path::find(self.tree, path.as_bytes())? else { return Ok(None) };
+        let Some(found) = self.root.find(path)? else { return Ok(None) };
         if let Some(keys) = self.read.get(&found.path) {
             return Ok(keys.clone());
         }
-        let keys = match path::read(self.tree, &found.path, LONGEST) {
+        let keys = match path::read(self.root.tree(), &found.path, LONGEST) {
             Ok(bytes) => Some(self.parse(&bytes, &found.path)?),
             Err(Error::WrongType { .. }) => None,
             Err(error) => return Err(error),
@@ -146,7 +147,7 @@ mod tests {
     #[test]
     fn a_file_that_many_share_is_read_once() {
         let tree = Made::of(&[("/keys", &format!("# mine\n\n{KEY}")), ("/one", "-> keys"), ("/two", "-> /one")]);
-        let mut files = KeysFiles::new(&tree);
+        let mut files = KeysFiles::new(&tree.system());
         let (one, two) = (files.read("/one").unwrap().unwrap(), files.read("/two").unwrap().unwrap());
         assert!(Arc::ptr_eq(&one, &two));
         assert_eq!((one[0].number, &*one[0].file, one.len()), (3, b"/keys".as_slice(), 1));
@@ -156,7 +157,7 @@ mod tests {
     #[test]
     fn too_many_keys_are_over_a_limit_and_never_cut() {
         let tree = Made::of(&[("/keys", &KEY.repeat(10_000)), ("/more", &KEY.repeat(10_001))]);
-        let mut files = KeysFiles::new(&tree);
+        let mut files = KeysFiles::new(&tree.system());
         assert_eq!(files.read("/keys").unwrap().unwrap().len(), 10_000);
         let error = files.read("/more").unwrap_err().to_string();
         assert_eq!(error, "10,000 keys in a file at /more: over the limit");

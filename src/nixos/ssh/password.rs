@@ -178,7 +178,7 @@ mod tests {
     const UNIT: (&str, &str) = ("/s/etc/systemd/system/sshd.service", "[Service]\n");
 
     fn sshd(config: &str) -> Sshd {
-        Sshd::of(&Made::of(&[UNIT, ("/s/etc/ssh/sshd_config", config)]), "/s").unwrap()
+        Sshd::of(&Made::of(&[UNIT, ("/s/etc/ssh/sshd_config", config)]).system()).unwrap()
     }
 
     fn user(name: &str, hash: &str) -> User {
@@ -248,7 +248,7 @@ mod tests {
         for (version, permit) in
             [("6.2p2", "yes"), ("6.9p1", "yes"), ("7.0p1", "prohibit-password"), ("10.2p1", "prohibit-password")]
         {
-            let sshd = Sshd::of(&Made::of(&[(UNIT.0, &unit(version))]), "/s").unwrap();
+            let sshd = Sshd::of(&Made::of(&[(UNIT.0, &unit(version))]).system()).unwrap();
             assert_eq!((sshd.version.as_deref(), sshd.permit_root_login().as_str()), (Some(version), permit));
         }
     }
@@ -267,7 +267,7 @@ mod tests {
             ("/s/etc/systemd/system/sshd@.service", "[Service]\n"),
             ("/s/etc/systemd/system/sockets.target.wants/sshd.socket", "-> ../sshd.socket"),
         ]);
-        let sshd = Sshd::of(&socket, "/s").unwrap();
+        let sshd = Sshd::of(&socket.system()).unwrap();
         assert_eq!((sshd.socket, sshd.starts, sshd.ports()), (true, true, vec![2022, 23]));
     }
 }

@@ -3,7 +3,8 @@
 use super::config::{Config, Mistake, Reader};
 use super::keys_file::{KeysFile, KeysFiles};
 use crate::error::{Error, Place, Result};
-use crate::fs::{Kind, Tree, path};
+use crate::fs::{Kind, path};
+use crate::nixos::Root;
 use crate::nixos::users::User;
 use crate::store::StorePath;
 use crate::store::name::Name;
@@ -35,7 +36,6 @@ pub struct Sshd {
     /// A unit that is only a link to what is not there: its path in `etc`, and the path that is missing; `/dev/null` where
     /// it is masked.
     pub dangling: Option<(String, String)>,
-    toplevel: String,
     pub(super) settings: Config,
 }
 
@@ -52,11 +52,11 @@ const TARGETS: [&str; 9] =
     ["multi-user", "sockets", "graphical", "default", "network-online", "network", "basic", "sysinit", "getty"];
 
 impl Sshd {
-    /// Looks at the system whose toplevel lies at `toplevel` in the image.
+    /// Reads how a system runs sshd.
     ///
     /// # Errors
     /// Where a unit or the configuration is there but cannot be read.
-    pub fn of(tree: &dyn Tree, toplevel: &str) -> Result<Self> {
+    pub fn of(root: &Root<'_>) -> Result<Self> {
         let mut sshd = Self {
             unit: None,
             starts: false,
@@ -65,12 +65,11 @@ impl Sshd {
             version: None,
             socket_ports: Vec::new(),
             dangling: None,
-            toplevel: toplevel.to_owned(),
             settings: Config::default(),
         };
         let mut config = None;
         for (unit, started_by) in UNITS {
-            let text = match read(tree, &format!("{toplevel}/etc/{unit}"))? {
+            let text = match read(root, &format!("/etc/{unit}"))? {
                 Unit::Text(text) => text,
                 Unit::Dangling(missing) => {
                     sshd.dangling.get_or_insert_with(|| (format!("/etc/{unit}"), missing));
@@ -80,7 +79,7 @@ impl Sshd {
             };
             let starts = match started_by {
                 "" => text.lines().any(|line| line.trim_start().starts_with("start on")),
-                wanted => is_wanted(tree, toplevel, wanted)?,
+                wanted => is_wanted(root, wanted)?,
             };
             sshd.starts |= starts;
             if unit.ends_with(".socket") {
@@ -91,12 +90,8 @@ impl Sshd {
             sshd.unit.get_or_insert_with(|| format!("/etc/{unit}"));
             config = config.or_else(|| config_option(&text));
         }
-        let place = match config {
-            Some(config) => sshd.inside(&config),
-            None => format!("{toplevel}/etc/ssh/sshd_config"),
-        };
-        if let Some(found) = path::find(tree, place.as_bytes())? {
-            sshd.settings = Reader::new(tree, toplevel).read(&found.path)?;
+        if let Some(found) = root.find(config.as_deref().unwrap_or("/etc/ssh/sshd_config"))? {
+            sshd.settings = Reader::new(root).read(&found.path)?;
             sshd.config = Some(String::from_utf8_lossy(&found.path).into_owned());
         }
         Ok(sshd)
@@ -130,27 +125,19 @@ impl Sshd {
         named
             .map(|pattern| {
                 let path = expand(pattern, user);
-                let keys = files.read(&self.inside(&path))?;
+                let keys = files.read(&path)?;
                 Ok(KeysFile { path, keys })
             })
             .collect()
     }
-
-    /// Where a path of the running system lies in the image: `/etc` is this system's own.
-    pub(super) fn inside(&self, path: &str) -> String {
-        match path.strip_prefix("/etc/") {
-            Some(rest) => format!("{}/etc/{rest}", self.toplevel),
-            None => path.to_owned(),
-        }
-    }
 }
 
 /// Whether a target that every boot reaches wants the unit.
-fn is_wanted(tree: &dyn Tree, toplevel: &str, unit: &str) -> Result<bool> {
+fn is_wanted(root: &Root<'_>, unit: &str) -> Result<bool> {
     for target in TARGETS {
         for relation in ["wants", "requires"] {
-            let link = format!("{toplevel}/etc/systemd/system/{target}.target.{relation}/{unit}");
-            if path::find(tree, link.as_bytes())?.is_some() {
+            let link = format!("/etc/systemd/system/{target}.target.{relation}/{unit}");
+            if root.find(&link)?.is_some() {
                 return Ok(true);
             }
         }
@@ -208,7 +195,8 @@ enum Unit {
     None,
 }
 
-fn read(tree: &dyn Tree, path: &str) -> Result<Unit> {
+fn read(root: &Root<'_>, path: &str) -> Result<Unit> {
+    let (tree, path) = (root.tree(), root.inside(path));
     match path::read(tree, path.as_bytes(), LONGEST) {
         Ok(bytes) => Ok(Unit::Text(String::from_utf8_lossy(&bytes).into_owned())),
         // If the name itself is there, it is a link.
@@ -247,7 +235,8 @@ mod tests {
         let config = |count| format!("AuthorizedKeysFile {}\n", "/keys ".repeat(count));
         for (count, expected) in [(16, Ok(16)), (17, Err("16 files in AuthorizedKeysFile at /s/etc/ssh/sshd_config"))] {
             let tree = Made::of(&[("/s/etc/ssh/sshd_config", &config(count))]);
-            let keys = Sshd::of(&tree, "/s").unwrap().keys(&mut KeysFiles::new(&tree), &User::implied("root"));
+            let keys =
+                Sshd::of(&tree.system()).unwrap().keys(&mut KeysFiles::new(&tree.system()), &User::implied("root"));
             let told = keys.map(|files| files.len()).map_err(|error| error.to_string());
             assert_eq!(told, expected.map_err(|what| format!("{what}: over the limit")));
         }
@@ -262,10 +251,10 @@ mod tests {
             ("rescue.target.wants", false),
         ] {
             let link = format!("/s/etc/systemd/system/{folder}/sshd.service");
-            let sshd = Sshd::of(&Made::of(&[unit, (&link, "-> ../sshd.service")]), "/s").unwrap();
+            let sshd = Sshd::of(&Made::of(&[unit, (&link, "-> ../sshd.service")]).system()).unwrap();
             assert_eq!(sshd.starts, starts, "{folder}");
         }
-        let masked = Sshd::of(&Made::of(&[(unit.0, "-> /dev/null")]), "/s").unwrap();
+        let masked = Sshd::of(&Made::of(&[(unit.0, "-> /dev/null")]).system()).unwrap();
         assert_eq!(masked.unit, None);
         assert_eq!(masked.dangling, Some(("/etc/systemd/system/sshd.service".to_owned(), "/dev/null".to_owned())));
     }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use super::{LONGEST, MOST_MEMBERS, User, checked, text, words};
+use super::{MOST_MEMBERS, User, checked, required, words};
 use crate::error::{Error, Place, Result};
-use crate::fs::{Tree, path};
+use crate::nixos::Root;
 use crate::nixos::password::{Password, PasswordState};
 use crate::store::StorePath;
 
@@ -61,22 +61,21 @@ pub(super) enum Precedence {
 const MOST_OBJECTS: usize = 50_000;
 
 /// Reads the list that the activation script hands to `update-users-groups.pl`.
-pub(super) fn read(tree: &dyn Tree, _: &str, script: &str) -> Result<Option<Vec<User>>> {
+pub(super) fn read(root: &Root<'_>, script: &str) -> Result<Option<Vec<User>>> {
     let Some(list) = words(script).find(|word| word.ends_with("-users-groups.json")) else { return Ok(None) };
-    let bytes = path::read(tree, list.as_bytes(), LONGEST)?;
-    let document = Document::parse(&bytes, list)?;
+    let document = Document::parse(&required(root, list)?, list)?;
     let script = words(script).find(|word| word.ends_with("update-users-groups.pl"));
-    let script = script.map(|script| text(tree, script)).transpose()?.flatten().unwrap_or_default();
-    document.users(tree, list, document.precedence(&script)).map(Some)
+    let script = script.map(|script| root.text(script)).transpose()?.flatten().unwrap_or_default();
+    document.users(root, list, document.precedence(&script)).map(Some)
 }
 
 impl Document {
-    pub(super) fn parse(text: &[u8], file: &str) -> Result<Self> {
+    pub(super) fn parse(text: &str, file: &str) -> Result<Self> {
         // Before memory is given to them.
-        if text.iter().filter(|byte| **byte == b'{').count() > MOST_OBJECTS {
+        if text.bytes().filter(|byte| *byte == b'{').count() > MOST_OBJECTS {
             return Err(Error::Limit { what: "50,000 users and groups", place: Place::File(file.as_bytes().to_vec()) });
         }
-        serde_json::from_slice(text).map_err(|error| Error::Malformed {
+        serde_json::from_str(text).map_err(|error| Error::Malformed {
             structure: "list of users",
             field: if error.is_data() { "users or groups" } else { "JSON" },
             place: Place::File(file.as_bytes().to_vec()),
@@ -93,7 +92,7 @@ impl Document {
         if asked { Precedence::HashedFirst } else { Precedence::InitialFirst }
     }
 
-    pub(super) fn users(&self, tree: &dyn Tree, file: &str, precedence: Precedence) -> Result<Vec<User>> {
+    pub(super) fn users(&self, root: &Root<'_>, file: &str, precedence: Precedence) -> Result<Vec<User>> {
         let place = Place::File(file.as_bytes().to_vec());
         let groups = self.groups.as_deref().unwrap_or_default();
         if groups.iter().filter_map(|group| group.members.as_ref()).map(Vec::len).sum::<usize>() > MOST_MEMBERS {
@@ -119,7 +118,7 @@ impl Document {
                 groups: self.groups.is_some().then(|| all.collect()),
                 shell: account.shell.clone(),
                 normal: account.is_normal(),
-                password: account.password(tree, file, precedence)?,
+                password: account.password(root, file, precedence)?,
             })
         };
         checked(self.users.iter().map(user).collect::<Result<_>>()?, &place)
@@ -134,8 +133,8 @@ impl Account {
         self.is_normal.or_else(|| self.is_system_user.map(|is_system| !is_system && !system))
     }
 
-    fn password(&self, tree: &dyn Tree, list: &str, precedence: Precedence) -> Result<Password> {
-        let file = self.of_file(tree, precedence)?;
+    fn password(&self, root: &Root<'_>, list: &str, precedence: Precedence) -> Result<Password> {
+        let file = self.of_file(root, precedence)?;
         // Nothing else counts for userborn; the script goes on as if no file were declared, nor `password`.
         let (present, absent) = match file {
             Some(file) if file.state != PasswordState::File || precedence == Precedence::Userborn => return Ok(file),
@@ -168,14 +167,14 @@ impl Account {
     }
 
     /// What the file holds. The image has it if it is in the store; any other path is one of the machine that boots.
-    fn of_file(&self, tree: &dyn Tree, precedence: Precedence) -> Result<Option<Password>> {
+    fn of_file(&self, root: &Root<'_>, precedence: Precedence) -> Result<Option<Password>> {
         let (option, file) = match (&self.hashed_password_file, &self.password_file) {
             (Some(file), _) => ("hashedPasswordFile", file),
             (None, Some(file)) => ("passwordFile", file),
             (None, None) => return Ok(None),
         };
         let stored = StorePath::containing(file.as_bytes()).is_some();
-        let found = if stored { text(tree, file)? } else { None };
+        let found = if stored { root.text(file)? } else { None };
         Ok(Some(match found {
             Some(found) if precedence == Precedence::Userborn => Password::of_hash(option, found.trim(), file),
             Some(found) => Password::of_hash(option, found.lines().next().unwrap_or_default(), file),
@@ -195,7 +194,7 @@ mod tests {
     fn read(text: &str, precedence: Precedence) -> std::result::Result<Vec<User>, String> {
         let file = "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-hash";
         let tree = Made::of(&[(file, "$6$a$b\n"), ("/file-of-the-disc", "")]);
-        let users = Document::parse(text.as_bytes(), LIST).and_then(|found| found.users(&tree, LIST, precedence));
+        let users = Document::parse(text, LIST).and_then(|found| found.users(&tree.system(), LIST, precedence));
         users.map_err(|error| error.to_string())
     }
 
@@ -274,7 +273,7 @@ mod tests {
 
     #[test]
     fn the_script_of_the_image_tells_what_decides() {
-        let document = |text: &str| Document::parse(text.as_bytes(), LIST).unwrap();
+        let document = |text: &str| Document::parse(text, LIST).unwrap();
         let (old, new) =
             (document(r#"{"users": [{"name": "a"}]}"#), document(r#"{"users": [{"name": "a", "homeMode": "700"}]}"#));
         let script = "$u->{hashedPassword} = $u->{initialHashedPassword};";

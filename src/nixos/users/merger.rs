@@ -4,26 +4,26 @@
 
 use std::collections::HashMap;
 
-use super::{User, is_named, named, passwd, text, words};
-use crate::error::{Error, Result};
-use crate::fs::Tree;
+use super::{User, is_named, named, passwd, required, words};
+use crate::error::Result;
+use crate::nixos::Root;
 use crate::nixos::password::Password;
 use crate::store::StorePath;
 
 /// Reads what the activation script hands to vipw and vigr by way of a merger: `VISUAL=/nix/store/<digest>-merger`.
-pub(super) fn read(tree: &dyn Tree, toplevel: &str, script: &str) -> Result<Option<Vec<User>>> {
+pub(super) fn read(root: &Root<'_>, script: &str) -> Result<Option<Vec<User>>> {
     let (mut users, mut groups) = (None, None);
     let mergers = words(script).filter_map(|word| word.strip_prefix("VISUAL="));
     // One for groups, one for users.
     for merger in mergers.filter(|word| is_named(word, "merger")).take(2) {
-        let merger = text(tree, merger)?.ok_or_else(|| not_found(merger))?;
+        let merger = required(root, merger)?;
         users = users.or_else(|| named(&merger, "passwd").map(str::to_owned));
         groups = groups.or_else(|| named(&merger, "group").map(str::to_owned));
     }
     let Some(file) = users else { return Ok(None) };
-    let passwd = text(tree, &file)?.ok_or_else(|| not_found(&file))?;
+    let passwd = required(root, &file)?;
     let group = match &groups {
-        Some(group) => Some((group.as_str(), text(tree, group)?.ok_or_else(|| not_found(group))?)),
+        Some(group) => Some((group.as_str(), required(root, group)?)),
         None => None,
     };
     let mut list = passwd::users(&passwd, group.as_ref().map(|(file, text)| (*file, text.as_str())), &file)?;
@@ -31,13 +31,14 @@ pub(super) fn read(tree: &dyn Tree, toplevel: &str, script: &str) -> Result<Opti
         // The script locks whom it gives none: `passwd -l`.
         user.password = Password::none();
     }
-    take_passwords(tree, &mut list, script, &format!("{toplevel}/activate"))?;
+    take_passwords(root, &mut list, script)?;
     Ok(Some(list))
 }
 
 /// Takes the passwords that a script sets: `echo -n "USER:" | cat - "FILE" | chpasswd -e`, which may go on behind a
 /// backslash, or `echo "USER:HASH" | chpasswd -e`.
-pub(super) fn take_passwords(tree: &dyn Tree, users: &mut [User], script: &str, place: &str) -> Result<()> {
+pub(super) fn take_passwords(root: &Root<'_>, users: &mut [User], script: &str) -> Result<()> {
+    let place = root.own("activate");
     let index: HashMap<String, usize> = (0..).zip(&*users).map(|(at, user)| (user.name.clone(), at)).collect();
     let script = script.replace("\\\n", " ");
     for line in script.lines().filter(|line| line.contains("chpasswd")) {
@@ -51,11 +52,11 @@ pub(super) fn take_passwords(tree: &dyn Tree, users: &mut [User], script: &str, 
             _ => None,
         });
         user.password = match file {
-            Some(file) => of_file(tree, file)?,
+            Some(file) => of_file(root, file)?,
             None if further.iter().flatten().any(|word| matches!(*word, "-e" | "--encrypted")) => {
-                Password::of_hash("chpasswd", hash, place)
+                Password::of_hash("chpasswd", hash, &place)
             }
-            None => Password::of_text("chpasswd", hash, place),
+            None => Password::of_text("chpasswd", hash, &place),
         };
     }
     Ok(())
@@ -63,16 +64,12 @@ pub(super) fn take_passwords(tree: &dyn Tree, users: &mut [User], script: &str, 
 
 /// The file has one line. Of one in the store nobody can tell whether it is `hashedPassword`, or `password` that was hashed
 /// when the system was built.
-fn of_file(tree: &dyn Tree, file: &str) -> Result<Password> {
+fn of_file(root: &Root<'_>, file: &str) -> Result<Password> {
     let stored = StorePath::containing(file.as_bytes()).is_some();
-    Ok(match if stored { text(tree, file)? } else { None } {
+    Ok(match if stored { root.text(file)? } else { None } {
         Some(hash) => Password::of_hash("hashedPassword", hash.lines().next().unwrap_or_default(), file),
         None => Password::of_absent_file("passwordFile", file),
     })
-}
-
-fn not_found(path: &str) -> Error {
-    Error::NotFound { path: path.as_bytes().to_vec() }
 }
 
 #[cfg(test)]
@@ -128,7 +125,7 @@ mod tests {
             setpw("eve", &hash),
             setpw("bob", "/etc/nixos/bob"),
         ));
-        let users = read(&tree, "/s", &script).unwrap().unwrap();
+        let users = read(&tree.system(), &script).unwrap().unwrap();
         let shown: Vec<_> = users
             .iter()
             .map(|user| {
@@ -159,15 +156,15 @@ mod tests {
             ("# chpasswd is for others", "unknown"),
         ] {
             let mut users = [User::implied("eve")];
-            take_passwords(&Made::of(&[]), &mut users, line, "/s/activate").unwrap();
+            take_passwords(&Made::of(&[]).system(), &mut users, line).unwrap();
             assert_eq!(users[0].password.state.name(), expected, "{line}");
         }
     }
 
     #[test]
     fn a_merger_that_is_not_there_is_told() {
-        let error = read(&Made::of(&[]), "/s", &script("")).unwrap_err().to_string();
+        let error = read(&Made::of(&[]).system(), &script("")).unwrap_err().to_string();
         assert_eq!(error, format!("{}: no such file in the image", store('a', "merger")));
-        assert_eq!(read(&Made::of(&[]), "/s", "echo\n").unwrap(), None);
+        assert_eq!(read(&Made::of(&[]).system(), "echo\n").unwrap(), None);
     }
 }

@@ -9,12 +9,8 @@ mod userborn;
 
 use super::password::Password;
 use crate::error::{Error, Place, Result};
-use crate::fs::Tree;
-use crate::fs::path;
+use crate::nixos::Root;
 use crate::store::StorePath;
-
-/// No activation script or list of users is longer.
-const LONGEST: u64 = 16 << 20;
 
 /// No image has more users; NixOS declares some 50 of its own.
 const MOST_USERS: usize = 10_000;
@@ -54,22 +50,22 @@ pub struct User {
 }
 
 impl Users {
-    /// Reads the users of the system whose toplevel lies at `toplevel`, in the form of its release.
+    /// Reads the users of a system, in the form of its release.
     ///
     /// # Errors
     /// Where a list is there but cannot be read.
-    pub fn of(tree: &dyn Tree, toplevel: &str) -> Result<Self> {
-        let script = text(tree, &format!("{toplevel}/activate"))?.unwrap_or_default();
+    pub fn of(root: &Root<'_>) -> Result<Self> {
+        let script = root.text(&root.own("activate"))?.unwrap_or_default();
         let sources = [json::read, userborn::read, sysusers::read, merger::read, records::read];
         let mut users = Self::default();
         for source in sources {
-            if let Some(list) = source(tree, toplevel, &script)? {
+            if let Some(list) = source(root, &script)? {
                 users = Self { known: true, list };
                 break;
             }
         }
         if !users.known {
-            for name in implied(tree, toplevel)?.into_iter().chain(["root".to_owned()]) {
+            for name in implied(root)?.into_iter().chain(["root".to_owned()]) {
                 if !users.list.iter().any(|user| user.name == name) {
                     users.list.push(User::implied(&name));
                 }
@@ -86,13 +82,12 @@ impl Users {
     }
 }
 
-/// A text of the image; none where it is not there.
-fn text(tree: &dyn Tree, path: &str) -> Result<Option<String>> {
-    match path::read(tree, path.as_bytes(), LONGEST) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(Error::NotFound { .. } | Error::WrongType { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
+/// The text of a file that a script or unit names.
+///
+/// # Errors
+/// [`Error::NotFound`] if it is missing.
+fn required(root: &Root<'_>, path: &str) -> Result<String> {
+    root.text(path)?.ok_or_else(|| Error::NotFound { path: path.as_bytes().to_vec() })
 }
 
 /// The words of a script or unit, without quotes.
@@ -144,15 +139,14 @@ impl User {
 }
 
 /// Users for whom there are files of keys.
-fn implied(tree: &dyn Tree, toplevel: &str) -> Result<Vec<String>> {
-    let Some(found) = path::find(tree, format!("{toplevel}/etc/ssh/authorized_keys.d").as_bytes())? else {
-        return Ok(Vec::new());
-    };
-    let names = tree.entries(found.id)?.into_iter().filter_map(|entry| String::from_utf8(entry.name).ok());
+fn implied(root: &Root<'_>) -> Result<Vec<String>> {
+    let directory = "/etc/ssh/authorized_keys.d";
+    let names = root.entries(directory)?.into_iter().filter_map(|entry| String::from_utf8(entry.name).ok());
     let sidecar = |name: &String| [".mode", ".uid", ".gid"].iter().any(|suffix| name.ends_with(suffix));
     let names: Vec<String> = names.filter(|name| !sidecar(name)).collect();
     if names.len() > MOST_USERS {
-        return Err(Error::Limit { what: "10,000 users", place: Place::File(found.path) });
+        let place = Place::File(root.inside(directory).into_bytes());
+        return Err(Error::Limit { what: "10,000 users", place });
     }
     Ok(names)
 }

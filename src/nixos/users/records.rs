@@ -4,20 +4,19 @@
 //! in 2008, helpers/create-users-groups.sh.
 
 use super::merger::take_passwords;
-use super::{MOST_USERS, User, checked, is_person, named, text, words};
+use super::{MOST_USERS, User, checked, is_person, named, required, words};
 use crate::error::{Error, Place, Result};
-use crate::fs::Tree;
+use crate::nixos::Root;
 use crate::nixos::password::Password;
 
 /// Reads the records. How many lines each has, and what stands in them, changed six times in eight years; the script says
 /// it itself, by the names of the variables that it reads.
-pub(super) fn read(tree: &dyn Tree, toplevel: &str, script: &str) -> Result<Option<Vec<User>>> {
-    let Some(source) = Source::find(tree, toplevel, script)? else { return Ok(None) };
-    let activate = format!("{toplevel}/activate");
+pub(super) fn read(root: &Root<'_>, script: &str) -> Result<Option<Vec<User>>> {
+    let Some(source) = Source::find(root, script)? else { return Ok(None) };
     let mut users = source.users()?;
-    take_passwords(tree, &mut users, script, &activate)?;
+    take_passwords(root, &mut users, script)?;
     // The script makes root before it reads the records, which change nothing of a user who is there but his groups.
-    let password = root_password(script, &activate);
+    let password = root_password(script, &root.own("activate"));
     match users.iter_mut().find(|user| user.name == "root") {
         Some(root) => root.password = password,
         None => {
@@ -52,12 +51,12 @@ struct Source {
 }
 
 impl Source {
-    fn find(tree: &dyn Tree, toplevel: &str, script: &str) -> Result<Option<Self>> {
+    fn find(root: &Root<'_>, script: &str) -> Result<Option<Self>> {
         if let Some(file) = named(script, "users") {
-            let Some(text) = text(tree, file)? else { return Err(Error::NotFound { path: file.as_bytes().to_vec() }) };
+            let text = required(root, file)?;
             // In 2008 the loop was in a script of its own, which is handed the file.
             let helper = words(script).find(|word| word.ends_with("-create-users-groups.sh"));
-            let helper = helper.map(|helper| self::text(tree, helper)).transpose()?.flatten().unwrap_or_default();
+            let helper = helper.map(|helper| root.text(helper)).transpose()?.flatten().unwrap_or_default();
             let Some((fields, _)) = fields(script).or_else(|| fields(&helper)) else {
                 let place = Place::File(file.as_bytes().to_vec());
                 let field = "names of its lines in the script";
@@ -71,7 +70,7 @@ impl Source {
         let (end, records) = heredoc.split_once('\n').unwrap_or((heredoc, ""));
         let end = end.trim().trim_matches(['"', '\'']);
         let lines: Vec<&str> = records.lines().take_while(|line| line.trim() != end).collect();
-        Ok(Some(Self { file: format!("{toplevel}/activate"), text: lines.join("\n"), fields }))
+        Ok(Some(Self { file: root.own("activate"), text: lines.join("\n"), fields }))
     }
 
     fn users(&self) -> Result<Vec<User>> {
@@ -179,7 +178,7 @@ mod tests {
     }
 
     fn shown(script: &str, text: &str) -> std::result::Result<Vec<String>, String> {
-        let users = read(&Made::of(&[(FILE, text)]), "/s", script).map_err(|error| error.to_string())?.unwrap();
+        let users = read(&Made::of(&[(FILE, text)]).system(), script).map_err(|error| error.to_string())?.unwrap();
         let line = |user: &User| {
             let groups = user.groups.clone().unwrap().join(",");
             format!("{} {:?} {groups} {} {}", user.name, user.uid, user.password.state, user.normal.unwrap())
@@ -228,7 +227,7 @@ mod tests {
             "{ROOT}while true; do\n{GROUPS} <<EndOfGroupList\nroot\n0\nEndOfGroupList\n\
              while true; do\n    read name || break\n{body}\ndone <<EndOfUserList\neve\nEve\n1000\nusers\n\n/home/eve\n/bin/sh\n\nEndOfUserList\n"
         );
-        let users = read(&Made::of(&[]), "/s", &script).unwrap().unwrap();
+        let users = read(&Made::of(&[]).system(), &script).unwrap().unwrap();
         let names: Vec<_> = users.iter().map(|user| (user.name.as_str(), user.uid, user.normal)).collect();
         assert_eq!(names, [("eve", Some(1000), Some(true)), ("root", Some(0), Some(false))]);
     }
@@ -242,7 +241,7 @@ mod tests {
         );
         let text = "root\nSystem administrator\n0\nroot\n\n/root\n/bin/sh\n\n";
         let tree = Made::of(&[(FILE, text), (helper, &loops)]);
-        let users = read(&tree, "/s", &format!("{ROOT}/bin/sh {helper} {FILE} /groups\n")).unwrap().unwrap();
+        let users = read(&tree.system(), &format!("{ROOT}/bin/sh {helper} {FILE} /groups\n")).unwrap().unwrap();
         assert_eq!((users.len(), users[0].home.as_str()), (1, "/root"));
         assert_eq!(users[0].password.state, PasswordState::Empty);
     }

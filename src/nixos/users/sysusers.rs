@@ -3,24 +3,24 @@
 
 use std::collections::HashMap;
 
-use super::{MOST_MEMBERS, MOST_USERS, User, checked, is_person, text};
+use super::{MOST_MEMBERS, MOST_USERS, User, checked, is_person};
 use crate::error::{Error, Place, Result};
-use crate::fs::{Tree, path};
+use crate::nixos::Root;
 use crate::nixos::password::{Password, PasswordState};
 use crate::nixos::ssh::words;
 use crate::store::StorePath;
 
 /// Reads the users that `systemd-sysusers.service` makes.
-pub(super) fn read(tree: &dyn Tree, toplevel: &str, _: &str) -> Result<Option<Vec<User>>> {
-    let file = format!("{toplevel}/etc/sysusers.d/00-nixos.conf");
-    let Some(lines) = text(tree, &file)? else { return Ok(None) };
-    let mut list = users(&lines, &file)?;
+pub(super) fn read(root: &Root<'_>, _: &str) -> Result<Option<Vec<User>>> {
+    let file = "/etc/sysusers.d/00-nixos.conf";
+    let Some(lines) = root.text(file)? else { return Ok(None) };
+    let mut list = users(&lines, &root.inside(file))?;
     let mut credentials = Credentials::default();
-    for (place, unit) in units(tree, toplevel)? {
+    for (place, unit) in units(root)? {
         credentials.take(&unit, &place);
     }
     for user in &mut list {
-        if let Some(password) = credentials.password(tree, &user.name)? {
+        if let Some(password) = credentials.password(root, &user.name)? {
             user.password = password;
         }
     }
@@ -28,14 +28,13 @@ pub(super) fn read(tree: &dyn Tree, toplevel: &str, _: &str) -> Result<Option<Ve
 }
 
 /// The service and its drop-ins, in the order in which systemd reads them.
-fn units(tree: &dyn Tree, toplevel: &str) -> Result<Vec<(String, String)>> {
-    let unit = format!("{toplevel}/etc/systemd/system/systemd-sysusers.service");
-    let mut units: Vec<(String, String)> = text(tree, &unit)?.map(|text| (unit.clone(), text)).into_iter().collect();
-    if let Some(found) = path::find(tree, format!("{unit}.d").as_bytes())? {
-        for entry in tree.entries(found.id)?.into_iter().filter(|entry| entry.name.ends_with(b".conf")) {
-            let place = String::from_utf8_lossy(&path::join(&found.path, &entry.name)).into_owned();
-            units.extend(text(tree, &place)?.map(|text| (place, text)));
-        }
+fn units(root: &Root<'_>) -> Result<Vec<(String, String)>> {
+    let unit = "/etc/systemd/system/systemd-sysusers.service";
+    let mut units: Vec<(String, String)> = root.text(unit)?.map(|text| (root.inside(unit), text)).into_iter().collect();
+    let folder = format!("{unit}.d");
+    for entry in root.entries(&folder)?.into_iter().filter(|entry| entry.name.ends_with(b".conf")) {
+        let file = format!("{folder}/{}", String::from_utf8_lossy(&entry.name));
+        units.extend(root.text(&file)?.map(|text| (root.inside(&file), text)));
     }
     Ok(units)
 }
@@ -121,7 +120,7 @@ impl Credentials {
 
     /// The password of a user. A hash counts before a text (systemd-sysusers(8)); of one credential, the file before the
     /// value, which stands in where the file is not there (systemd.exec(5)).
-    fn password(&self, tree: &dyn Tree, user: &str) -> Result<Option<Password>> {
+    fn password(&self, root: &Root<'_>, user: &str) -> Result<Option<Password>> {
         type Make = fn(&str, &str, &str) -> Password;
         for (prefix, make) in [(HASHED, Password::of_hash as Make), (PLAIN, Password::of_text)] {
             let (name, option) = (format!("{prefix}{user}"), prefix.trim_end_matches('.'));
@@ -134,7 +133,7 @@ impl Credentials {
             };
             // Any other path is one of the machine that boots.
             let stored = StorePath::containing(file.as_bytes()).is_some();
-            if let Some(value) = if stored { text(tree, file)? } else { None } {
+            if let Some(value) = if stored { root.text(file)? } else { None } {
                 return Ok(Some(make(option, value.trim_end(), file)));
             }
             // A file that is not here may be there at boot, and then unlocks the account.
@@ -157,7 +156,7 @@ mod tests {
     fn users_are_read_with_their_groups() {
         let lines = "# made\nu root 0:root \"System administrator\" /root /bin/sh\nu web 900 \"\" /var/empty -\n\
                      u! new /var/lib/nixos/uid/new:users - - -\nu eve 1000:users \"Eve\" /home/eve /bin/sh\ng wheel 1\nm web wheel\n";
-        let users = read(&Made::of(&[(CONF, lines)]), "/s", "").unwrap().unwrap();
+        let users = read(&Made::of(&[(CONF, lines)]).system(), "").unwrap().unwrap();
         let shown: Vec<_> = users
             .iter()
             .map(|user| {
@@ -204,7 +203,7 @@ mod tests {
             ),
         ] {
             let tree = Made::of(&[(CONF, "u a - - - -\n"), (UNIT, lines), (file, "$6$a$b\n")]);
-            let users = read(&tree, "/s", "").unwrap().unwrap();
+            let users = read(&tree.system(), "").unwrap().unwrap();
             let Password { state, option, .. } = &users[0].password;
             assert_eq!(format!("{state} {}", option.as_deref().unwrap_or("-")), expected, "{lines}");
         }

@@ -1,0 +1,160 @@
+//! The files of one system, by the paths that they have while it runs.
+
+use crate::error::{Error, Result};
+use crate::fs::path::{self, Found};
+use crate::fs::{Entry, Tree};
+
+/// Limit for text files, in bytes. The longest that NixOS writes, lists of users, have some 100 KiB.
+const LONGEST: u64 = 16 << 20;
+
+/// Directories of a running system that lead to its toplevel.
+const TOPLEVELS: [&str; 2] = ["/run/current-system", "/run/booted-system"];
+
+/// A system as it looks to itself once it runs: its toplevel in the tree of an image, with `/etc` where programs expect it.
+///
+/// All paths are those of the running system. `/etc` leads to the system's own `etc`, whichever system the tree shows there.
+#[derive(Clone)]
+pub struct Root<'t> {
+    tree: &'t dyn Tree,
+    toplevel: String,
+}
+
+impl<'t> Root<'t> {
+    /// The system whose toplevel is at the path `toplevel` of the tree.
+    #[must_use]
+    pub fn new(tree: &'t dyn Tree, toplevel: impl Into<String>) -> Self {
+        Self { tree, toplevel: toplevel.into() }
+    }
+
+    /// The tree that holds the system.
+    #[must_use]
+    pub fn tree(&self) -> &'t dyn Tree {
+        self.tree
+    }
+
+    /// The path of the toplevel in the tree.
+    #[must_use]
+    pub fn toplevel(&self) -> &str {
+        &self.toplevel
+    }
+
+    /// The path of a file of the toplevel itself, such as `activate`.
+    #[must_use]
+    pub fn own(&self, name: &str) -> String {
+        format!("{}/{name}", self.toplevel)
+    }
+
+    /// Where the tree has a path of the running system.
+    #[must_use]
+    pub fn inside(&self, path: &str) -> String {
+        let path = plain(path);
+        let below =
+            |directory: &str| path.strip_prefix(directory).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        if let Some(rest) = below("/etc/static").or_else(|| below("/etc")) {
+            return format!("{}/etc{rest}", self.toplevel);
+        }
+        match TOPLEVELS.into_iter().find_map(below) {
+            Some(rest) => format!("{}{rest}", self.toplevel),
+            None => path,
+        }
+    }
+
+    /// Follows a path, links included. `None` if nothing is there.
+    ///
+    /// # Errors
+    /// If a directory or link on the way cannot be read.
+    pub fn find(&self, path: &str) -> Result<Option<Found>> {
+        path::find(self.tree, self.inside(path).as_bytes())
+    }
+
+    /// The bytes of a file. `None` if no file is there.
+    ///
+    /// # Errors
+    /// If the file is there but cannot be read; [`Error::Limit`] if it has more than `limit` bytes.
+    pub fn bytes(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+        match path::read(self.tree, self.inside(path).as_bytes(), limit) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Error::NotFound { .. } | Error::WrongType { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The text of a file, with replacement characters for what is not UTF-8. `None` if no file is there.
+    ///
+    /// # Errors
+    /// As [`Root::bytes`].
+    pub fn text(&self, path: &str) -> Result<Option<String>> {
+        Ok(self.bytes(path, LONGEST)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// The entries of a directory, by name. Empty if no directory is there.
+    ///
+    /// # Errors
+    /// If the directory is there but cannot be read.
+    pub fn entries(&self, path: &str) -> Result<Vec<Entry>> {
+        let Some(found) = self.find(path)? else { return Ok(Vec::new()) };
+        match self.tree.entries(found.id) {
+            Err(Error::WrongType { .. }) => Ok(Vec::new()),
+            entries => entries,
+        }
+    }
+}
+
+/// The path without doubled slashes, `.` and `..`.
+///
+/// Directories such as homes exist only on the running system, so `..` is resolved by name. In the store, links decide.
+fn plain(path: &str) -> String {
+    if path.starts_with("/nix/") {
+        return path.to_owned();
+    }
+    let mut names: Vec<&str> = Vec::new();
+    for name in path.split('/') {
+        match name {
+            "" | "." => {}
+            ".." => drop(names.pop()),
+            name => names.push(name),
+        }
+    }
+    format!("/{}", names.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::nixos::made::Made;
+
+    #[test]
+    fn paths_of_the_running_system_lead_into_its_own_toplevel() {
+        let tree = Made::of(&[]);
+        let root = tree.system();
+        for (path, place) in [
+            ("/etc/passwd", "/s/etc/passwd"),
+            ("/etc", "/s/etc"),
+            ("/etc/static/passwd", "/s/etc/passwd"),
+            ("/etcetera/passwd", "/etcetera/passwd"),
+            ("//etc/./ssh/../passwd", "/s/etc/passwd"),
+            ("/home/eve/../../etc/keys", "/s/etc/keys"),
+            ("/run/current-system/sw/bin/sh", "/s/sw/bin/sh"),
+            ("/run/secrets/key", "/run/secrets/key"),
+            ("/nix/store/e-link/../e-file", "/nix/store/e-link/../e-file"),
+        ] {
+            assert_eq!(root.inside(path), place, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_and_a_directory_have_no_text() {
+        let tree = Made::of(&[("/s/etc/motd", "hello"), ("/s/etc/ssh/moduli", ""), ("/s/etc/gone", "-> /nowhere")]);
+        let root = tree.system();
+        assert_eq!(root.text("/etc/motd").unwrap().as_deref(), Some("hello"));
+        for path in ["/etc/gone", "/etc/none", "/etc/ssh", "/etc/motd/x"] {
+            assert_eq!(root.text(path).unwrap(), None, "{path}");
+        }
+        let names = |path| root.entries(path).unwrap().into_iter().map(|entry| entry.name).collect::<Vec<_>>();
+        assert_eq!(names("/etc/ssh"), [b"moduli"]);
+        assert!(names("/etc/none").is_empty());
+        assert_eq!(
+            root.bytes("/etc/motd", 4).unwrap_err().to_string(),
+            "length of a text file at /s/etc/motd: over the limit"
+        );
+    }
+}
