@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use nixoscope::Error;
-use nixoscope::diff::{Depth, Difference, Manifest, Reproducibility, Verdict};
+use nixoscope::diff::{Depth, Difference, Manifest, Pair, Reproducibility, Side, Verdict};
 use nixoscope::image::Image;
-use nixoscope::nixos::Disc;
 use nixoscope::report::diff::{self, Told};
 
 use super::open::{disc, open};
@@ -47,14 +46,6 @@ enum Given {
     Manifest(Box<Manifest>),
 }
 
-/// One side, read.
-struct Side<'i> {
-    manifest: Manifest,
-    /// None for a manifest.
-    disc: Option<Disc<'i>>,
-    troubles: Vec<Error>,
-}
-
 /// No manifest is longer; one of 10,000 store paths has some 2 MiB.
 const LONGEST: u64 = 256 << 20;
 
@@ -75,13 +66,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     }
     let (old, new) = rayon::join(|| side(&args.old, &given_old), || side(&args.new, &given_new));
     let (mut old, mut new) = (old?, new?);
-    old.read_initrd(&new.manifest);
-    new.read_initrd(&old.manifest);
-    old.manifest.compare_large(old.disc.as_ref(), (&mut new.manifest, new.disc.as_ref()), &mut old.troubles);
-    let mut difference = Difference::between(&old.manifest, &new.manifest);
-    if let (Some(depth), Some(old), Some(new)) = (depth, &old.disc, &new.disc) {
-        difference.look_inside(old, new, depth);
-    }
+    let mut difference = Difference::of(Pair { old: &mut old, new: &mut new }, depth);
     let mut messages: Vec<String> = std::mem::take(&mut difference.troubles);
     messages.extend(of_image(&args.old, &old.troubles).chain(of_image(&args.new, &new.troubles)));
     let inside = difference.objects.iter().flat_map(|object| &object.troubles);
@@ -199,17 +184,6 @@ fn side<'i>(path: &Path, given: &'i Given) -> anyhow::Result<Side<'i>> {
     })?;
     troubles.extend(disc.missing_end());
     Ok(Side { manifest, disc: Some(disc), troubles })
-}
-
-impl Side<'_> {
-    /// Reads the initrd, unless it is the same as the other one.
-    fn read_initrd(&mut self, other: &Manifest) {
-        if let Some(disc) = self.disc.as_ref().filter(|_| !self.manifest.has_initrd_of(other))
-            && let Err(error) = self.manifest.read_initrd(disc)
-        {
-            self.troubles.push(error);
-        }
-    }
 }
 
 /// The text of a manifest: a file that begins with a brace, as no image does, or a pipe, which no image can be read from.

@@ -7,8 +7,7 @@ use serde_json::Value;
 use similar::TextDiff;
 
 use super::bytes::first_of_streams;
-use super::manifest::masked;
-use super::masked::Masked;
+use super::facts::{Masked, masked};
 use crate::error::{Error, Result};
 use crate::fs::{NodeId, Tree};
 use crate::secrets::redacted;

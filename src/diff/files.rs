@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::Difference;
 use super::content::{self, Content};
-use super::manifest::masked;
+use super::facts::masked;
+use super::{Difference, Pair};
 use crate::error::{Error, Result};
 use crate::fs::walk::{Entered, Walk};
 use crate::fs::{FileType, Kind, NodeId, Tree, path};
@@ -85,7 +85,7 @@ struct Same<'f> {
 
 impl Difference {
     /// Looks into the store paths of the same package that changed.
-    pub fn look_inside(&mut self, old: &Disc<'_>, new: &Disc<'_>, depth: Depth) {
+    pub(super) fn look_inside(&mut self, Pair { old, new }: Pair<&Disc<'_>>, depth: Depth) {
         let entered = (Entered::default(), Entered::default());
         let change = |(before, after): (String, String)| {
             let mut change = ObjectChange {

@@ -2,24 +2,29 @@
 
 mod bytes;
 mod content;
+mod facts;
 mod files;
 mod manifest;
-mod masked;
 mod packages;
+mod pair;
 mod parts;
 mod people;
 mod reproducible;
+mod side;
 
 pub use content::Content;
-pub use files::{Depth, FileChange, FileFacts, ObjectChange};
-pub use manifest::{
-    AccessFacts, DiscFile, InitrdFacts, Key, Manifest, MemberFacts, MenuItem, ObjectFacts, SshdFacts, SystemFacts,
-    UserFacts, VolumeFacts,
+pub use facts::{
+    AccessFacts, DiscFile, InitrdFacts, Key, MemberFacts, MenuItem, ObjectFacts, SshdFacts, SystemFacts, UserFacts,
+    VolumeFacts,
 };
+pub use files::{Depth, FileChange, FileFacts, ObjectChange};
+pub use manifest::Manifest;
 pub use packages::{PackageChange, Selection, Status};
+pub use pair::Pair;
 pub use parts::{Change, Parts};
 pub use people::{KeyChange, UserChange};
 pub use reproducible::{FirstDifference, Reproducibility, Verdict};
+pub use side::Side;
 
 /// All that differs.
 #[derive(Debug, Default)]
@@ -45,9 +50,9 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// Compares two images.
+    /// Compares what is known of two images.
     #[must_use]
-    pub fn between(old: &Manifest, new: &Manifest) -> Self {
+    pub fn between(Pair { old, new }: Pair<&Manifest>) -> Self {
         let mut difference = packages::compare(old, new);
         difference.parts = Parts::between(old, new);
         let incomplete = |(side, manifest): (&str, &Manifest)| {

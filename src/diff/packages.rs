@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Difference;
-use super::manifest::{Manifest, ObjectFacts};
+use super::facts::ObjectFacts;
+use super::manifest::Manifest;
 use crate::store::StorePath;
 use crate::store::name::Name;
 use crate::store::version::compare as compare_versions;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::manifest::disc::is_of_store;
-use super::manifest::{DiscFile, Manifest, MemberFacts, SystemFacts};
+use super::facts::{DiscFile, MemberFacts, SystemFacts, is_of_store};
+use super::manifest::Manifest;
 use super::people::{self, KeyChange, UserChange};
 
 /// What differs besides packages.

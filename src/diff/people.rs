@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::manifest::{AccessFacts, Key, Manifest, SshdFacts, UserFacts};
+use super::facts::{AccessFacts, Key, SshdFacts, UserFacts};
+use super::manifest::Manifest;
 use super::parts::{Change, Parts, changes, named_systems, numbered};
 
 /// A user who came, went or changed.
@@ -38,7 +39,7 @@ struct People {
 /// Compares the default systems, and the others with their like. What differs of all alike is told of the default one; where a
 /// system has no like, it differs from the default one of the other image.
 pub(super) fn compare(old: &Manifest, new: &Manifest, parts: &mut Parts) {
-    let all = People::between(&old.access(), &new.access());
+    let all = People::between(&old.access, &new.access);
     let (before, after) = (named_systems(old), named_systems(new));
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     for name in names {
@@ -47,8 +48,9 @@ pub(super) fn compare(old: &Manifest, new: &Manifest, parts: &mut Parts) {
         if [one, other].into_iter().flatten().all(|system| system.access.is_none()) {
             continue;
         }
-        let access = |system: Option<&&_>, manifest: &Manifest| manifest.access_of(system.copied());
-        People::between(&access(one, old), &access(other, new)).without(&all).tell(Some(name), parts);
+        People::between(old.access_of(one.copied()), new.access_of(other.copied()))
+            .without(&all)
+            .tell(Some(name), parts);
     }
     let mut others = std::mem::take(parts);
     all.tell(None, &mut others);

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use nixoscope::check::policy::Firmware;
 use nixoscope::check::{self, Assertion, Demand, PackageQuery, WantedKey};
-use nixoscope::diff::{Difference, Manifest};
+use nixoscope::diff::{Difference, Manifest, Pair};
 use nixoscope::fs::walk::Walk;
 use nixoscope::fs::{FileType, Tree, fat, path};
 use nixoscope::image::Image;
@@ -55,9 +55,9 @@ pub(crate) fn explore(bytes: Vec<u8>) {
         }
     }
     if let Some(mut manifest) = told(Manifest::of(&disc, &mut troubles)) {
-        manifest.read_large(&disc, &mut troubles);
+        manifest.read_rest(&disc, &mut troubles);
         report::manifest::json(&mut io::sink(), &manifest).unwrap();
-        let difference = Difference::between(&manifest, &Manifest::default());
+        let difference = Difference::between(Pair { old: &manifest, new: &Manifest::default() });
         report::diff::page(&mut io::sink(), &difference, report::diff::Told::All).unwrap();
     }
     if let Some(report) = told(secrets::scan(&disc, &Allow::default(), &|_, _| {})) {

@@ -49,8 +49,8 @@ fn shortened(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ObjectFacts;
     use super::*;
+    use crate::diff::ObjectFacts;
 
     #[test]
     fn another_document_is_no_manifest() {

@@ -5,8 +5,7 @@ mod place;
 mod trees;
 
 use super::bytes;
-use super::manifest::disc::list;
-use super::manifest::{Noise, noise};
+use super::facts::{Noise, list, noise};
 use super::parts::{Change, changes};
 use crate::error::{Error, Result};
 use crate::fs::squashfs::Archive;
@@ -99,7 +98,7 @@ impl Reproducibility {
             (Medium::Archive(_), Medium::Archive(_)) => {}
             _ => trees.tell(Found::new(b"/", "is a disc in one image and a bare squashfs in the other")),
         }
-        let mut noise = [old, new].map(|disc| noise::of(disc, &list(disc, &mut trees.troubles), &mut trees.troubles));
+        let mut noise = [old, new].map(|disc| noise(disc, &list(disc, &mut trees.troubles), &mut trees.troubles));
         name_volume(&mut noise, [old, new]);
         let mut differences = changes(&noise[0], &noise[1]);
         let is_empty = |value: &Option<String>| value.as_deref().is_none_or(str::is_empty);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::super::manifest::disc::{BOOT_INFO, is_isolinux};
+use super::super::facts::{BOOT_INFO, is_isolinux};
 use super::super::parts::Change;
 use super::FirstDifference;
 use crate::diff::bytes::first_of_streams;

@@ -3,10 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::mask;
-use super::{Key, SshdFacts, UserFacts};
 use crate::error::Result;
 use crate::nixos::access::Access;
-
 use crate::nixos::{Disc, Password, System};
 
 /// Who gets in to a system, and how.
@@ -22,8 +20,57 @@ pub struct AccessFacts {
     pub findings: Vec<String>,
 }
 
+/// sshd.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SshdFacts {
+    /// Whether it starts at boot.
+    pub starts_at_boot: bool,
+    /// `PermitRootLogin`.
+    pub permit_root_login: String,
+    /// Whether it takes passwords.
+    pub password_authentication: bool,
+    /// Its ports.
+    pub ports: Vec<u16>,
+}
+
+/// A user. No password is in it, nor a hash.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UserFacts {
+    /// Login name.
+    pub name: String,
+    /// Numeric id.
+    pub uid: Option<u64>,
+    /// Groups.
+    pub groups: Vec<String>,
+    /// Login shell.
+    pub shell: Option<String>,
+    /// State of the password on a fresh boot: `empty`, `hashed sha512 0123456789ab`. The digits tell one hash from another; they
+    /// are there where nobody can find the password by them.
+    pub password: String,
+    /// How the user can log in.
+    pub logins: Vec<String>,
+}
+
+/// A key that lets a user in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Key {
+    /// The user.
+    pub user: String,
+    /// As `ssh-keygen -l` prints it.
+    pub fingerprint: String,
+    /// Its type.
+    pub r#type: String,
+    /// Its comment.
+    pub comment: String,
+    /// The options before it, which say under what conditions it lets somebody in.
+    #[serde(default)]
+    pub options: String,
+}
+
 impl AccessFacts {
-    pub(super) fn of(disc: &Disc<'_>, system: &System) -> Result<Self> {
+    pub(in crate::diff) fn of(disc: &Disc<'_>, system: &System) -> Result<Self> {
         let access = Access::of(disc, system)?;
         let sshd = access.sshd.unit.is_some().then(|| SshdFacts {
             starts_at_boot: access.sshd.starts,

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::manifest::masked;
+use super::masked;
 
 /// Bytes that are masked in one go.
 const PART: usize = 1 << 18;
@@ -11,7 +11,7 @@ const PART: usize = 1 << 18;
 const AROUND: usize = 64;
 
 /// Masks what it reads. Nothing changes its length.
-pub(super) struct Masked<R> {
+pub(in crate::diff) struct Masked<R> {
     input: R,
     /// Bytes as they are: some that have been masked before, and what may begin in those that follow.
     raw: Vec<u8>,
@@ -24,7 +24,7 @@ pub(super) struct Masked<R> {
 }
 
 impl<R: Read> Masked<R> {
-    pub(super) fn new(input: R) -> Self {
+    pub(in crate::diff) fn new(input: R) -> Self {
         Self { input, raw: Vec::new(), done: 0, ready: Vec::new(), taken: 0, ended: false }
     }
 

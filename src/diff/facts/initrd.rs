@@ -6,10 +6,10 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::mask::{named, public, text};
-use super::{InitrdFacts, MemberFacts};
 use crate::error::{Error, Place, Result};
 use crate::fs::{cpio, path};
 use crate::nixos::{Disc, System};
@@ -20,14 +20,46 @@ const MOST: usize = 200_000;
 /// Members up to this length have the hash parts in them masked.
 const SMALL: u64 = 1 << 20;
 
-/// The initrd of a system, unread.
-pub(super) fn find(disc: &Disc<'_>, system: &System) -> Result<Option<InitrdFacts>> {
-    let found = path::find(disc.tree(), format!("{}/initrd", system.path).as_bytes())?;
-    Ok(found.map(|found| InitrdFacts { path: named(&found.path), members: None }))
+/// An initrd.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InitrdFacts {
+    /// Its file, links resolved.
+    pub path: String,
+    /// What is in it, by path; none while it has not been read.
+    pub members: Option<Vec<MemberFacts>>,
+}
+
+/// A member of an initrd.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MemberFacts {
+    /// Its path, with the hash part of a store path masked.
+    pub path: String,
+    /// Type and permission bits, in octal.
+    pub mode: String,
+    /// Length in bytes.
+    pub size: u64,
+    /// SHA-256 of the contents of a file or the target of a link, hash parts masked in small ones.
+    pub sha256: Option<String>,
+}
+
+impl InitrdFacts {
+    /// The initrd of a system, unread.
+    pub(in crate::diff) fn find(disc: &Disc<'_>, system: &System) -> Result<Option<Self>> {
+        let found = path::find(disc.tree(), format!("{}/initrd", system.path).as_bytes())?;
+        Ok(found.map(|found| Self { path: named(&found.path), members: None }))
+    }
+
+    /// Reads its members, unless that is done.
+    pub(in crate::diff) fn read(&mut self, disc: &Disc<'_>) -> Result<()> {
+        if self.members.is_none() {
+            self.members = Some(members(disc, &self.path)?);
+        }
+        Ok(())
+    }
 }
 
 /// The members of the initrd at `file`, by path.
-pub(super) fn members(disc: &Disc<'_>, file: &str) -> Result<Vec<MemberFacts>> {
+fn members(disc: &Disc<'_>, file: &str) -> Result<Vec<MemberFacts>> {
     let tree = disc.tree();
     let found = path::resolve(tree, file.as_bytes())?;
     let mut input = BufReader::with_capacity(1 << 17, tree.open(found.id)?);

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use data_encoding::HEXLOWER;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::mask::{masked, named, public};
-use super::{DiscFile, VolumeFacts};
 use crate::error::{Error, Result};
 use crate::fs::iso9660::{Partitions, Volume};
 use crate::fs::walk::{Visit, Walk};
@@ -22,29 +22,70 @@ const SMALL: u64 = 1 << 20;
 /// The bytes of isolinux.bin that say where on the disc it lies (its boot information table).
 pub(in crate::diff) const BOOT_INFO: std::ops::Range<usize> = 8..64;
 
-pub(super) fn volume(disc: &Disc<'_>, volume: &Volume<'_>) -> Result<VolumeFacts> {
-    let images = volume.boot_catalog()?.map(|catalog| catalog.images).unwrap_or_default();
-    let boot = images.iter().map(|image| {
-        let file = volume.file_at(image.offset).map_or_else(|| b"no file".to_vec(), |file| file.path);
-        format!("{}, {}, {}", image.platform, image.emulation, named(&file))
-    });
-    let partitions = Partitions::read(&disc.image().region())?;
-    let listed = |table: &'static str| {
-        move |partition: &crate::fs::iso9660::Partition| {
-            format!("{table} {} {} {}", partition.index, partition.kind, partition.name).trim_end().to_owned()
-        }
-    };
-    let mbr = partitions.mbr.iter().flatten().map(listed("MBR"));
-    let gpt = partitions.gpt.iter().flat_map(|table| &table.partitions).map(listed("GPT"));
-    let primary = &volume.descriptors().primary;
-    Ok(VolumeFacts {
-        id: primary.volume.clone(),
-        system: primary.system.clone(),
-        publisher: primary.publisher.clone(),
-        application: primary.application.clone(),
-        boot: boot.collect(),
-        partitions: mbr.chain(gpt).collect(),
-    })
+/// The volume.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VolumeFacts {
+    /// Volume identifier.
+    pub id: String,
+    /// System identifier.
+    #[serde(default)]
+    pub system: String,
+    /// Publisher identifier.
+    #[serde(default)]
+    pub publisher: String,
+    /// Application identifier.
+    #[serde(default)]
+    pub application: String,
+    /// Boot images of El Torito: platform, emulation, file.
+    pub boot: Vec<String>,
+    /// Partitions: table, number, what for.
+    #[serde(default)]
+    pub partitions: Vec<String>,
+}
+
+/// A file of the disc.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiscFile {
+    /// Its path.
+    pub path: String,
+    /// Length in bytes.
+    pub size: u64,
+    /// SHA-256, with the hash parts of store paths masked; none of a large file that has not been read.
+    pub sha256: Option<String>,
+    /// SHA-256 of it as it is, where that is another one.
+    #[serde(default)]
+    pub exact: Option<String>,
+    /// Where it is, on a disc at hand.
+    #[serde(skip)]
+    pub(super) node: Option<NodeId>,
+}
+
+impl VolumeFacts {
+    pub(in crate::diff) fn of(disc: &Disc<'_>, volume: &Volume<'_>) -> Result<Self> {
+        let images = volume.boot_catalog()?.map(|catalog| catalog.images).unwrap_or_default();
+        let boot = images.iter().map(|image| {
+            let file = volume.file_at(image.offset).map_or_else(|| b"no file".to_vec(), |file| file.path);
+            format!("{}, {}, {}", image.platform, image.emulation, named(&file))
+        });
+        let partitions = Partitions::read(&disc.image().region())?;
+        let listed = |table: &'static str| {
+            move |partition: &crate::fs::iso9660::Partition| {
+                format!("{table} {} {} {}", partition.index, partition.kind, partition.name).trim_end().to_owned()
+            }
+        };
+        let mbr = partitions.mbr.iter().flatten().map(listed("MBR"));
+        let gpt = partitions.gpt.iter().flat_map(|table| &table.partitions).map(listed("GPT"));
+        let primary = &volume.descriptors().primary;
+        Ok(Self {
+            id: primary.volume.clone(),
+            system: primary.system.clone(),
+            publisher: primary.publisher.clone(),
+            application: primary.application.clone(),
+            boot: boot.collect(),
+            partitions: mbr.chain(gpt).collect(),
+        })
+    }
 }
 
 /// A file of the disc.
@@ -84,7 +125,7 @@ pub(in crate::diff) fn list(disc: &Disc<'_>, troubles: &mut Vec<Error>) -> Vec<L
 }
 
 /// Describes the files of the disc.
-pub(super) fn files(disc: &Disc<'_>, listed: &[Listed], troubles: &mut Vec<Error>) -> Vec<DiscFile> {
+pub(in crate::diff) fn files(disc: &Disc<'_>, listed: &[Listed], troubles: &mut Vec<Error>) -> Vec<DiscFile> {
     let described: Vec<Result<DiscFile>> = listed.par_iter().map(|file| describe(disc.own_tree(), file)).collect();
     described.into_iter().filter_map(|file| file.map_err(|error| troubles.push(error)).ok()).collect()
 }

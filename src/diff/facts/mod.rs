@@ -1,0 +1,26 @@
+//! The facts that a comparison reads: of a disc, its systems, menus and store paths, without passwords and without what every
+//! build changes.
+
+mod access;
+mod disc;
+mod initrd;
+pub(super) mod large;
+mod mask;
+mod masked;
+mod menu;
+mod noise;
+mod object;
+mod system;
+
+pub use access::{AccessFacts, Key, SshdFacts, UserFacts};
+pub(super) use disc::{BOOT_INFO, files, is_isolinux, is_of_store, list};
+pub use disc::{DiscFile, VolumeFacts};
+pub use initrd::{InitrdFacts, MemberFacts};
+pub(super) use mask::masked;
+pub(super) use masked::Masked;
+pub use menu::MenuItem;
+pub(super) use noise::{Noise, of as noise};
+pub use object::ObjectFacts;
+pub(super) use object::objects;
+pub use system::SystemFacts;
+pub(super) use system::systems;
