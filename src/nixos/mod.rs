@@ -1,8 +1,10 @@
 //! NixOS: from a disc to its systems, and what they would do after boot.
 
 pub mod access;
+pub(crate) mod credential;
 mod disc;
 mod initrd;
+pub(crate) mod kernel_line;
 #[cfg(test)]
 mod made;
 pub mod menu;

@@ -15,6 +15,7 @@ const SHORT: usize = 3;
 const NEAR: usize = 1 << 14;
 
 /// A text that is looked for, and the place in it of the bytes by which it is noticed: where its letters are the rarest.
+#[derive(Clone, Copy)]
 pub(super) struct Needle {
     pub(super) text: &'static str,
     pub(super) key: usize,
@@ -76,6 +77,7 @@ impl Group {
         let Some(key) = text.get(place..place + self.length) else { return };
         self.farthest = self.farthest.max(place);
         match self.keys.iter().zip(&mut self.texts).find(|(other, _)| **other == key) {
+            Some((_, same)) if same.contains(&(place, text)) => {}
             Some((_, same)) => same.push((place, text)),
             None => {
                 self.keys.push(key);

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::bytes::Regex;
 
 use super::rules::{Found, Places, RECORDS, SHADOW, WIREGUARD};
+use crate::nixos::Scheme;
 
 /// The longest name of a key with which Nix signs, and the key.
 const LONGEST_SIGNING: usize = 400;
@@ -89,21 +90,29 @@ fn wireguard(bytes: &[u8]) -> Option<Found> {
 fn records(bytes: &[u8]) -> Vec<(usize, Found)> {
     static PATTERN: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"(?-u)(?:^|\n)/[^\n]*\n(?:/[^\n]*)?\n(?:1|)\nX([^\n]+)").ok());
-    lines(&PATTERN, bytes, "password", "of a user")
+    lines(&PATTERN, bytes, "password", |_| "of a user")
 }
 
-/// The second field of a line of `shadow`, or such a field alone, for `chpasswd -e`; all other hashes are found anywhere.
+/// The second field of a line in `shadow`, or a file with such a field alone, as `chpasswd -e` reads it. Hashes that begin with a
+/// dollar sign are found anywhere.
 fn shadow(bytes: &[u8]) -> Vec<(usize, Found)> {
     static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        let hash = "[./A-Za-z0-9]{13}|_[./A-Za-z0-9]{19}";
+        let others = Scheme::all().filter(|scheme| !scheme.begins_with_dollar());
+        let hash = others.map(Scheme::pattern).collect::<Vec<_>>().join("|");
         Regex::new(&format!(r"(?-u)(?:^|\n)[A-Za-z_][A-Za-z0-9._-]*:({hash}):|^({hash})\s*$")).ok()
     });
-    lines(&PATTERN, bytes, "password-hash", "DES")
+    let scheme = |hash: &[u8]| std::str::from_utf8(hash).ok().and_then(Scheme::of).map_or("unknown", Scheme::name);
+    lines(&PATTERN, bytes, "password-hash", scheme)
 }
 
-fn lines(pattern: &LazyLock<Option<Regex>>, bytes: &[u8], kind: &'static str, what: &str) -> Vec<(usize, Found)> {
+fn lines(
+    pattern: &LazyLock<Option<Regex>>,
+    bytes: &[u8],
+    kind: &'static str,
+    what: impl Fn(&[u8]) -> &'static str,
+) -> Vec<(usize, Found)> {
     let all = pattern.iter().flat_map(|pattern| pattern.captures_iter(bytes));
     let secrets = all.filter_map(|captures| captures.get(1).or_else(|| captures.get(2))).take(MOST);
-    let found = |length| Found { kind, what: what.to_owned(), length, identity: None };
-    secrets.map(|secret| (secret.start(), found(secret.len()))).collect()
+    let found = |secret: &[u8]| Found { kind, what: what(secret).to_owned(), length: secret.len(), identity: None };
+    secrets.map(|secret| (secret.start(), found(secret.as_bytes()))).collect()
 }

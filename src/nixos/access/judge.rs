@@ -331,7 +331,7 @@ fn menu(facts: &Facts<'_>) -> Vec<Finding> {
                 false => ("shell-on-kernel-line", Severity::Info),
             };
             let file = String::from_utf8_lossy(&entry.file).into_owned();
-            findings.push((finding(id, severity, &door.name, door.effect.to_owned(), Some(&file)), vec![title]));
+            findings.push((finding(id, severity, &door.name, door.effect.clone(), Some(&file)), vec![title]));
         }
     }
     let told = |(mut finding, titles): (Finding, Vec<String>)| {

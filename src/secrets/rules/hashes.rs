@@ -1,97 +1,68 @@
-//! Hashes of passwords (crypt(5)), and those of Apache and Argon2, which are guessed just as well.
+//! Password hashes: those of crypt(5), and those of Apache and Argon2.
+
+use std::sync::LazyLock;
 
 use super::places::ACCOUNTS;
-use super::{Before, EVERYWHERE, Rule, Test, needle};
-use crate::secrets::filter::Needle;
+use super::{Before, EVERYWHERE, Identity, Needle, Pattern, Rule, Test, needle};
+use crate::nixos::Scheme;
 
-pub(super) static RULES: [Rule; 14] = [
-    hash(
-        &[needle("$y$", 0)],
-        pattern!(
-            "yescrypt",
-            Told,
-            r"(\$y\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{1,86}\$[./A-Za-z0-9]{43})(?:[^./A-Za-z0-9]|$)"
-        ),
-    ),
-    hash(
-        &[needle("$gy$", 0)],
-        pattern!(
-            "gost-yescrypt",
-            Told,
-            r"(\$gy\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{1,86}\$[./A-Za-z0-9]{43})(?:[^./A-Za-z0-9]|$)"
-        ),
-    ),
-    hash(
-        &[needle("$7$", 0)],
-        pattern!("scrypt", Told, r"(\$7\$[./A-Za-z0-9]{11,97}\$[./A-Za-z0-9]{43})(?:[^./A-Za-z0-9]|$)"),
-    ),
-    hash(
-        &[needle("$6$", 0)],
-        pattern!(
-            "sha512",
-            Told,
-            r"(\$6\$(?:rounds=[0-9]{1,9}\$)?[^$:\s\x00]{1,16}\$[./A-Za-z0-9]{86})(?:[^./A-Za-z0-9]|$)"
-        ),
-    ),
-    hash(
-        &[needle("$5$", 0)],
-        pattern!(
-            "sha256",
-            Told,
-            r"(\$5\$(?:rounds=[0-9]{1,9}\$)?[^$:\s\x00]{1,16}\$[./A-Za-z0-9]{43})(?:[^./A-Za-z0-9]|$)"
-        ),
-    ),
-    hash(
-        &[needle("$2a$", 0), needle("$2b$", 0), needle("$2x$", 0), needle("$2y$", 0)],
-        pattern!("bcrypt", Told, r"(\$2[abxy]\$[0-3][0-9]\$[./A-Za-z0-9]{53})(?:[^./A-Za-z0-9]|$)"),
-    ),
-    hash(
-        &[needle("$1$", 0)],
-        pattern!("md5", Told, r"(\$1\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{22})(?:[^./A-Za-z0-9]|$)"),
-    ),
-    hash(
-        &[needle("$apr1$", 0)],
-        pattern!("apr1", Told, r"(\$apr1\$[./A-Za-z0-9]{1,8}\$[./A-Za-z0-9]{22})(?:[^./A-Za-z0-9]|$)"),
-    ),
-    hash(
-        &[needle("$md5", 0)],
-        pattern!(
-            "sunmd5",
-            Told,
-            r"(\$md5(?:,rounds=[0-9]{1,10})?\$[./A-Za-z0-9]{1,16}\$?\$[./A-Za-z0-9]{22})(?:[^./A-Za-z0-9]|$)"
-        ),
-    ),
-    hash(
-        &[needle("$sha1$", 0)],
-        pattern!("sha1", Told, r"(\$sha1\$[0-9]{1,9}\$[./A-Za-z0-9]{1,64}\$[./A-Za-z0-9]{28})(?:[^./A-Za-z0-9]|$)"),
-    ),
-    // Unsalted: two of the same password have the same, and a table tells of which.
-    hash(&[needle("$3$$", 0)], pattern!("nt", Hidden, r"(\$3\$\$[0-9a-f]{32})(?:[^0-9a-f]|$)")),
-    hash(
-        &[needle("$argon2", 0)],
-        pattern!(
-            "argon2",
-            Told,
-            r"(\$argon2(?:id|i|d)\$v=[0-9]{1,3}\$[a-z0-9=,]{5,40}\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{16,86})(?:[^A-Za-z0-9+/]|$)"
-        ),
-    ),
-    Rule {
-        noticed: &[needle("\"hashedPassword\"", 8), needle("\"initialHashedPassword\"", 8)],
-        kind: "password-hash",
-        places: ACCOUNTS,
-        before: Before::Anything,
-        // All others begin with a dollar.
-        test: pattern!("DES", Hidden, r#""(?:initialH|h)ashedPassword"\s*:\s*"([./A-Za-z0-9]{13})""#),
-    },
-    Rule {
-        noticed: &[needle("\"hashedPassword\"", 8), needle("\"initialHashedPassword\"", 8)],
-        kind: "password-hash",
-        places: ACCOUNTS,
-        before: Before::Anything,
-        test: pattern!("BSDi DES", Hidden, r#""(?:initialH|h)ashedPassword"\s*:\s*"(_[./A-Za-z0-9]{19})""#),
-    },
-];
+/// What follows a hash is none of its letters. Base 64 as Argon2 writes it has `+` too.
+const END: &str = "(?:[^./A-Za-z0-9]|$)";
+const END_OF_BASE64: &str = "(?:[^A-Za-z0-9+/]|$)";
 
-const fn hash(noticed: &'static [Needle], test: Test) -> Rule {
-    Rule { noticed, kind: "password-hash", places: EVERYWHERE, before: Before::NoWord, test }
+/// Text that precedes the hash of a user in JSON.
+const FIELDS: [Needle; 2] = [needle("\"hashedPassword\"", 8), needle("\"initialHashedPassword\"", 8)];
+
+pub(super) static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
+    let others = [
+        hash(
+            vec![needle("$apr1$", 0)],
+            Pattern::new("apr1", Identity::Told, format!(r"(\$apr1\$[./A-Za-z0-9]{{1,8}}\$[./A-Za-z0-9]{{22}}){END}")),
+        ),
+        hash(
+            vec![needle("$argon2", 0)],
+            Pattern::new(
+                "argon2",
+                Identity::Told,
+                r"(\$argon2(?:id|i|d)\$v=[0-9]{1,3}\$[a-z0-9=,]{5,40}\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{16,86})"
+                    .to_owned()
+                    + END_OF_BASE64,
+            ),
+        ),
+    ];
+    Scheme::all().map(of_scheme).chain(others).collect()
+});
+
+/// A hash with a dollar sign is found anywhere. Others look like any word, and count only as the hash of a user.
+fn of_scheme(scheme: Scheme) -> Rule {
+    // Without a salt, a table gives the password of every digest.
+    let identity = if scheme.is_salted() { Identity::Told } else { Identity::Hidden };
+    let pattern = scheme.pattern();
+    match scheme.begins_with_dollar() {
+        true => hash(
+            scheme.prefixes().iter().map(|prefix| needle(prefix, 0)).collect(),
+            Pattern::new(scheme.name(), identity, format!("({pattern}){END}")),
+        ),
+        false => Rule {
+            noticed: FIELDS.to_vec().into(),
+            kind: "password-hash",
+            places: ACCOUNTS,
+            before: Before::Anything,
+            test: Test::Pattern(Pattern::new(
+                scheme.name(),
+                Identity::Hidden,
+                format!(r#""(?:initialH|h)ashedPassword"\s*:\s*"({pattern})""#),
+            )),
+        },
+    }
+}
+
+fn hash(noticed: Vec<Needle>, pattern: Pattern) -> Rule {
+    Rule {
+        noticed: noticed.into(),
+        kind: "password-hash",
+        places: EVERYWHERE,
+        before: Before::NoWord,
+        test: Test::Pattern(pattern),
+    }
 }

@@ -1,59 +1,62 @@
 //! Private keys that are not in an armour.
 
+use std::borrow::Cow;
+
+use super::Identity::Told;
 use super::places::NETWORKS;
-use super::{Before, EVERYWHERE, Rule, Test, needle};
+use super::{Before, EVERYWHERE, Rule, Test, needle, pattern};
 
 pub(super) static RULES: [Rule; 5] = [
     Rule {
-        noticed: &[needle("-----BEGIN ", 4)],
+        noticed: Cow::Borrowed(&[needle("-----BEGIN ", 4)]),
         kind: "private-key",
         places: EVERYWHERE,
         before: Before::NoWord,
         test: Test::Pem,
     },
     Rule {
-        noticed: &[needle("AGE-SECRET-KEY-", 3)],
+        noticed: Cow::Borrowed(&[needle("AGE-SECRET-KEY-", 3)]),
         kind: "private-key",
         places: EVERYWHERE,
         before: Before::NoWord,
         // The letters of bech32; keys that quantum computers do not break have `PQ` in front.
-        test: pattern!(
+        test: pattern(
             "age",
             Told,
-            r"(AGE-SECRET-KEY-(?:PQ-)?1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58})(?:[^0-9A-Za-z]|$)"
+            r"(AGE-SECRET-KEY-(?:PQ-)?1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58})(?:[^0-9A-Za-z]|$)",
         ),
     },
     Rule {
-        noticed: &[needle("PrivateKey", 4), needle("privateKey", 4)],
+        noticed: Cow::Borrowed(&[needle("PrivateKey", 4), needle("privateKey", 4)]),
         kind: "private-key",
         places: EVERYWHERE,
         before: Before::NoWord,
-        test: pattern!(
+        test: pattern(
             "WireGuard",
             Told,
-            r#"[Pp]rivateKey\\?["']?\s*[=:]\s*\\?["']?([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)(?:[^A-Za-z0-9+/=]|$)"#
+            r#"[Pp]rivateKey\\?["']?\s*[=:]\s*\\?["']?([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)(?:[^A-Za-z0-9+/=]|$)"#,
         ),
     },
     Rule {
-        noticed: &[needle("PresharedKey", 6), needle("presharedKey", 6)],
+        noticed: Cow::Borrowed(&[needle("PresharedKey", 6), needle("presharedKey", 6)]),
         kind: "private-key",
         places: EVERYWHERE,
         before: Before::NoWord,
-        test: pattern!(
+        test: pattern(
             "WireGuard pre-shared key",
             Told,
-            r#"[Pp]resharedKey\\?["']?\s*[=:]\s*\\?["']?([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)(?:[^A-Za-z0-9+/=]|$)"#
+            r#"[Pp]resharedKey\\?["']?\s*[=:]\s*\\?["']?([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)(?:[^A-Za-z0-9+/=]|$)"#,
         ),
     },
     Rule {
-        noticed: &[needle("private-key", 7), needle("preshared-key", 9)],
+        noticed: Cow::Borrowed(&[needle("private-key", 7), needle("preshared-key", 9)]),
         kind: "private-key",
         places: NETWORKS,
         before: Before::NoWord,
-        test: pattern!(
+        test: pattern(
             "WireGuard",
             Told,
-            r"(?:private|preshared)-key\s*=\s*([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)(?:\s|$)"
+            r"(?:private|preshared)-key\s*=\s*([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)(?:\s|$)",
         ),
     },
 ];

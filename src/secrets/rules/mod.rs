@@ -1,6 +1,7 @@
 //! What a secret looks like: for each sort a few bytes by which it is noticed, and a test that no other text passes.
 
-use std::sync::LazyLock;
+use std::borrow::Cow;
+use std::sync::{LazyLock, OnceLock};
 
 use data_encoding::BASE64;
 use regex::bytes::Regex;
@@ -8,23 +9,14 @@ use regex::bytes::Regex;
 use super::filter::{Filter, Needle};
 use super::pem;
 
-/// A pattern with what it is of, whether its digest may be told, and the expression, of which the first group is the secret.
-macro_rules! pattern {
-    ($what:expr, $identity:ident, $pattern:expr) => {
-        $crate::secrets::rules::Test::Pattern(
-            $what,
-            std::sync::LazyLock::new(|| regex::bytes::Regex::new(concat!("(?-u)^", $pattern)).ok()),
-            $crate::secrets::rules::Identity::$identity,
-        )
-    };
-}
-
+mod assigned;
 mod hashes;
 mod keys;
 mod passwords;
 mod places;
 mod tokens;
 
+use assigned::Assignment;
 use places::DOCUMENTATION;
 pub(super) use places::{Places, RECORDS, SHADOW, WIREGUARD};
 
@@ -75,17 +67,28 @@ pub(super) struct Found {
 
 /// How a candidate is tested.
 enum Test {
+    /// A private key in an armour.
     Pem,
-    /// The pattern matches at the candidate, and what its first group has is the secret. The first is told of the kind.
-    Pattern(&'static str, LazyLock<Option<Regex>>, Identity),
+    /// A credential of a unit, or a parameter of the kernel.
+    Assigned(Assignment),
+    Pattern(Pattern),
 }
 
-/// Whether the digest of a secret may be told.
+/// A regular expression that matches at the candidate. Its first group is the secret.
+struct Pattern {
+    /// What it finds.
+    what: &'static str,
+    identity: Identity,
+    source: Cow<'static, str>,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+/// Whether a digest of the secret may be shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Identity {
-    /// It is random.
+    /// The secret is random, so nobody can guess it from a digest.
     Told,
-    /// It may be a word.
+    /// The secret may be a word.
     Hidden,
 }
 
@@ -100,7 +103,7 @@ enum Before {
 /// A rule.
 struct Rule {
     /// The bytes by which a candidate is noticed. They begin the secret, or the text that names it.
-    noticed: &'static [Needle],
+    noticed: Cow<'static, [Needle]>,
     kind: &'static str,
     /// Files in which it counts.
     places: Places,
@@ -112,6 +115,21 @@ const fn needle(text: &'static str, key: usize) -> Needle {
     Needle { text, key }
 }
 
+const fn pattern(what: &'static str, identity: Identity, source: &'static str) -> Test {
+    Test::Pattern(Pattern { what, identity, source: Cow::Borrowed(source), compiled: OnceLock::new() })
+}
+
+impl Pattern {
+    fn new(what: &'static str, identity: Identity, source: String) -> Self {
+        Self { what, identity, source: Cow::Owned(source), compiled: OnceLock::new() }
+    }
+
+    /// Most patterns are never needed, so each is compiled when it is first used.
+    fn regex(&self) -> Option<&Regex> {
+        self.compiled.get_or_init(|| Regex::new(&format!("(?-u)^{}", self.source)).ok()).as_ref()
+    }
+}
+
 /// All rules. Where two fit, the first counts.
 fn all() -> impl Iterator<Item = &'static Rule> {
     let sorts: [&'static [Rule]; 4] = [&keys::RULES, &hashes::RULES, &passwords::RULES, &tokens::RULES];
@@ -120,8 +138,8 @@ fn all() -> impl Iterator<Item = &'static Rule> {
 
 /// Notices candidates for the rules that count everywhere, and for all of them.
 static OF_ANY: LazyLock<Filter> =
-    LazyLock::new(|| Filter::new(all().filter(|rule| rule.places.is_none()).flat_map(|rule| rule.noticed)));
-static OF_SOME: LazyLock<Filter> = LazyLock::new(|| Filter::new(all().flat_map(|rule| rule.noticed)));
+    LazyLock::new(|| Filter::new(all().filter(|rule| rule.places.is_none()).flat_map(|rule| &*rule.noticed)));
+static OF_SOME: LazyLock<Filter> = LazyLock::new(|| Filter::new(all().flat_map(|rule| &*rule.noticed)));
 
 /// The filter for such files.
 pub(super) fn filter(places: Places) -> &'static Filter {
@@ -177,9 +195,10 @@ impl Rule {
                 let key = pem::read(candidate.text)?;
                 Some(Found { kind: self.kind, what: key.label, length: key.length, identity: Some(key.bytes) })
             }
-            Test::Pattern(..) if joined && self.before == Before::NoWord => None,
-            Test::Pattern(what, pattern, identity) => {
-                let captures = pattern.as_ref()?.captures(candidate.text)?;
+            _ if joined && self.before == Before::NoWord => None,
+            Test::Assigned(assignment) => assignment.test(candidate),
+            Test::Pattern(pattern @ Pattern { what, identity, .. }) => {
+                let captures = pattern.regex()?.captures(candidate.text)?;
                 let secret = captures.get(1)?;
                 let value = secret.as_bytes();
                 let counts = match identity {

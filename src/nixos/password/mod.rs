@@ -1,0 +1,155 @@
+//! A user's password on the first boot of an image.
+
+mod scheme;
+
+use std::fmt;
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
+pub use scheme::Scheme;
+
+/// Hexadecimal digits that identify a hash in reports.
+const DIGITS: usize = 12;
+
+/// A user's password on a fresh boot.
+///
+/// It holds neither the password nor its hash, so that no report can show them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Password {
+    /// What kind of password it is.
+    pub state: PasswordState,
+    /// The option or file that decides: `initialHashedPassword`, `password`, `users.root`. `None` if nothing sets it.
+    pub option: Option<String>,
+    /// How it is hashed, if it is.
+    pub scheme: Option<Scheme>,
+    /// The first digits of the SHA-256 of its hash, by which two hashes can be compared. `None` if the password could be
+    /// guessed from them.
+    pub digits: Option<String>,
+    /// The file of the image that sets it.
+    pub source: Option<String>,
+}
+
+/// The kind of a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PasswordState {
+    /// The user logs in without a password where PAM permits it.
+    Empty,
+    /// The field is one that no password hashes to, such as `!` or `*`.
+    Locked,
+    /// No password is declared, which locks the account.
+    None,
+    /// The password is in the image in clear text.
+    Plaintext,
+    /// The password's hash is in the image.
+    Hashed,
+    /// The password comes from a file that is not in the image.
+    File,
+    /// The image does not say.
+    Unknown,
+}
+
+impl Password {
+    /// A password about which the image says nothing.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self { state: PasswordState::Unknown, option: None, scheme: None, digits: None, source: None }
+    }
+
+    /// No password is declared.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { state: PasswordState::None, ..Self::unknown() }
+    }
+
+    /// The password of a field in `/etc/shadow`, which is a hash, empty, or locked.
+    #[must_use]
+    pub fn of_hash(option: &str, field: &str, source: &str) -> Self {
+        let (state, scheme) = match Scheme::of(field) {
+            _ if field.is_empty() => (PasswordState::Empty, None),
+            Some(scheme) => (PasswordState::Hashed, Some(scheme)),
+            None => (PasswordState::Locked, None),
+        };
+        let digits = scheme.filter(|scheme| scheme.has_long_salt(field)).map(|_| {
+            let mut digits = HEXLOWER.encode(&Sha256::digest(field));
+            digits.truncate(DIGITS);
+            digits
+        });
+        Self { state, option: Some(option.to_owned()), scheme, digits, source: Some(source.to_owned()) }
+    }
+
+    /// A password in clear text.
+    #[must_use]
+    pub fn of_text(option: &str, text: &str, source: &str) -> Self {
+        let state = if text.is_empty() { PasswordState::Empty } else { PasswordState::Plaintext };
+        Self { state, option: Some(option.to_owned()), source: Some(source.to_owned()), ..Self::unknown() }
+    }
+
+    /// A password in a file that is not in the image.
+    #[must_use]
+    pub fn of_absent_file(option: &str, file: &str) -> Self {
+        let (option, source) = (Some(option.to_owned()), Some(file.to_owned()));
+        Self { state: PasswordState::File, option, source, ..Self::unknown() }
+    }
+
+    /// Whether there is a password that logs the user in.
+    #[must_use]
+    pub fn opens(&self) -> bool {
+        matches!(self.state, PasswordState::Plaintext | PasswordState::Hashed)
+    }
+}
+
+impl PasswordState {
+    /// Every state.
+    pub const ALL: [Self; 7] =
+        [Self::Empty, Self::Locked, Self::None, Self::Plaintext, Self::Hashed, Self::File, Self::Unknown];
+
+    /// Its name in documents and policies.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Locked => "locked",
+            Self::None => "none",
+            Self::Plaintext => "plaintext",
+            Self::Hashed => "hashed",
+            Self::File => "file",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for PasswordState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_of_shadow_is_judged_by_its_prefix() {
+        use PasswordState::{Empty, Hashed, Locked};
+        for (field, state, scheme) in [
+            ("", Empty, None),
+            ("!", Locked, None),
+            ("!!", Locked, None),
+            ("*", Locked, None),
+            ("!$6$salt$hash", Locked, None),
+            ("x", Locked, None),
+            ("$y$j9T$salt$hash", Hashed, Some(Scheme::Yescrypt)),
+            ("$2b$05$abc", Hashed, Some(Scheme::Bcrypt)),
+            ("$6$salt$hash", Hashed, Some(Scheme::Sha512)),
+            ("$1$salt$hash", Hashed, Some(Scheme::Md5)),
+            ("$new$salt$hash", Hashed, Some(Scheme::Unknown)),
+            ("ab0./ABzy1234", Hashed, Some(Scheme::Des)),
+            ("ab0./ABzy123", Locked, None),
+            ("_J9..CCCCXBrJUJV154M", Hashed, Some(Scheme::BsdiDes)),
+        ] {
+            let password = Password::of_hash("hashedPassword", field, "/x");
+            assert_eq!((password.state, password.scheme), (state, scheme), "{field}");
+        }
+    }
+}
