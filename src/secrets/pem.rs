@@ -1,25 +1,28 @@
 //! Private keys in the armour of PEM, OpenSSH and OpenPGP (RFC 7468, PROTOCOL.key, RFC 9580 §6).
 
 use data_encoding::BASE64;
+use memchr::memmem;
 
-/// The first bytes of a line that begins an armour.
+/// How the first line of an armour begins.
 pub(super) const BEGIN: &[u8] = b"-----BEGIN ";
 
-/// The longest label, and the fewest bytes of a key.
+/// The longest label, in characters.
 const LONGEST_LABEL: usize = 40;
+
+/// The shortest key, in bytes.
 const SHORTEST: usize = 16;
 
-/// A key: its label, its bytes, and the length of the text.
+/// A private key: its label, its bytes, and the length of its text.
 pub(super) struct Armoured {
     pub(super) label: String,
     pub(super) bytes: Vec<u8>,
     pub(super) length: usize,
 }
 
-/// Reads a private key at the beginning of a text; none where it is of another sort, not whole, or no key.
+/// Reads the private key that begins a text. `None` if the armour is cut short, or holds something else.
 pub(super) fn read(text: &[u8]) -> Option<Armoured> {
     let rest = text.strip_prefix(BEGIN)?;
-    let end = rest.windows(5).take(LONGEST_LABEL).position(|window| window == b"-----")?;
+    let end = memmem::find(rest.get(..LONGEST_LABEL + 5).unwrap_or(rest), b"-----")?;
     let (label, behind) = rest.split_at_checked(end)?;
     let label = std::str::from_utf8(label).ok()?;
     if !label.ends_with("PRIVATE KEY") && label != "PGP PRIVATE KEY BLOCK" {
@@ -27,8 +30,8 @@ pub(super) fn read(text: &[u8]) -> Option<Armoured> {
     }
     let behind = behind.get(5..)?;
     let ending = format!("-----END {label}-----");
-    // No body has five dashes: to look no further keeps a text of nothing but beginnings cheap.
-    let close = behind.windows(5).position(|window| window == b"-----")?;
+    // A body has no five dashes. Stopping at the first ones keeps a text of nothing but beginnings cheap.
+    let close = memmem::find(behind, b"-----")?;
     if !behind.get(close..)?.starts_with(ending.as_bytes()) {
         return None;
     }
@@ -38,21 +41,21 @@ pub(super) fn read(text: &[u8]) -> Option<Armoured> {
     Some(Armoured { label: label.to_owned(), bytes, length })
 }
 
-/// The bytes of a body. Lines may be divided by a backslash and an n, as in JSON and in strings of Nix.
+/// Decodes a body. Its lines may end in a backslash and an `n`, as in JSON and in Nix strings.
 fn decode(body: &[u8], label: &str) -> Option<Vec<u8>> {
     let body = std::str::from_utf8(body).ok()?.replace("\\r", "\n").replace("\\n", "\n");
     let lines = body.lines().map(str::trim).filter(|line| !line.is_empty());
-    // Headers (`Proc-Type: 4,ENCRYPTED`), and the checksum of OpenPGP.
+    // Without headers (`Proc-Type: 4,ENCRYPTED`) and the checksum of OpenPGP.
     let data = lines.filter(|line| !line.contains(':') && !line.starts_with('='));
     let base64: String = data.flat_map(|line| line.chars().filter(|letter| !letter.is_whitespace())).collect();
     let bytes = BASE64.decode(base64.as_bytes()).ok()?;
     let right = match label {
         "OPENSSH PRIVATE KEY" => bytes.starts_with(b"openssh-key-v1\0"),
-        // A packet of OpenPGP has its first bit set.
+        // The first bit of an OpenPGP packet is set.
         "PGP PRIVATE KEY BLOCK" => bytes.first().is_some_and(|byte| byte & 0x80 != 0),
-        // Of tinc, which has an encoding of its own.
+        // tinc has an encoding of its own.
         "ED25519 PRIVATE KEY" => bytes.len() == 96,
-        // What is encrypted in the old way is no DER outside.
+        // The old encryption leaves no DER visible.
         _ => bytes.first() == Some(&0x30) || body.contains("ENCRYPTED"),
     };
     (right && bytes.len() >= SHORTEST).then_some(bytes)

@@ -5,7 +5,7 @@ use std::fmt;
 
 use libdeflater::Decompressor;
 use liblzma::stream::{Action, Status, Stream};
-use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, ResetDirective};
+use zstd::zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, ResetDirective};
 
 use crate::error::{Error, Place, Result};
 
@@ -210,7 +210,7 @@ mod tests {
             libdeflater::Compressor::new(libdeflater::CompressionLvl::default()).zlib_compress(&plain(), &mut gzip);
         gzip.truncate(length.unwrap());
         let mut zstd = vec![0; 1 << 16];
-        let length = zstd_safe::compress(zstd.as_mut_slice(), &plain(), 3).unwrap();
+        let length = zstd::zstd_safe::compress(zstd.as_mut_slice(), &plain(), 3).unwrap();
         zstd.truncate(length);
         vec![
             (Compression::Gzip, gzip),
@@ -253,7 +253,7 @@ mod tests {
     fn a_part_of_a_zstd_frame_is_had_without_the_rest() {
         let long: Vec<u8> = plain().into_iter().cycle().take(400_000).collect();
         let mut packed = vec![0; 1 << 19];
-        let length = zstd_safe::compress(packed.as_mut_slice(), &long, 3).unwrap();
+        let length = zstd::zstd_safe::compress(packed.as_mut_slice(), &long, 3).unwrap();
         packed.truncate(length);
         for (input, skip, size, there) in [
             (&packed[..], 0, 1, true),

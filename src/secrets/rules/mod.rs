@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::{LazyLock, OnceLock};
 
 use data_encoding::BASE64;
+use memchr::memmem;
 use regex::bytes::Regex;
 
 use super::filter::{Filter, Needle};
@@ -220,7 +221,7 @@ fn is_random(secret: &[u8]) -> bool {
     let lower = secret.to_ascii_lowercase();
     seen.iter().filter(|seen| **seen).count() >= FEWEST_DIFFERENT
         && !zeros
-        && !STANDING_IN.iter().any(|word| lower.windows(word.len()).any(|part| part == *word))
+        && !STANDING_IN.iter().any(|word| memmem::find(&lower, word).is_some())
 }
 
 /// Whether a value is none itself: `ext:NAME`, `@NAME@`, `${NAME}`, `<password>`, or something that no password hashes to.

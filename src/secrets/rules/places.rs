@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
+use memchr::memmem;
 
 /// Kinds of files, as a set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,7 +93,7 @@ impl Places {
         let all = ends.chain(parts).fold(Self::NONE, Self::and);
         // A public key looks no different.
         let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-        if name.windows(3).any(|part| part == b"pub") { all.without(WIREGUARD) } else { all }
+        if memmem::find(name, b"pub").is_some() { all.without(WIREGUARD) } else { all }
     }
 
     /// Both sets together.
