@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Judgement, Subject, WantedKey};
 use crate::error::{Error, Place as At, Result};
+use crate::nixos::answer::{Answer, with_doubts};
 use crate::nixos::ssh::{AuthorizedKey, Entrance, KeysFiles, Sshd, search};
 use crate::nixos::{User, Users};
 
@@ -21,8 +22,8 @@ const MOST_INSTEAD: usize = 100;
 struct Place {
     user: String,
     file: String,
-    /// The conditions under which it is accepted, or why it is not.
-    judged: std::result::Result<Vec<String>, String>,
+    /// Whether sshd accepts it there.
+    answer: Answer,
 }
 
 /// Whom the question is about.
@@ -41,10 +42,10 @@ impl<'a> Asked<'a> {
         let found = users.list.iter().find(|user| user.name == name);
         let entrance = found.map(|user| sshd.entrance(users, user));
         let why = match &entrance {
-            Some(entrance) => entrance.refused(),
+            Some(entrance) => entrance.answer().refused(),
             // Where any user will do, it is no reason that there is no root.
             None if user.is_none() && sshd.unit.is_some() => None,
-            None => sshd.absent(users, name),
+            None => sshd.absent(users, name).map(|refusal| refusal.to_string()),
         };
         Self { user, entrance, why }
     }
@@ -52,7 +53,7 @@ impl<'a> Asked<'a> {
     /// A sentence that says that the key is nowhere, with all that may know it nevertheless.
     fn unknown(&self, sentence: String) -> String {
         match &self.entrance {
-            Some(entrance) => entrance.unknown(sentence),
+            Some(entrance) => with_doubts(sentence, entrance.doubts_of_absence()),
             None => sentence,
         }
     }
@@ -81,8 +82,8 @@ pub(super) fn key(subject: &Subject<'_, '_>, wanted: &WantedKey, user: Option<&s
         let entrance = sshd.entrance(&users, candidate);
         for file in sshd.keys(&mut files, candidate)? {
             for key in file.keys.iter().flat_map(|keys| wanted_of(keys, wanted, &mut matching)) {
-                let judged = entrance.judge(&key);
-                places.push(Place { user: candidate.name.clone(), file: place(&key.file, key.number), judged });
+                let answer = entrance.judge(&key);
+                places.push(Place { user: candidate.name.clone(), file: place(&key.file, key.number), answer });
             }
             if places.len() > MOST_PLACES {
                 let at = At::File(file.path.into_bytes());
@@ -93,7 +94,7 @@ pub(super) fn key(subject: &Subject<'_, '_>, wanted: &WantedKey, user: Option<&s
             }
         }
     }
-    let accepted = |place: &&Place| place.judged.is_ok();
+    let accepted = |place: &&Place| place.answer.opens();
     let read = unique(read);
     if places.iter().filter(accepted).any(|place| of_asked(&place.user)) {
         let places = places.iter().filter(accepted).filter(|place| of_asked(&place.user));
@@ -149,21 +150,20 @@ fn pass(sshd: &Sshd, users: &Users, places: &[&Place]) -> Judgement {
         message.push_str("; whether there is such a user is not known: the image has no users-groups.json");
     }
     // A place without conditions makes those of the same user's other places void.
-    let free = |user: &str| places.iter().any(|place| place.user == user && place.judged == Ok(Vec::new()));
+    let free = |user: &str| places.iter().any(|place| place.user == user && place.answer.is_free());
     let bound = places.iter().filter(|place| !free(&place.user));
-    let conditions = bound.filter_map(|place| place.judged.as_ref().ok()).flatten();
-    let message = unless(message, conditions.cloned());
+    let message = unless(message, bound.flat_map(|place| place.answer.phrases()));
     Judgement::pass(message, unique(places.iter().map(|place| place.file.clone())))
 }
 
 /// sshd reads the key, but does not accept it for the user asked for, or for any.
 fn useless(places: &[Place], asked: &Asked<'_>) -> Judgement {
     let own = places.iter().find(|place| asked.user.is_none_or(|user| user == place.user));
-    let refusal = own.and_then(|place| place.judged.as_ref().err()).or(asked.why.as_ref());
-    let accepted = names(places.iter().filter(|place| place.judged.is_ok()));
+    let refusal = own.and_then(|place| place.answer.refused()).or_else(|| asked.why.clone());
+    let accepted = names(places.iter().filter(|place| place.answer.opens()));
     let message = match (asked.user, refusal) {
         (_, Some(why)) => format!("authorized for {}, which does not count: {why}", names(places)),
-        (Some(user), None) if places.iter().any(|place| place.judged.is_ok()) => {
+        (Some(user), None) if places.iter().any(|place| place.answer.opens()) => {
             asked.unknown(format!("sshd accepts it for {accepted}, not for {user}"))
         }
         _ => asked.unknown(format!("authorized for {}, whom sshd turns away", names(places))),

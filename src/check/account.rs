@@ -86,21 +86,21 @@ pub(super) fn only_keys(subject: &Subject<'_, '_>, user: Option<&str>, allowed: 
         let place = |key: &AuthorizedKey| format!("{}:{}", String::from_utf8_lossy(&key.file), key.number);
         for granted in grants.keys.iter().filter(|granted| !may(&granted.key.line.key)) {
             let key = &granted.key;
-            match (&granted.judged, grants.entrance.doubts().first()) {
-                (Ok(_), _) => others.push((format!("{} for {name}", key.line.key), place(key))),
-                (Err(_), Some(doubt)) => unknown.push(format!("{} is refused for {name}; {doubt}", key.line.key)),
-                (Err(_), None) => {}
+            match (granted.answer.opens(), granted.answer.doubts.first()) {
+                (true, _) => others.push((format!("{} for {name}", key.line.key), place(key))),
+                (false, Some(doubt)) => unknown.push(format!("{} is refused for {name}; {doubt}", key.line.key)),
+                (false, None) => {}
             }
         }
-        if grants.entrance.judge_certificates().is_ok() {
+        if grants.entrance.answer().opens() {
             for authority in grants.authorities.iter().filter(|authority| !may(&authority.key.line.key)) {
                 let told = format!("any that {} certifies for {name}", authority.key.line.key);
                 others.push((told, place(&authority.key)));
             }
         }
         let command = grants.entrance.command();
-        unknown.extend(command.map(|command| format!("AuthorizedKeysCommand {command} may know keys of {name}")));
-        if grants.entrance.refusal.is_none() {
+        unknown.extend(command.map(|command| format!("{command} of {name}")));
+        if grants.entrance.answer().opens() {
             unknown.extend(grants.elsewhere.iter().map(|file| format!("{file} may hold keys of {name} at boot")));
         }
     }

@@ -1,6 +1,7 @@
 //! NixOS: from a disc to its systems, and what they would do after boot.
 
 pub mod access;
+pub mod answer;
 pub(crate) mod credential;
 mod disc;
 mod initrd;

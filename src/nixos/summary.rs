@@ -206,12 +206,12 @@ fn access(disc: &Disc<'_>) -> Result<Option<AccessFacts>> {
     let (mut keys, mut grants) = (Vec::new(), 0);
     for user in &users.list {
         let entrance = sshd.entrance(&users, user);
-        if entrance.refusal.is_some() {
+        if !entrance.answer().opens() {
             continue;
         }
         let mut accepted: Vec<AuthorizedKey> = Vec::new();
         for file in sshd.keys(&mut files, user)?.into_iter().filter_map(|file| file.keys) {
-            accepted.extend(file.iter().filter(|key| entrance.judge(key).is_ok()).cloned());
+            accepted.extend(file.iter().filter(|key| entrance.judge(key).opens()).cloned());
         }
         grants += accepted.len();
         if grants > MOST_GRANTS {

@@ -41,7 +41,7 @@ pub fn page(
         access.accounts.iter().partition(|account| shown == Shown::All || is_interesting(account));
     let mut table = table::new(&["USER", "PASSWORD", "KEYS", "LOGIN"], width);
     for account in &listed {
-        let keys = account.grants.keys.iter().filter(|key| key.judged.is_ok()).count();
+        let keys = account.grants.keys.iter().filter(|key| key.answer.opens()).count();
         table.add_row([
             &*escape(account.user.name.as_bytes()),
             &password(account),
@@ -227,8 +227,8 @@ struct Key<'a> {
     source: String,
     line: u64,
     accepted: bool,
-    conditions: &'a [String],
-    refusal: Option<&'a str>,
+    conditions: Vec<String>,
+    refusal: Option<String>,
 }
 
 #[derive(Serialize, PartialEq)]
@@ -329,9 +329,9 @@ impl<'a> User<'a> {
                 options: &line.options,
                 source: String::from_utf8_lossy(&granted.key.file).into_owned(),
                 line: granted.key.number,
-                accepted: granted.judged.is_ok(),
-                conditions: granted.judged.as_deref().unwrap_or_default(),
-                refusal: granted.judged.as_ref().err().map(String::as_str),
+                accepted: granted.answer.opens(),
+                conditions: if granted.answer.opens() { granted.answer.phrases() } else { Vec::new() },
+                refusal: granted.answer.refused(),
             }
         };
         Self {

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use crate::fs::iso9660::Platform;
 use crate::nixos::Summary;
 use crate::nixos::access::Access;
+use crate::nixos::answer::Verdict;
 use crate::store::version::Requirement;
 
 /// Bytes beyond the image's own that a new one may have before the policy fails: an eighth.
@@ -56,15 +57,15 @@ pub fn toml(out: &mut dyn Write, summary: &Summary, installed: &[&str], access: 
             state => writeln!(out, "password = [{}]", quoted(state.name()))?,
         }
         let grants = &account.grants;
-        for granted in grants.keys.iter().filter(|granted| granted.judged.is_ok()) {
+        for granted in grants.keys.iter().filter(|granted| granted.answer.opens()) {
             let line = &granted.key.line;
             writeln!(out, "\n[[key]] # {} {}", one_line(&line.key.kind), one_line(&line.comment))?;
             writeln!(out, "user = {}\nfingerprint = {}", quoted(&account.user.name), quoted(&line.key.fingerprint()))?;
             // Where other keys may let the user in, nobody can promise that none does.
-            let refused = grants.keys.iter().any(|granted| granted.judged.is_err());
+            let open = grants.keys.iter().any(|granted| granted.answer.verdict() == Verdict::Unknown);
             let closed =
                 grants.authorities.is_empty() && grants.entrance.command().is_none() && grants.elsewhere.is_empty();
-            if closed && (!refused || grants.entrance.doubts().is_empty()) {
+            if closed && !open {
                 writeln!(out, "only = true")?;
             }
         }

@@ -89,7 +89,7 @@ impl AccessFacts {
                 password: described(&user.password),
                 logins: account.login.ways.iter().map(|way| way.name().to_owned()).collect(),
             });
-            for granted in account.grants.keys.iter().filter(|granted| granted.judged.is_ok()) {
+            for granted in account.grants.keys.iter().filter(|granted| granted.answer.opens()) {
                 let line = &granted.key.line;
                 facts.keys.push(Key {
                     user: user.name.clone(),

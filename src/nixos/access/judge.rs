@@ -42,7 +42,7 @@ fn finding(id: &'static str, severity: Severity, subject: &str, message: String,
 fn login(account: &Account) -> Finding {
     let (user, login) = (&account.user, &account.login);
     let severity = if login.unsure { Severity::Warning } else { Severity::Info };
-    let key = account.grants.keys.iter().find(|key| key.judged.is_ok());
+    let key = account.grants.keys.iter().find(|key| key.answer.opens());
     let key = key.map(|key| String::from_utf8_lossy(&key.key.file).into_owned());
     let path = user.password.source.clone().filter(|_| user.password.state != PasswordState::None).or(key);
     finding("login", severity, &user.name, login.sentence.clone(), path.as_deref())
@@ -104,7 +104,7 @@ fn password(account: &Account, takes_old_hashes: Option<bool>) -> Vec<Finding> {
             format!("everybody at the console logs in without a password ({option})"),
         );
     }
-    if has(Way::SshPassword) && (user.name == "root" || user.uid == Some(0)) {
+    if has(Way::SshPassword) && user.is_root() {
         add(
             "root-password-over-ssh",
             Severity::Error,
@@ -151,7 +151,7 @@ fn sshd(facts: &Facts<'_>, accounts: &[Account]) -> Vec<Finding> {
     }
     let by_command = accounts.iter().find_map(|account| account.grants.entrance.command());
     if let Some(command) = by_command {
-        let message = format!("asks AuthorizedKeysCommand {command} for more keys, which the image does not tell");
+        let message = command.to_string();
         findings.push(finding("keys-by-command", Severity::Warning, "sshd", message, config));
     }
     // Tools that install over ssh log in as root.
@@ -179,7 +179,7 @@ fn keys(facts: &Facts<'_>, accounts: &[Account]) -> Vec<Finding> {
     for account in accounts {
         let mut seen = BTreeSet::new();
         for key in &account.grants.keys {
-            let Err(why) = &key.judged else { continue };
+            let Some(why) = key.answer.refused() else { continue };
             if account.grants.authorities.iter().any(|authority| authority.key == key.key) {
                 continue; // it is there to sign
             }
@@ -190,7 +190,7 @@ fn keys(facts: &Facts<'_>, accounts: &[Account]) -> Vec<Finding> {
             }
         }
     }
-    for account in accounts.iter().filter(|account| account.grants.entrance.refusal.is_none()) {
+    for account in accounts.iter().filter(|account| account.grants.entrance.answer().opens()) {
         let mut add = |id, message: String, place: Option<&str>| {
             findings.push(finding(id, Severity::Info, &account.user.name, message, place));
         };

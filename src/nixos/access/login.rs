@@ -1,6 +1,7 @@
 //! How one user can log in.
 
 use super::{Facts, Grants};
+use crate::nixos::answer::Verdict;
 use crate::nixos::password::PasswordState;
 use crate::nixos::users::User;
 
@@ -118,7 +119,8 @@ impl Login {
     fn ssh_with_keys(&mut self, facts: &Facts<'_>, grants: &Grants, phrases: &mut Vec<String>) {
         let once = once(facts);
         let (keys, entrance) = (&grants.keys, &grants.entrance);
-        let accepted: Vec<&Vec<String>> = keys.iter().filter_map(|key| key.judged.as_ref().ok()).collect();
+        let accepted: Vec<Vec<String>> =
+            keys.iter().filter(|key| key.answer.opens()).map(|key| key.answer.phrases()).collect();
         if !accepted.is_empty() {
             self.ways.push(Way::SshKey);
             let count = if accepted.len() == 1 { "a key".to_owned() } else { format!("{} keys", accepted.len()) };
@@ -129,23 +131,22 @@ impl Login {
                 None => String::new(),
             };
             phrases.push(format!("through ssh with {count}{conditions}{once}"));
-        } else if let Some(doubt) = entrance.doubts().first().filter(|_| !keys.is_empty() && facts.sshd.unit.is_some())
-        {
+        } else if let Some(doubt) = keys.iter().find_map(|key| key.answer.doubts.first()) {
             self.unsure = true;
             phrases.push(format!("perhaps through ssh with a key ({doubt}){once}"));
         }
-        if let (Some(first), Ok(conditions)) = (grants.authorities.first(), entrance.judge_certificates()) {
+        if let Some(first) = grants.authorities.first().filter(|_| entrance.answer().opens()) {
             self.ways.push(Way::SshCertificate);
             self.unsure |= grants.authorities.iter().all(|authority| authority.unsure);
-            let condition = conditions.first().map(|first| format!(" ({first})")).unwrap_or_default();
+            let condition = entrance.answer().phrases().first().map(|first| format!(" ({first})")).unwrap_or_default();
             let authority = first.key.line.key.fingerprint();
             phrases.push(format!("through ssh with a certificate of {authority}{condition}{once}"));
         }
         if let Some(command) = entrance.command() {
             self.unsure = true;
-            phrases.push(format!("perhaps through ssh with a key that AuthorizedKeysCommand {command} knows{once}"));
+            phrases.push(format!("perhaps through ssh with a key: {command}{once}"));
         }
-        self.unsure |= !grants.elsewhere.is_empty() && entrance.refusal.is_none();
+        self.unsure |= !grants.elsewhere.is_empty() && entrance.answer().opens();
     }
 
     fn ssh_with_password(&mut self, facts: &Facts<'_>, user: &User, phrases: &mut Vec<String>) {
@@ -156,11 +157,12 @@ impl Login {
         }
         let once = once(facts);
         let by_pam = facts.sshd.uses_pam(user);
-        match facts.sshd.password(&facts.users, user) {
-            // sshd and PAM must both take an empty one.
-            Ok(_) if state == PasswordState::Empty && by_pam && facts.sshd_takes_empty == Some(false) => {}
-            Ok(conditions) => {
-                let condition = conditions.first().map(|first| format!(" ({first})")).unwrap_or_default();
+        let answer = facts.sshd.password(&facts.users, user);
+        match answer.verdict() {
+            // sshd and PAM must both accept an empty one.
+            Verdict::Granted if state == PasswordState::Empty && by_pam && facts.sshd_takes_empty == Some(false) => {}
+            Verdict::Granted => {
+                let condition = answer.phrases().first().map(|first| format!(" ({first})")).unwrap_or_default();
                 let (way, what) = match state {
                     PasswordState::Empty => (Way::SshWithoutPassword, "without a password"),
                     _ => (Way::SshPassword, "with the password"),
@@ -169,13 +171,12 @@ impl Login {
                 self.ways.push(way);
                 phrases.push(format!("through ssh {what}{condition}{once}"));
             }
-            Err(_) if facts.sshd.unit.is_some() && user.password.opens() => {
-                if let Some(doubt) = facts.sshd.password_doubts(user).first() {
-                    self.unsure = true;
-                    phrases.push(format!("perhaps through ssh with the password ({doubt}){once}"));
-                }
+            Verdict::Unknown if user.password.opens() => {
+                let doubt = answer.doubts.first().map(|doubt| format!(" ({doubt})")).unwrap_or_default();
+                self.unsure = true;
+                phrases.push(format!("perhaps through ssh with the password{doubt}{once}"));
             }
-            Err(_) => {}
+            Verdict::Unknown | Verdict::Denied => {}
         }
     }
 
@@ -207,7 +208,7 @@ fn why_not(facts: &Facts<'_>, user: &User, grants: &Grants) -> String {
         },
         _ => "no password".to_owned(),
     };
-    let refused = grants.keys.iter().find_map(|key| key.judged.as_ref().err());
+    let refused = grants.keys.iter().find_map(|key| key.answer.refused());
     match (refused, grants.elsewhere.first()) {
         (Some(why), _) => format!("{password}, and of the keys none counts: {why}"),
         (None, _) if facts.sshd.unit.is_none() => format!("{password}, no sshd"),

@@ -17,6 +17,7 @@ pub use become_root::Rule;
 pub use finding::{Finding, Severity};
 pub use login::{Login, Way};
 
+use super::answer::Answer;
 use super::menu::MenuEntry;
 use super::ssh::{Authority, AuthorizedKey, BadLine, Entrance, KeysFiles, Sshd};
 use super::users::{User, Users};
@@ -76,8 +77,8 @@ pub struct Grants {
 pub struct GrantedKey {
     /// The key, its line and its file.
     pub key: AuthorizedKey,
-    /// The conditions under which sshd accepts it, or why it does not.
-    pub judged: std::result::Result<Vec<String>, String>,
+    /// Whether sshd accepts it.
+    pub answer: Answer,
 }
 
 /// What is read of a system before anything is judged.
@@ -216,7 +217,7 @@ fn grants(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, toplevel: &str)
             let of_image = ["/etc/", "/nix/", &user.home].iter().any(|place| file.path.starts_with(place));
             match file.keys {
                 Some(own) => {
-                    keys.extend(own.iter().map(|key| GrantedKey { key: key.clone(), judged: entrance.judge(key) }));
+                    keys.extend(own.iter().map(|key| GrantedKey { key: key.clone(), answer: entrance.judge(key) }));
                 }
                 None if !of_image => elsewhere.push(file.path),
                 None => {}

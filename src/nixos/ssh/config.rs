@@ -1,5 +1,7 @@
 //! `sshd_config` (sshd_config(5)), as far as it says who gets in.
 
+use std::sync::Arc;
+
 use super::criteria::{Holds, holds};
 use super::keywords::{DECIDING, mistake, today};
 use super::pattern::fits;
@@ -7,6 +9,7 @@ use super::words::words;
 use crate::error::{Error, Place, Result};
 use crate::fs::path;
 use crate::nixos::Root;
+use crate::nixos::answer::{Cause, Caused, Doubt};
 use crate::nixos::users::User;
 
 /// Bytes of a configuration with all that it includes; NixOS writes some 2,000.
@@ -56,12 +59,15 @@ struct Block {
     criteria: Vec<String>,
 }
 
+/// A line that says who gets in.
 #[derive(Debug)]
-struct Line {
+pub(super) struct Line {
     /// None in the global part.
     block: Option<usize>,
     keyword: &'static str,
-    arguments: Vec<String>,
+    pub(super) arguments: Vec<String>,
+    /// Where it stands.
+    pub(super) cause: Cause,
 }
 
 /// A configuration as it stands for one user.
@@ -104,6 +110,7 @@ impl<'t> Reader<'t> {
         let bytes = path::read(self.root.tree(), path, u64::try_from(left).unwrap_or(0))?;
         self.bytes += bytes.len();
         let mut block = outer;
+        let shown: Arc<str> = String::from_utf8_lossy(path).into();
         for (number, line) in (1u64..).zip(String::from_utf8_lossy(&bytes).lines()) {
             let mut words = words(line);
             if words.is_empty() {
@@ -137,7 +144,10 @@ impl<'t> Reader<'t> {
                 return over("10,000 lines of sshd_config");
             }
             match known {
-                Some(keyword) => self.config.lines.push(Line { block, keyword, arguments: words }),
+                Some(keyword) => {
+                    let cause = Cause { path: shown.clone(), line: Some(number) };
+                    self.config.lines.push(Line { block, keyword, arguments: words, cause });
+                }
                 None => {
                     block = Some(self.config.blocks.len());
                     self.config.blocks.push(Block { outer, criteria: words });
@@ -206,31 +216,55 @@ impl<'c> Settings<'c> {
     /// The arguments of a keyword: of the first `Match` that holds and has it, else of its first line in the global
     /// part.
     pub(super) fn value(&self, keyword: &str) -> Option<&'c [String]> {
-        let within = self.lines(keyword).find(|line| self.of(line) == Some(&Holds::Yes));
-        let line = within.or_else(|| self.lines(keyword).find(|line| line.block.is_none()))?;
-        Some(&line.arguments)
+        Some(&self.line(keyword)?.arguments)
     }
 
-    /// The arguments of all lines of a keyword that adds up, such as `AllowUsers`: of those in blocks that hold, else of
-    /// those in the global part.
-    pub(super) fn values(&self, keyword: &str) -> Vec<&'c str> {
-        let words = |block: Option<&Holds>| -> Vec<&'c str> {
+    /// The line that gives a keyword its value.
+    pub(super) fn line(&self, keyword: &str) -> Option<&'c Line> {
+        let within = self.lines(keyword).find(|line| self.of(line) == Some(&Holds::Yes));
+        within.or_else(|| self.lines(keyword).find(|line| line.block.is_none()))
+    }
+
+    /// The first argument of a keyword.
+    pub(super) fn first(&self, keyword: &str) -> Option<&'c str> {
+        self.value(keyword)?.first().map(String::as_str)
+    }
+
+    /// Whether the first argument of a keyword is this one, in any case.
+    pub(super) fn says(&self, keyword: &str, value: &str) -> bool {
+        self.first(keyword).is_some_and(|first| first.eq_ignore_ascii_case(value))
+    }
+
+    /// A fact, caused by the line of this keyword if there is one.
+    pub(super) fn caused<T>(&self, what: T, keyword: &str) -> Caused<T> {
+        Caused { what, cause: self.line(keyword).map(|line| line.cause.clone()) }
+    }
+
+    /// The arguments of all lines of a keyword that adds up, such as `AllowUsers`, each with its line. Blocks that hold
+    /// override the global part.
+    pub(super) fn values(&self, keyword: &str) -> Vec<(&'c str, &'c Cause)> {
+        let words = |block: Option<&Holds>| -> Vec<(&'c str, &'c Cause)> {
             let lines = self.lines(keyword).filter(|line| self.of(line) == block);
-            lines.flat_map(|line| line.arguments.iter().map(String::as_str)).collect()
+            lines.flat_map(|line| line.arguments.iter().map(|word| (word.as_str(), &line.cause))).collect()
         };
         let within = words(Some(&Holds::Yes));
         if within.is_empty() { words(None) } else { within }
     }
 
-    /// The criteria under which a keyword would say something else, which the image cannot tell.
-    pub(super) fn doubts(&self, keyword: &str) -> Vec<&str> {
-        let value = self.value(keyword);
-        let other = self.lines(keyword).filter(|line| value != Some(line.arguments.as_slice()));
-        let criteria = other.filter_map(|line| match self.of(line)? {
-            Holds::Perhaps(criterion) => Some(criterion.as_str()),
-            _ => None,
-        });
-        criteria.collect()
+    /// Blocks that may give one of these keywords another value: whether they hold depends on the connection.
+    pub(super) fn doubts<'k>(&self, keywords: impl Iterator<Item = &'k str>) -> Vec<Caused<Doubt>> {
+        let mut doubts = Vec::new();
+        for keyword in keywords {
+            let value = self.value(keyword);
+            for line in self.lines(keyword).filter(|line| value != Some(line.arguments.as_slice())) {
+                if let Some(Holds::Perhaps(criterion)) = self.of(line) {
+                    doubts.push(Caused::by(Doubt::Match(criterion.clone()), line.cause.clone()));
+                }
+            }
+        }
+        doubts.sort();
+        doubts.dedup_by(|one, other| one.what == other.what);
+        doubts
     }
 
     fn lines(&self, keyword: &str) -> impl Iterator<Item = &'c Line> {
@@ -280,9 +314,13 @@ Match all
         let root = User::implied("root");
         let settings = config.settings(&root);
         assert!(settings.value("denyusers").is_none());
-        assert_eq!(settings.values("allowusers"), ["root", "nix*"]);
-        assert_eq!(settings.doubts("permitrootlogin"), ["Address"]);
-        assert!(settings.doubts("authorizedkeysfile").is_empty());
+        let allowed = settings.values("allowusers");
+        let shown: Vec<_> = allowed.iter().map(|(name, cause)| format!("{name} {cause}")).collect();
+        assert_eq!(shown, [format!("root {PLACE}:5"), format!("nix* {PLACE}:6")]);
+        let cause = Cause { path: PLACE.into(), line: Some(11) };
+        let doubt = Caused::by(Doubt::Match("Address".to_owned()), cause);
+        assert_eq!(settings.doubts(["permitrootlogin"].into_iter()), [doubt]);
+        assert!(settings.doubts(["authorizedkeysfile"].into_iter()).is_empty());
     }
 
     #[test]
@@ -308,7 +346,8 @@ Match all
         ])
         .unwrap();
         let root = User::implied("root");
-        assert_eq!(config.settings(&root).values("allowusers"), ["root", "nix*", "late"]);
+        let allowed: Vec<_> = config.settings(&root).values("allowusers").into_iter().map(|(name, _)| name).collect();
+        assert_eq!(allowed, ["root", "nix*", "late"]);
         assert_eq!(config.settings(&root).value("permitrootlogin").unwrap(), ["no"]);
         assert_eq!(config.settings(&User::implied("eve")).value("permitrootlogin").unwrap(), ["yes"]);
     }

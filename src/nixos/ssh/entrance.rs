@@ -7,32 +7,29 @@ use super::keys_file::AuthorizedKey;
 use super::options::{is_known, options};
 use super::pattern::fits;
 use super::sshd::Sshd;
+use crate::nixos::answer::{Answer, Cause, Caused, Condition, Doubt, Refusal};
 use crate::nixos::password::PasswordState;
 use crate::nixos::users::{User, Users};
 use crate::store::version;
 
-/// What sshd makes of one user, before it looks at a key.
+/// What sshd decides about a user before it looks at a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entrance {
-    /// Why the user is turned away whatever the key; none where a key can open.
-    pub refusal: Option<String>,
-    /// What may turn the answer round, and the image cannot tell.
-    doubts: Vec<String>,
-    /// Under what conditions a key opens.
-    conditions: Vec<String>,
+    /// The answer for any key, by the configuration alone.
+    keys: Answer,
     /// The argument of `AuthorizedKeysCommand`, which may know more keys than the files.
-    command: Option<String>,
-    /// Only keys with a command open (`PermitRootLogin forced-commands-only`).
-    commands_only: bool,
+    command: Option<Caused<Doubt>>,
+    /// The line that says `PermitRootLogin forced-commands-only`: only keys with a command open.
+    commands_only: Option<Cause>,
     /// The argument of `PubkeyAcceptedAlgorithms`.
-    algorithms: Option<String>,
-    /// The argument of `RevokedKeys`, which may name the key.
-    revoked: Option<String>,
-    /// Whether keys of DSA count where nothing is said: to OpenSSH 6.9 (release notes of 7.0, 2015).
+    algorithms: Option<Caused<String>>,
+    /// `RevokedKeys` may list the key.
+    revoked: Option<Caused<Condition>>,
+    /// Whether sshd accepts DSA keys by default, as it did up to OpenSSH 6.9 (release notes of 7.0, 2015).
     takes_dsa: bool,
 }
 
-/// The keywords that say whether a user is let in with a key.
+/// The keywords that decide whether sshd lets a user in with a key.
 const DECIDING: [&str; 11] = [
     "allowgroups",
     "allowusers",
@@ -48,53 +45,67 @@ const DECIDING: [&str; 11] = [
 ];
 
 impl Sshd {
-    /// What sshd makes of the user.
+    /// What sshd decides about the user.
     #[must_use]
     pub fn entrance(&self, users: &Users, user: &User) -> Entrance {
         let settings = self.settings.settings(user);
-        let first = |keyword| settings.value(keyword).and_then(|arguments| arguments.first());
-        let says = |keyword, value: &str| first(keyword).is_some_and(|argument| argument.eq_ignore_ascii_case(value));
-        let root = user.uid == Some(0) || user.name == "root";
+        let root = user.is_root();
         let mut conditions = Vec::new();
-        let refusal = self
-            .absent(users, &user.name)
+        let absent = self.absent(users, &user.name);
+        // No `Match` changes that there is no sshd, or no such user.
+        let is_absent = absent.is_some();
+        let refusal = absent
             .or_else(|| {
-                says("pubkeyauthentication", "no").then(|| "sshd takes no keys (PubkeyAuthentication no)".to_owned())
+                let off = settings.says("pubkeyauthentication", "no");
+                off.then(|| settings.caused(Refusal::KeysOff, "pubkeyauthentication"))
             })
             .or_else(|| {
-                let shut = root && says("permitrootlogin", "no");
-                shut.then(|| format!("sshd lets {} not in (PermitRootLogin no)", user.name))
+                let off = root && settings.says("permitrootlogin", "no");
+                off.then(|| settings.caused(Refusal::RootOff(user.name.clone()), "permitrootlogin"))
             })
             .or_else(|| refused(&settings))
-            .or_else(|| methods(&settings, &["publickey"], &mut conditions))
+            .or_else(|| methods(&settings, Method::Key, &mut conditions))
             .or_else(|| lists(&settings, user, &mut conditions));
         conditions.extend(forced(&settings));
-        // sshd itself looks for the `!` of a locked account where it does not leave that to PAM.
-        if !says("usepam", "yes") && matches!(user.password.state, PasswordState::Locked | PasswordState::None) {
-            conditions.push("unless a `!` locks the account, since sshd does without PAM (UsePAM no)".to_owned());
+        // Without PAM, sshd itself looks for the `!` of a locked account.
+        let locked = matches!(user.password.state, PasswordState::Locked | PasswordState::None);
+        if locked && !settings.says("usepam", "yes") {
+            conditions.push(settings.caused(Condition::NotLocked, "usepam"));
         }
-        let doubts = doubts(&settings, DECIDING.into_iter().filter(|keyword| root || *keyword != "permitrootlogin"));
-        let commands_only = root && says("permitrootlogin", "forced-commands-only");
-        let named = |keyword| first(keyword).filter(|value| !value.eq_ignore_ascii_case("none")).cloned();
-        let (command, revoked) = (named("authorizedkeyscommand"), named("revokedkeys"));
-        let algorithms = first("pubkeyacceptedalgorithms").cloned();
-        let takes_dsa = self.version.as_ref().is_none_or(|own| version::compare(own, "7").is_lt());
-        Entrance { refusal, doubts, conditions, command, commands_only, algorithms, revoked, takes_dsa }
+        let deciding = DECIDING.into_iter().filter(|keyword| !is_absent && (root || *keyword != "permitrootlogin"));
+        let doubts = settings.doubts(deciding);
+        let named = |keyword| {
+            let value = settings.first(keyword).filter(|value| !value.eq_ignore_ascii_case("none"));
+            value.map(str::to_owned)
+        };
+        let commands_only = root && settings.says("permitrootlogin", "forced-commands-only");
+        Entrance {
+            keys: Answer { refusal, conditions, doubts },
+            command: named("authorizedkeyscommand")
+                .map(|command| settings.caused(Doubt::KeysCommand(command), "authorizedkeyscommand")),
+            commands_only: settings.line("permitrootlogin").filter(|_| commands_only).map(|line| line.cause.clone()),
+            algorithms: settings
+                .first("pubkeyacceptedalgorithms")
+                .map(|list| settings.caused(list.to_owned(), "pubkeyacceptedalgorithms")),
+            revoked: named("revokedkeys").map(|file| settings.caused(Condition::NotRevoked(file), "revokedkeys")),
+            takes_dsa: self.version.as_ref().is_none_or(|own| version::compare(own, "7").is_lt()),
+        }
     }
 
-    /// Why nobody of that name is let in, whatever the configuration says.
+    /// Why sshd lets in nobody of that name, whatever the configuration says.
     #[must_use]
-    pub fn absent(&self, users: &Users, name: &str) -> Option<String> {
+    pub fn absent(&self, users: &Users, name: &str) -> Option<Caused<Refusal>> {
         match (&self.unit, &self.dangling) {
-            (None, Some((unit, missing))) if missing == "/dev/null" => {
-                Some(format!("sshd cannot start: {unit} is masked"))
-            }
             (None, Some((unit, missing))) => {
-                Some(format!("sshd cannot start: {unit} leads to {missing}, which is not in the image"))
+                let refusal = match missing.as_str() {
+                    "/dev/null" => Refusal::Masked(unit.clone()),
+                    _ => Refusal::Dangling { unit: unit.clone(), missing: missing.clone() },
+                };
+                Some(Caused::by(refusal, Cause { path: unit.as_str().into(), line: None }))
             }
-            (None, None) => Some("there is no sshd in this system (services.openssh.enable)".to_owned()),
+            (None, None) => Some(Caused::by_default(Refusal::NoSshd)),
             (Some(_), _) if users.known && !users.list.iter().any(|user| user.name == name) => {
-                Some(format!("there is no user {name} in this system"))
+                Some(Caused::by_default(Refusal::NoUser(name.to_owned())))
             }
             _ => None,
         }
@@ -102,180 +113,191 @@ impl Sshd {
 }
 
 impl Entrance {
-    /// Whether the key opens: the conditions under which it does.
-    ///
-    /// # Errors
-    /// Why it does not.
-    pub fn judge(&self, key: &AuthorizedKey) -> Result<Vec<String>, String> {
-        let shut = |why: String| Err(told(why, &self.doubts));
-        if let Some(refusal) = &self.refusal {
-            return shut(refusal.clone());
-        }
-        let kind = &key.line.key.kind;
-        if kind.ends_with(CERTIFICATE) {
-            return shut("a certificate in a file of keys lets in nobody".to_owned());
-        }
-        if let Some(algorithms) = &self.algorithms
-            && !accepts(algorithms, kind)
-        {
-            return shut(format!("sshd takes no {kind} keys (PubkeyAcceptedAlgorithms {algorithms})"));
-        }
-        if self.algorithms.is_none() && kind == "ssh-dss" && !self.takes_dsa {
-            return shut("sshd takes no ssh-dss keys since OpenSSH 7.0".to_owned());
-        }
-        let mut conditions = self.conditions.clone();
-        let mut commanded = false;
-        let options = options(&key.line.options);
-        if options.iter().any(|option| option.name == "cert-authority") {
-            return Err("its line says cert-authority: it counts for the keys that it signs, not itself".into());
-        }
-        for option in options {
-            let value = option.value.unwrap_or_default();
-            match option.name.as_str() {
-                "command" => {
-                    commanded = true;
-                    conditions.push(format!("only to run {value:?}, as its line says"));
+    /// Whether the key opens.
+    #[must_use]
+    pub fn judge(&self, key: &AuthorizedKey) -> Answer {
+        let line = key.cause();
+        match self.of_line(key, &line) {
+            // What the line itself gets wrong is wrong under every `Match`.
+            Err(refusal) => Answer::denied(Caused::by(refusal, line)),
+            Ok(own) => {
+                let mut answer = self.keys.clone();
+                if answer.refusal.is_none() {
+                    answer.refusal = self.of_kind(&key.line.key.kind).or_else(|| {
+                        let commanded = own.iter().any(|own| matches!(own.what, Condition::Command(_)));
+                        let cause = self.commands_only.as_ref().filter(|_| !commanded)?;
+                        Some(Caused::by(Refusal::CommandsOnly, cause.clone()))
+                    });
                 }
-                "from" => conditions.push(format!("only from {value:?}, as its line says")),
-                "expiry-time" => conditions.push(format!("only until {value}, as its line says")),
-                "principals" => {
-                    return shut("its line names principals, which only that of a cert-authority may".to_owned());
-                }
-                name if !is_known(name) => {
-                    return shut(format!("sshd passes its line over, since it knows no option {name}"));
-                }
-                _ => {}
+                answer.conditions.extend(own);
+                answer.conditions.extend(self.revoked.clone());
+                answer
             }
         }
-        if self.commands_only && !commanded {
-            let why = "sshd lets root in for commands only, and its line has none";
-            return shut(format!("{why} (PermitRootLogin forced-commands-only)"));
+    }
+
+    /// The conditions in the line of a key.
+    fn of_line(&self, key: &AuthorizedKey, line: &Cause) -> Result<Vec<Caused<Condition>>, Refusal> {
+        if key.line.key.kind.ends_with(CERTIFICATE) {
+            return Err(Refusal::ListedCertificate);
         }
-        conditions.extend(self.revoked.iter().map(|file| format!("unless RevokedKeys {file} names it")));
-        conditions.extend_from_slice(&self.doubts);
+        let options = options(&key.line.options);
+        if options.iter().any(|option| option.name == "cert-authority") {
+            return Err(Refusal::Authority);
+        }
+        let mut conditions = Vec::new();
+        for option in options {
+            let value = || option.value.unwrap_or_default().to_owned();
+            let condition = match option.name.as_str() {
+                "command" => Condition::Command(value()),
+                "from" => Condition::From(value()),
+                "expiry-time" => Condition::Until(value()),
+                "principals" => return Err(Refusal::StrayPrincipals),
+                name if !is_known(name) => return Err(Refusal::UnknownOption(name.to_owned())),
+                _ => continue,
+            };
+            conditions.push(Caused::by(condition, line.clone()));
+        }
         Ok(conditions)
     }
 
-    /// Whether certificates let the user in: the conditions.
-    ///
-    /// # Errors
-    /// Why not.
-    pub fn judge_certificates(&self) -> Result<Vec<String>, String> {
-        match &self.refusal {
-            Some(refusal) => Err(told(refusal.clone(), &self.doubts)),
-            None => Ok(self.conditions.iter().chain(&self.doubts).cloned().collect()),
+    /// Why sshd accepts no keys of this type.
+    fn of_kind(&self, kind: &str) -> Option<Caused<Refusal>> {
+        match &self.algorithms {
+            Some(Caused { what, cause }) => (!accepts(what, kind)).then(|| {
+                let refusal = Refusal::Algorithm { kind: kind.to_owned(), accepted: what.clone() };
+                Caused { what: refusal, cause: cause.clone() }
+            }),
+            None => (kind == "ssh-dss" && !self.takes_dsa).then(|| Caused::by_default(Refusal::Dsa)),
         }
     }
 
-    /// What may turn the answer round, and the image cannot tell.
+    /// The answer for any key or certificate, as far as the configuration decides.
     #[must_use]
-    pub fn doubts(&self) -> &[String] {
-        &self.doubts
+    pub fn answer(&self) -> &Answer {
+        &self.keys
     }
 
     /// The command that may know more keys than the files, where keys let the user in at all.
     #[must_use]
-    pub fn command(&self) -> Option<&str> {
-        self.command.as_deref().filter(|_| self.refusal.is_none())
+    pub fn command(&self) -> Option<&Caused<Doubt>> {
+        self.command.as_ref().filter(|_| self.keys.opens())
     }
 
-    /// Why the user is turned away whatever the key, with all that may turn this round.
-    #[must_use]
-    pub fn refused(&self) -> Option<String> {
-        self.refusal.as_ref().map(|refusal| told(refusal.clone(), &self.doubts))
-    }
-
-    /// A sentence that says that a key is nowhere, with all that may know it nevertheless.
-    #[must_use]
-    pub fn unknown(&self, sentence: String) -> String {
-        let command =
-            self.command.as_ref().map(|command| format!("AuthorizedKeysCommand {command} may know more keys"));
-        told(sentence, self.doubts.iter().chain(&command))
+    /// What may turn round that a key is in no file.
+    pub fn doubts_of_absence(&self) -> impl Iterator<Item = &Caused<Doubt>> {
+        self.keys.doubts.iter().chain(&self.command)
     }
 }
 
-/// A sentence, and what may turn it round.
-fn told<'d>(sentence: String, doubts: impl IntoIterator<Item = &'d String>) -> String {
-    doubts.into_iter().fold(sentence, |sentence, doubt| format!("{sentence}; {doubt}"))
+/// What a user proves who he is with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Method {
+    Key,
+    /// In either way that sshd has: itself, or by keyboard-interactive.
+    Password,
 }
 
-/// What `Match` blocks may say of the keywords, and the image cannot tell.
-pub(super) fn doubts<'k>(settings: &Settings<'_>, keywords: impl Iterator<Item = &'k str>) -> Vec<String> {
-    let shown = |criterion: &str| format!("a `Match {criterion}` block may say otherwise");
-    let mut doubts: Vec<String> =
-        keywords.flat_map(|keyword| settings.doubts(keyword).into_iter().map(shown).collect::<Vec<_>>()).collect();
-    doubts.sort();
-    doubts.dedup();
-    doubts
+impl Method {
+    /// Its names in `AuthenticationMethods`.
+    fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Key => &["publickey"],
+            Self::Password => &["password", "keyboard-interactive"],
+        }
+    }
+
+    /// Why no list of `AuthenticationMethods` has it.
+    fn missing(self, lists: String) -> Refusal {
+        match self {
+            Self::Key => Refusal::MethodsWithoutKeys(lists),
+            Self::Password => Refusal::MethodsWithoutPasswords(lists),
+        }
+    }
 }
 
-/// Why nobody is let in (`RefuseConnection`).
-pub(super) fn refused(settings: &Settings<'_>) -> Option<String> {
-    let value = settings.value("refuseconnection").and_then(|arguments| arguments.first())?;
-    value.eq_ignore_ascii_case("yes").then(|| "sshd refuses the connection (RefuseConnection yes)".to_owned())
+/// Why sshd lets nobody in (`RefuseConnection`).
+pub(super) fn refused(settings: &Settings<'_>) -> Option<Caused<Refusal>> {
+    let refuses = settings.says("refuseconnection", "yes");
+    refuses.then(|| settings.caused(Refusal::Connection, "refuseconnection"))
 }
 
-/// The command that is run, whatever the user asks for.
-pub(super) fn forced(settings: &Settings<'_>) -> Option<String> {
+/// The command that runs, whatever the user asks for.
+pub(super) fn forced(settings: &Settings<'_>) -> Option<Caused<Condition>> {
     let words = settings.value("forcecommand")?;
     let none = words.first().is_none_or(|word| word.eq_ignore_ascii_case("none"));
-    (!none).then(|| format!("only to run {:?} (ForceCommand)", words.join(" ")))
+    (!none).then(|| settings.caused(Condition::ForcedCommand(words.join(" ")), "forcecommand"))
 }
 
-/// Whether one of these methods alone, or with what else, satisfies `AuthenticationMethods`.
-pub(super) fn methods(settings: &Settings<'_>, wanted: &[&str], conditions: &mut Vec<String>) -> Option<String> {
+/// Whether the method satisfies `AuthenticationMethods`, alone or with others.
+pub(super) fn methods(
+    settings: &Settings<'_>,
+    method: Method,
+    conditions: &mut Vec<Caused<Condition>>,
+) -> Option<Caused<Refusal>> {
     let lists = settings.value("authenticationmethods")?;
     // A method may name a device: `keyboard-interactive:pam`.
-    let is_wanted = |method: &str| {
-        let name = method.split(':').next().unwrap_or(method);
-        wanted.iter().any(|wanted| name.eq_ignore_ascii_case(wanted))
+    let is_wanted = |word: &str| {
+        let name = word.split(':').next().unwrap_or(word);
+        method.names().iter().any(|wanted| name.eq_ignore_ascii_case(wanted))
     };
     if lists.iter().any(|list| is_wanted(list) || list.eq_ignore_ascii_case("any")) {
         return None;
     }
-    let what = if wanted.contains(&"publickey") { "keys" } else { "passwords" };
-    match lists.iter().find(|list| list.split(',').any(is_wanted)) {
-        Some(list) => conditions.push(format!("only together with all of AuthenticationMethods {list}")),
-        None => return Some(format!("sshd takes no {what} (AuthenticationMethods {})", lists.join(" "))),
-    }
+    let Some(list) = lists.iter().find(|list| list.split(',').any(is_wanted)) else {
+        return Some(settings.caused(method.missing(lists.join(" ")), "authenticationmethods"));
+    };
+    conditions.push(settings.caused(Condition::Together(list.clone()), "authenticationmethods"));
     None
 }
 
 /// The four lists, in the order in which sshd asks them.
-pub(super) fn lists(settings: &Settings<'_>, user: &User, conditions: &mut Vec<String>) -> Option<String> {
+pub(super) fn lists(
+    settings: &Settings<'_>,
+    user: &User,
+    conditions: &mut Vec<Caused<Condition>>,
+) -> Option<Caused<Refusal>> {
+    users(settings, user, conditions).or_else(|| groups(settings, user, conditions))
+}
+
+/// `DenyUsers` and `AllowUsers`.
+fn users(settings: &Settings<'_>, user: &User, conditions: &mut Vec<Caused<Condition>>) -> Option<Caused<Refusal>> {
     let name = &user.name;
     let (denied, allowed) = (settings.values("denyusers"), settings.values("allowusers"));
-    let plain = |pattern: &&str| !pattern.contains('@') && fits(pattern, name);
+    let plain = |(pattern, _): &&(&str, &Cause)| !pattern.contains('@') && fits(pattern, name);
     // `user@host` decides for some hosts.
-    let from = |pattern: &&str| pattern.rsplit_once('@').is_some_and(|(pattern, _)| fits(pattern, name));
-    if denied.iter().any(plain) {
-        return Some(format!("sshd turns {name} away (DenyUsers)"));
+    let from =
+        |(pattern, _): &&(&str, &Cause)| pattern.rsplit_once('@').is_some_and(|(pattern, _)| fits(pattern, name));
+    if let Some((_, cause)) = denied.iter().find(plain) {
+        return Some(Caused::by(Refusal::DenyUsers(name.clone()), (*cause).clone()));
     }
-    if let Some(pattern) = denied.iter().find(|pattern| from(pattern)) {
-        conditions.push(format!("not from hosts of DenyUsers {pattern}"));
+    if let Some((pattern, cause)) = denied.iter().find(from) {
+        conditions.push(Caused::by(Condition::NotFromHosts((*pattern).to_owned()), (*cause).clone()));
     }
-    if !allowed.is_empty() && !allowed.iter().any(plain) {
-        match allowed.iter().find(|pattern| from(pattern)) {
-            Some(pattern) => conditions.push(format!("only from hosts of AllowUsers {pattern}")),
-            None => return Some(format!("sshd turns {name} away (AllowUsers names others)")),
-        }
-    }
-    let (denied, allowed) = (settings.values("denygroups"), settings.values("allowgroups"));
-    if denied.is_empty() && allowed.is_empty() {
+    if allowed.is_empty() || allowed.iter().any(|pattern| plain(&pattern)) {
         return None;
     }
+    let Some((pattern, cause)) = allowed.iter().find(from) else {
+        return Some(settings.caused(Refusal::AllowUsers(name.clone()), "allowusers"));
+    };
+    conditions.push(Caused::by(Condition::OnlyFromHosts((*pattern).to_owned()), (*cause).clone()));
+    None
+}
+
+/// `DenyGroups` and `AllowGroups`.
+fn groups(settings: &Settings<'_>, user: &User, conditions: &mut Vec<Caused<Condition>>) -> Option<Caused<Refusal>> {
+    let (denied, allowed) = (settings.values("denygroups"), settings.values("allowgroups"));
+    let (_, first) = denied.first().or(allowed.first())?;
     let Some(groups) = &user.groups else {
-        conditions.push("AllowGroups or DenyGroups may say otherwise: the image does not list groups".to_owned());
+        conditions.push(Caused::by(Condition::UnlistedGroups, (*first).clone()));
         return None;
     };
-    let member = |patterns: &[&str]| patterns.iter().any(|pattern| groups.iter().any(|group| fits(pattern, group)));
-    if member(&denied) {
-        return Some(format!("sshd turns {name} away (DenyGroups)"));
+    let member = |(pattern, _): &&(&str, &Cause)| groups.iter().any(|group| fits(pattern, group));
+    if let Some((_, cause)) = denied.iter().find(member) {
+        return Some(Caused::by(Refusal::DenyGroups(user.name.clone()), (*cause).clone()));
     }
-    if !allowed.is_empty() && !member(&allowed) {
-        return Some(format!("sshd turns {name} away (AllowGroups names groups of others)"));
-    }
-    None
+    let shut_out = !allowed.is_empty() && !allowed.iter().any(|pattern| member(&pattern));
+    shut_out.then(|| settings.caused(Refusal::AllowGroups(user.name.clone()), "allowgroups"))
 }
 
 #[cfg(test)]
@@ -297,41 +319,42 @@ mod tests {
         let users = Users { known: true, list: vec![root.clone()] };
         let line = KeyLine::parse(&format!("{options} {KEY}")).unwrap().unwrap();
         let key = AuthorizedKey { line: Arc::new(line), number: 1, file: b"/keys".as_slice().into() };
-        sshd.entrance(&users, &root).judge(&key).map(|conditions| conditions.join("; "))
+        let answer = sshd.entrance(&users, &root).judge(&key);
+        answer.refused().map_or_else(|| Ok(answer.phrases().join("; ")), Err)
     }
 
     #[test]
     fn each_keyword_that_shuts_root_out_does() {
         for (config, refusal) in [
-            ("PubkeyAuthentication no", "sshd takes no keys (PubkeyAuthentication no)"),
-            ("PermitRootLogin no", "sshd lets root not in (PermitRootLogin no)"),
+            ("PubkeyAuthentication no", "sshd does not accept keys (PubkeyAuthentication no)"),
+            ("PermitRootLogin no", "sshd does not let root in (PermitRootLogin no)"),
             ("Match User root\nRefuseConnection yes", "sshd refuses the connection (RefuseConnection yes)"),
             (
                 "PermitRootLogin forced-commands-only",
-                "sshd lets root in for commands only, and its line has none (PermitRootLogin forced-commands-only)",
+                "sshd lets root in only to run a command, and the line has none (PermitRootLogin forced-commands-only)",
             ),
-            ("AllowUsers eve nix*", "sshd turns root away (AllowUsers names others)"),
-            ("DenyUsers r*", "sshd turns root away (DenyUsers)"),
-            ("AllowGroups users", "sshd turns root away (AllowGroups names groups of others)"),
-            ("DenyGroups wheel", "sshd turns root away (DenyGroups)"),
-            ("AuthenticationMethods password", "sshd takes no keys (AuthenticationMethods password)"),
+            ("AllowUsers eve nix*", "sshd does not let root in (not in AllowUsers)"),
+            ("DenyUsers r*", "sshd does not let root in (DenyUsers)"),
+            ("AllowGroups users", "sshd does not let root in (in no group of AllowGroups)"),
+            ("DenyGroups wheel", "sshd does not let root in (DenyGroups)"),
+            ("AuthenticationMethods password", "sshd does not accept keys (AuthenticationMethods password)"),
             (
                 "PubkeyAcceptedKeyTypes rsa-*,ssh-rsa",
-                "sshd takes no ssh-ed25519 keys (PubkeyAcceptedAlgorithms rsa-*,ssh-rsa)",
+                "sshd does not accept ssh-ed25519 keys (PubkeyAcceptedAlgorithms rsa-*,ssh-rsa)",
             ),
-            ("Match Group wheel\nPermitRootLogin no", "sshd lets root not in (PermitRootLogin no)"),
+            ("Match Group wheel\nPermitRootLogin no", "sshd does not let root in (PermitRootLogin no)"),
             (
                 "PermitRootLogin no\nMatch Address 10.0.0.0/8\nPermitRootLogin yes",
-                "sshd lets root not in (PermitRootLogin no); a `Match Address` block may say otherwise",
+                "sshd does not let root in (PermitRootLogin no); a `Match Address` block may say otherwise",
             ),
         ] {
             assert_eq!(judge(config, ""), Err(refusal.to_owned()), "{config}");
         }
-        let refusal = "sshd passes its line over, since it knows no option no-ptty";
+        let refusal = "sshd ignores the line: unknown option no-ptty";
         assert_eq!(judge("", "no-ptty"), Err(refusal.to_owned()));
-        let refusal = "its line names principals, which only that of a cert-authority may";
+        let refusal = "sshd ignores the line: principals= without cert-authority";
         assert_eq!(judge("", "principals=\"ops\""), Err(refusal.to_owned()));
-        let refusal = "its line says cert-authority: it counts for the keys that it signs, not itself";
+        let refusal = "the line says cert-authority: it lets in keys that this key signed, not the key itself";
         assert_eq!(judge("", "cert-authority"), Err(refusal.to_owned()));
     }
 
@@ -340,20 +363,20 @@ mod tests {
         for (config, options, conditions) in [
             ("", "", ""),
             ("AllowGroups wh*\nDenyUsers eve", "restrict", ""),
-            ("PermitRootLogin forced-commands-only", "command=\"ls\"", "only to run \"ls\", as its line says"),
+            ("PermitRootLogin forced-commands-only", "command=\"ls\"", "only to run \"ls\" (command= in its line)"),
             ("ForceCommand internal-sftp -R", "", "only to run \"internal-sftp -R\" (ForceCommand)"),
-            ("RevokedKeys /etc/ssh/revoked", "", "unless RevokedKeys /etc/ssh/revoked names it"),
+            ("RevokedKeys /etc/ssh/revoked", "", "unless RevokedKeys /etc/ssh/revoked lists the key"),
             ("AuthenticationMethods password publickey", "", ""),
             (
                 "AuthenticationMethods publickey,password",
                 "",
-                "only together with all of AuthenticationMethods publickey,password",
+                "only together with the rest of AuthenticationMethods publickey,password",
             ),
             ("Match Address 10.0.0.0/8\nPermitRootLogin no", "", "a `Match Address` block may say otherwise"),
             ("Match Address 10.0.0.0/8\nX11Forwarding no", "", ""),
-            ("AllowUsers root@10.0.0.1", "", "only from hosts of AllowUsers root@10.0.0.1"),
-            ("", "from=\"10.0.0.1\"", "only from \"10.0.0.1\", as its line says"),
-            ("", "expiry-time=\"20200101\"", "only until 20200101, as its line says"),
+            ("AllowUsers root@10.0.0.1", "", "only from hosts in AllowUsers root@10.0.0.1"),
+            ("", "from=\"10.0.0.1\"", "only from \"10.0.0.1\" (from= in its line)"),
+            ("", "expiry-time=\"20200101\"", "only until 20200101 (expiry-time= in its line)"),
         ] {
             assert_eq!(judge(config, options), Ok(conditions.to_owned()), "{config} {options}");
         }
@@ -363,7 +386,7 @@ mod tests {
     fn a_unit_that_leads_nowhere_is_not_taken_for_none() {
         let unit = ("/s/etc/systemd/system/sshd.service", "-> /nix/store/e-unit-sshd/sshd.service");
         let sshd = Sshd::of(&Made::of(&[unit]).system()).unwrap();
-        let why = "sshd cannot start: /etc/systemd/system/sshd.service leads to /nix, which is not in the image";
-        assert_eq!(sshd.absent(&Users::default(), "root").unwrap(), why);
+        let why = "sshd cannot start: /etc/systemd/system/sshd.service links to /nix, which is not in the image";
+        assert_eq!(sshd.absent(&Users::default(), "root").unwrap().to_string(), why);
     }
 }

@@ -7,6 +7,7 @@ use super::key::{KeyError, KeyLine};
 use crate::error::{Error, Place, Result};
 use crate::fs::path;
 use crate::nixos::Root;
+use crate::nixos::answer::Cause;
 
 /// No file of keys is longer.
 const LONGEST: u64 = 4 << 20;
@@ -38,6 +39,14 @@ pub struct AuthorizedKey {
     pub number: u64,
     /// The file that holds it, links resolved.
     pub file: Arc<[u8]>,
+}
+
+impl AuthorizedKey {
+    /// The line that holds the key.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        Cause { path: String::from_utf8_lossy(&self.file).into(), line: Some(self.number) }
+    }
 }
 
 /// The files of keys of an image, each read once however many users share it.

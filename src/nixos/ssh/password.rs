@@ -1,7 +1,9 @@
 //! sshd and passwords: who may log in with one, and what the configuration says as a whole.
 
-use super::entrance::{doubts, forced, lists, methods, refused};
+use super::config::Settings;
+use super::entrance::{Method, forced, lists, methods, refused};
 use super::sshd::Sshd;
+use crate::nixos::answer::{Answer, Cause, Caused, Refusal};
 use crate::nixos::password::PasswordState;
 use crate::nixos::users::{User, Users};
 use crate::store::version;
@@ -23,64 +25,50 @@ const DECIDING: [&str; 12] = [
 ];
 
 impl Sshd {
-    /// Whether the user gets in with a password: the conditions under which that holds.
-    ///
-    /// # Errors
-    /// Why not.
-    pub fn password(&self, users: &Users, user: &User) -> Result<Vec<String>, String> {
-        if let Some(absent) = self.absent(users, &user.name) {
-            return Err(absent);
-        }
-        match user.password.state {
-            PasswordState::None | PasswordState::Locked => return Err("no password opens the account".to_owned()),
-            PasswordState::Empty
-            | PasswordState::Plaintext
-            | PasswordState::Hashed
-            | PasswordState::File
-            | PasswordState::Unknown => {}
-        }
+    /// Whether the user gets in with the password.
+    #[must_use]
+    pub fn password(&self, users: &Users, user: &User) -> Answer {
         let settings = self.settings.settings(user);
-        let first = |keyword| settings.value(keyword).and_then(|arguments| arguments.first());
-        let says = |keyword, value: &str| first(keyword).is_some_and(|argument| argument.eq_ignore_ascii_case(value));
-        // sshd asks PAM for a password in two ways, and takes either (sshd_config(5)).
-        let by_pam = says("usepam", "yes") && !says("kbdinteractiveauthentication", "no");
-        if says("passwordauthentication", "no") && !by_pam {
-            return Err("sshd takes no passwords (PasswordAuthentication no)".to_owned());
+        // Nothing in the configuration changes these two.
+        if let Some(absent) = self.absent(users, &user.name) {
+            return Answer::denied(absent);
         }
-        if user.password.state == PasswordState::Empty && !says("permitemptypasswords", "yes") {
-            return Err("sshd takes no empty passwords (PermitEmptyPasswords no)".to_owned());
-        }
-        let root = user.uid == Some(0) || user.name == "root";
-        let permit = self.permit_root_login_of(first("permitrootlogin").map(String::as_str));
-        if root && permit != "yes" {
-            return Err(format!("sshd takes no password of {} (PermitRootLogin {permit})", user.name));
+        if matches!(user.password.state, PasswordState::None | PasswordState::Locked) {
+            let cause = user.password.source.as_deref().map(|path| Cause { path: path.into(), line: None });
+            return Answer::denied(Caused { what: Refusal::NoPassword, cause });
         }
         let mut conditions = Vec::new();
-        let refused = refused(&settings)
-            .or_else(|| methods(&settings, &["password", "keyboard-interactive"], &mut conditions))
+        let refusal = self
+            .passwords_off(&settings, user)
+            .or_else(|| refused(&settings))
+            .or_else(|| methods(&settings, Method::Password, &mut conditions))
             .or_else(|| lists(&settings, user, &mut conditions));
-        if let Some(refused) = refused {
-            return Err(refused);
-        }
         conditions.extend(forced(&settings));
-        conditions.extend(self.password_doubts(user));
-        Ok(conditions)
+        let keywords = DECIDING.into_iter().filter(|keyword| user.is_root() || *keyword != "permitrootlogin");
+        Answer { refusal, conditions, doubts: settings.doubts(keywords) }
+    }
+
+    /// Why sshd does not accept passwords, or not this one.
+    fn passwords_off(&self, settings: &Settings<'_>, user: &User) -> Option<Caused<Refusal>> {
+        // sshd can ask PAM for a password in two ways, and accepts either (sshd_config(5)).
+        let by_pam = settings.says("usepam", "yes") && !settings.says("kbdinteractiveauthentication", "no");
+        if settings.says("passwordauthentication", "no") && !by_pam {
+            return Some(settings.caused(Refusal::PasswordsOff, "passwordauthentication"));
+        }
+        if user.password.state == PasswordState::Empty && !settings.says("permitemptypasswords", "yes") {
+            return Some(settings.caused(Refusal::EmptyPasswordsOff, "permitemptypasswords"));
+        }
+        let permit = self.permit_root_login_of(settings.first("permitrootlogin"));
+        (user.is_root() && permit != "yes").then(|| {
+            let refusal = Refusal::RootPassword { user: user.name.clone(), permit };
+            settings.caused(refusal, "permitrootlogin")
+        })
     }
 
     /// Whether sshd leaves passwords of the user to PAM.
     #[must_use]
     pub fn uses_pam(&self, user: &User) -> bool {
-        let settings = self.settings.settings(user);
-        let first = settings.value("usepam").and_then(|arguments| arguments.first());
-        first.is_some_and(|value| value.eq_ignore_ascii_case("yes"))
-    }
-
-    /// What may turn round whether the user gets in with a password, and the image cannot tell.
-    #[must_use]
-    pub fn password_doubts(&self, user: &User) -> Vec<String> {
-        let root = user.uid == Some(0) || user.name == "root";
-        let keywords = DECIDING.into_iter().filter(|keyword| root || *keyword != "permitrootlogin");
-        doubts(&self.settings.settings(user), keywords)
+        self.settings.settings(user).says("usepam", "yes")
     }
 
     /// The `Match` blocks under which sshd takes passwords, by their criteria.
@@ -172,6 +160,7 @@ fn port(address: &str) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nixos::answer::Verdict;
     use crate::nixos::made::Made;
     use crate::nixos::password::Password;
 
@@ -191,30 +180,40 @@ mod tests {
         for (config, name, hash, expected) in [
             ("", "eve", "$6$a$b", Ok("")),
             ("", "eve", "!", Err("no password opens the account")),
-            ("", "eve", "", Err("sshd takes no empty passwords (PermitEmptyPasswords no)")),
+            ("", "eve", "", Err("sshd does not accept empty passwords (PermitEmptyPasswords no)")),
             ("PermitEmptyPasswords yes", "eve", "", Ok("")),
-            ("PasswordAuthentication no", "eve", "$6$a$b", Err("sshd takes no passwords (PasswordAuthentication no)")),
+            (
+                "PasswordAuthentication no",
+                "eve",
+                "$6$a$b",
+                Err("sshd does not accept passwords (PasswordAuthentication no)"),
+            ),
             ("PasswordAuthentication no\nUsePAM yes", "eve", "$6$a$b", Ok("")),
             (
                 "PasswordAuthentication no\nUsePAM yes\nKbdInteractiveAuthentication no",
                 "eve",
                 "$6$a$b",
-                Err("sshd takes no passwords (PasswordAuthentication no)"),
+                Err("sshd does not accept passwords (PasswordAuthentication no)"),
             ),
-            ("", "root", "$6$a$b", Err("sshd takes no password of root (PermitRootLogin prohibit-password)")),
+            (
+                "",
+                "root",
+                "$6$a$b",
+                Err("sshd does not let root in with a password (PermitRootLogin prohibit-password)"),
+            ),
             (
                 "PermitRootLogin without-password",
                 "root",
                 "$6$a$b",
-                Err("sshd takes no password of root (PermitRootLogin prohibit-password)"),
+                Err("sshd does not let root in with a password (PermitRootLogin prohibit-password)"),
             ),
             ("PermitRootLogin yes", "root", "$6$a$b", Ok("")),
-            ("AllowUsers bob", "eve", "$6$a$b", Err("sshd turns eve away (AllowUsers names others)")),
+            ("AllowUsers bob", "eve", "$6$a$b", Err("sshd does not let eve in (not in AllowUsers)")),
             (
                 "AuthenticationMethods publickey",
                 "eve",
                 "$6$a$b",
-                Err("sshd takes no passwords (AuthenticationMethods publickey)"),
+                Err("sshd does not accept passwords (AuthenticationMethods publickey)"),
             ),
             (
                 "Match Address 10.0.0.0/8\nPasswordAuthentication no",
@@ -223,7 +222,8 @@ mod tests {
                 Ok("a `Match Address` block may say otherwise"),
             ),
         ] {
-            let judged = sshd(config).password(&users, &user(name, hash)).map(|conditions| conditions.join("; "));
+            let answer = sshd(config).password(&users, &user(name, hash));
+            let judged = answer.refused().map_or_else(|| Ok(answer.phrases().join("; ")), Err);
             assert_eq!(judged, expected.map(str::to_owned).map_err(str::to_owned), "{config} {name} {hash}");
         }
     }
@@ -237,7 +237,13 @@ mod tests {
         assert_eq!(sshd.password_blocks(), ["Address 10.0.0.0/8"]);
         let expected = ("prohibit-password".to_owned(), "Address 10.0.0.0/8".to_owned());
         assert_eq!(sshd.permit_root_login_blocks(), [expected]);
-        assert_eq!(sshd.password_doubts(&user("eve", "$6$a$b")), ["a `Match Address` block may say otherwise"]);
+        let users = Users { known: false, list: Vec::new() };
+        let answer = sshd.password(&users, &user("eve", "$6$a$b"));
+        assert_eq!(answer.verdict(), Verdict::Unknown);
+        assert_eq!(
+            answer.doubts.iter().map(Caused::to_string).collect::<Vec<_>>(),
+            ["a `Match Address` block may say otherwise"]
+        );
     }
 
     #[test]

@@ -122,6 +122,12 @@ fn checked(users: Vec<User>, place: &Place) -> Result<Vec<User>> {
 }
 
 impl User {
+    /// Whether the user is root, under whatever name.
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        self.uid == Some(0) || self.name == "root"
+    }
+
     /// A user of whom only the name is known, with the home that NixOS would give.
     #[must_use]
     pub fn implied(name: &str) -> Self {

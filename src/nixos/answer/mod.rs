@@ -1,0 +1,194 @@
+//! The answer to "does this open?": granted, denied or unknown, with the conditions and the lines that cause it.
+//!
+//! These are facts. How each one reads in English is in `words`, and nowhere else. To add a condition, add its variant here
+//! and its line there.
+
+mod words;
+
+pub use words::with_doubts;
+
+use std::sync::Arc;
+
+/// Whether an entrance opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// It opens, under the conditions of its answer.
+    Granted,
+    /// It does not open.
+    Denied,
+    /// The image does not tell.
+    Unknown,
+}
+
+/// The line or the file that decides.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cause {
+    /// The file in the image.
+    pub path: Arc<str>,
+    /// The line, counted from 1; none where the whole file decides.
+    pub line: Option<u64>,
+}
+
+/// A fact, and what in the image causes it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Caused<T> {
+    /// The fact.
+    pub what: T,
+    /// None where nothing in the image says so, such as a default of the program.
+    pub cause: Option<Cause>,
+}
+
+impl<T> Caused<T> {
+    /// A fact that a line or a file causes.
+    pub fn by(what: T, cause: Cause) -> Self {
+        Self { what, cause: Some(cause) }
+    }
+
+    /// A fact that follows from a default.
+    pub fn by_default(what: T) -> Self {
+        Self { what, cause: None }
+    }
+}
+
+/// What must hold for an entrance to open.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Condition {
+    /// sshd lets in only from these addresses (`from=` of a key).
+    From(String),
+    /// Until that time (`expiry-time=` of a key).
+    Until(String),
+    /// The key runs this command and nothing else (`command=` of a key).
+    Command(String),
+    /// sshd runs this command and nothing else (`ForceCommand`).
+    ForcedCommand(String),
+    /// Together with the other methods of this list (`AuthenticationMethods`).
+    Together(String),
+    /// Not from hosts that this pattern matches (`DenyUsers user@host`).
+    NotFromHosts(String),
+    /// Only from hosts that this pattern matches (`AllowUsers user@host`).
+    OnlyFromHosts(String),
+    /// The image does not list the groups that `AllowGroups` or `DenyGroups` ask for.
+    UnlistedGroups,
+    /// This file does not revoke the key (`RevokedKeys`).
+    NotRevoked(String),
+    /// No `!` locks the account, since sshd works without PAM (`UsePAM no`).
+    NotLocked,
+}
+
+/// Why an entrance does not open.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Refusal {
+    /// The system has no sshd.
+    NoSshd,
+    /// The unit of sshd is masked.
+    Masked(String),
+    /// The unit of sshd is a link to something that is missing.
+    Dangling {
+        /// The unit.
+        unit: String,
+        /// Where its link leads.
+        missing: String,
+    },
+    /// The system has no such user.
+    NoUser(String),
+    /// `PubkeyAuthentication no`.
+    KeysOff,
+    /// `PasswordAuthentication no`, and keyboard-interactive is no way around it.
+    PasswordsOff,
+    /// `PermitEmptyPasswords no`.
+    EmptyPasswordsOff,
+    /// `PermitRootLogin no`, for this user.
+    RootOff(String),
+    /// `PermitRootLogin` does not let this user in with a password.
+    RootPassword {
+        /// The user with uid 0.
+        user: String,
+        /// The value of the keyword.
+        permit: String,
+    },
+    /// `PermitRootLogin forced-commands-only`, and the key has no command.
+    CommandsOnly,
+    /// `RefuseConnection yes`.
+    Connection,
+    /// No list of `AuthenticationMethods` has keys.
+    MethodsWithoutKeys(String),
+    /// No list of `AuthenticationMethods` has passwords.
+    MethodsWithoutPasswords(String),
+    /// `DenyUsers` lists the user.
+    DenyUsers(String),
+    /// `AllowUsers` lists others.
+    AllowUsers(String),
+    /// `DenyGroups` lists a group of the user.
+    DenyGroups(String),
+    /// `AllowGroups` lists no group of the user.
+    AllowGroups(String),
+    /// `PubkeyAcceptedAlgorithms` leaves out the type of the key.
+    Algorithm {
+        /// The type of the key.
+        kind: String,
+        /// The value of the keyword.
+        accepted: String,
+    },
+    /// A key of DSA, which OpenSSH 7.0 and later refuse.
+    Dsa,
+    /// A certificate in a file of keys.
+    ListedCertificate,
+    /// The line has `cert-authority`.
+    Authority,
+    /// The line has `principals=` without `cert-authority`.
+    StrayPrincipals,
+    /// The line has an option that sshd does not know.
+    UnknownOption(String),
+    /// No password opens the account.
+    NoPassword,
+}
+
+/// What may turn an answer round, and the image does not tell.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Doubt {
+    /// A `Match` block with this criterion, which depends on the connection.
+    Match(String),
+    /// This command may know more keys (`AuthorizedKeysCommand`).
+    KeysCommand(String),
+}
+
+/// The answer for one entrance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// Why it does not open, by what the image says; none where it opens.
+    pub refusal: Option<Caused<Refusal>>,
+    /// What must hold for it to open.
+    pub conditions: Vec<Caused<Condition>>,
+    /// What may turn the answer round.
+    pub doubts: Vec<Caused<Doubt>>,
+}
+
+impl Answer {
+    /// It does not open, whatever else.
+    #[must_use]
+    pub fn denied(refusal: Caused<Refusal>) -> Self {
+        Self { refusal: Some(refusal), ..Self::default() }
+    }
+
+    /// The answer in one word.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        match (&self.refusal, self.doubts.is_empty()) {
+            (None, _) => Verdict::Granted,
+            (Some(_), true) => Verdict::Denied,
+            (Some(_), false) => Verdict::Unknown,
+        }
+    }
+
+    /// Whether it opens, as far as the image says.
+    #[must_use]
+    pub fn opens(&self) -> bool {
+        self.refusal.is_none()
+    }
+
+    /// Whether it opens always and for everybody who has the key or the password.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        self.opens() && self.conditions.is_empty() && self.doubts.is_empty()
+    }
+}

@@ -1,0 +1,123 @@
+//! How answers read in English.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::{Answer, Cause, Caused, Condition, Doubt, Refusal, Verdict};
+
+impl Verdict {
+    /// The word for it in documents.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Granted => "granted",
+            Self::Denied => "denied",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Display for Cause {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(out, "{}:{line}", self.path),
+            None => out.write_str(&self.path),
+        }
+    }
+}
+
+impl<T: Display> Display for Caused<T> {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        self.what.fmt(out)
+    }
+}
+
+impl Display for Condition {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::From(hosts) => write!(out, "only from {hosts:?} (from= in its line)"),
+            Self::Until(time) => write!(out, "only until {time} (expiry-time= in its line)"),
+            Self::Command(command) => write!(out, "only to run {command:?} (command= in its line)"),
+            Self::ForcedCommand(command) => write!(out, "only to run {command:?} (ForceCommand)"),
+            Self::Together(list) => write!(out, "only together with the rest of AuthenticationMethods {list}"),
+            Self::NotFromHosts(pattern) => write!(out, "not from hosts in DenyUsers {pattern}"),
+            Self::OnlyFromHosts(pattern) => write!(out, "only from hosts in AllowUsers {pattern}"),
+            Self::UnlistedGroups => {
+                out.write_str("unless AllowGroups or DenyGroups say otherwise: the image does not list groups")
+            }
+            Self::NotRevoked(file) => write!(out, "unless RevokedKeys {file} lists the key"),
+            Self::NotLocked => out.write_str("unless a `!` locks the account (UsePAM no)"),
+        }
+    }
+}
+
+impl Display for Refusal {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSshd => out.write_str("there is no sshd in this system (services.openssh.enable)"),
+            Self::Masked(unit) => write!(out, "sshd cannot start: {unit} is masked"),
+            Self::Dangling { unit, missing } => {
+                write!(out, "sshd cannot start: {unit} links to {missing}, which is not in the image")
+            }
+            Self::NoUser(name) => write!(out, "there is no user {name} in this system"),
+            Self::KeysOff => out.write_str("sshd does not accept keys (PubkeyAuthentication no)"),
+            Self::PasswordsOff => out.write_str("sshd does not accept passwords (PasswordAuthentication no)"),
+            Self::EmptyPasswordsOff => out.write_str("sshd does not accept empty passwords (PermitEmptyPasswords no)"),
+            Self::RootOff(user) => write!(out, "sshd does not let {user} in (PermitRootLogin no)"),
+            Self::RootPassword { user, permit } => {
+                write!(out, "sshd does not let {user} in with a password (PermitRootLogin {permit})")
+            }
+            Self::CommandsOnly => out.write_str(
+                "sshd lets root in only to run a command, and the line has none (PermitRootLogin forced-commands-only)",
+            ),
+            Self::Connection => out.write_str("sshd refuses the connection (RefuseConnection yes)"),
+            Self::MethodsWithoutKeys(lists) => write!(out, "sshd does not accept keys (AuthenticationMethods {lists})"),
+            Self::MethodsWithoutPasswords(lists) => {
+                write!(out, "sshd does not accept passwords (AuthenticationMethods {lists})")
+            }
+            Self::DenyUsers(user) => write!(out, "sshd does not let {user} in (DenyUsers)"),
+            Self::AllowUsers(user) => write!(out, "sshd does not let {user} in (not in AllowUsers)"),
+            Self::DenyGroups(user) => write!(out, "sshd does not let {user} in (DenyGroups)"),
+            Self::AllowGroups(user) => write!(out, "sshd does not let {user} in (in no group of AllowGroups)"),
+            Self::Algorithm { kind, accepted } => {
+                write!(out, "sshd does not accept {kind} keys (PubkeyAcceptedAlgorithms {accepted})")
+            }
+            Self::Dsa => out.write_str("OpenSSH 7.0 and later do not accept ssh-dss keys"),
+            Self::ListedCertificate => out.write_str("sshd does not accept certificates in a file of keys"),
+            Self::Authority => {
+                out.write_str("the line says cert-authority: it lets in keys that this key signed, not the key itself")
+            }
+            Self::StrayPrincipals => out.write_str("sshd ignores the line: principals= without cert-authority"),
+            Self::UnknownOption(name) => write!(out, "sshd ignores the line: unknown option {name}"),
+            Self::NoPassword => out.write_str("no password opens the account"),
+        }
+    }
+}
+
+impl Display for Doubt {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Match(criterion) => write!(out, "a `Match {criterion}` block may say otherwise"),
+            Self::KeysCommand(command) => write!(out, "AuthorizedKeysCommand {command} may know more keys"),
+        }
+    }
+}
+
+impl Answer {
+    /// The conditions and doubts of a granted answer, one phrase each.
+    #[must_use]
+    pub fn phrases(&self) -> Vec<String> {
+        self.conditions.iter().map(Caused::to_string).chain(self.doubts.iter().map(Caused::to_string)).collect()
+    }
+
+    /// Why it is refused, with what may turn that round; none where it opens.
+    #[must_use]
+    pub fn refused(&self) -> Option<String> {
+        self.refusal.as_ref().map(|refusal| with_doubts(refusal.to_string(), &self.doubts))
+    }
+}
+
+/// A sentence, and what may turn it round.
+#[must_use]
+pub fn with_doubts<'d>(sentence: String, doubts: impl IntoIterator<Item = &'d Caused<Doubt>>) -> String {
+    doubts.into_iter().fold(sentence, |sentence, doubt| format!("{sentence}; {doubt}"))
+}
