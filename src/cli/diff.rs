@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow};
 use nixoscope::Error;
 use nixoscope::diff::{Depth, Difference, Manifest, Pair, Reproducibility, Side, Verdict};
 use nixoscope::image::Image;
-use nixoscope::report::diff::{self, Told};
+use nixoscope::report::diff::{self, Detail};
 
 use super::open::{disc, open};
 use super::{Global, Outcome, TOLD, advice, output, report_troubles};
@@ -73,7 +73,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     messages.extend(inside.map(|trouble| format!("{trouble}{}", advice(trouble))));
     let messages = once(messages);
     difference.troubles.clone_from(&messages);
-    let told = if args.all { Told::All } else { Told::Main };
+    let detail = if args.all { Detail::All } else { Detail::Main };
     output::unless_closed(|| {
         if global.json {
             let mut out = output::bytes();
@@ -81,11 +81,11 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
             out.flush()?;
         } else if args.markdown {
             let mut out = output::bytes();
-            diff::markdown(&mut out, &difference, told)?;
+            diff::markdown(&mut out, &difference, detail)?;
             out.flush()?;
         } else {
             let mut out = output::results();
-            diff::page(&mut out, &difference, told)?;
+            diff::page(&mut out, &difference, detail)?;
             out.flush()?;
         }
         Ok(())

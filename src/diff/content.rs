@@ -6,10 +6,11 @@ use std::path::Path;
 use serde_json::Value;
 use similar::TextDiff;
 
+use super::Pair;
 use super::bytes::first_of_streams;
 use super::facts::{Masked, masked};
+use super::files::Placed;
 use crate::error::{Error, Result};
-use crate::fs::{NodeId, Tree};
 use crate::secrets::redacted;
 
 /// Files up to this length in bytes are compared line by line.
@@ -75,48 +76,53 @@ pub(super) enum Compared {
     Differs(Content),
 }
 
-pub(super) fn compare(
-    (old_tree, old): (&dyn Tree, NodeId),
-    (new_tree, new): (&dyn Tree, NodeId),
-    path: &[u8],
-) -> Result<Compared> {
+pub(super) fn compare(files: Pair<Placed<'_>>, path: &[u8]) -> Result<Compared> {
     let failed = |error| Error::from_read(error, Path::new(&*String::from_utf8_lossy(path)));
-    if first_of_streams(&mut *old_tree.open(old)?, &mut *new_tree.open(new)?).map_err(failed)?.is_none() {
+    let open = || -> Result<_> {
+        let ((old, old_node), (new, new_node)) = (files.old, files.new);
+        Ok(Pair { old: old.open(old_node)?, new: new.open(new_node)? })
+    };
+    let Pair { mut old, mut new } = open()?;
+    if first_of_streams(&mut *old, &mut *new).map_err(failed)?.is_none() {
         return Ok(Compared::Same);
     }
-    let (mut before, mut after) = (Masked::new(old_tree.open(old)?), Masked::new(new_tree.open(new)?));
-    let Some(offset) = first_of_streams(&mut before, &mut after).map_err(failed)? else {
+    let Pair { mut old, mut new } = open()?.map(Masked::new);
+    let Some(offset) = first_of_streams(&mut old, &mut new).map_err(failed)? else {
         return Ok(Compared::OnlyHashParts);
     };
-    let read = |tree: &dyn Tree, node| -> Result<Vec<u8>> {
+    let read = |file: Box<dyn Read + Send + '_>| {
         let mut bytes = Vec::new();
-        tree.open(node)?.take(LONGEST_TEXT + 1).read_to_end(&mut bytes).map_err(failed)?;
-        Ok(bytes)
+        file.take(LONGEST_TEXT + 1).read_to_end(&mut bytes).map(|_| bytes).map_err(failed)
     };
-    let (before, after) = (read(old_tree, old)?, read(new_tree, new)?);
-    Ok(Compared::Differs(told(&String::from_utf8_lossy(path), (&before, &after), offset)))
+    let Pair { old, new } = open()?.map(read);
+    let contents = Pair { old: old?, new: new? };
+    Ok(Compared::Differs(difference(&String::from_utf8_lossy(path), contents.as_ref().map(Vec::as_slice), offset)))
 }
 
-/// What is told of two files whose masked contents differ from that byte on.
-fn told(path: &str, (before, after): (&[u8], &[u8]), offset: u64) -> Content {
-    let shown = texts(before, after).map(|texts| match texts {
-        (before, after) if before == after => Some(Content::Layout),
-        (before, after) => match (shown(path, &before)?, shown(path, &after)?) {
-            (before, after) if before == after => Some(Content::Secrets),
-            (before, after) => Some(lines(&before, &after)),
-        },
+/// How two files differ whose masked contents differ from that byte on.
+fn difference(path: &str, contents: Pair<&[u8]>, offset: u64) -> Content {
+    let shown = texts(contents).map(|texts| {
+        if !texts.differs() {
+            return Some(Content::Layout);
+        }
+        let Pair { old, new } = texts.as_ref().map(|text| shown(path, text));
+        let shown = Pair { old: old?, new: new? };
+        Some(if shown.differs() { lines(&shown.old, &shown.new) } else { Content::Secrets })
     });
     shown.flatten().unwrap_or(Content::Binary { offset })
 }
 
-/// Both files as texts that can be compared line by line.
-fn texts(before: &[u8], after: &[u8]) -> Option<(String, String)> {
-    let (before, after) = (masked(before), masked(after));
-    let (before, after) = (as_text(&before)?, as_text(&after)?);
-    let documents = document(before).zip(document(after));
-    let texts = documents.unwrap_or_else(|| (before.to_owned(), after.to_owned()));
+/// Both files as texts, if they can be compared line by line.
+fn texts(contents: Pair<&[u8]>) -> Option<Pair<String>> {
+    let masked = contents.map(masked);
+    let Pair { old, new } = masked.as_ref().map(|bytes| as_text(bytes));
+    let texts = Pair { old: old?, new: new? };
+    let texts = match texts.map(document) {
+        Pair { old: Some(old), new: Some(new) } => Pair { old, new },
+        _ => texts.map(str::to_owned),
+    };
     let is_short = |text: &String| text.lines().nth(MOST_COMPARED).is_none();
-    (is_short(&texts.0) && is_short(&texts.1)).then_some(texts)
+    (is_short(&texts.old) && is_short(&texts.new)).then_some(texts)
 }
 
 fn as_text(bytes: &[u8]) -> Option<&str> {
@@ -182,7 +188,7 @@ mod tests {
     use super::*;
 
     fn text(path: &str, before: &str, after: &str) -> String {
-        match told(path, (before.as_bytes(), after.as_bytes()), 0) {
+        match difference(path, Pair { old: before.as_bytes(), new: after.as_bytes() }, 0) {
             Content::Text { lines, further: 0 } => lines.join("\n"),
             other => format!("{other:?}"),
         }
@@ -215,7 +221,9 @@ mod tests {
     #[test]
     fn a_comparison_is_bounded_and_bytes_that_are_no_text_are_told_by_their_place() {
         let numbers = |from: u32| (from..from + 4000).map(|number| format!("{number}\n")).collect::<String>();
-        let Content::Text { lines, further } = told("/x", (numbers(0).as_bytes(), numbers(5000).as_bytes()), 0) else {
+        let Content::Text { lines, further } =
+            difference("/x", Pair { old: numbers(0).as_bytes(), new: numbers(5000).as_bytes() }, 0)
+        else {
             panic!("no text")
         };
         assert_eq!((lines.len(), further), (200, 7801));
@@ -226,7 +234,7 @@ mod tests {
             (long.as_bytes(), b"x"),
             (numbers(0).as_bytes(), numbers(0).repeat(2).as_bytes()),
         ] {
-            assert_eq!(told("/x", (before, after), 7), Content::Binary { offset: 7 });
+            assert_eq!(difference("/x", Pair { old: before, new: after }, 7), Content::Binary { offset: 7 });
         }
     }
 

@@ -1,21 +1,21 @@
-//! What differs inside store paths that changed.
+//! What differs inside changed store paths.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::content::{self, Content};
 use super::facts::masked;
+use super::packages::parsed;
 use super::{Difference, Pair};
 use crate::error::{Error, Result};
 use crate::fs::walk::{Entered, Walk};
 use crate::fs::{FileType, Kind, NodeId, Tree, path};
 use crate::nixos::Disc;
 use crate::store::StorePath;
-use crate::store::name::Name;
 
-/// How deep to look into store paths.
+/// How deep to look into changed store paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
     /// At names, types, lengths, modes and targets of links.
@@ -24,33 +24,29 @@ pub enum Depth {
     Content,
 }
 
-/// Two store paths of the same package.
+/// What differs inside two store paths of the same package.
 #[derive(Debug)]
 pub struct ObjectChange {
-    /// The path in the old image.
-    pub old: String,
-    /// The path in the new image.
-    pub new: String,
+    /// The store paths.
+    pub paths: Pair<StorePath>,
     /// Files that differ, by path.
     pub files: Vec<FileChange>,
-    /// Files of the same length that were not compared, since only metadata were read.
+    /// Files of the same length that were not compared, because only metadata was asked.
     pub unread: usize,
-    /// Files that differ in hash parts of store paths alone.
+    /// Files that differ only in the hashes of store paths.
     pub only_hash_parts: usize,
     /// What could not be read.
     pub troubles: Vec<Error>,
 }
 
-/// A file that came, went or changed.
+/// A file that was added, removed or changed.
 #[derive(Debug)]
 pub struct FileChange {
-    /// From the store path on, beginning with `/`; empty for a store path that is a file itself.
+    /// The path below the store path, beginning with `/`. It is empty if the store path itself is a file.
     pub path: Vec<u8>,
-    /// Before; none where it was not there.
-    pub old: Option<FileFacts>,
-    /// After; none where it is not there.
-    pub new: Option<FileFacts>,
-    /// How the contents differ; none where they do not, or were not compared.
+    /// What the file is in each image, if it is there.
+    pub facts: Pair<Option<FileFacts>>,
+    /// How the contents differ, if they were compared and do.
     pub content: Option<Content>,
 }
 
@@ -63,105 +59,71 @@ pub struct FileFacts {
     pub size: Option<u64>,
     /// The twelve permission bits.
     pub mode: u16,
-    /// Where a link leads, with the hash part of a store path masked.
+    /// The target of a link, with the hash of a store path masked.
     pub target: Option<String>,
 }
 
 /// Lines of all comparisons of contents together.
 const MOST_LINES: usize = 5_000;
 
-/// Pairs of store paths that are looked into before lines that are too many are dropped.
+/// Pairs of store paths that are compared before excess lines are dropped.
 const TOGETHER: usize = 64;
 
-/// Files by their paths.
+/// Files by path.
 type Files = BTreeMap<Vec<u8>, (NodeId, FileFacts)>;
 
-/// Files of two store paths that have the same facts: the path and both nodes.
-struct Same<'f> {
-    path: &'f [u8],
-    old: NodeId,
-    new: NodeId,
-}
+/// The node of a file in the tree that has it.
+pub(super) type Placed<'t> = (&'t dyn Tree, NodeId);
 
 impl Difference {
-    /// Looks into the store paths of the same package that changed.
-    pub(super) fn look_inside(&mut self, Pair { old, new }: Pair<&Disc<'_>>, depth: Depth) {
-        let entered = (Entered::default(), Entered::default());
-        let change = |(before, after): (String, String)| {
-            let mut change = ObjectChange {
-                files: Vec::new(),
-                unread: 0,
-                only_hash_parts: 0,
-                troubles: Vec::new(),
-                old: before,
-                new: after,
-            };
-            let listed = |disc: &Disc<'_>, path: &str, entered: &Entered, troubles: &mut Vec<Error>| {
-                list(disc.tree(), path, entered, troubles).unwrap_or_else(|error| {
-                    troubles.push(error);
-                    Files::new()
-                })
-            };
-            let files_old = listed(old, &change.old, &entered.0, &mut change.troubles);
-            let files_new = listed(new, &change.new, &entered.1, &mut change.troubles);
-            change.compare((old.tree(), &files_old), (new.tree(), &files_new), depth);
-            change
-        };
-        let told = |change: &ObjectChange| {
-            !change.files.is_empty() || change.unread + change.only_hash_parts + change.troubles.len() > 0
-        };
+    /// Looks into changed store paths of the same package.
+    pub(super) fn look_inside(&mut self, discs: Pair<&Disc<'_>>, depth: Depth) {
+        let entered = Pair { old: Entered::default(), new: Entered::default() };
         let mut left = MOST_LINES;
         for pairs in self.pairs().chunks(TOGETHER) {
-            let mut changes: Vec<ObjectChange> = pairs.to_vec().into_par_iter().map(change).collect();
-            let contents =
-                changes.iter_mut().flat_map(|change| &mut change.files).filter_map(|file| file.content.as_mut());
-            contents.for_each(|content| content.shorten(&mut left));
-            self.objects.extend(changes.into_iter().filter(told));
+            let compare = |paths| ObjectChange::between(paths, discs.zip(entered.as_ref()), depth);
+            let mut changes: Vec<ObjectChange> = pairs.to_vec().into_par_iter().map(compare).collect();
+            let files = changes.iter_mut().flat_map(|change| &mut change.files);
+            files.filter_map(|file| file.content.as_mut()).for_each(|content| content.shorten(&mut left));
+            self.objects.extend(changes.into_iter().filter(|change| !change.is_none()));
         }
     }
 
-    /// Store paths to look into: those of one name, and those of one package whose version changed.
-    fn pairs(&self) -> Vec<(String, String)> {
-        let mut pairs = self.changed.clone();
-        let (old, new) = (by_package(&self.removed), by_package(&self.added));
-        for (package, old) in old {
-            if let ([old], Some([new])) = (old.as_slice(), new.get(&package).map(Vec::as_slice)) {
-                pairs.push(((*old).clone(), (*new).clone()));
+    /// The store paths to look into: pairs of the same name, and pairs of one package whose version changed.
+    fn pairs(&self) -> Vec<Pair<StorePath>> {
+        let mut pairs = self.paths.changed.clone();
+        let packages = Pair { old: &self.paths.removed, new: &self.paths.added }.map(|paths| by_package(paths));
+        for (package, old) in packages.old {
+            if let ([old], Some([new])) = (old.as_slice(), packages.new.get(&package).map(Vec::as_slice)) {
+                pairs.push(Pair { old: *old, new: *new }.map(StorePath::clone));
             }
         }
-        pairs.sort_by(|one, other| name(&one.1).cmp(name(&other.1)));
+        pairs.sort_by(|one, other| one.new.name().cmp(other.new.name()));
         pairs
     }
 }
 
 /// Store paths by package and output.
-fn by_package(paths: &[String]) -> BTreeMap<(String, String), Vec<&String>> {
-    let mut packages: BTreeMap<(String, String), Vec<&String>> = BTreeMap::new();
+fn by_package(paths: &[StorePath]) -> BTreeMap<(&str, Option<&str>), Vec<&StorePath>> {
+    let mut packages: BTreeMap<_, Vec<&StorePath>> = BTreeMap::new();
     for path in paths {
-        let parsed = Name::parse(name(path));
-        if !parsed.version.is_empty() {
-            let output = parsed.output.unwrap_or_default().to_owned();
-            packages.entry((parsed.pname.to_owned(), output)).or_default().push(path);
+        let name = parsed(path);
+        if !name.version.is_empty() {
+            packages.entry((name.pname, name.output)).or_default().push(path);
         }
     }
     packages
 }
 
-fn name(path: &str) -> &str {
-    path.get("/nix/store/".len() + 33..).unwrap_or_default()
-}
-
-fn list(tree: &dyn Tree, store_path: &str, entered: &Entered, troubles: &mut Vec<Error>) -> Result<Files> {
+/// Lists the files of a store path.
+fn list(disc: &Disc<'_>, store_path: &StorePath, entered: &Entered, troubles: &mut Vec<Error>) -> Result<Files> {
+    let (tree, store_path) = (disc.tree(), store_path.to_string().into_bytes());
     let mut files = Files::new();
-    let valid = StorePath::from_path(store_path.as_bytes()).is_some();
-    let Some(found) = path::find(tree, store_path.as_bytes())?.filter(|_| valid) else { return Ok(files) };
+    let Some(found) = path::find(tree, &store_path)? else { return Ok(files) };
     // The store path itself may be a link, which is not followed.
-    let root = path::resolve_link(tree, store_path.as_bytes())?;
+    let root = path::resolve_link(tree, &store_path)?;
     files.insert(Vec::new(), (root.id, facts(tree, root.id)?));
-    if found.id != root.id {
-        return Ok(files);
-    }
-    if matches!(tree.node(root.id)?.kind, Kind::Directory) {
+    if found.id == root.id && matches!(tree.node(root.id)?.kind, Kind::Directory) {
         for visit in Walk::new(tree, root.id, b"").sharing(Arc::clone(entered)) {
             match visit.and_then(|visit| Ok((visit.path, (visit.id, facts(tree, visit.id)?)))) {
                 Ok((path, file)) => {
@@ -185,45 +147,67 @@ fn facts(tree: &dyn Tree, id: NodeId) -> Result<FileFacts> {
 }
 
 impl ObjectChange {
-    fn compare(&mut self, (old_tree, old): (&dyn Tree, &Files), (new_tree, new): (&dyn Tree, &Files), depth: Depth) {
+    fn between(paths: Pair<StorePath>, discs: Pair<(&Disc<'_>, &Entered)>, depth: Depth) -> Self {
+        let mut troubles = Vec::new();
+        let files = paths.as_ref().zip(discs).map(|(path, (disc, entered))| {
+            let listed = list(disc, path, entered, &mut troubles);
+            listed.map_err(|error| troubles.push(error)).unwrap_or_default()
+        });
+        let mut change = Self { paths, files: Vec::new(), unread: 0, only_hash_parts: 0, troubles };
+        change.compare(files.as_ref(), discs.map(|(disc, _)| disc.tree()), depth);
+        change
+    }
+
+    /// Whether there is nothing to report.
+    fn is_none(&self) -> bool {
+        self.files.is_empty() && self.unread + self.only_hash_parts + self.troubles.len() == 0
+    }
+
+    fn compare(&mut self, files: Pair<&Files>, trees: Pair<&dyn Tree>, depth: Depth) {
         let mut left = MOST_LINES;
-        for (path, (node, before)) in old {
-            let Some((new_node, after)) = new.get(path) else {
-                self.tell(path, Some(before), None, None);
-                continue;
-            };
-            let same = Same { path, old: *node, new: *new_node };
-            let is_file = before.size.is_some() && after.size.is_some();
-            let mut content = match (depth, is_file) {
-                (Depth::Content, true) => self.read((old_tree, new_tree), &same),
-                (Depth::Metadata, true) if before.size == after.size && before.size != Some(0) => {
-                    self.unread += 1;
-                    None
+        let paths: BTreeSet<&Vec<u8>> = files.into_iter().flat_map(BTreeMap::keys).collect();
+        for path in paths {
+            let found = files.map(|files| files.get(path));
+            let facts = found.map(|found| found.map(|(_, facts)| facts));
+            let mut content = match found {
+                Pair { old: Some((old, _)), new: Some((new, _)) } => {
+                    let nodes = trees.zip(Pair { old: *old, new: *new });
+                    self.contents(nodes, facts, path, depth)
                 }
                 _ => None,
             };
             if let Some(content) = &mut content {
                 content.shorten(&mut left);
             }
-            // A directory's mode is its own; lengths may differ by what is masked, such as the number of digits of a version.
-            if before != after || content.is_some() {
-                self.tell(path, Some(before), Some(after), content);
+            if facts.differs() || content.is_some() {
+                let facts = facts.map(Option::<&FileFacts>::cloned);
+                self.files.push(FileChange { path: path.clone(), facts, content });
             }
         }
-        for (path, (_, after)) in new.iter().filter(|(path, _)| !old.contains_key(*path)) {
-            self.tell(path, None, Some(after), None);
+    }
+
+    /// How the contents of two files differ, as far as that was asked.
+    fn contents(
+        &mut self,
+        nodes: Pair<Placed<'_>>,
+        facts: Pair<Option<&FileFacts>>,
+        path: &[u8],
+        depth: Depth,
+    ) -> Option<Content> {
+        let sizes = facts.map(|facts| facts.and_then(|facts| facts.size));
+        match (depth, sizes) {
+            (Depth::Content, Pair { old: Some(_), new: Some(_) }) => self.read(nodes, path),
+            (Depth::Metadata, Pair { old: Some(1..), .. }) if !sizes.differs() => {
+                self.unread += 1;
+                None
+            }
+            _ => None,
         }
-        self.files.sort_by(|one, other| one.path.cmp(&other.path));
     }
 
-    fn tell(&mut self, path: &[u8], old: Option<&FileFacts>, new: Option<&FileFacts>, content: Option<Content>) {
-        self.files.push(FileChange { path: path.to_vec(), old: old.cloned(), new: new.cloned(), content });
-    }
-
-    /// How the contents of two files differ.
-    fn read(&mut self, (old, new): (&dyn Tree, &dyn Tree), same: &Same<'_>) -> Option<Content> {
-        let path = [self.new.as_bytes(), same.path].concat();
-        match content::compare((old, same.old), (new, same.new), &path) {
+    fn read(&mut self, nodes: Pair<Placed<'_>>, path: &[u8]) -> Option<Content> {
+        let path = [self.paths.new.to_string().as_bytes(), path].concat();
+        match content::compare(nodes, &path) {
             Ok(content::Compared::Same) => None,
             Ok(content::Compared::OnlyHashParts) => {
                 self.only_hash_parts += 1;

@@ -1,78 +1,117 @@
-//! What changed between two images, each given by itself or by its manifest.
+//! What changed between two images. A manifest can stand for an image.
 
 mod bytes;
+mod change;
 mod content;
 mod facts;
 mod files;
 mod manifest;
+mod menu;
 mod packages;
 mod pair;
 mod parts;
+mod paths;
 mod people;
 mod reproducible;
 mod side;
 
+pub use change::{Change, Value};
 pub use content::Content;
 pub use facts::{
-    AccessFacts, DiscFile, InitrdFacts, Key, MemberFacts, MenuItem, ObjectFacts, SshdFacts, SystemFacts, UserFacts,
-    VolumeFacts,
+    AccessFacts, DiscFile, InitrdFacts, Key, MemberFacts, MenuItem, NoiseKind, ObjectFacts, SshdFacts, SystemFacts,
+    UserFacts, VolumeFacts,
 };
 pub use files::{Depth, FileChange, FileFacts, ObjectChange};
 pub use manifest::Manifest;
 pub use packages::{PackageChange, Selection, Status};
 pub use pair::Pair;
-pub use parts::{Change, Parts};
-pub use people::{KeyChange, UserChange};
+pub use parts::Parts;
+pub use paths::{PathChanges, Rebuilt};
+pub use people::{KeyChange, Presence, UserChange};
 pub use reproducible::{FirstDifference, Reproducibility, Verdict};
 pub use side::Side;
 
-/// All that differs.
+/// All differences of two images.
 #[derive(Debug, Default)]
 pub struct Difference {
-    /// Packages that came, went or changed their versions, by name.
+    /// Packages that were added, removed, or changed their versions, by name.
     pub packages: Vec<PackageChange>,
-    /// Packages that were built anew in the same version: the name, and how many store paths.
-    pub rebuilt: Vec<(String, usize)>,
-    /// Store paths whose names are in the new image alone.
-    pub added: Vec<String>,
-    /// Store paths whose names are in the old image alone.
-    pub removed: Vec<String>,
-    /// Store paths of the same name and other contents: the old and the new one.
-    pub changed: Vec<(String, String)>,
-    /// NAR bytes of the new image less those of the old one; none where one records no sizes.
+    /// Store paths that were added, removed or changed.
+    pub paths: PathChanges,
+    /// By how many NAR bytes the store grew or shrank, if both images register sizes.
     pub nar_size_delta: Option<i64>,
-    /// What else differs.
+    /// Everything else.
     pub parts: Parts,
-    /// What differs inside store paths of the same package; empty if nobody asked.
+    /// What differs inside store paths of the same package, if that was asked.
     pub objects: Vec<ObjectChange>,
-    /// What could not be read of either, so that nobody knows whether it is the same.
+    /// What could not be compared.
     pub troubles: Vec<String>,
 }
 
 impl Difference {
     /// Compares what is known of two images.
     #[must_use]
-    pub fn between(Pair { old, new }: Pair<&Manifest>) -> Self {
-        let mut difference = packages::compare(old, new);
-        difference.parts = Parts::between(old, new);
-        let incomplete = |(side, manifest): (&str, &Manifest)| {
-            let told = manifest
-                .incomplete
-                .iter()
-                .map(|reason| format!("the manifest of the {side} image lacks a part: {reason}"));
-            told.collect::<Vec<_>>()
-        };
-        difference.troubles = [("old", old), ("new", new)].into_iter().flat_map(incomplete).collect();
-        if !parts::initrds_are_read(old, new) {
-            difference.troubles.push("the initrds are not compared: what is in one of them is not known".to_owned());
+    pub fn between(manifests: Pair<&Manifest>) -> Self {
+        let size =
+            |manifest: &Manifest| manifest.paths.iter().try_fold(0u64, |sum, object| sum.checked_add(object.nar_size?));
+        let mut troubles: Vec<String> = Vec::new();
+        for (side, manifest) in (Pair { old: "old", new: "new" }).zip(manifests) {
+            let lacks = |reason| format!("the manifest of the {side} image is incomplete: {reason}");
+            troubles.extend(manifest.incomplete.iter().map(lacks));
         }
-        difference
+        if !parts::initrds_are_read(manifests) {
+            troubles.push("the initrds are not compared: the contents of one are not known".to_owned());
+        }
+        Self {
+            packages: packages::compare(manifests),
+            paths: PathChanges::between(manifests),
+            nar_size_delta: packages::delta(manifests.map(size)),
+            parts: Parts::between(manifests),
+            objects: Vec::new(),
+            troubles,
+        }
     }
 
     /// Whether nothing was found to differ.
     #[must_use]
     pub fn is_none(&self) -> bool {
-        let paths = [self.packages.is_empty(), self.rebuilt.is_empty(), self.added.is_empty(), self.removed.is_empty()];
-        paths.into_iter().all(|empty| empty) && self.changed.is_empty() && self.parts.is_none()
+        self.packages.is_empty() && self.paths.is_none() && self.parts.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StorePath;
+
+    #[test]
+    fn a_rebuild_is_neither_a_change_of_version_nor_the_same_contents() {
+        let object = |hash: char, name: &str, nar: &str, installed| ObjectFacts {
+            path: StorePath::from_base(format!("{}-{name}", hash.to_string().repeat(32)).as_bytes()).unwrap(),
+            nar_hash: Some(nar.to_owned()),
+            nar_size: Some(100),
+            installed,
+        };
+        let manifest = |paths| Manifest { paths, ..Manifest::default() };
+        let old = manifest(vec![
+            object('a', "vim-9.0", "1", true),
+            object('b', "git-2.0", "2", true),
+            object('c', "jq-1", "3", false),
+            object('d', "unit-x", "4", false),
+        ]);
+        let new = manifest(vec![
+            object('f', "vim-9.1", "5", true),
+            object('g', "git-2.0", "6", true),
+            object('h', "jq-1", "3", false),
+            object('i', "unit-x", "7", false),
+        ]);
+        let found = Difference::between(Pair { old: &old, new: &new });
+        let packages: Vec<_> =
+            found.packages.iter().map(|change| (change.pname.as_str(), change.status, change.selection)).collect();
+        assert_eq!(packages, [("vim", Status::Upgraded, Selection::Installed)]);
+        let rebuilt = [Rebuilt { pname: None, paths: 1 }, Rebuilt { pname: Some("git".to_owned()), paths: 1 }];
+        assert_eq!(found.paths.rebuilt, rebuilt);
+        assert_eq!((found.paths.added.len(), found.paths.removed.len(), found.paths.changed.len()), (1, 1, 2));
+        assert!(Difference::between(Pair { old: &old, new: &old }).is_none());
     }
 }

@@ -1,57 +1,54 @@
-//! Packages and store paths of two images.
+//! Packages of two images, and what became of their versions.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::Difference;
 use super::facts::ObjectFacts;
-use super::manifest::Manifest;
+use super::{Manifest, Pair};
 use crate::store::StorePath;
 use crate::store::name::Name;
 use crate::store::version::compare as compare_versions;
 
-/// A package whose versions are not the same in both images.
+/// A package whose versions or selection differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PackageChange {
     /// Its name.
     pub pname: String,
     /// What became of it.
     pub status: Status,
-    /// Whether somebody asked for it.
+    /// Whether the default systems have it installed.
     pub selection: Selection,
-    /// Its versions in the old image, the oldest first: one as often as it was built, and an empty one for a name without.
-    pub old: Vec<String>,
-    /// Its versions in the new image.
-    pub new: Vec<String>,
-    /// NAR bytes of all its store paths in the new image less those in the old one; none where one records no sizes.
+    /// Its versions, the oldest first. Each is there as often as it was built. A name without a version has an empty one.
+    pub versions: Pair<Vec<String>>,
+    /// By how many NAR bytes its store paths grew or shrank, if both images register sizes.
     pub nar_size_delta: Option<i64>,
 }
 
 /// What became of a package.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// A later version.
+    /// Only later versions.
     Upgraded,
-    /// An earlier version.
+    /// Only earlier versions.
     Downgraded,
-    /// Other versions, some later and some earlier; or the same ones, more or fewer of them, or installed in one image alone.
+    /// Later and earlier versions, more or fewer of the same ones, or installed in one image only.
     Changed,
-    /// It came.
+    /// Only the new image has it.
     Added,
-    /// It went.
+    /// Only the old image has it.
     Removed,
 }
 
-/// Whether the default system has a package installed, before and after.
+/// Which of the default systems have a package installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Selection {
-    /// In both images.
+    /// Both.
     Installed,
-    /// In the new one alone.
+    /// Only the new one.
     Newly,
-    /// In the old one alone.
+    /// Only the old one.
     NoLonger,
-    /// In neither: something else needs it.
+    /// Neither: something else needs it.
     Dependency,
 }
 
@@ -68,7 +65,7 @@ impl Status {
         }
     }
 
-    /// The letter of nvd.
+    /// The letter that nvd uses.
     #[must_use]
     pub fn letter(self) -> char {
         match self {
@@ -79,15 +76,34 @@ impl Status {
             Self::Removed => 'R',
         }
     }
+
+    /// Judges sorted versions. Those that both images have do not count.
+    fn of(versions: Pair<&[String]>) -> Self {
+        match (versions.old, versions.new) {
+            ([], _) => return Self::Added,
+            (_, []) => return Self::Removed,
+            _ => {}
+        }
+        let sets = versions.map(|versions| versions.iter().collect::<HashSet<_>>());
+        let mut only_old = versions.old.iter().filter(|version| !sets.new.contains(version));
+        let mut only_new = versions.new.iter().filter(|version| !sets.old.contains(version));
+        let (Some(oldest), Some(least)) = (only_old.next(), only_new.next()) else { return Self::Changed };
+        let (newest, most) = (only_old.next_back().unwrap_or(oldest), only_new.next_back().unwrap_or(least));
+        match (compare_versions(least, newest), compare_versions(most, oldest)) {
+            (Ordering::Greater, _) => Self::Upgraded,
+            (_, Ordering::Less) => Self::Downgraded,
+            _ => Self::Changed,
+        }
+    }
 }
 
 impl Selection {
-    fn of(old: bool, new: bool) -> Self {
-        match (old, new) {
-            (true, true) => Self::Installed,
-            (false, true) => Self::Newly,
-            (true, false) => Self::NoLonger,
-            (false, false) => Self::Dependency,
+    fn of(installed: Pair<bool>) -> Self {
+        match installed {
+            Pair { old: true, new: true } => Self::Installed,
+            Pair { old: false, new: true } => Self::Newly,
+            Pair { old: true, new: false } => Self::NoLonger,
+            Pair { old: false, new: false } => Self::Dependency,
         }
     }
 
@@ -102,7 +118,7 @@ impl Selection {
         }
     }
 
-    /// The sign of nvd.
+    /// The sign that nvd uses.
     #[must_use]
     pub fn sign(self) -> char {
         match self {
@@ -114,149 +130,96 @@ impl Selection {
     }
 }
 
-/// The store paths of one package name in one image.
-#[derive(Default)]
+/// The store paths of one package in one image.
 struct Group<'m> {
     /// How often each version is there.
     versions: BTreeMap<&'m str, usize>,
     installed: bool,
+    /// NAR bytes, if all are registered.
     size: Option<u64>,
 }
 
-/// Compares the store paths of two images.
-pub(super) fn compare(old: &Manifest, new: &Manifest) -> Difference {
-    let mut difference = Difference::default();
-    paths(old, new, &mut difference);
-    let asked = unversioned([old, new]);
-    let (groups_old, groups_new) = (groups(old, &asked), groups(new, &asked));
-    let names: BTreeSet<&&str> = groups_old.keys().chain(groups_new.keys()).collect();
-    for name in names {
-        let none = Group { size: Some(0), ..Group::default() };
-        let (before, after) = (groups_old.get(*name).unwrap_or(&none), groups_new.get(*name).unwrap_or(&none));
-        let selected = before.installed == after.installed || before.versions.is_empty();
-        if before.versions == after.versions && selected {
-            continue;
-        }
-        let sorted = |group: &Group<'_>| {
-            let times = |(version, times): (&&str, &usize)| vec![(*version).to_owned(); *times];
-            let mut versions: Vec<String> = group.versions.iter().flat_map(times).collect();
-            versions.sort_by(|one, other| compare_versions(one, other));
-            versions
-        };
-        let (versions_old, versions_new) = (sorted(before), sorted(after));
-        difference.packages.push(PackageChange {
-            pname: (**name).to_owned(),
-            status: status(&versions_old, &versions_new),
-            selection: Selection::of(before.installed, after.installed),
-            old: versions_old,
-            new: versions_new,
-            nar_size_delta: delta(before.size, after.size),
-        });
+/// The same output of the same version of a package.
+type Output<'m> = (&'m str, &'m str, Option<&'m str>);
+
+impl Default for Group<'_> {
+    fn default() -> Self {
+        Self { versions: BTreeMap::new(), installed: false, size: Some(0) }
     }
-    let total =
-        |manifest: &Manifest| manifest.paths.iter().try_fold(0u64, |sum, object| sum.checked_add(object.nar_size?));
-    difference.nar_size_delta = delta(total(old), total(new));
-    difference
 }
 
-fn delta(old: Option<u64>, new: Option<u64>) -> Option<i64> {
-    i64::try_from(i128::from(new?) - i128::from(old?)).ok()
+impl Group<'_> {
+    /// The versions in order.
+    fn sorted(&self) -> Vec<String> {
+        let times = |(version, times): (&&str, &usize)| std::iter::repeat_n((*version).to_owned(), *times);
+        let mut versions: Vec<String> = self.versions.iter().flat_map(times).collect();
+        versions.sort_by(|one, other| compare_versions(one, other));
+        versions
+    }
 }
 
-/// Names without a version that somebody asked for. The others are units, scripts and files that NixOS makes.
-fn unversioned(manifests: [&Manifest; 2]) -> BTreeSet<&str> {
-    let installed = manifests.into_iter().flat_map(|manifest| &manifest.paths).filter(|object| object.installed);
-    let names = installed.map(|object| Name::parse(name(object)));
-    names.filter(|name| name.version.is_empty()).map(|name| name.pname).collect()
+/// Compares the packages of two images, by name.
+pub(super) fn compare(manifests: Pair<&Manifest>) -> Vec<PackageChange> {
+    let installed: BTreeSet<&str> = manifests.into_iter().flat_map(installed_without_version).collect();
+    let groups = manifests.map(|manifest| groups(manifest, &installed));
+    let names: BTreeSet<&&str> = groups.as_ref().into_iter().flat_map(BTreeMap::keys).collect();
+    let none = Group::default();
+    let change = |name: &&str| PackageChange::of(name, groups.as_ref().map(|groups| groups.get(name).unwrap_or(&none)));
+    names.into_iter().filter_map(change).collect()
 }
 
-/// Packages that have a version, or that somebody asked for, by name.
-fn groups<'m>(manifest: &'m Manifest, asked: &BTreeSet<&str>) -> BTreeMap<&'m str, Group<'m>> {
+impl PackageChange {
+    fn of(pname: &str, groups: Pair<&Group<'_>>) -> Option<Self> {
+        let installed = groups.map(|group| group.installed);
+        if !groups.map(|group| &group.versions).differs() && !installed.differs() {
+            return None;
+        }
+        let versions = groups.map(Group::sorted);
+        Some(Self {
+            pname: pname.to_owned(),
+            status: Status::of(versions.as_ref().map(Vec::as_slice)),
+            selection: Selection::of(installed),
+            versions,
+            nar_size_delta: delta(groups.map(|group| group.size)),
+        })
+    }
+}
+
+/// By how many bytes a size grew or shrank.
+pub(super) fn delta(sizes: Pair<Option<u64>>) -> Option<i64> {
+    i64::try_from(i128::from(sizes.new?) - i128::from(sizes.old?)).ok()
+}
+
+/// Takes a store path's name apart.
+pub(super) fn parsed(path: &StorePath) -> Name<'_> {
+    Name::parse(path.name())
+}
+
+/// Installed packages whose names have no version. Other names without one are units, scripts and files that NixOS makes.
+fn installed_without_version(manifest: &Manifest) -> impl Iterator<Item = &str> {
+    let installed = manifest.paths.iter().filter(|object| object.installed).map(|object| parsed(&object.path));
+    installed.filter(|name| name.version.is_empty()).map(|name| name.pname)
+}
+
+/// Packages by name: those that have a version, and those that are installed.
+fn groups<'m>(manifest: &'m Manifest, installed: &BTreeSet<&str>) -> BTreeMap<&'m str, Group<'m>> {
     let mut groups: BTreeMap<&str, Group<'_>> = BTreeMap::new();
-    // Outputs are parts of one package; of the same output there are as many as there are packages.
-    let mut outputs: BTreeMap<(&str, &str, Option<&str>), usize> = BTreeMap::new();
-    for object in &manifest.paths {
-        let name = Name::parse(name(object));
-        if name.version.is_empty() && !asked.contains(name.pname) {
+    // A package has each of its outputs once, so a version is there as often as its most frequent output.
+    let mut outputs: BTreeMap<Output<'_>, usize> = BTreeMap::new();
+    for ObjectFacts { path, installed: is_installed, nar_size, .. } in &manifest.paths {
+        let name = parsed(path);
+        if name.version.is_empty() && !installed.contains(name.pname) {
             continue;
         }
-        let group = groups.entry(name.pname).or_insert_with(|| Group { size: Some(0), ..Group::default() });
+        let group = groups.entry(name.pname).or_default();
         let same = outputs.entry((name.pname, name.version, name.output)).or_default();
         *same += 1;
         let times = group.versions.entry(name.version).or_default();
         *times = (*same).max(*times);
-        group.installed |= object.installed;
-        group.size = group.size.zip(object.nar_size).and_then(|(sum, size)| sum.checked_add(size));
+        group.installed |= is_installed;
+        group.size = group.size.zip(*nar_size).and_then(|(sum, size)| sum.checked_add(size));
     }
     groups
-}
-
-/// The name of a store path, without its hash part.
-fn name(object: &ObjectFacts) -> &str {
-    object.path.get("/nix/store/".len() + 33..).unwrap_or_default()
-}
-
-/// What became of the versions: those that are in both do not count.
-fn status(old: &[String], new: &[String]) -> Status {
-    if old.is_empty() {
-        return Status::Added;
-    }
-    if new.is_empty() {
-        return Status::Removed;
-    }
-    let only = |one: &[String], other: &[String]| {
-        one.iter().filter(|version| !other.contains(version)).cloned().collect::<Vec<String>>()
-    };
-    let (gone, come) = (only(old, new), only(new, old));
-    let order = |come: &String, gone: &String| compare_versions(come, gone);
-    match (gone.is_empty(), come.is_empty()) {
-        // One version more or less of several, or none.
-        (true, _) | (_, true) => Status::Changed,
-        _ if come.iter().all(|come| gone.iter().all(|gone| order(come, gone) == Ordering::Greater)) => Status::Upgraded,
-        _ if come.iter().all(|come| gone.iter().all(|gone| order(come, gone) == Ordering::Less)) => Status::Downgraded,
-        _ => Status::Changed,
-    }
-}
-
-/// Store paths that came, went or changed. Those with the same name and the same NAR are the same, whatever their hash part.
-fn paths(old: &Manifest, new: &Manifest, difference: &mut Difference) {
-    let mut names: BTreeMap<&str, [Vec<&ObjectFacts>; 2]> = BTreeMap::new();
-    for object in &old.paths {
-        names.entry(name(object)).or_default()[0].push(object);
-    }
-    for object in &new.paths {
-        names.entry(name(object)).or_default()[1].push(object);
-    }
-    let mut rebuilt: BTreeMap<&str, usize> = BTreeMap::new();
-    for (name, [mut gone, mut come]) in names {
-        // The same path is the same thing; so is another one with the same contents.
-        gone.retain(|object| match come.iter().position(|other| is_same(object, other)) {
-            Some(at) => {
-                come.remove(at);
-                false
-            }
-            None => true,
-        });
-        let pairs = gone.len().min(come.len());
-        for (old, new) in gone.iter().zip(&come) {
-            difference.changed.push((old.path.clone(), new.path.clone()));
-        }
-        difference.removed.extend(gone.iter().skip(pairs).map(|object| object.path.clone()));
-        difference.added.extend(come.iter().skip(pairs).map(|object| object.path.clone()));
-        if pairs > 0 {
-            let parsed = Name::parse(name);
-            let shown = if parsed.version.is_empty() { "" } else { parsed.pname };
-            *rebuilt.entry(shown).or_default() += pairs;
-        }
-    }
-    difference.rebuilt = rebuilt.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
-}
-
-fn is_same(one: &ObjectFacts, other: &ObjectFacts) -> bool {
-    match (&one.nar_hash, &other.nar_hash) {
-        (Some(hash), Some(other)) => hash == other && StorePath::from_path(one.path.as_bytes()).is_some(),
-        _ => one.path == other.path,
-    }
 }
 
 #[cfg(test)]
@@ -279,14 +242,15 @@ mod tests {
             ("1 2", "2", Status::Changed),
             ("2", "1 3", Status::Changed),
         ] {
-            assert_eq!(status(&versions(old), &versions(new)), expected, "{old} -> {new}");
+            let versions = Pair { old, new }.map(versions);
+            assert_eq!(Status::of(versions.as_ref().map(Vec::as_slice)), expected, "{old} -> {new}");
         }
     }
 
     #[test]
     fn a_version_counts_as_often_as_it_is_there_and_outputs_count_once() {
         let object = |hash: char, name: &str, installed| ObjectFacts {
-            path: format!("/nix/store/{}-{name}", hash.to_string().repeat(32)),
+            path: StorePath::from_base(format!("{}-{name}", hash.to_string().repeat(32)).as_bytes()).unwrap(),
             nar_hash: Some(hash.to_string()),
             nar_size: Some(1),
             installed,
@@ -306,12 +270,16 @@ mod tests {
             object('h', "unit-y.service", false),
         ]);
         let told = |old: &Manifest, new: &Manifest| {
-            let found = compare(old, new);
             let line = |change: &PackageChange| {
                 let (name, status) = (&change.pname, change.status.letter());
-                format!("{status}{} {name} {:?} {:?}", change.selection.sign(), change.old, change.new)
+                format!(
+                    "{status}{} {name} {:?} {:?}",
+                    change.selection.sign(),
+                    change.versions.old,
+                    change.versions.new
+                )
             };
-            found.packages.iter().map(line).collect::<Vec<_>>()
+            compare(Pair { old, new }).iter().map(line).collect::<Vec<_>>()
         };
         assert_eq!(
             told(&old, &new),
@@ -321,35 +289,5 @@ mod tests {
             told(&new, &old),
             [r#"C. curl ["8.1", "8.1"] ["8.1"]"#, r#"A+ deploy [] [""]"#, r#"R- roll-back [""] []"#,]
         );
-    }
-
-    #[test]
-    fn a_rebuild_is_told_from_a_change_of_version_and_from_the_same_contents() {
-        let object = |hash: char, name: &str, nar: &str, installed| ObjectFacts {
-            path: format!("/nix/store/{}-{name}", hash.to_string().repeat(32)),
-            nar_hash: Some(nar.to_owned()),
-            nar_size: Some(100),
-            installed,
-        };
-        let manifest = |paths| Manifest { paths, ..Manifest::default() };
-        let old = manifest(vec![
-            object('a', "vim-9.0", "1", true),
-            object('b', "git-2.0", "2", true),
-            object('c', "jq-1", "3", false),
-            object('d', "unit-x", "4", false),
-        ]);
-        let new = manifest(vec![
-            object('f', "vim-9.1", "5", true),
-            object('g', "git-2.0", "6", true),
-            object('h', "jq-1", "3", false),
-            object('i', "unit-x", "7", false),
-        ]);
-        let found = compare(&old, &new);
-        let told: Vec<_> =
-            found.packages.iter().map(|change| (change.pname.as_str(), change.status, change.selection)).collect();
-        assert_eq!(told, [("vim", Status::Upgraded, Selection::Installed)]);
-        assert_eq!(found.rebuilt, [(String::new(), 1), ("git".to_owned(), 1)]);
-        assert_eq!((found.added.len(), found.removed.len(), found.changed.len()), (1, 1, 2));
-        assert!(compare(&old, &old).is_none());
     }
 }

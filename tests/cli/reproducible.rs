@@ -148,9 +148,9 @@ fn a_stick_is_longer_than_what_was_written_to_it() {
     let stick = longer(&[7; 100_000]);
     let (code, found) = compare(&image, stick.path());
     assert_eq!((code, found["verdict"].as_str()), (Some(0), Some("identical")), "{found}");
-    assert_eq!(found["differences"], json!([{"what": "bytes behind the volume", "old": "0", "new": "100000"}]));
+    assert_eq!(found["differences"], json!([{"what": "bytes after the end of the volume", "old": 0, "new": 100_000}]));
     let page = run(&["diff", "--reproducible", stick.path().to_str().unwrap(), image.to_str().unwrap()]);
-    let said = "identical, but for what lies behind the volume\n  ~ bytes behind the volume: 100000 -> 0\n";
+    let said = "identical up to the end of the volume\n  ~ bytes after the end of the volume: 100000 -> 0\n";
     assert_eq!((page.code, page.out.as_str()), (Some(0), said));
     // What lies there is not the same: then the first byte that differs is told.
     let (code, found) = compare(stick.path(), longer(&[8; 100_000]).path());

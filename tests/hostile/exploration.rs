@@ -58,7 +58,7 @@ pub(crate) fn explore(bytes: Vec<u8>) {
         manifest.read_rest(&disc, &mut troubles);
         report::manifest::json(&mut io::sink(), &manifest).unwrap();
         let difference = Difference::between(Pair { old: &manifest, new: &Manifest::default() });
-        report::diff::page(&mut io::sink(), &difference, report::diff::Told::All).unwrap();
+        report::diff::page(&mut io::sink(), &difference, report::diff::Detail::All).unwrap();
     }
     if let Some(report) = told(secrets::scan(&disc, &Allow::default(), &|_, _| {})) {
         report.troubles.iter().for_each(one_line);

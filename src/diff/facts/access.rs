@@ -54,7 +54,7 @@ pub struct UserFacts {
 }
 
 /// A key that lets a user in.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key {
     /// The user.
     pub user: String,

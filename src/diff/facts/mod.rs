@@ -10,6 +10,7 @@ mod masked;
 mod menu;
 mod noise;
 mod object;
+mod store_path;
 mod system;
 
 pub use access::{AccessFacts, Key, SshdFacts, UserFacts};
@@ -19,8 +20,10 @@ pub use initrd::{InitrdFacts, MemberFacts};
 pub(super) use mask::masked;
 pub(super) use masked::Masked;
 pub use menu::MenuItem;
+pub use noise::NoiseKind;
 pub(super) use noise::{Noise, of as noise};
 pub use object::ObjectFacts;
 pub(super) use object::objects;
+pub(super) use store_path::shortened;
 pub use system::SystemFacts;
 pub(super) use system::systems;

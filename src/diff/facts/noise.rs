@@ -1,4 +1,4 @@
-//! What differs between two builds of the same, and says nothing of what they hold.
+//! What differs between two builds of the same image although their contents are the same.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,34 @@ use crate::image::Region;
 use crate::nixos::{Disc, Medium};
 use crate::store::Carrier;
 
-/// Digits that stand for something long.
+/// Digits of a digest that are kept.
 const DIGITS: usize = 12;
 
-/// What differs, by its name.
+/// Names of noise that follows from packing the same files differently.
+const PARTITIONS: &str = "places of partitions";
+const SQUASHFS_LENGTH: &str = "squashfs length";
+const SQUASHFS_MADE: &str = "squashfs made";
+const SQUASHFS_PACKING: &str = "squashfs packing";
+const VOLUME_LENGTH: &str = "volume length";
+const PACKING: [&str; 5] = [PARTITIONS, SQUASHFS_LENGTH, SQUASHFS_MADE, SQUASHFS_PACKING, VOLUME_LENGTH];
+
+/// Where noise comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoiseKind {
+    /// The same files were packed differently.
+    Packing,
+    /// Every build changes it.
+    Build,
+}
+
+impl NoiseKind {
+    /// The kind of noise that has this name.
+    pub(in crate::diff) fn of(name: &str) -> Self {
+        if PACKING.contains(&name) { Self::Packing } else { Self::Build }
+    }
+}
+
+/// Values by name.
 pub(in crate::diff) type Noise = BTreeMap<String, String>;
 
 /// The noise of a disc.
@@ -34,10 +58,10 @@ pub(in crate::diff) fn of(disc: &Disc<'_>, files: &[Listed], troubles: &mut Vec<
     };
     let superblock = archive.superblock();
     let made = jiff::Timestamp::from_second(i64::from(superblock.mkfs_time));
-    noise.insert("squashfs made".to_owned(), made.map(|time| time.to_string()).unwrap_or_default());
+    noise.insert(SQUASHFS_MADE.to_owned(), made.map(|time| time.to_string()).unwrap_or_default());
     let packing = format!("{}, blocks of {} bytes", superblock.compression, superblock.block_size);
-    noise.insert("squashfs packing".to_owned(), packing);
-    noise.insert("squashfs length".to_owned(), superblock.bytes_used.to_string());
+    noise.insert(SQUASHFS_PACKING.to_owned(), packing);
+    noise.insert(SQUASHFS_LENGTH.to_owned(), superblock.bytes_used.to_string());
     noise
 }
 
@@ -51,7 +75,7 @@ fn take_volume(noise: &mut Noise, volume: &Volume<'_>) {
     ] {
         noise.extend(date.map(|date| (name.to_owned(), date.to_string())));
     }
-    noise.insert("volume length".to_owned(), primary.length().to_string());
+    noise.insert(VOLUME_LENGTH.to_owned(), primary.length().to_string());
     noise.insert("volume preparer".to_owned(), primary.preparer.clone());
 }
 
@@ -62,11 +86,11 @@ fn take_partitions(noise: &mut Noise, disc: &Disc<'_>) -> Result<()> {
     }
     let all = partitions.mbr.iter().flatten().chain(partitions.gpt.iter().flat_map(|gpt| &gpt.partitions));
     let places: Vec<String> = all.map(|partition| format!("{}+{}", partition.start, partition.length)).collect();
-    noise.insert("places of partitions".to_owned(), places.join(" "));
+    noise.insert(PARTITIONS.to_owned(), places.join(" "));
     Ok(())
 }
 
-/// The order of the files' extents, and the boot information table of isolinux, which says where it lies.
+/// The order of the files' extents, and the boot information table of isolinux, which holds addresses.
 fn take_extents(noise: &mut Noise, (disc, volume): (&Disc<'_>, &Volume<'_>), files: &[Listed]) -> Result<()> {
     let mut order = Vec::new();
     for Listed { path, id } in files.iter().filter(|file| !is_of_store(&file.path)) {
@@ -93,7 +117,7 @@ fn take_extents(noise: &mut Noise, (disc, volume): (&Disc<'_>, &Volume<'_>), fil
     Ok(())
 }
 
-/// The byte of the image at which a file begins.
+/// The offset in the image at which a file begins.
 fn start(file: &Region<'_>) -> Option<u64> {
     match file.place(0) {
         Place::Byte(start) => Some(start),

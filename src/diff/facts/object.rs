@@ -4,13 +4,15 @@ use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
 use crate::nixos::software::Software;
+use crate::store::StorePath;
 
 /// A store path.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectFacts {
     /// The path.
-    pub path: String,
+    #[serde(with = "super::store_path")]
+    pub path: StorePath,
     /// The hash of its NAR, if the image registers it.
     pub nar_hash: Option<String>,
     /// Length of its NAR in bytes, if the image registers it.
@@ -25,7 +27,7 @@ pub(in crate::diff) fn objects(software: &Software) -> Vec<ObjectFacts> {
         let record = object.record.as_ref();
         let hash = record.and_then(|record| record.nar_hash);
         ObjectFacts {
-            path: object.path.to_string(),
+            path: object.path.clone(),
             nar_hash: hash.map(|hash| format!("sha256-{}", BASE64.encode(&hash))),
             nar_size: record.and_then(|record| record.nar_size),
             installed: software.is_installed(index),

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::AccessFacts;
 use crate::error::{Error, Result};
 use crate::nixos::{Disc, System};
+use crate::store::StorePath;
 
 /// A system.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SystemFacts {
     /// Its name, if it is a specialisation.
@@ -16,7 +17,8 @@ pub struct SystemFacts {
     /// Whether it boots when nobody chooses.
     pub default: bool,
     /// Its toplevel.
-    pub path: String,
+    #[serde(with = "super::store_path")]
+    pub path: StorePath,
     /// NixOS's version.
     pub version: Option<String>,
     /// The kernel's version.
@@ -58,7 +60,7 @@ impl SystemFacts {
         Ok(Self {
             specialisation: system.specialisation.clone(),
             default: system.default,
-            path: system.path.to_string(),
+            path: system.path.clone(),
             version: system.version(disc.tree())?,
             kernel: system.kernel(disc.tree())?,
             access: None,

@@ -94,7 +94,7 @@ impl Manifest {
         fn identity(manifest: &Manifest) -> Option<(&str, Option<&String>)> {
             let initrd = manifest.initrd.as_ref()?;
             let (object, _) = StorePath::containing(initrd.path.as_bytes())?;
-            let at = manifest.paths.iter().find(|facts| facts.path == object.to_string());
+            let at = manifest.paths.iter().find(|facts| facts.path == object);
             Some((&initrd.path, at.and_then(|facts| facts.nar_hash.as_ref())))
         }
         self.initrd.is_none() && other.initrd.is_none() || {

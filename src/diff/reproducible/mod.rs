@@ -4,9 +4,10 @@ mod packing;
 mod place;
 mod trees;
 
+use super::Pair;
 use super::bytes;
+use super::change::{Change, Value, changes};
 use super::facts::{Noise, list, noise};
-use super::parts::{Change, changes};
 use crate::error::{Error, Result};
 use crate::fs::squashfs::Archive;
 use crate::image::Region;
@@ -87,8 +88,8 @@ impl Reproducibility {
         if let [Some(one), Some(other)] = [behind(old), behind(new)]
             && offset == before.length().min(after.length())
         {
-            let (old, new) = (Some(one.to_string()), Some(other.to_string()));
-            return Ok(identical(vec![Change { what: "bytes behind the volume".to_owned(), old, new }]));
+            let values = Pair { old: one, new: other }.map(|bytes| Some(Value::Number(bytes)));
+            return Ok(identical(vec![Change { what: "bytes after the end of the volume".to_owned(), values }]));
         }
         let image = place::of(old, new, offset);
         let mut trees = Trees::default();
@@ -100,9 +101,9 @@ impl Reproducibility {
         }
         let mut noise = [old, new].map(|disc| noise(disc, &list(disc, &mut trees.troubles), &mut trees.troubles));
         name_volume(&mut noise, [old, new]);
-        let mut differences = changes(&noise[0], &noise[1]);
-        let is_empty = |value: &Option<String>| value.as_deref().is_none_or(str::is_empty);
-        differences.retain(|change| !(is_empty(&change.old) && is_empty(&change.new)));
+        let [old_noise, new_noise] = noise.each_ref().map(super::parts::named);
+        let mut differences = changes(Pair { old: &old_noise, new: &new_noise });
+        differences.retain(|change| !change.is_empty());
         let packing = match (archive(old), archive(new)) {
             (Some((one, packed)), Some((other, packed_new))) => match bytes::first_difference(&packed, &packed_new)? {
                 None => None,

@@ -6,8 +6,9 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::super::facts::{BOOT_INFO, is_isolinux};
-use super::super::parts::Change;
 use super::FirstDifference;
+use crate::diff::Change;
+use crate::diff::Pair;
 use crate::diff::bytes::first_of_streams;
 use crate::error::{Error, Result};
 use crate::fs::squashfs::Archive;
@@ -189,7 +190,7 @@ impl Trees {
 
     fn name(&mut self, what: String) {
         if !self.named.iter().any(|change| change.what == what) {
-            self.named.push(Change { what, old: None, new: None });
+            self.named.push(Change { what, values: Pair::default() });
         }
     }
 }

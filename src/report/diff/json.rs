@@ -5,8 +5,11 @@ use std::io::Write;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::diff::{Change, Content, Difference, FileChange, FileFacts, KeyChange, ObjectChange};
+use crate::diff::{
+    Change, Content, Difference, FileChange, FileFacts, KeyChange, ObjectChange, Pair, PathChanges, UserChange,
+};
 use crate::report::files;
+use crate::store::StorePath;
 
 /// The document of `diff`.
 ///
@@ -18,52 +21,30 @@ pub fn json(out: &mut dyn Write, difference: &Difference) -> serde_json::Result<
         pname: &change.pname,
         status: change.status.name(),
         selection: change.selection.name(),
-        old: &change.old,
-        new: &change.new,
+        old: &change.versions.old,
+        new: &change.versions.new,
         nar_size_delta: change.nar_size_delta,
     });
-    let changed: Vec<Value> = difference.changed.iter().map(|(old, new)| json!({"old": old, "new": new})).collect();
-    let rebuilt: Vec<Value> = difference
-        .rebuilt
-        .iter()
-        .filter(|(name, _)| !name.is_empty())
-        .map(|(name, count)| json!({"pname": name, "paths": count}))
-        .collect();
-    let users: Vec<Value> = parts
-        .users
-        .iter()
-        .map(|user| json!({"system": user.system, "name": user.name, "changes": told(&user.changes)}))
-        .collect();
-    let key = |KeyChange { system, key }: &KeyChange| {
-        json!({
-            "system": system,
-            "user": key.user,
-            "type": key.r#type,
-            "fingerprint": key.fingerprint,
-            "comment": key.comment,
-            "options": key.options,
-        })
-    };
     let document = json!({
         "schema": "nixoscope.diff.v1",
         "same": difference.is_none() && difference.troubles.is_empty(),
         "packages": packages.collect::<Vec<_>>(),
-        "rebuilt": rebuilt,
-        "paths": {"added": difference.added, "removed": difference.removed, "changed": changed},
+        "rebuilt": rebuilt(&difference.paths),
+        "paths": paths(&difference.paths),
         "narSizeDelta": difference.nar_size_delta,
-        "systems": told(&parts.systems),
-        "volume": told(&parts.volume),
-        "users": users,
+        "systems": changes(&parts.systems),
+        "volume": changes(&parts.volume),
+        "users": parts.users.iter().map(user).collect::<Vec<_>>(),
         "keys": {
-            "added": parts.keys_added.iter().map(key).collect::<Vec<_>>(),
-            "removed": parts.keys_removed.iter().map(key).collect::<Vec<_>>(),
+            "added": parts.keys.new.iter().map(key).collect::<Vec<_>>(),
+            "removed": parts.keys.old.iter().map(key).collect::<Vec<_>>(),
         },
-        "sshd": told(&parts.sshd),
-        "findings": {"added": parts.findings_added, "removed": parts.findings_removed},
-        "boot": {"menu": told(&parts.boot), "initrd": told(&parts.initrd)},
-        "files": told(&parts.files),
+        "sshd": changes(&parts.sshd),
+        "findings": {"added": parts.findings.new, "removed": parts.findings.old},
+        "boot": {"menu": changes(&parts.boot), "initrd": changes(&parts.initrd)},
+        "files": changes(&parts.files),
         "objects": difference.objects.iter().map(object).collect::<Vec<_>>(),
-        "noise": told(&parts.noise),
+        "noise": changes(&parts.noise),
         "reproducible": null,
         "troubles": difference.troubles,
     });
@@ -89,14 +70,45 @@ pub(super) const UNASKED: [&str; 14] = [
     "noise",
 ];
 
-pub(super) fn told(changes: &[Change]) -> Vec<Value> {
-    changes.iter().map(|Change { what, old, new }| json!({"what": what, "old": old, "new": new})).collect()
+pub(super) fn changes(changes: &[Change]) -> Vec<Value> {
+    let change = |change: &Change| json!({"what": change.what, "old": change.values.old, "new": change.values.new});
+    changes.iter().map(change).collect()
+}
+
+fn rebuilt(paths: &PathChanges) -> Vec<Value> {
+    let named = paths.rebuilt.iter().filter(|rebuilt| rebuilt.pname.is_some());
+    named.map(|rebuilt| json!({"pname": rebuilt.pname, "paths": rebuilt.paths})).collect()
+}
+
+fn paths(paths: &PathChanges) -> Value {
+    let texts = |paths: &[StorePath]| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let pair = |pair: &Pair<StorePath>| json!({"old": pair.old.to_string(), "new": pair.new.to_string()});
+    json!({
+        "added": texts(&paths.added),
+        "removed": texts(&paths.removed),
+        "changed": paths.changed.iter().map(pair).collect::<Vec<_>>(),
+    })
+}
+
+fn user(user: &UserChange) -> Value {
+    json!({"system": user.system, "name": user.name, "status": user.presence.name(), "changes": changes(&user.changes)})
+}
+
+fn key(KeyChange { system, key }: &KeyChange) -> Value {
+    json!({
+        "system": system,
+        "user": key.user,
+        "type": key.r#type,
+        "fingerprint": key.fingerprint,
+        "comment": key.comment,
+        "options": key.options,
+    })
 }
 
 fn object(object: &ObjectChange) -> Value {
     json!({
-        "old": object.old,
-        "new": object.new,
+        "old": object.paths.old.to_string(),
+        "new": object.paths.new.to_string(),
         "files": object.files.iter().map(file).collect::<Vec<_>>(),
         "unread": object.unread,
         "onlyHashParts": object.only_hash_parts,
@@ -122,8 +134,8 @@ fn file(change: &FileChange) -> Value {
     json!({
         "path": files::text(&change.path),
         "pathBase64": files::raw(&change.path),
-        "old": change.old.as_ref().map(facts),
-        "new": change.new.as_ref().map(facts),
+        "old": change.facts.old.as_ref().map(facts),
+        "new": change.facts.new.as_ref().map(facts),
         "content": content,
     })
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::sections::{Section, sections};
-use super::{Told, summary};
+use super::{Detail, summary};
 use crate::diff::Difference;
 use crate::report::escape;
 use crate::report::markdown::within;
@@ -24,14 +24,14 @@ const LONGEST: usize = 500;
 ///
 /// # Errors
 /// What the writer meets.
-pub fn markdown(out: &mut dyn Write, difference: &Difference, told: Told) -> io::Result<()> {
+pub fn markdown(out: &mut dyn Write, difference: &Difference, detail: Detail) -> io::Result<()> {
     let sign = match (difference.is_none(), difference.troubles.is_empty()) {
         (true, true) => "✅",
         (false, true) => "🔀",
         (_, false) => "⚠️",
     };
-    writeln!(out, "{sign} **{}**", within(&escape(summary(difference, told).as_bytes()), LONGEST_SUMMARY))?;
-    let sections = sections(difference, told);
+    writeln!(out, "{sign} **{}**", within(&escape(summary(difference, detail).as_bytes()), LONGEST_SUMMARY))?;
+    let sections = sections(difference, detail);
     let mut room = ROOM;
     for (index, section) in sections.iter().enumerate() {
         let text = written(section);
@@ -40,7 +40,7 @@ pub fn markdown(out: &mut dyn Write, difference: &Difference, told: Told) -> io:
             None => {
                 let names: Vec<String> =
                     sections.iter().skip(index).take(20).map(|section| plain(&section.heading)).collect();
-                return writeln!(out, "\nToo long to be shown here: {}.", names.join(", "));
+                return writeln!(out, "\nToo long to show here: {}.", names.join(", "));
             }
         }
         out.write_all(text.as_bytes())?;

@@ -1,37 +1,36 @@
 //! What changed between two images, in the notation of nvd: for people, for programs, and for pull requests.
 
+mod inside;
 mod json;
 mod markdown;
+mod packages;
 pub mod reproducible;
 mod sections;
+mod value;
 
 use std::io::{self, Write};
 
 pub use json::json;
 pub use markdown::markdown;
 
-use self::sections::sections;
+use self::sections::{Length, sections};
 use super::escape;
 use super::table::STRONG;
-use crate::diff::{Change, Difference};
+use crate::diff::{Change, Difference, NoiseKind, Parts};
 
-/// Lines of one section that a page has.
+/// Lines of one section that a page shows.
 const SHOWN: usize = 20;
 
-/// Names of what every build makes different that the last line has, and letters of one.
+/// Names of noise that the last line shows, and characters of one.
 const NAMED: usize = 8;
 const LONGEST_NAME: usize = 80;
 
-/// What differs where the same files were packed in another way, and follows from that.
-const PACKING: [&str; 5] =
-    ["places of partitions", "squashfs length", "squashfs made", "squashfs packing", "volume length"];
-
-/// What a page tells.
+/// How much a page shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum Detail {
     /// What matters: packages, systems, people.
     Main,
-    /// Rebuilds and store paths one by one, and what differs between two builds of the same, too.
+    /// Also rebuilds and store paths one by one, and what differs in every build.
     All,
 }
 
@@ -39,51 +38,49 @@ pub enum Told {
 ///
 /// # Errors
 /// What the writer meets.
-pub fn page(out: &mut dyn Write, difference: &Difference, told: Told) -> io::Result<()> {
-    for section in sections(difference, told) {
+pub fn page(out: &mut dyn Write, difference: &Difference, detail: Detail) -> io::Result<()> {
+    for section in sections(difference, detail) {
         writeln!(out, "{STRONG}{}{STRONG:#}", escape(section.heading.as_bytes()))?;
-        let shown = if told == Told::All || section.whole { usize::MAX } else { SHOWN };
+        let shown = if detail == Detail::All || section.length == Length::Whole { usize::MAX } else { SHOWN };
         for line in section.lines.iter().take(shown) {
             writeln!(out, "  {}", escape(line.as_bytes()))?;
         }
         if let Some(more @ 1..) = section.lines.len().checked_sub(shown) {
-            writeln!(out, "  and {more} more, which --all lists")?;
+            writeln!(out, "  and {more} more (--all lists them)")?;
         }
     }
-    writeln!(out, "{STRONG}{}{STRONG:#}", escape(summary(difference, told).as_bytes()))
+    writeln!(out, "{STRONG}{}{STRONG:#}", escape(summary(difference, detail).as_bytes()))
 }
 
-/// All in one line.
-fn summary(difference: &Difference, told: Told) -> String {
-    let unread = match difference.troubles.len() {
-        0 => "",
-        _ => ", as far as it could be read",
-    };
+/// The comparison in one line.
+fn summary(difference: &Difference, detail: Detail) -> String {
+    let unread = if difference.troubles.is_empty() { "" } else { "; not everything could be compared" };
     if difference.is_none() {
-        return format!("no difference{}{unread}", noise(&difference.parts.noise, told));
+        return format!("no differences{}{unread}", noise(&difference.parts, detail));
     }
-    let (added, removed) = (difference.added.len(), difference.removed.len());
-    let changed = difference.changed.len();
-    if added + removed + changed == 0 {
-        return format!("the same store paths, but differences beside them{unread}");
+    let paths = &difference.paths;
+    if paths.is_none() {
+        return format!("the store paths are the same, other things differ{unread}");
     }
-    let delta = sections::delta(difference.nar_size_delta);
-    format!("{added} store paths added, {removed} removed, {changed} changed{delta}{unread}")
+    let added = packages::counted_paths(paths.added.len());
+    let (removed, changed) = (paths.removed.len(), paths.changed.len());
+    let delta = packages::delta(difference.nar_size_delta);
+    format!("{added} added, {removed} removed, {changed} changed{delta}{unread}")
 }
 
-/// What differs between two builds of the same, by its names.
-fn noise(noise: &[Change], told: Told) -> String {
+/// The names of the noise.
+fn noise(parts: &Parts, detail: Detail) -> String {
+    let noise = &parts.noise;
     if noise.is_empty() {
         return String::new();
     }
-    let is_packing = |change: &Change| PACKING.contains(&change.what.as_str());
-    let kind = match noise.iter().all(is_packing) {
-        true => "in the packing",
-        false => "in what every build makes",
+    let kind = match parts.noise_kind() {
+        NoiseKind::Packing => "in packing",
+        NoiseKind::Build => "what every build changes",
     };
     let short = |change: &Change| change.what.chars().take(LONGEST_NAME).collect::<String>();
     let mut names: Vec<String> = noise.iter().take(NAMED).map(short).collect();
     names.extend(noise.len().checked_sub(NAMED + 1).map(|more| format!("{} more", more + 1)));
-    let how = if told == Told::All { "" } else { " (--all lists them)" };
-    format!(" but {kind}: {}{how}", names.join(", "))
+    let how = if detail == Detail::All { "" } else { " (--all lists them)" };
+    format!(" except {kind}: {}{how}", names.join(", "))
 }

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::json::{UNASKED, told};
-use super::sections::changes;
+use super::json::{self, UNASKED};
+use super::value::changes;
 use crate::diff::{FirstDifference, Reproducibility, Verdict};
 use crate::report::table::STRONG;
 use crate::report::{escape, files};
@@ -19,13 +19,13 @@ pub enum Known {
     Part,
 }
 
-/// The page: the verdict, where the images part, and what else differs by name.
+/// The page: the verdict, the first difference, and the names of all other differences.
 ///
 /// # Errors
 /// What the writer meets.
 pub fn page(out: &mut dyn Write, found: &Reproducibility, known: Known) -> io::Result<()> {
     let verdict = match found.verdict {
-        Verdict::Identical if !found.differences.is_empty() => "identical, but for what lies behind the volume",
+        Verdict::Identical if !found.differences.is_empty() => "identical up to the end of the volume",
         Verdict::Identical => "identical",
         Verdict::IsoMetadata => "only ISO metadata differs",
         Verdict::SquashfsPacking => "only squashfs packing differs",
@@ -34,7 +34,7 @@ pub fn page(out: &mut dyn Write, found: &Reproducibility, known: Known) -> io::R
     // Files that differ do so whatever else there is.
     let unread = match (known, found.verdict) {
         (Known::All, _) | (_, Verdict::Contents) => "",
-        (Known::Part, _) => ", as far as it could be read",
+        (Known::Part, _) => "; not everything could be compared",
     };
     writeln!(out, "{STRONG}{verdict}{unread}{STRONG:#}")?;
     if let (Verdict::Contents, Some(first)) = (found.verdict, &found.first) {
@@ -93,7 +93,7 @@ pub fn json(out: &mut dyn Write, found: &Reproducibility, troubles: &[String]) -
             "first": found.first.as_ref().map(first),
             "image": found.image.as_ref().map(first),
             "files": found.files,
-            "differences": told(&found.differences),
+            "differences": json::changes(&found.differences),
         },
         "troubles": troubles,
     });
