@@ -1,4 +1,71 @@
-//! Reads NixOS ISO images in place: no root, no mount, no unpacking, no Nix.
+//! Reads NixOS images in place: no root, no mount, no unpacking, no Nix.
+//!
+//! A library for whoever wants to ask an image questions from Rust. The command line `nixoscope` is one user of it.
+//!
+//! # Example
+//!
+//! Open an image, list its packages, and ask whether a key lets its owner in:
+//!
+//! ```
+//! use std::path::Path;
+//!
+//! use nixoscope::nixos::package;
+//! use nixoscope::{Assertion, Disc, Image, Software, WantedKey, check};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let image = Image::open(Path::new("fixtures/today/result"), &mut |_done, _of| {})?;
+//! let disc = Disc::open(&image)?;
+//!
+//! let software = Software::of(&disc)?;
+//! let mut troubles = Vec::new();
+//! let packages = package::list(&disc, &software, &[], &mut troubles)?;
+//! let installed = packages.iter().filter(|package| package.installed);
+//! assert!(installed.map(|package| package.path.name()).any(|name| name == "git-2.51.2"));
+//!
+//! let key = WantedKey::parse(include_str!("../fixtures/keys/root.pub"))?;
+//! let demand = Assertion::Key { key, user: Some("root".to_owned()) }.into();
+//! let report = check::run(&disc, &[demand], &|_done, _of| {});
+//! assert_eq!((report.passed(), report.failed()), (1, 0));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Layers
+//!
+//! A module uses those below it, and never one above or beside it (`tests/layers.rs`):
+//!
+//! ```text
+//!   report            findings, written as a table, JSON, SARIF, JUnit, …
+//!     │
+//!   check             assertions and policies, judged
+//!     │
+//!   diff   verify     two images compared; one image against its registration
+//!     │
+//!   secrets           keys, passwords and tokens, in the bytes of every file
+//!     │
+//!   nixos             systems, boot menus, users, sshd: who gets in
+//!     │
+//!   store             store paths, references, NARs
+//!     │
+//!   fs                a Tree: ISO 9660, squashfs, FAT, cpio, and the namespace that joins them
+//!     │
+//!   image             the file behind an image; a Region of its bytes
+//!     │
+//!   parse, error      what all parsers share; an Error names its place
+//! ```
+//!
+//! [`Image`] finds and maps the file. [`Disc`] finds the store and the systems in it, and joins everything into one
+//! [`Tree`](fs::Tree) with the paths of the running system. Most questions start from a [`Disc`].
+//!
+//! # Errors and limits
+//!
+//! Images are taken to be hostile. An [`Error`] says which structure, which field and which byte could not be read. Parts that are
+//! broken do not hide the rest: a function that can go on returns what it read, and lists the errors as troubles. A limit that is
+//! reached is such a trouble, too.
+//!
+//! # Features
+//!
+//! `cli` (on by default) adds what only the program needs. Use `default-features = false` for the library alone.
 
 pub mod check;
 pub mod diff;
@@ -12,4 +79,10 @@ pub mod secrets;
 pub mod store;
 pub mod verify;
 
+pub use check::{Assertion, PackageQuery, Policy, WantedKey};
 pub use error::{Error, Place, Result};
+pub use image::Image;
+pub use nixos::access::Access;
+pub use nixos::software::Software;
+pub use nixos::{Disc, System};
+pub use store::StorePath;
