@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::{BufReader, Read};
 use std::ops::ControlFlow;
 
-use super::Root;
+use super::{Root, unit};
 use super::password::Password;
 use super::ssh::{KeyError, KeyLine, PublicKey};
 use crate::error::{Error, Result};
@@ -177,12 +177,15 @@ impl Initrd {
     }
 }
 
-/// Whether a unit, or systemd's own configuration, makes emergency shells ask for no password (systemd, ENVIRONMENT.md).
+/// The variable that makes emergency shells ask for no password (systemd, docs/ENVIRONMENT.md).
+pub(super) const FORCE: &str = "SYSTEMD_SULOGIN_FORCE";
+
+/// Whether a unit, or systemd's own configuration, sets [`FORCE`].
 pub(super) fn forces_shell(text: &str) -> bool {
-    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';']));
-    let values = lines.filter_map(|line| line.split_once("SYSTEMD_SULOGIN_FORCE=").map(|(_, value)| value));
-    let mut values = values.map(|value| value.trim_matches(['"', '\'']));
-    values.any(|value| ["1", "yes", "y", "true", "t", "on"].iter().any(|yes| value.eq_ignore_ascii_case(yes)))
+    let settings = unit::settings(text, "");
+    let environment = settings.iter().filter(|setting| setting.key.ends_with("Environment"));
+    let mut words = environment.flat_map(|setting| unit::list(&setting.value));
+    words.any(|word| word.split_once('=').is_some_and(|(name, value)| name == FORCE && unit::is_true(value)))
 }
 
 /// Where a link leads, as a path from the root.

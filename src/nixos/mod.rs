@@ -14,6 +14,7 @@ mod root;
 pub mod ssh;
 mod summary;
 mod system;
+pub mod unit;
 mod users;
 
 pub mod package;

@@ -1,5 +1,8 @@
 //! The files of one system, by the paths that they have while it runs.
 
+use std::sync::{Arc, OnceLock};
+
+use super::unit::Index;
 use crate::error::{Error, Result};
 use crate::fs::path::{self, Found};
 use crate::fs::{Entry, Tree};
@@ -17,13 +20,15 @@ const TOPLEVELS: [&str; 2] = ["/run/current-system", "/run/booted-system"];
 pub struct Root<'t> {
     tree: &'t dyn Tree,
     toplevel: String,
+    /// What is known of its units, for all that ask.
+    units: Arc<OnceLock<Index>>,
 }
 
 impl<'t> Root<'t> {
     /// The system whose toplevel is at the path `toplevel` of the tree.
     #[must_use]
     pub fn new(tree: &'t dyn Tree, toplevel: impl Into<String>) -> Self {
-        Self { tree, toplevel: toplevel.into() }
+        Self { tree, toplevel: toplevel.into(), units: Arc::default() }
     }
 
     /// The tree that holds the system.
@@ -38,16 +43,23 @@ impl<'t> Root<'t> {
         &self.toplevel
     }
 
+    pub(super) fn units(&self) -> &OnceLock<Index> {
+        &self.units
+    }
+
     /// The path of a file of the toplevel itself, such as `activate`.
     #[must_use]
     pub fn own(&self, name: &str) -> String {
         format!("{}/{name}", self.toplevel)
     }
 
-    /// Where the tree has a path of the running system.
+    /// Where the tree has a path of the running system. In the store, links decide where `..` leads.
     #[must_use]
     pub fn inside(&self, path: &str) -> String {
-        let path = plain(path);
+        if path.starts_with("/nix/") {
+            return path.to_owned();
+        }
+        let path = lexical(path);
         let below =
             |directory: &str| path.strip_prefix(directory).filter(|rest| rest.is_empty() || rest.starts_with('/'));
         if let Some(rest) = below("/etc/static").or_else(|| below("/etc")) {
@@ -100,13 +112,9 @@ impl<'t> Root<'t> {
     }
 }
 
-/// The path without doubled slashes, `.` and `..`.
-///
-/// Directories such as homes exist only on the running system, so `..` is resolved by name. In the store, links decide.
-fn plain(path: &str) -> String {
-    if path.starts_with("/nix/") {
-        return path.to_owned();
-    }
+/// The path without doubled slashes, `.` and `..`, as if no link were in it. Directories such as homes exist only on the
+/// running system, so nothing else can be said of `..` there.
+pub(super) fn lexical(path: &str) -> String {
     let mut names: Vec<&str> = Vec::new();
     for name in path.split('/') {
         match name {

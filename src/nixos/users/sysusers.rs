@@ -8,6 +8,7 @@ use crate::error::{Error, Place, Result};
 use crate::nixos::Root;
 use crate::nixos::password::{Password, PasswordState};
 use crate::nixos::ssh::words;
+use crate::nixos::unit::{Unit, Units};
 use crate::store::StorePath;
 
 /// Reads the users that `systemd-sysusers.service` makes.
@@ -16,8 +17,8 @@ pub(super) fn read(root: &Root<'_>, _: &str) -> Result<Option<Vec<User>>> {
     let Some(lines) = root.text(file)? else { return Ok(None) };
     let mut list = users(&lines, &root.inside(file))?;
     let mut credentials = Credentials::default();
-    for (place, unit) in units(root)? {
-        credentials.take(&unit, &place);
+    if let Some(unit) = Units::of(root)?.get("systemd-sysusers.service")?.unit() {
+        credentials.take(unit, root);
     }
     for user in &mut list {
         if let Some(password) = credentials.password(root, &user.name)? {
@@ -25,18 +26,6 @@ pub(super) fn read(root: &Root<'_>, _: &str) -> Result<Option<Vec<User>>> {
         }
     }
     Ok(Some(list))
-}
-
-/// The service and its drop-ins, in the order in which systemd reads them.
-fn units(root: &Root<'_>) -> Result<Vec<(String, String)>> {
-    let unit = "/etc/systemd/system/systemd-sysusers.service";
-    let mut units: Vec<(String, String)> = root.text(unit)?.map(|text| (root.inside(unit), text)).into_iter().collect();
-    let folder = format!("{unit}.d");
-    for entry in root.entries(&folder)?.into_iter().filter(|entry| entry.name.ends_with(b".conf")) {
-        let file = format!("{folder}/{}", String::from_utf8_lossy(&entry.name));
-        units.extend(root.text(&file)?.map(|text| (root.inside(&file), text)));
-    }
-    Ok(units)
 }
 
 /// The lines: `u NAME UID:GROUP "DESCRIPTION" HOME SHELL`, `g NAME GID`, `m USER GROUP`.
@@ -106,13 +95,14 @@ struct Credentials {
 }
 
 impl Credentials {
-    fn take(&mut self, unit: &str, place: &str) {
-        for line in unit.lines().map(str::trim) {
-            let set = line.strip_prefix("SetCredential=").and_then(|set| set.split_once(':'));
-            let load = line.strip_prefix("LoadCredential=").and_then(|load| load.split_once(':'));
-            if let Some((name, value)) = set {
-                self.set.insert(name.to_owned(), (value.to_owned(), place.to_owned()));
-            } else if let Some((name, file)) = load {
+    fn take(&mut self, unit: &Unit, root: &Root<'_>) {
+        for setting in unit.list("Service", "SetCredential") {
+            if let Some((name, value)) = setting.value.split_once(':') {
+                self.set.insert(name.to_owned(), (value.to_owned(), root.inside(&setting.file)));
+            }
+        }
+        for setting in unit.list("Service", "LoadCredential") {
+            if let Some((name, file)) = setting.value.split_once(':') {
                 self.loaded.insert(name.to_owned(), file.to_owned());
             }
         }
@@ -150,7 +140,8 @@ mod tests {
     use crate::nixos::made::Made;
 
     const CONF: &str = "/s/etc/sysusers.d/00-nixos.conf";
-    const UNIT: &str = "/s/etc/systemd/system/systemd-sysusers.service.d/overrides.conf";
+    const UNIT: (&str, &str) = ("/s/etc/systemd/system/systemd-sysusers.service", "[Service]\nType=oneshot\n");
+    const DROP_IN: &str = "/s/etc/systemd/system/systemd-sysusers.service.d/overrides.conf";
 
     #[test]
     fn users_are_read_with_their_groups() {
@@ -202,7 +193,8 @@ mod tests {
                 "empty passwd.hashed-password",
             ),
         ] {
-            let tree = Made::of(&[(CONF, "u a - - - -\n"), (UNIT, lines), (file, "$6$a$b\n")]);
+            let lines = format!("[Service]\n{lines}\n");
+            let tree = Made::of(&[(CONF, "u a - - - -\n"), UNIT, (DROP_IN, &lines), (file, "$6$a$b\n")]);
             let users = read(&tree.system(), "").unwrap().unwrap();
             let Password { state, option, .. } = &users[0].password;
             assert_eq!(format!("{state} {}", option.as_deref().unwrap_or("-")), expected, "{lines}");

@@ -1,0 +1,264 @@
+//! What starts at boot: the units that `default.target` leads to.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use super::{End, FOLDER, Lookup, Unit, Units, name};
+use crate::error::Result;
+
+/// How a unit starts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Start {
+    /// At boot.
+    Boot,
+    /// When a socket, timer or path unit that starts at boot triggers it.
+    Trigger(String),
+    /// Only if somebody starts it by hand, or something that the units do not tell.
+    Manual,
+}
+
+/// Dependencies of upstream's targets that hold in every release (bootup(7)).
+const STANDARD: [(&str, &[&str]); 6] = [
+    ("default.target", &["graphical.target", "multi-user.target"]),
+    ("graphical.target", &["multi-user.target"]),
+    ("multi-user.target", &["basic.target", "getty.target", "remote-fs.target"]),
+    ("basic.target", &["sysinit.target", "sockets.target", "timers.target", "paths.target", "slices.target"]),
+    ("sysinit.target", &["local-fs.target", "swap.target", "cryptsetup.target"]),
+    ("getty.target", &[]),
+];
+
+/// Targets that a system reaches if it has no `default.target` that says so.
+const WITHOUT_DEFAULT: [&str; 2] = ["network-online.target", "network.target"];
+
+/// Folders whose links pull units in.
+const FOLDERS: [&str; 3] = ["wants", "requires", "upholds"];
+
+/// Keys of `[Unit]` that pull units in.
+const KEYS: [&str; 4] = ["Wants", "Requires", "BindsTo", "Upholds"];
+
+impl Units<'_> {
+    /// How the unit of that name starts. A template starts if an instance does.
+    ///
+    /// # Errors
+    /// If a unit that decides cannot be read.
+    pub fn start(&self, name: &str) -> Result<Start> {
+        let name = self.canonical(name);
+        // Most units that start at boot have a link. Only for the others, all units that start are read.
+        for (cell, texts) in [(&self.index.linked, Texts::Closed), (&self.index.started, Texts::Open)] {
+            let reached = match cell.get() {
+                Some(reached) => reached,
+                None => {
+                    let reached = self.reached(texts)?;
+                    cell.get_or_init(|| reached)
+                }
+            };
+            if let Some(start) = of(reached, &name) {
+                return Ok(start);
+            }
+        }
+        Ok(Start::Manual)
+    }
+
+    fn reached(&self, texts: Texts) -> Result<HashMap<String, Start>> {
+        let mut reached: HashMap<String, Start> = HashMap::new();
+        let mut queue: VecDeque<(String, Start)> = VecDeque::new();
+        queue.extend(self.seeds().map(|name| (name.to_owned(), Start::Boot)));
+        // What is triggered waits until all that starts at boot is known.
+        let mut triggered: VecDeque<(String, Start)> = VecDeque::new();
+        while let Some((name, start)) = queue.pop_front().or_else(|| triggered.pop_front()) {
+            let name = self.canonical(&name);
+            if reached.contains_key(&name) || !self.can_start(&name)? {
+                continue;
+            }
+            reached.insert(name.clone(), start.clone());
+            let mut next = self.linked(&name)?;
+            let standard = STANDARD.iter().find(|(target, _)| *target == name);
+            next.extend(standard.iter().flat_map(|(_, next)| next.iter().map(|name| (*name).to_owned())));
+            if texts == Texts::Open
+                && let Lookup::Loaded(unit) = self.get(&name)?
+            {
+                next.extend(pulled(&unit));
+                triggered.extend(triggers(&unit).map(|service| (service, Start::Trigger(name.clone()))));
+            }
+            let into = if start == Start::Boot { &mut queue } else { &mut triggered };
+            into.extend(next.into_iter().map(|name| (name, start.clone())));
+        }
+        Ok(reached)
+    }
+
+    /// The units that systemd starts because the kernel line or `default.target` names them.
+    fn seeds(&self) -> impl Iterator<Item = &str> {
+        let own = self.index.kernel.unit.as_deref();
+        let known = own.is_some() || self.index.names.contains_key("default.target");
+        let without = WITHOUT_DEFAULT.into_iter().take(if known { 0 } else { WITHOUT_DEFAULT.len() });
+        std::iter::once(own.unwrap_or("default.target"))
+            .chain(without)
+            .chain(self.index.kernel.wants.iter().map(String::as_str))
+    }
+
+    /// Whether there is a unit of the name. Upstream's targets need no file: images with few units leave them out.
+    fn can_start(&self, name: &str) -> Result<bool> {
+        if self.index.kernel.masks.contains(name) {
+            return Ok(false);
+        }
+        Ok(match self.file_name(name) {
+            Some(file) => {
+                !matches!(self.follow(&format!("{FOLDER}/{file}"))?, End::File(0) | End::Missing(_) | End::Other)
+            }
+            None => name::kind(name) == "target",
+        })
+    }
+
+    /// The units that the links of a unit name.
+    fn linked(&self, name: &str) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        let mut seen = HashSet::new();
+        for own in self.all_names(name) {
+            for owner in std::iter::once(own.clone()).chain(name::template(&own)) {
+                for folder in FOLDERS.map(|kind| format!("{owner}.{kind}")) {
+                    if self.index.names.contains_key(&folder) && seen.insert(folder.clone()) {
+                        let entries = self.root.entries(&format!("{FOLDER}/{folder}"))?.into_iter();
+                        let linked = entries.filter_map(|entry| String::from_utf8(entry.name).ok());
+                        names.extend(linked.map(|linked| match name::is_template(&linked) {
+                            true => name::instance_like(&linked, name),
+                            false => linked,
+                        }));
+                    }
+                }
+            }
+        }
+        Ok(names)
+    }
+}
+
+/// Whether the texts of units are read for what they pull in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Texts {
+    Closed,
+    Open,
+}
+
+fn of(reached: &HashMap<String, Start>, name: &str) -> Option<Start> {
+    if !name::is_template(name) {
+        return reached.get(name).cloned();
+    }
+    let is_instance = |own: &String| own == name || name::template(own).as_deref() == Some(name);
+    reached.iter().filter(|(own, _)| is_instance(own)).map(|(_, start)| start.clone()).min()
+}
+
+/// The units that the text of a unit pulls in.
+fn pulled(unit: &Unit) -> Vec<String> {
+    let settings = KEYS.into_iter().flat_map(|key| unit.list("Unit", key));
+    let words = settings.flat_map(|setting| setting.value.split_ascii_whitespace());
+    words.map(|word| name::expand(word, &unit.name)).collect()
+}
+
+/// The unit that a socket, timer, path or automount unit starts.
+fn triggers(unit: &Unit) -> impl Iterator<Item = String> {
+    let (stem, kind) = unit.name.rsplit_once('.').unwrap_or((&unit.name, ""));
+    let own = |kind| format!("{stem}.{kind}");
+    let named = |section, key| unit.value(section, key).map(|value| name::expand(value, &unit.name));
+    let started = match kind {
+        "socket" if unit.holds("Socket", "Accept") == Some(true) => Some(format!("{stem}@.service")),
+        "socket" => named("Socket", "Service").or_else(|| Some(own("service"))),
+        "timer" => named("Timer", "Unit").or_else(|| Some(own("service"))),
+        "path" => named("Path", "Unit").or_else(|| Some(own("service"))),
+        "automount" => Some(own("mount")),
+        _ => None,
+    };
+    started.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nixos::made::Made;
+
+    /// How the unit starts, in one word or with what triggers it.
+    fn shown(files: &[(&str, &str)], name: &str) -> String {
+        let place = |name: &str| match name.strip_prefix('/') {
+            Some(own) => format!("/s/{own}"),
+            None => format!("/s{FOLDER}/{name}"),
+        };
+        let files: Vec<(String, &str)> = files.iter().map(|(name, text)| (place(name), *text)).collect();
+        let made = Made::of(&files.iter().map(|(name, text)| (name.as_str(), *text)).collect::<Vec<_>>());
+        match Units::of(&made.system()).unwrap().start(name).unwrap() {
+            Start::Boot => "boot".to_owned(),
+            Start::Trigger(by) => by,
+            Start::Manual => "manual".to_owned(),
+        }
+    }
+
+    const UNIT: &str = "[Service]\nExecStart=/a\n";
+
+    #[test]
+    fn a_unit_starts_at_boot_if_links_lead_to_it_from_the_default_target() {
+        let default = ("default.target", "-> graphical.target");
+        for (files, expected) in [
+            (&[("multi-user.target.wants/x.service", "-> ../x.service")][..], "boot"),
+            (&[("multi-user.target.wants/x.service", "-> nowhere")], "boot"),
+            (&[("sysinit.target.requires/x.service", "-> ../x.service")], "boot"),
+            (&[("default.target.upholds/x.service", "-> ../x.service")], "boot"),
+            (&[("network-online.target.wants/x.service", "-> ../x.service")], "boot"),
+            (&[default, ("network-online.target.wants/x.service", "-> ../x.service")], "manual"),
+            (&[default, ("graphical.target.wants/x.service", "-> ../x.service")], "boot"),
+            (&[("rescue.target.wants/x.service", "-> ../x.service")], "manual"),
+            (
+                &[("y.service", UNIT), ("multi-user.target.wants/y.service", ""), ("y.service.wants/x.service", "")],
+                "boot",
+            ),
+            (
+                &[
+                    ("y.service", "-> /dev/null"),
+                    ("multi-user.target.wants/y.service", ""),
+                    ("y.service.wants/x.service", ""),
+                ],
+                "manual",
+            ),
+            (&[("multi-user.target.wants/y.service", ""), ("y.service.wants/x.service", "")], "manual"),
+            (&[("multi-user.target", "-> /dev/null"), ("multi-user.target.wants/x.service", "")], "manual"),
+            (&[("/kernel-params", "systemd.wants=x.service")], "boot"),
+            (&[("/kernel-params", "systemd.unit=rescue.target"), ("rescue.target.wants/x.service", "")], "boot"),
+            (&[("/kernel-params", "systemd.unit=rescue.target"), ("multi-user.target.wants/x.service", "")], "manual"),
+            (&[("/kernel-params", "systemd.mask=x.service"), ("multi-user.target.wants/x.service", "")], "manual"),
+        ] {
+            let unit = [("x.service", UNIT)];
+            assert_eq!(shown(&[&unit, files].concat(), "x.service"), expected, "{files:?}");
+        }
+    }
+
+    #[test]
+    fn a_unit_starts_at_boot_if_a_unit_that_does_says_so() {
+        for (key, expected) in [
+            ("Wants", "boot"),
+            ("Requires", "boot"),
+            ("BindsTo", "boot"),
+            ("Upholds", "boot"),
+            ("After", "manual"),
+            ("PartOf", "manual"),
+        ] {
+            let text = format!("[Unit]\n{key}=z.service x@%p.service\n[Service]\nExecStart=/a\n");
+            let files = [("x@.service", UNIT), ("y.service", &text), ("multi-user.target.wants/y.service", "")];
+            assert_eq!(shown(&files, "x@y.service"), expected, "{key}");
+            assert_eq!(shown(&files, "x@.service"), expected, "{key}");
+            assert_eq!(shown(&files, "x@other.service"), "manual", "{key}");
+        }
+    }
+
+    #[test]
+    fn a_unit_may_be_triggered_by_one_that_starts_at_boot() {
+        for (by, text, service) in [
+            ("x.socket", "[Socket]\nListenStream=22\n", "x.service"),
+            ("x.socket", "[Socket]\nListenStream=22\nAccept=yes\n", "x@.service"),
+            ("x.socket", "[Socket]\nListenStream=22\nService=y.service\n", "y.service"),
+            ("x.timer", "[Timer]\nOnBootSec=1\n", "x.service"),
+            ("x.path", "[Path]\nPathExists=/a\nUnit=y.service\n", "y.service"),
+        ] {
+            let wanted = format!("sockets.target.wants/{by}");
+            let files = [(by, text), (service, UNIT), (&wanted, "")];
+            assert_eq!(shown(&files, service), by, "{text}");
+            assert_eq!(shown(&[(by, text), (service, UNIT)], service), "manual", "{text}");
+            let both = [(by, text), (service, UNIT), (&wanted, ""), ("multi-user.target.wants/x.service", "")];
+            assert_eq!(shown(&both, service), if service == "x.service" { "boot" } else { by }, "{text}");
+        }
+    }
+}
