@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::io::{BufReader, Read};
 use std::ops::ControlFlow;
 
-use super::{Root, unit};
 use super::password::Password;
 use super::ssh::{KeyError, KeyLine, PublicKey};
+use super::{Root, unit};
 use crate::error::{Error, Result};
 use crate::fs::cpio::{self, Compression, Member};
 use crate::fs::{NodeId, Tree};

@@ -47,7 +47,8 @@ mod tests {
             let found = forced(&Made::of(&[unit, (drop_in, text)]).system()).unwrap();
             assert_eq!(found.as_deref(), expected);
         }
-        let masked = Made::of(&[(unit.0, "-> /dev/null"), (drop_in, "[Service]\nEnvironment=SYSTEMD_SULOGIN_FORCE=1\n")]);
+        let masked =
+            Made::of(&[(unit.0, "-> /dev/null"), (drop_in, "[Service]\nEnvironment=SYSTEMD_SULOGIN_FORCE=1\n")]);
         assert_eq!(forced(&masked.system()).unwrap(), None);
         let file = "/s/etc/systemd/system.conf.d/a.conf";
         let general = Made::of(&[(file, "[Manager]\nDefaultEnvironment=A=b SYSTEMD_SULOGIN_FORCE=1\n")]);

@@ -65,7 +65,7 @@ pub(super) fn commands(setting: &Setting, unit: &str) -> Vec<Command> {
 }
 
 /// The words of a list, such as those of `Environment=`.
-pub(super) fn list(value: &str) -> Vec<String> {
+pub(in crate::nixos) fn list(value: &str) -> Vec<String> {
     let texts = words(value).into_iter().map(|word| match word {
         Word::Text(text) => text,
         Word::End => ";".to_owned(),
