@@ -412,7 +412,7 @@ mod tests {
                 let commands = unit.commands("ExecStart");
                 let words: Vec<_> = commands
                     .iter()
-                    .map(|own| [&[own.program.clone()], &own.arguments[..]].concat().join(" "))
+                    .map(|own| format!("{} {}", own.program, own.arguments.join(" ")).trim_end().to_owned())
                     .collect();
                 format!("{}: {}", unit.name, words.join("; "))
             }
@@ -469,7 +469,7 @@ mod tests {
         for (name, expected) in [
             ("getty@tty1.service", "getty@tty1.service: /getty tty1; /all tty1; /one; /vt"),
             ("autovt@tty2.service", "getty@tty2.service: /getty tty2; /all tty2; /vt"),
-            ("autovt@.service", "getty@.service: /getty ; /all ; /vt"),
+            ("autovt@.service", "getty@.service: /getty; /all; /vt"),
             ("dbus.service", "/etc/systemd/system/broker.service leads to /nix/store/e-unit/broker.service"),
             ("none@a.service", "missing"),
         ] {
