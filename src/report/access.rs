@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::escape;
 use super::table::{self, STRONG};
-use crate::nixos::access::{Access, Account, Finding, Rule, Severity};
+use crate::nixos::access::{Access, Account, Finding, Rule, Severity, Tool};
 use crate::nixos::ssh::{Authority, AuthorizedKey};
 use crate::nixos::{Scheme, System};
 
@@ -62,8 +62,11 @@ pub fn page(
         let commands = if rule.is_everything() { "everything" } else { commands };
         let target = target.as_ref().map(|target| format!(" as {target}")).unwrap_or_default();
         let text = match *tool {
-            "nix" => format!("{} is trusted, which is as good as root ({source}:{line})", rule.who),
-            _ => format!("{} runs {commands}{target} without a password ({source}:{line})", rule.who),
+            Tool::Nix => format!("{} is trusted, which is as good as root ({source}:{line})", rule.who),
+            _ => {
+                let provisos = rule.provisos();
+                format!("{} runs {commands}{target} without a password{provisos} ({source}:{line})", rule.who)
+            }
         };
         writeln!(out, "{tool:<10} {}", escape(text.as_bytes()))?;
     }
@@ -263,7 +266,9 @@ struct Rule_<'a> {
     who: &'a str,
     users: &'a [String],
     target: Option<&'a str>,
+    root: bool,
     commands: &'a str,
+    conditions: Vec<String>,
     source: &'a str,
     line: u64,
 }
@@ -370,8 +375,10 @@ impl<'a> AuthorityFacts<'a> {
 
 impl<'a> Rule_<'a> {
     fn of(rule: &'a Rule) -> Self {
-        let Rule { tool, who, users, target, commands, source, line } = rule;
-        Self { tool, who, users, target: target.as_deref(), commands, source, line: *line }
+        let Rule { tool, who, users, target, commands, conditions, source, line, .. } = rule;
+        let conditions = conditions.iter().map(ToString::to_string).collect();
+        let (tool, target) = (tool.name(), target.as_deref());
+        Self { tool, who, users, target, root: rule.makes_root(), commands, conditions, source, line: *line }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::become_root::{self, Tool};
 use super::finding::{Finding, Severity};
 use super::kernel_line;
 use super::login::Way;
@@ -235,9 +236,16 @@ fn rules(facts: &Facts<'_>) -> Vec<Finding> {
             _ => rule.who.clone(),
         };
         let (id, message) = match (rule.tool, &rule.target) {
-            ("nix", _) => ("trusted-user", format!("Nix trusts them, which makes them root ({users})")),
+            (Tool::Nix, _) => ("trusted-user", format!("Nix trusts them, which makes them root ({users})")),
             (tool, None) if rule.is_everything() => {
                 ("passwordless-root", format!("{tool} makes them root without a password ({users})"))
+            }
+            (tool, None) if rule.makes_root() => {
+                let commands = &rule.commands;
+                (
+                    "passwordless-root",
+                    format!("{tool} makes them root without a password, through {commands} ({users})"),
+                )
             }
             (tool, target) => {
                 let target = target.as_ref().map(|target| format!(" as {target}")).unwrap_or_default();
@@ -245,7 +253,16 @@ fn rules(facts: &Facts<'_>) -> Vec<Finding> {
                 ("passwordless-command", format!("{tool} runs {commands}{target} without a password ({users})"))
             }
         };
+        let message = format!("{message}{}", rule.provisos());
         findings.push(finding(id, Severity::Warning, &rule.who, message, Some(&place)));
+    }
+    for become_root::Malformed { tool, file, line } in &facts.malformed {
+        let message = match tool {
+            Tool::Sudo => "sudo ignores this malformed line",
+            _ => "doas refuses everybody, because this line is malformed",
+        };
+        let place = format!("{file}:{line}");
+        findings.push(finding("malformed-rule", Severity::Warning, tool.name(), message.to_owned(), Some(&place)));
     }
     for file in &facts.unread {
         let message = "is included and not in the image: what it says of who gets in, nobody can tell";

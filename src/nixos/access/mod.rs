@@ -2,20 +2,28 @@
 
 mod autologin;
 mod become_root;
+mod doas;
 mod emergency;
+mod entry;
 mod finding;
+mod groups;
 mod judge;
 mod kernel_line;
+mod last_match;
 mod login;
 mod pam;
 mod sudoers;
 #[cfg(test)]
 mod tests;
+mod trusted;
+mod view;
 
 pub use autologin::Autologin;
-pub use become_root::Rule;
+pub use become_root::{Condition, Reach, Rule, Tool};
 pub use finding::{Finding, Severity};
 pub use login::{Login, Way};
+
+use become_root::Rules;
 
 use super::answer::Answer;
 use super::menu::MenuEntry;
@@ -90,6 +98,8 @@ struct Facts<'m> {
     rules: Vec<Rule>,
     /// Files that others include and the image does not have.
     unread: Vec<String>,
+    /// Lines of rules that break the rules of their files.
+    malformed: Vec<become_root::Malformed>,
     autologin: Vec<Autologin>,
     /// Whether the console takes empty passwords, and sshd by PAM; none where the image does not tell.
     console_takes_empty: Option<bool>,
@@ -114,6 +124,7 @@ struct People {
     bad_lines: Vec<BadLine>,
     rules: Vec<Rule>,
     unread: Vec<String>,
+    malformed: Vec<become_root::Malformed>,
 }
 
 impl People {
@@ -122,9 +133,9 @@ impl People {
         let mut files = KeysFiles::new(root);
         let grants = grants(&sshd, &users, &mut files, root.toplevel())?;
         let orphans = orphans(root, &users, &mut files)?;
-        let (rules, mut unread) = become_root::rules(root, &users)?;
+        let Rules { free: rules, mut unread, malformed } = become_root::rules(root, &users)?;
         unread.extend(sshd.unread().iter().cloned());
-        Ok(Self { bad_lines: files.malformed().to_vec(), users, sshd, grants, orphans, rules, unread })
+        Ok(Self { bad_lines: files.malformed().to_vec(), users, sshd, grants, orphans, rules, unread, malformed })
     }
 }
 
@@ -171,7 +182,8 @@ impl Access {
     fn read(root: &Root<'_>, entries: Vec<&MenuEntry>) -> Result<Self> {
         // Some thirty small files, each in a block of its own: two threads take half the time.
         let (people, machine) = rayon::join(|| People::of(root), || Machine::of(root));
-        let (People { users, sshd, grants, orphans, bad_lines, rules, unread }, machine) = (people?, machine?);
+        let (People { users, sshd, grants, orphans, bad_lines, rules, unread, malformed }, machine) =
+            (people?, machine?);
         let Machine { autologin, console_takes_empty, sshd_takes_empty, takes_old_hashes, initrd, forced_shell } =
             machine;
         let facts = Facts {
@@ -180,6 +192,7 @@ impl Access {
             sshd,
             rules,
             unread,
+            malformed,
             autologin,
             console_takes_empty,
             sshd_takes_empty,

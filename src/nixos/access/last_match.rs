@@ -1,0 +1,210 @@
+//! Who runs what without a password: of all rules of sudo or doas that match, the last decides.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use super::become_root::{Reach, Rule, Tool};
+use super::entry::{Condition, Entry, Member, Name, Person, Targets};
+use super::sudoers::Defaults;
+use super::view::{Place, Run, Target, View};
+use crate::error::{self, Error, Result};
+use crate::nixos::Users;
+
+/// Comparisons of rules with each other and with users.
+const MOST_WORK: u64 = 50_000_000;
+
+/// Users that are named in all rules, and bytes of their commands.
+const MOST_NAMES: usize = 100_000;
+const MOST_COMMANDS: usize = 4 << 20;
+
+/// The rules of one tool.
+pub(super) struct Policy<'p> {
+    pub(super) tool: Tool,
+    pub(super) entries: &'p [Entry],
+    pub(super) defaults: &'p Defaults,
+    pub(super) host: Option<&'p str>,
+}
+
+/// What is the same for users who share a [`Rule`].
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    group: usize,
+    target: Target,
+    /// The member of the list of users, by its place.
+    at: usize,
+    who: String,
+    conditions: Vec<Condition>,
+    commands: Vec<Place>,
+    /// Commands that a `Defaults!` frees of a password.
+    freed: Vec<usize>,
+}
+
+impl Policy<'_> {
+    /// The rules by which users do without a password what they may do.
+    pub(super) fn free(&self, users: &Users, gid: &dyn Fn(&str) -> Option<u64>) -> Result<Vec<Rule>> {
+        let mut work = Work(0);
+        let mut found: BTreeMap<Key, Vec<String>> = BTreeMap::new();
+        let mut keys = |person: &Person<'_>| -> Result<Vec<Key>> {
+            let runs = View::of(self, person, &mut work)?.free(&mut work)?;
+            Ok(runs.into_iter().map(|run| self.key(run)).collect())
+        };
+        // Root needs nobody's leave.
+        let people = users.list.iter().filter(|user| user.uid != Some(0) && user.name != "root");
+        for user in people {
+            let person = Person::of(user, gid);
+            for key in keys(&person)? {
+                found.entry(key).or_default().push(user.name.clone());
+            }
+        }
+        for member in self.nobodies(users, gid) {
+            let groups: Vec<String> = match &member.name {
+                Name::Group(group) => vec![group.clone()],
+                _ => Vec::new(),
+            };
+            let gids = if let Name::Gid(gid) = member.name { vec![gid] } else { Vec::new() };
+            let uid = if let Name::Uid(uid) = member.name { uid } else { u64::MAX };
+            let name = if let Name::Word(name) = &member.name { name.as_str() } else { "" };
+            let outside = if let Name::Outside(name) = &member.name { Some(name.as_str()) } else { None };
+            let person = Person { name, uid: Some(uid), groups: Some(&groups), gids: Some(gids), outside };
+            for key in keys(&person)? {
+                // What is said of all says nothing of one who is not there.
+                if key.who == shown(&member.name) {
+                    found.entry(key).or_default();
+                }
+            }
+        }
+        self.rules(found)
+    }
+
+    fn key(&self, Run { group, target, at, conditions, commands, freed }: Run) -> Key {
+        let member = self.entries.get(group).and_then(|entry| entry.users.get(at));
+        let who = member.map(|member| shown(&member.name)).unwrap_or_default();
+        Key { group, target, at, who, conditions, commands, freed }
+    }
+
+    fn rules(&self, found: BTreeMap<Key, Vec<String>>) -> Result<Vec<Rule>> {
+        let (mut names, mut bytes) = (0, 0);
+        let mut rules = Vec::new();
+        for (key, users) in found {
+            let Some(rule) = self.rule(&key, users) else { continue };
+            names += rule.users.len();
+            bytes += rule.commands.len();
+            let over = |what| {
+                let place = error::Place::Line { file: rule.source.clone(), line: rule.line };
+                Err(Error::Limit { what, place })
+            };
+            if names > MOST_NAMES {
+                return over("100,000 users of rules");
+            }
+            if bytes > MOST_COMMANDS {
+                return over("4 MiB of commands in rules");
+            }
+            rules.push(rule);
+        }
+        Ok(rules)
+    }
+
+    fn rule(&self, key: &Key, users: Vec<String>) -> Option<Rule> {
+        let freed: Vec<&Name> = self.defaults.free_commands().collect();
+        let allowed = key.commands.iter().filter_map(|(entry, at)| self.entries.get(*entry)?.command.get(*at));
+        let names: Vec<&Name> = match key.freed.is_empty() {
+            true => allowed.map(|member| &member.name).collect(),
+            false => key.freed.iter().filter_map(|at| freed.get(*at).copied()).collect(),
+        };
+        let first = self.entries.get(key.commands.first()?.0)?;
+        // What is taken away again is shown, too.
+        let of_group = self.entries.iter().skip(key.group).take_while(|entry| entry.group == key.group);
+        let denied = of_group.flat_map(|entry| entry.command.iter()).filter(|member| member.negated);
+        let mut commands: Vec<String> = names.iter().map(|name| shown(name)).collect();
+        commands.extend(denied.filter(|_| key.freed.is_empty()).map(|member| format!("!{}", shown(&member.name))));
+        let reach = |name: &&Name| match name {
+            Name::All => Reach::Everything,
+            Name::Command(command) if command.is_shell() => Reach::Shell,
+            _ => Reach::Listed,
+        };
+        let target = match (key.target, &first.targets) {
+            (Target::Root, _) => None,
+            (Target::Other, Targets::Default) => Some("somebody else".to_owned()),
+            (Target::Other, Targets::Users(users, groups)) => Some(targets(users, groups)),
+        };
+        Some(Rule {
+            tool: self.tool,
+            who: key.who.clone(),
+            users,
+            target,
+            reach: names.iter().map(reach).max().unwrap_or(Reach::Listed),
+            commands: commands.join(", "),
+            conditions: key.conditions.clone(),
+            source: first.file.to_string(),
+            line: first.line,
+        })
+    }
+}
+
+impl Policy<'_> {
+    /// Those whom rules name and who are nobody of the image.
+    fn nobodies(&self, users: &Users, gid: &dyn Fn(&str) -> Option<u64>) -> Vec<&Member> {
+        let mut seen: HashSet<&Name> = HashSet::new();
+        let lists: BTreeMap<*const Member, &Arc<[Member]>> =
+            self.entries.iter().map(|entry| (entry.users.as_ptr(), &entry.users)).collect();
+        let names: HashSet<&str> = users.list.iter().map(|user| user.name.as_str()).collect();
+        let groups: HashSet<&str> =
+            users.list.iter().filter_map(|user| user.groups.as_ref()).flatten().map(String::as_str).collect();
+        let gids: HashSet<u64> = groups.iter().filter_map(|group| gid(group)).collect();
+        let uids: HashSet<u64> = users.list.iter().filter_map(|user| user.uid).collect();
+        let is_nobody = |name: &Name| match name {
+            Name::Word(name) => !names.contains(name.as_str()),
+            Name::Group(group) => !groups.contains(group.as_str()),
+            Name::Gid(gid) => !gids.contains(gid),
+            Name::Uid(uid) => *uid != 0 && !uids.contains(uid),
+            Name::Outside(_) => true,
+            _ => false,
+        };
+        let members = lists.into_values().flat_map(|list| list.iter()).filter(|member| !member.negated);
+        members.filter(|member| is_nobody(&member.name) && seen.insert(&member.name)).collect()
+    }
+}
+
+/// Counts comparisons.
+pub(super) struct Work(u64);
+
+impl Work {
+    pub(super) fn add(&mut self, count: u64, entry: &Entry) -> Result<()> {
+        self.0 += count;
+        if self.0 <= MOST_WORK {
+            return Ok(());
+        }
+        let place = error::Place::Line { file: entry.file.to_string(), line: entry.line };
+        Err(Error::Limit { what: "50,000,000 comparisons of rules", place })
+    }
+}
+
+/// A name as a file of rules writes it.
+pub(super) fn shown(name: &Name) -> String {
+    match name {
+        Name::All => "ALL".to_owned(),
+        Name::Alias(name) | Name::Word(name) | Name::Outside(name) => name.clone(),
+        Name::Uid(uid) => format!("#{uid}"),
+        Name::Group(group) => format!("%{group}"),
+        Name::Gid(gid) => format!("%#{gid}"),
+        Name::Myself => String::new(),
+        Name::Command(command) => match &command.arguments {
+            None => command.path.clone(),
+            Some(none) if none.is_empty() => format!("{} \"\"", command.path),
+            Some(arguments) => format!("{} {arguments}", command.path),
+        },
+    }
+}
+
+fn targets(users: &[Member], groups: &[Member]) -> String {
+    let list = |members: &[Member]| {
+        let names =
+            members.iter().map(|member| format!("{}{}", if member.negated { "!" } else { "" }, shown(&member.name)));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    match (users, groups) {
+        (users, []) => list(users),
+        ([], groups) | ([Member { name: Name::Myself, .. }], groups) => format!(":{}", list(groups)),
+        (users, groups) => format!("{}:{}", list(users), list(groups)),
+    }
+}

@@ -1,0 +1,141 @@
+//! `Defaults` of `sudoers` that say whether a password is asked for.
+
+use super::aliases::{Aliases, Kind};
+use super::parser::Setting;
+use crate::error::Result;
+use crate::nixos::access::entry::{Answer, List, Member, Name, Person, Said, covers, last, on_host};
+
+/// The settings that matter, in the order in which sudo applies them.
+#[derive(Default)]
+pub(in crate::nixos::access) struct Defaults {
+    all: Vec<Default_>,
+}
+
+struct Default_ {
+    scope: Scope,
+    effect: Effect,
+}
+
+/// For whom or what a setting counts.
+enum Scope {
+    All,
+    Hosts(List),
+    Users(List),
+    Targets(List),
+    Commands(List),
+}
+
+enum Effect {
+    /// `authenticate`, or `!authenticate`.
+    Asks(bool),
+    /// Members of the group are not asked.
+    Exempt(Option<String>),
+    /// As whom commands run where a rule does not say.
+    Target(String),
+}
+
+/// Who asks for what.
+pub(in crate::nixos::access) struct Question<'q> {
+    pub(in crate::nixos::access) person: &'q Person<'q>,
+    pub(in crate::nixos::access) host: Option<&'q str>,
+    /// Whether the command runs as root, and not as somebody else.
+    pub(in crate::nixos::access) root: bool,
+    pub(in crate::nixos::access) command: &'q Name,
+}
+
+impl Defaults {
+    pub(super) fn of(settings: Vec<(Option<char>, Vec<Member>, Vec<Setting>)>, aliases: &mut Aliases) -> Result<Self> {
+        let mut all = Vec::new();
+        for (scope, whom, settings) in settings {
+            for setting in settings {
+                let Some(effect) = Effect::of(setting) else { continue };
+                let scope = match scope {
+                    None => Scope::All,
+                    Some('@') => Scope::Hosts(aliases.resolve(Kind::Hosts, &whom)?),
+                    Some('>') => Scope::Targets(aliases.resolve(Kind::Targets, &whom)?),
+                    Some('!') => Scope::Commands(aliases.resolve(Kind::Commands, &whom)?),
+                    Some(_) => Scope::Users(aliases.resolve(Kind::Users, &whom)?),
+                };
+                all.push(Default_ { scope, effect });
+            }
+        }
+        // General ones first, then by host, user, target and command.
+        all.sort_by_key(|default| match default.scope {
+            Scope::All => 0,
+            Scope::Hosts(_) => 1,
+            Scope::Users(_) => 2,
+            Scope::Targets(_) => 3,
+            Scope::Commands(_) => 4,
+        });
+        Ok(Self { all })
+    }
+
+    /// Whether a password is asked for where the rule does not say. What is unknown is taken for not asking.
+    pub(in crate::nixos::access) fn asks(&self, question: &Question<'_>) -> bool {
+        let (mut asks, mut exempt) = (true, None);
+        for default in &self.all {
+            let counts = default.scope.counts(question);
+            match &default.effect {
+                Effect::Asks(own) if counts == Answer::Yes || (counts == Answer::Unknown && !own) => asks = *own,
+                Effect::Exempt(group) if counts != Answer::No => exempt = group.as_deref(),
+                _ => {}
+            }
+        }
+        let is_member = |group: &str| question.person.groups.is_some_and(|own| own.iter().any(|own| own == group));
+        asks && !exempt.is_some_and(is_member)
+    }
+
+    /// Whether commands of rules that name no target run as root.
+    pub(in crate::nixos::access) fn target_is_root(&self, person: &Person<'_>, host: Option<&str>) -> bool {
+        let question = Question { person, host, root: true, command: &Name::Myself };
+        let target = |default: &Default_| match (&default.effect, default.scope.counts(&question)) {
+            (Effect::Target(name), Answer::Yes) => Some(name.clone()),
+            _ => None,
+        };
+        self.all.iter().rev().find_map(target).is_none_or(|name| matches!(name.as_str(), "root" | "#0"))
+    }
+
+    /// Commands for which no password is asked although the rules that allow them do.
+    pub(in crate::nixos::access) fn free_commands(&self) -> impl Iterator<Item = &Name> {
+        let lists = self.all.iter().filter_map(|default| match (&default.scope, &default.effect) {
+            (Scope::Commands(list), Effect::Asks(false)) => Some(list),
+            _ => None,
+        });
+        lists.flat_map(|list| list.iter()).filter(|member| !member.negated).map(|member| &member.name)
+    }
+}
+
+impl Effect {
+    fn of(Setting { name, negated, value }: Setting) -> Option<Self> {
+        match (name.as_str(), value) {
+            ("authenticate", None) => Some(Self::Asks(!negated)),
+            ("exempt_group", None) if negated => Some(Self::Exempt(None)),
+            ("exempt_group", Some(group)) => Some(Self::Exempt(Some(group))),
+            ("runas_default", Some(user)) => Some(Self::Target(user)),
+            _ => None,
+        }
+    }
+}
+
+impl Scope {
+    fn counts(&self, Question { person, host, root, command }: &Question<'_>) -> Answer {
+        let answer = |said| match said {
+            Said::Yes => Answer::Yes,
+            Said::Unknown => Answer::Unknown,
+            Said::No | Said::Nothing => Answer::No,
+        };
+        match self {
+            Self::All => Answer::Yes,
+            Self::Hosts(list) => answer(on_host(list, *host).0),
+            Self::Users(list) => answer(person.in_list(list).0),
+            Self::Targets(list) => match root {
+                true => answer(Person::root().in_list(list).0),
+                // Somebody else: only what is said of all.
+                false => answer(last(list, |name| if *name == Name::All { Answer::Yes } else { Answer::No }).0),
+            },
+            Self::Commands(list) => {
+                answer(last(list, |name| if covers(name, command) { Answer::Yes } else { Answer::No }).0)
+            }
+        }
+    }
+}

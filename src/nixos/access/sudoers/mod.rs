@@ -1,0 +1,108 @@
+//! `sudoers` (sudoers(5)), as far as it says who runs what as whom, and whether a password is asked for.
+
+mod aliases;
+mod defaults;
+mod files;
+mod letters;
+mod lexer;
+mod parser;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use self::aliases::{Aliases, Kind};
+pub(super) use self::defaults::{Defaults, Question};
+use self::files::{Files, Placed};
+use self::parser::{Privilege, Statement};
+use super::entry::{Condition, Entry, Targets};
+use crate::error::Result;
+use crate::nixos::Root;
+
+/// The file with which sudo begins.
+const FILE: &str = "/etc/sudoers";
+
+/// What the files say.
+#[derive(Default)]
+pub(super) struct Sudoers {
+    /// The rules, in order.
+    pub(super) entries: Vec<Entry>,
+    pub(super) defaults: Defaults,
+    /// The name of the machine, which rules may ask for.
+    pub(super) host: Option<String>,
+    /// Files that are included and not in the image.
+    pub(super) unread: Vec<String>,
+    /// Lines that sudo skips because they are malformed.
+    pub(super) malformed: Vec<(Arc<str>, u64)>,
+}
+
+impl Sudoers {
+    /// Reads `/etc/sudoers` with all that it includes. Without that file nobody may do anything.
+    pub(super) fn read(root: &Root<'_>) -> Result<Self> {
+        let host = root.text("/etc/hostname")?.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+        let Some(Files { statements, unread, malformed, .. }) = Files::read(root, host.as_deref())? else {
+            return Ok(Self::default());
+        };
+        // Aliases and defaults count wherever they are.
+        let mut aliases = Aliases::default();
+        let mut rules = Vec::new();
+        let mut settings = Vec::new();
+        for Placed { statement, file, line } in statements {
+            match statement {
+                Statement::Alias { kind, name, members } => aliases.define(Kind::of(kind), name, members),
+                Statement::Defaults { scope, whom, settings: own } => settings.push((scope, whom, own)),
+                Statement::Rule { users, privileges } => rules.push((users, privileges, file, line)),
+                Statement::Include(..) => {}
+            }
+        }
+        let defaults = Defaults::of(settings, &mut aliases)?;
+        let mut sudoers = Self { defaults, host, unread, malformed, entries: Vec::new() };
+        for (users, privileges, file, line) in rules {
+            let users = aliases.resolve(Kind::Users, &users)?;
+            for privilege in privileges {
+                let rule = Entry { users: Arc::clone(&users), ..Entry::at(&file, line) };
+                sudoers.take(privilege, &rule, &mut aliases)?;
+            }
+        }
+        Ok(sudoers)
+    }
+
+    fn take(&mut self, privilege: Privilege, rule: &Entry, aliases: &mut Aliases) -> Result<()> {
+        let hosts = aliases.resolve(Kind::Hosts, &privilege.hosts)?;
+        let group = self.entries.len();
+        // Most commands of a list share what is said of the first.
+        let mut targets: HashMap<usize, Targets> = HashMap::new();
+        let mut conditions: Arc<[Condition]> = Arc::new([]);
+        for spec in privilege.commands {
+            let own = match &spec.targets {
+                None => Targets::Default,
+                Some(lists) => {
+                    let known = Arc::as_ptr(lists) as usize;
+                    if let Some(known) = targets.get(&known) {
+                        known.clone()
+                    } else {
+                        let users = aliases.resolve(Kind::Targets, &lists.0)?;
+                        let own = Targets::Users(users, aliases.resolve(Kind::Targets, &lists.1)?);
+                        targets.insert(known, own.clone());
+                        own
+                    }
+                }
+            };
+            if *conditions != *spec.conditions {
+                conditions = spec.conditions.into();
+            }
+            self.entries.push(Entry {
+                hosts: Arc::clone(&hosts),
+                targets: own,
+                command: aliases.resolve(Kind::Commands, std::slice::from_ref(&spec.command))?,
+                asks: spec.asks,
+                conditions: Arc::clone(&conditions),
+                group,
+                ..rule.clone()
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,47 @@
+//! The words and signs of `sudoers` (sudoers(5)).
+
+/// A word or sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Token {
+    /// `ALL`
+    All,
+    /// A name in capital letters, which an alias may define.
+    Alias(String),
+    /// A user, a host, a value. `#1000` is a user by number.
+    Word(String),
+    /// `%wheel`, without its sign.
+    Group(String),
+    /// `+hosts`, without its sign.
+    Netgroup(String),
+    /// An address, or a network with its mask.
+    Network(String),
+    /// A program, with its arguments if the rule has some.
+    Command(String, Option<String>),
+    /// `NOPASSWD:` and its like.
+    Tag(String),
+    /// `sha256:` with the digest.
+    Digest,
+    /// `TIMEOUT`, `CWD` and their like.
+    Option(String),
+    /// A setting of `Defaults`.
+    Setting(String),
+    /// `Defaults`, with the sign behind it: `:` users, `@` hosts, `>` targets, `!` commands.
+    Defaults(Option<char>),
+    /// `User_Alias` and its like, by their first letter: `U`, `R`, `H`, `C`.
+    AliasKind(char),
+    /// `@include` or `@includedir` with the path.
+    Include(Included, String),
+    /// `=`, `,`, `:`, `(`, `)`, `!`, `+=`, `-=`
+    Sign(char),
+    /// The end of a statement.
+    End,
+    /// Something that no statement may have.
+    Wrong,
+}
+
+/// What is included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Included {
+    File,
+    Directory,
+}

@@ -1,0 +1,237 @@
+//! What one user may do by the rules of sudo or doas.
+
+use std::collections::BTreeMap;
+
+use super::entry::{Answer, Condition, Entry, Member, Name, Person, Said, Targets, covers, on_host};
+use super::last_match::{Policy, Work, shown};
+use super::sudoers::Question;
+use crate::error::Result;
+
+/// As whom somebody might run a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Target {
+    Root,
+    Other,
+}
+
+/// A command by the place of its entry and, in that, of its member.
+pub(super) type Place = (usize, usize);
+
+/// Commands of one list that a user runs in the same way.
+pub(super) struct Run {
+    /// The first entry of the list.
+    pub(super) group: usize,
+    pub(super) target: Target,
+    /// The member of the list of users by which the rule matches, by its place.
+    pub(super) at: usize,
+    pub(super) conditions: Vec<Condition>,
+    /// The commands.
+    pub(super) commands: Vec<Place>,
+    /// Those that a `Defaults!` frees of a password, if the rule itself asks for one.
+    pub(super) freed: Vec<usize>,
+}
+
+/// One command of a rule that matches the user on this machine.
+struct Leaf<'p> {
+    place: Place,
+    entry: &'p Entry,
+    member: &'p Member,
+    /// Whether the image tells that it matches.
+    sure: bool,
+    /// The member of the list of users by which it matches, by its place.
+    at: usize,
+    conditions: Vec<Condition>,
+}
+
+/// The commands of all rules that match a user.
+pub(super) struct View<'p> {
+    policy: &'p Policy<'p>,
+    person: &'p Person<'p>,
+    leaves: Vec<Leaf<'p>>,
+}
+
+/// A command as somebody.
+#[derive(Clone, Copy)]
+struct Wanted<'p> {
+    target: Target,
+    command: &'p Name,
+}
+
+impl<'p> View<'p> {
+    pub(super) fn of(policy: &'p Policy<'p>, person: &'p Person<'p>, work: &mut Work) -> Result<Self> {
+        let mut leaves = Vec::new();
+        // Rules share lists, and most are of one group.
+        let mut known: BTreeMap<*const Member, (Said, Option<usize>)> = BTreeMap::new();
+        for (number, entry) in policy.entries.iter().enumerate() {
+            work.add(1, entry)?;
+            let list = entry.users.as_ptr();
+            let (said, at) = match known.get(&list) {
+                Some(known) => *known,
+                None => {
+                    work.add(entry.users.len() as u64, entry)?;
+                    let (said, member) = person.in_list(&entry.users);
+                    let at = entry.users.iter().position(|one| member.is_some_and(|member| std::ptr::eq(one, member)));
+                    known.insert(list, (said, at));
+                    (said, at)
+                }
+            };
+            let Some(at) = at.filter(|_| matches!(said, Said::Yes | Said::Unknown)) else { continue };
+            work.add(entry.hosts.len() as u64, entry)?;
+            let Some(conditions) = conditions(policy, entry, (said, at)) else { continue };
+            for (index, member) in entry.command.iter().enumerate() {
+                work.add(1, entry)?;
+                let (place, sure, conditions) = ((number, index), conditions.is_empty(), conditions.clone());
+                leaves.push(Leaf { place, entry, member, sure, at, conditions });
+            }
+        }
+        Ok(Self { policy, person, leaves })
+    }
+
+    /// What the user does without a password.
+    pub(super) fn free(&self, work: &mut Work) -> Result<Vec<Run>> {
+        let mut runs: BTreeMap<_, Vec<Place>> = BTreeMap::new();
+        for (index, leaf) in self.leaves.iter().enumerate().filter(|(_, leaf)| !leaf.member.negated) {
+            for target in [Target::Root, Target::Other] {
+                let Some(answer) = self.runs_as(leaf.entry, target) else { continue };
+                let wanted = Wanted { target, command: &leaf.member.name };
+                if self.is_overridden(index, wanted, work)? {
+                    continue;
+                }
+                let asks = self.asks(leaf, wanted);
+                let freed = if asks { self.freed(index, target, work)? } else { Vec::new() };
+                if !asks || !freed.is_empty() {
+                    let key = (leaf.entry.group, target, leaf.at, leaf.conditions.clone(), freed);
+                    runs.entry(key).or_default().push(leaf.place);
+                    if answer == Answer::Yes {
+                        break; // who is root is anybody
+                    }
+                }
+            }
+        }
+        let run =
+            |((group, target, at, conditions, freed), commands)| Run { group, target, at, conditions, commands, freed };
+        Ok(runs.into_iter().map(run).collect())
+    }
+
+    /// Whether a later rule denies all that a command is, or asks for a password.
+    fn is_overridden(&self, index: usize, wanted: Wanted<'_>, work: &mut Work) -> Result<bool> {
+        let Some(own) = self.leaves.get(index) else { return Ok(false) };
+        for later in self.leaves.iter().skip(index + 1) {
+            let cost = match &later.member.name {
+                Name::Command(command) => command.work(),
+                _ => 1,
+            };
+            work.add(cost, later.entry)?;
+            if later.sure
+                && covers(&later.member.name, wanted.command)
+                && (later.member.negated || self.asks(later, wanted))
+                && self.is_for_all(later.entry, own.entry, wanted.target)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Commands of a rule that asks for a password which a `Defaults!` frees of it.
+    fn freed(&self, index: usize, target: Target, work: &mut Work) -> Result<Vec<usize>> {
+        let mut freed = Vec::new();
+        let Some(leaf) = self.leaves.get(index).filter(|leaf| leaf.entry.asks.is_none()) else { return Ok(freed) };
+        for (number, command) in self.policy.defaults.free_commands().enumerate() {
+            work.add(1, leaf.entry)?;
+            let wanted = Wanted { target, command };
+            if covers(&leaf.member.name, command)
+                && !self.asks(leaf, wanted)
+                && !self.is_overridden(index, wanted, work)?
+            {
+                freed.push(number);
+            }
+        }
+        Ok(freed)
+    }
+
+    fn asks(&self, leaf: &Leaf<'_>, Wanted { target, command }: Wanted<'_>) -> bool {
+        let question = Question { person: self.person, host: self.policy.host, root: target == Target::Root, command };
+        leaf.entry.asks.unwrap_or_else(|| self.policy.defaults.asks(&question))
+    }
+
+    /// Whether commands of the rule run as root, or as somebody else. `None` if they do not.
+    fn runs_as(&self, entry: &Entry, target: Target) -> Option<Answer> {
+        let by_default = || self.policy.defaults.target_is_root(self.person, self.policy.host);
+        match (&entry.targets, target) {
+            (Targets::Default, Target::Root) => by_default().then_some(Answer::Yes),
+            (Targets::Default, Target::Other) => (!by_default()).then_some(Answer::Yes),
+            (Targets::Users(users, _), Target::Root) => match Person::root().in_list(users).0 {
+                Said::Yes => Some(Answer::Yes),
+                Said::Unknown => Some(Answer::Unknown),
+                Said::No | Said::Nothing => None,
+            },
+            (Targets::Users(users, groups), Target::Other) => {
+                let other = |member: &Member| !member.negated && !is_root(&member.name) && !self.is_self(&member.name);
+                (users.iter().any(other) || !groups.is_empty()).then_some(Answer::Unknown)
+            }
+        }
+    }
+
+    /// Whether a rule is for all targets of a kind that another one is for.
+    fn is_for_all(&self, entry: &Entry, other: &Entry, target: Target) -> bool {
+        if target == Target::Root {
+            return self.runs_as(entry, target) == Some(Answer::Yes);
+        }
+        match (&entry.targets, &other.targets) {
+            (one, other) if one == other => true,
+            (Targets::Users(users, groups), Targets::Users(others, other_groups)) => {
+                let covered = |member: &Member| {
+                    member.negated || is_root(&member.name) || self.is_self(&member.name) || covers_user(users, member)
+                };
+                (other_groups.is_empty() || groups == other_groups) && others.iter().all(covered)
+            }
+            _ => false,
+        }
+    }
+
+    fn is_self(&self, name: &Name) -> bool {
+        match name {
+            Name::Myself => true,
+            Name::Word(name) => name == self.person.name,
+            Name::Uid(uid) => self.person.uid == Some(*uid),
+            _ => false,
+        }
+    }
+}
+
+/// What the image does not tell of a rule that matches a user. `None` if it does not match on this machine, or not any more.
+fn conditions(policy: &Policy<'_>, entry: &Entry, (said, at): (Said, usize)) -> Option<Vec<Condition>> {
+    let (on_host, host) = on_host(&entry.hosts, policy.host);
+    if matches!(on_host, Said::No | Said::Nothing) || entry.conditions.iter().any(Condition::is_past) {
+        return None;
+    }
+    let mut conditions: Vec<Condition> = entry.conditions.iter().filter(|one| !one.is_met()).cloned().collect();
+    let who = entry.users.get(at)?;
+    if said == Said::Unknown || matches!(who.name, Name::Outside(_)) {
+        conditions.push(Condition::Member(shown(&who.name)));
+    }
+    if let (Said::Unknown, Some(host)) = (on_host, host) {
+        let not = if host.negated { "!" } else { "" };
+        conditions.push(Condition::Host(format!("{not}{}", shown(&host.name))));
+    }
+    conditions.sort();
+    Some(conditions)
+}
+
+/// Whether a list of targets has all whom a member of another one means.
+fn covers_user(users: &[Member], member: &Member) -> bool {
+    let named = |name, uid| Person { name, uid, groups: Some(&[]), gids: None, outside: None };
+    match &member.name {
+        Name::Word(name) => named(name, None).in_list(users).0 == Said::Yes,
+        Name::Uid(uid) => named("", Some(*uid)).in_list(users).0 == Said::Yes,
+        name => {
+            let has = |user: &Member| user.name == Name::All || user.name == *name;
+            users.iter().all(|user| !user.negated) && users.iter().any(has)
+        }
+    }
+}
+
+fn is_root(name: &Name) -> bool {
+    matches!(name, Name::Word(name) if name == "root") || *name == Name::Uid(0)
+}
