@@ -249,21 +249,33 @@ fn a_password_that_changes_is_told_by_a_digest_of_its_hash() {
 
 #[test]
 fn a_password_on_a_kernel_line_is_in_no_manifest() {
-    // In a menu a parameter of the same length takes the place of another.
-    let mut image_bytes = bytes("diff/old");
-    let (from, to) = (&b"root=LABEL=nixos-minimal-25.11-x86_64"[..], &b"live.nixos.passwd=hunter2hunter2hunte"[..]);
-    assert_eq!(from.len(), to.len());
-    let places: Vec<usize> =
-        (0..image_bytes.len() - from.len()).filter(|&at| image_bytes[at..].starts_with(from)).collect();
-    assert!(places.len() > 5);
-    for at in places {
-        image_bytes[at..at + to.len()].copy_from_slice(to);
+    // A parameter takes the place of two others in each menu.
+    let whole = bytes("diff/old");
+    let from = b"root=LABEL=nixos-minimal-25.11-x86_64 loglevel=4";
+    for parameter in ["live.nixos.passwd=", "systemd.set_credential=wifi.psk:"] {
+        let to = format!("{parameter}hunter2{}", "x".repeat(from.len() - parameter.len() - 7));
+        let mut image_bytes = whole.clone();
+        let places: Vec<usize> = (0..whole.len() - from.len()).filter(|&at| whole[at..].starts_with(from)).collect();
+        assert!(places.len() > 5);
+        for at in places {
+            image_bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        }
+        let changed = image(&image_bytes);
+        for arguments in [vec!["manifest", path(&changed)], vec!["diff", "--all", &made("old"), path(&changed)]] {
+            let shown = run(&arguments).out;
+            assert!(!shown.contains("hunter2") && shown.contains(&format!("{parameter}…")), "{shown}");
+        }
     }
-    let changed = image(&image_bytes);
-    for arguments in [vec!["manifest", path(&changed)], vec!["diff", "--all", &made("old"), path(&changed)]] {
-        let told = run(&arguments).out;
-        assert!(!told.contains("hunter2") && told.contains("live.nixos.passwd=…"), "{told}");
-    }
+}
+
+#[test]
+fn a_password_that_an_earlier_version_left_in_a_manifest_is_not_shown() {
+    let mut document = manifest(&made("old"));
+    document["menu"][0]["params"] = json!(["systemd.set_credential=passwd.plaintext-password.root:hunter2"]);
+    let old = kept(&document);
+    let shown = run(&["diff", "--all", path(&old), &made("old")]).out;
+    let parameter = "parameter systemd.set_credential=passwd.plaintext-password.root:…";
+    assert!(!shown.contains("hunter2") && shown.contains(parameter), "{shown}");
 }
 
 #[test]

@@ -1,23 +1,27 @@
-//! What a manifest does not hold: hash parts of store paths, which differ with every build, and passwords.
+//! Masks: hashes of store paths, which change with every build, and secrets stay out of manifests and comparisons.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
+use crate::nixos::credential::Credential;
+use crate::nixos::{Scheme, kernel_line};
 use crate::secrets::{redacted, without_guessable};
 
-/// A store path's hash part, in the alphabet of Nix.
+/// A store path's hash, in Nix32.
 static HASH: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?-u)(nix/store/)[0-9a-df-np-sv-z]{32}-").ok());
 
-/// A parameter of NixOS's installers that sets a password, with its value.
-static PASSWORD: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"(?-u)(live\.nixos\.passw[a-zA-Z]*=)[^\s"']+"#).ok());
+/// Endings of the names of boot menus, which have kernel lines.
+const MENUS: [&str; 4] = [".cfg", ".conf", ".lst", ".ipxe"];
 
-/// Parts of names of parameters whose values nobody should read.
-const SECRET: [&str; 6] = ["passw", "passphrase", "psk", "secret", "token", "privatekey"];
+/// Stands for a secret.
+const HIDDEN: &str = "…";
 
-/// Bytes with the hash parts of their store paths masked: `e` is no letter of theirs.
+/// How [`redacted`] describes the hash of a password.
+const DESCRIBED_HASH: &str = "[password-hash ";
+
+/// Bytes with the hashes of store paths masked by `e`, which is no digit of Nix32.
 pub(in crate::diff) fn masked(bytes: &[u8]) -> Cow<'_, [u8]> {
     match &*HASH {
         Some(hash) => hash.replace_all(bytes, &b"${1}eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee-"[..]),
@@ -25,41 +29,65 @@ pub(in crate::diff) fn masked(bytes: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// Bytes of which everybody may know the digest: with hash parts masked, and without passwords that somebody would find by trying
-/// one after the other.
-pub(in crate::diff) fn public<'b>(path: &str, bytes: &'b [u8]) -> Cow<'b, [u8]> {
-    let masked = masked(bytes);
-    let replaced = match &*PASSWORD {
-        Some(password) if password.is_match(&masked) => Some(password.replace_all(&masked, &b"${1}"[..]).into_owned()),
+/// The bytes of a file whose digest may be published: hashes of store paths are masked, and secrets that the digest would let
+/// somebody guess are gone.
+pub(super) fn public<'b>(path: &str, bytes: &'b [u8]) -> Cow<'b, [u8]> {
+    let mut public = masked(bytes);
+    if MENUS.iter().any(|ending| path.ends_with(ending))
+        && let Some(without) = without_parameters(&public)
+    {
+        public = Cow::Owned(without);
+    }
+    match without_guessable(path.as_bytes(), &public) {
+        Cow::Owned(rest) => Cow::Owned(rest),
+        Cow::Borrowed(_) => public,
+    }
+}
+
+/// A menu without the values of secret kernel parameters, if it has any.
+fn without_parameters(menu: &[u8]) -> Option<Vec<u8>> {
+    let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'');
+    let mut without = Vec::with_capacity(menu.len());
+    for word in menu.split_inclusive(ends) {
+        let (parameter, end) = match word.split_last() {
+            Some((last, parameter)) if ends(last) => (parameter, Some(*last)),
+            _ => (word, None),
+        };
+        let secret = std::str::from_utf8(parameter).ok().and_then(kernel_line::secret);
+        without.extend_from_slice(secret.map_or(parameter, |secret| secret.shown.as_bytes()));
+        without.extend(end);
+    }
+    (without.len() < menu.len()).then_some(without)
+}
+
+/// A kernel parameter. A secret value is hidden; the hash of a password is described.
+pub(in crate::diff) fn parameter(parameter: &str) -> String {
+    let Some(secret) = kernel_line::secret(parameter) else { return public_text(parameter) };
+    let described = match secret.of {
+        Credential::PasswordHash(_) => described_hash(secret.value),
         _ => None,
     };
-    let masked = replaced.map_or(masked, Cow::Owned);
-    match without_guessable(path.as_bytes(), &masked) {
-        Cow::Owned(rest) => Cow::Owned(rest),
-        Cow::Borrowed(_) => masked,
-    }
+    format!("{}{}", text(secret.shown), described.as_deref().unwrap_or(HIDDEN))
 }
 
-/// A parameter of a kernel, without its value where that is a password.
-pub(super) fn parameter(parameter: &str) -> String {
-    let is_secret = |name: &str| SECRET.iter().any(|part| name.to_ascii_lowercase().contains(part));
-    match parameter.split_once('=') {
-        Some((name, value)) if is_secret(name) => {
-            // A hash says what it is.
-            let value = public_text(value);
-            format!("{name}={}", if value.starts_with('[') { &value } else { "…" })
-        }
-        _ => public_text(parameter),
+/// What may be said of a password's hash, unless that is what the text says already.
+fn described_hash(value: &str) -> Option<String> {
+    let is_described = value.starts_with(DESCRIBED_HASH) && value.ends_with(']');
+    if is_described {
+        return Some(value.to_owned());
     }
+    let described = public_text(value);
+    let is_hash = value.starts_with('$') && Scheme::of(value).is_some();
+    (is_hash && described.starts_with(DESCRIBED_HASH) && described.ends_with(']')).then_some(described)
 }
 
-/// A text with hash parts masked, and what is secret in it replaced by what it is.
+/// A text with hashes of store paths masked and secrets replaced by their descriptions.
 pub(super) fn public_text(shown: &str) -> String {
     let masked = text(shown);
     String::from_utf8_lossy(&redacted(b"", masked.as_bytes())).into_owned()
 }
 
-/// A name as a text; bytes that are no UTF-8 are escaped, so that two names stay two.
+/// A name as text. Bytes that are not UTF-8 are escaped, so that different names stay different.
 pub(super) fn named(name: &[u8]) -> String {
     match std::str::from_utf8(name) {
         Ok(name) => name.to_owned(),
@@ -67,8 +95,8 @@ pub(super) fn named(name: &[u8]) -> String {
     }
 }
 
-/// A text with the hash parts of its store paths masked.
-pub(in crate::diff) fn text(text: &str) -> String {
+/// A text with hashes of store paths masked.
+pub(super) fn text(text: &str) -> String {
     String::from_utf8_lossy(&masked(text.as_bytes())).into_owned()
 }
 
@@ -83,12 +111,27 @@ mod tests {
             ("loglevel=4", "loglevel=4".to_owned()),
             ("live.nixos.passwd=hunter2", "live.nixos.passwd=…".to_owned()),
             ("wifi.PSK=hunter2", "wifi.PSK=…".to_owned()),
+            (
+                "systemd.set_credential=passwd.plaintext-password.root:hunter2pw",
+                "systemd.set_credential=passwd.plaintext-password.root:…".to_owned(),
+            ),
+            (
+                "systemd.set_credential_binary=passwd.plaintext-password.root:aHVudGVyMnB3",
+                "systemd.set_credential_binary=passwd.plaintext-password.root:…".to_owned(),
+            ),
+            (
+                "systemd.set_credential=firstboot.locale:C.UTF-8",
+                "systemd.set_credential=firstboot.locale:C.UTF-8".to_owned(),
+            ),
             ("init=/nix/store/g1nbmnqnx4gpnv32yprf4ql87ccg5035-f1", format!("init=/nix/store/{}-f1", "e".repeat(32))),
         ] {
             assert_eq!(parameter(given), kept);
+            assert_eq!(parameter(&kept), kept, "it is masked once more when a manifest is read");
         }
+        assert_eq!(parameter("live.nixos.passwd=[hunter2]"), "live.nixos.passwd=…");
         let hashed = parameter(&format!("live.nixos.passwordHash={hash}"));
         assert!(hashed.starts_with("live.nixos.passwordHash=[password-hash sha512 "), "{hashed}");
+        assert_eq!(parameter(&hashed), hashed);
     }
 
     #[test]
@@ -98,6 +141,15 @@ mod tests {
         let json = "/x-users-groups.json";
         assert_eq!(public(json, users("hunter2").as_bytes()), public(json, users("letmein").as_bytes()));
         assert_eq!(public("/grub.cfg", menu("hunter2").as_bytes()), public("/grub.cfg", menu("letmein").as_bytes()));
+        let credential = |password: &str| {
+            format!("linux /bzImage systemd.set_credential=passwd.plaintext-password.root:{password} quiet\n")
+        };
+        let other = |password: &str| format!("append x wifi.psk={password}\r\nlive.nixos.passwd={password}");
+        for text in [credential as fn(&str) -> String, other] {
+            for path in ["/grub.cfg", "/loader/entries/nixos.conf"] {
+                assert_eq!(public(path, text("x").as_bytes()), public(path, text("letmein").as_bytes()), "{path}");
+            }
+        }
         assert_ne!(public("/grub.cfg", b"quiet"), public("/grub.cfg", b"debug"));
     }
 

@@ -17,7 +17,7 @@ pub use access::{AccessFacts, Key, SshdFacts, UserFacts};
 pub(super) use disc::{BOOT_INFO, files, is_isolinux, is_of_store, list};
 pub use disc::{DiscFile, VolumeFacts};
 pub use initrd::{InitrdFacts, MemberFacts};
-pub(super) use mask::masked;
+pub(super) use mask::{masked, parameter};
 pub(super) use masked::Masked;
 pub use menu::MenuItem;
 pub use noise::NoiseKind;

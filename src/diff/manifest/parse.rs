@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::Deserialize;
 
 use super::{Manifest, SCHEMA};
-use crate::diff::facts::shortened;
+use crate::diff::facts::{parameter, shortened};
 
 /// What every document of ours has. It tells another version from a broken manifest.
 #[derive(Deserialize)]
@@ -25,7 +25,12 @@ impl Manifest {
             Some(other) => return Err(format!("its schema is {:?}, not {SCHEMA:?}", shortened(other))),
             None => return Err(format!("it has no schema, which should be {SCHEMA:?}")),
         }
-        let manifest: Self = serde_json::from_slice(text).map_err(|error| shortened(&error.to_string()).to_owned())?;
+        let mut manifest: Self =
+            serde_json::from_slice(text).map_err(|error| shortened(&error.to_string()).to_owned())?;
+        // Version 0.1.0 did not hide every secret.
+        for param in manifest.menu.iter_mut().flat_map(|item| &mut item.params) {
+            *param = parameter(param);
+        }
         let mut seen = HashSet::new();
         match manifest.paths.iter().find(|object| !seen.insert(&object.path)) {
             Some(object) => Err(format!("{} is in it twice", object.path)),
