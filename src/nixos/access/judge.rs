@@ -8,6 +8,7 @@ use super::kernel_line;
 use super::login::Way;
 use super::{Account, Facts};
 use crate::nixos::password::{PasswordState, Scheme};
+use crate::nixos::ssh::Obstacle;
 
 /// Menu entries that a finding names.
 const SHOWN: usize = 3;
@@ -120,12 +121,16 @@ fn sshd(facts: &Facts<'_>, accounts: &[Account]) -> Vec<Finding> {
     let keys = accounts.iter().map(|account| account.grants.keys.len()).sum::<usize>();
     let config = sshd.config.as_deref();
     let mut findings = Vec::new();
-    match (&sshd.unit, &sshd.dangling) {
-        (None, Some((unit, missing))) if missing == "/dev/null" => {
+    match (&sshd.unit, &sshd.obstacle) {
+        (None, Some(Obstacle::Masked(unit))) => {
             let message = format!("cannot start: {unit} is masked");
             findings.push(finding("sshd-masked", Severity::Info, "sshd", message, None));
         }
-        (None, Some((unit, missing))) => {
+        (None, Some(Obstacle::NoCommand(unit))) => {
+            let message = format!("cannot start: {unit} has no command that runs it");
+            findings.push(finding("sshd-without-command", Severity::Warning, "sshd", message, Some(unit)));
+        }
+        (None, Some(Obstacle::Dangling { unit, missing })) => {
             let message = format!("cannot start: {unit} leads to {missing}, which is not in the image");
             findings.push(finding("sshd-dangling", Severity::Error, "sshd", message, None));
         }
@@ -144,6 +149,14 @@ fn sshd(facts: &Facts<'_>, accounts: &[Account]) -> Vec<Finding> {
             findings.push(finding("sshd-not-started", Severity::Warning, "sshd", message, config));
         }
         (Some(_), _) => {}
+    }
+    if let Some(file) = &sshd.missing_config {
+        let message = format!("reads {file}, which is not in the image: who gets in is unknown");
+        findings.push(finding("sshd-config-missing", Severity::Error, "sshd", message, sshd.unit.as_deref()));
+    }
+    for unit in &sshd.others {
+        let message = format!("{unit} starts another sshd, with a configuration of its own that is not checked");
+        findings.push(finding("another-sshd", Severity::Warning, "sshd", message, Some(unit)));
     }
     for mistake in sshd.mistakes() {
         let place = format!("{}:{}", mistake.file, mistake.line);

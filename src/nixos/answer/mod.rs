@@ -89,6 +89,10 @@ pub enum Refusal {
         /// Where its link leads.
         missing: String,
     },
+    /// The unit of sshd has no command that runs it.
+    NoCommand(String),
+    /// The configuration that sshd reads is not in the image.
+    NoConfiguration(String),
     /// The system has no such user.
     NoUser(String),
     /// `PubkeyAuthentication no`.
@@ -148,6 +152,8 @@ pub enum Refusal {
 pub enum Doubt {
     /// A `Match` block with this criterion, which depends on the connection.
     Match(String),
+    /// The configuration that sshd reads is not in the image.
+    NoConfiguration(String),
     /// This command may know more keys (`AuthorizedKeysCommand`).
     KeysCommand(String),
 }

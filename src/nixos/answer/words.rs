@@ -58,6 +58,8 @@ impl Display for Refusal {
             Self::Dangling { unit, missing } => {
                 write!(out, "sshd cannot start: {unit} links to {missing}, which is not in the image")
             }
+            Self::NoCommand(unit) => write!(out, "sshd cannot start: {unit} has no command that runs it"),
+            Self::NoConfiguration(file) => write!(out, "sshd reads {file}, which is not in the image"),
             Self::NoUser(name) => write!(out, "there is no user {name} in this system"),
             Self::KeysOff => out.write_str("sshd does not accept keys (PubkeyAuthentication no)"),
             Self::PasswordsOff => out.write_str("sshd does not accept passwords (PasswordAuthentication no)"),
@@ -97,6 +99,7 @@ impl Display for Doubt {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Match(criterion) => write!(out, "a `Match {criterion}` block may say otherwise"),
+            Self::NoConfiguration(file) => write!(out, "what {file} says is unknown"),
             Self::KeysCommand(command) => write!(out, "AuthorizedKeysCommand {command} may know more keys"),
         }
     }

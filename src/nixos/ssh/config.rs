@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::criteria::{Holds, holds};
+use super::daemon::Arguments;
 use super::keywords::{DECIDING, mistake, today};
 use super::pattern::fits;
 use super::words::words;
@@ -84,11 +85,46 @@ pub(super) struct Reader<'t> {
     bytes: usize,
     words: usize,
     files: usize,
+    /// Whether `-p` replaces the ports of the configuration.
+    ports_given: bool,
 }
 
 impl<'t> Reader<'t> {
     pub(super) fn new(root: &'t Root<'t>) -> Self {
-        Self { root, config: Config::default(), bytes: 0, words: 0, files: 0 }
+        Self { root, config: Config::default(), bytes: 0, words: 0, files: 0, ports_given: false }
+    }
+
+    /// Takes the options of a command line, which count before the lines of files.
+    pub(super) fn with_options(mut self, arguments: &Arguments, unit: &str) -> Result<Self> {
+        let cause = Cause { path: unit.into(), line: None };
+        for line in &arguments.options {
+            let mut words = words(line);
+            if words.is_empty() {
+                continue;
+            }
+            let keyword = today(&words.remove(0));
+            if let Some(keyword) = DECIDING.iter().find(|known| **known == keyword) {
+                self.config.lines.push(Line { block: None, keyword, arguments: words, cause: cause.clone() });
+            }
+        }
+        if self.config.lines.len() > MOST_LINES {
+            return Err(Error::Limit { what: "10,000 options of sshd", place: Place::File(unit.as_bytes().to_vec()) });
+        }
+        for port in &arguments.ports {
+            self.config.lines.push(Line {
+                block: None,
+                keyword: "port",
+                arguments: vec![port.clone()],
+                cause: cause.clone(),
+            });
+        }
+        self.ports_given = !arguments.ports.is_empty();
+        Ok(self)
+    }
+
+    /// The configuration without a file: what the command line says, and defaults.
+    pub(super) fn without_file(self) -> Config {
+        self.config
     }
 
     /// Reads the file at `path` with all that it includes; keywords are known in any case.
@@ -144,6 +180,7 @@ impl<'t> Reader<'t> {
                 return over("10,000 lines of sshd_config");
             }
             match known {
+                Some(keyword) if self.ports_given && *keyword == "port" => {}
                 Some(keyword) => {
                     let cause = Cause { path: shown.clone(), line: Some(number) };
                     self.config.lines.push(Line { block, keyword, arguments: words, cause });

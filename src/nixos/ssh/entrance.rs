@@ -2,6 +2,7 @@
 
 use super::algorithms::accepts;
 use super::config::Settings;
+use super::daemon::Obstacle;
 use super::key::CERTIFICATE;
 use super::keys_file::AuthorizedKey;
 use super::options::{is_known, options};
@@ -54,7 +55,9 @@ impl Sshd {
         let absent = self.absent(users, &user.name);
         // No `Match` changes that there is no sshd, or no such user.
         let is_absent = absent.is_some();
+        let (unread, unknown) = self.unread_config().filter(|_| !is_absent).unzip();
         let refusal = absent
+            .or(unread)
             .or_else(|| {
                 let off = settings.says("pubkeyauthentication", "no");
                 off.then(|| settings.caused(Refusal::KeysOff, "pubkeyauthentication"))
@@ -73,7 +76,7 @@ impl Sshd {
             conditions.push(settings.caused(Condition::NotLocked, "usepam"));
         }
         let deciding = DECIDING.into_iter().filter(|keyword| !is_absent && (root || *keyword != "permitrootlogin"));
-        let doubts = settings.doubts(deciding);
+        let doubts = unknown.into_iter().chain(settings.doubts(deciding)).collect();
         let named = |keyword| {
             let value = settings.first(keyword).filter(|value| !value.eq_ignore_ascii_case("none"));
             value.map(str::to_owned)
@@ -95,13 +98,14 @@ impl Sshd {
     /// Why sshd lets in nobody of that name, whatever the configuration says.
     #[must_use]
     pub fn absent(&self, users: &Users, name: &str) -> Option<Caused<Refusal>> {
-        match (&self.unit, &self.dangling) {
-            (None, Some((unit, missing))) => {
-                let refusal = match missing.as_str() {
-                    "/dev/null" => Refusal::Masked(unit.clone()),
-                    _ => Refusal::Dangling { unit: unit.clone(), missing: missing.clone() },
+        match (&self.unit, &self.obstacle) {
+            (None, Some(obstacle)) => {
+                let (refusal, unit) = match obstacle.clone() {
+                    Obstacle::Masked(unit) => (Refusal::Masked(unit.clone()), unit),
+                    Obstacle::Dangling { unit, missing } => (Refusal::Dangling { unit: unit.clone(), missing }, unit),
+                    Obstacle::NoCommand(unit) => (Refusal::NoCommand(unit.clone()), unit),
                 };
-                Some(Caused::by(refusal, Cause { path: unit.as_str().into(), line: None }))
+                Some(Caused::by(refusal, Cause { path: unit.into(), line: None }))
             }
             (None, None) => Some(Caused::by_default(Refusal::NoSshd)),
             (Some(_), _) if users.known && !users.list.iter().any(|user| user.name == name) => {
@@ -109,6 +113,16 @@ impl Sshd {
             }
             _ => None,
         }
+    }
+}
+
+impl Sshd {
+    /// What nobody can tell if the configuration is not in the image: everything else rests on it.
+    pub(super) fn unread_config(&self) -> Option<(Caused<Refusal>, Caused<Doubt>)> {
+        let file = self.missing_config.clone()?;
+        let cause = || self.unit.as_deref().map(|unit| Cause { path: unit.into(), line: None });
+        let refusal = Caused { what: Refusal::NoConfiguration(file.clone()), cause: cause() };
+        Some((refusal, Caused { what: Doubt::NoConfiguration(file), cause: cause() }))
     }
 }
 
@@ -312,7 +326,7 @@ mod tests {
 
     /// What becomes of root's key with these options under this configuration.
     fn judge(config: &str, options: &str) -> Result<String, String> {
-        let unit = ("/s/etc/systemd/system/sshd.service", "[Service]\n");
+        let unit = ("/s/etc/systemd/system/sshd.service", "[Service]\nExecStart=/x/bin/sshd -D\n");
         let sshd = Sshd::of(&Made::of(&[unit, ("/s/etc/ssh/sshd_config", config)]).system()).unwrap();
         let groups = Some(vec!["root".to_owned(), "wheel".to_owned()]);
         let root = User { uid: Some(0), groups, ..User::implied("root") };
@@ -386,7 +400,7 @@ mod tests {
     fn a_unit_that_leads_nowhere_is_not_taken_for_none() {
         let unit = ("/s/etc/systemd/system/sshd.service", "-> /nix/store/e-unit-sshd/sshd.service");
         let sshd = Sshd::of(&Made::of(&[unit]).system()).unwrap();
-        let why = "sshd cannot start: /etc/systemd/system/sshd.service links to /nix, which is not in the image";
+        let why = "sshd cannot start: /etc/systemd/system/sshd.service links to /nix/store/e-unit-sshd/sshd.service, which is not in the image";
         assert_eq!(sshd.absent(&Users::default(), "root").unwrap().to_string(), why);
     }
 }

@@ -4,6 +4,7 @@ mod algorithms;
 mod certificate;
 mod config;
 mod criteria;
+mod daemon;
 mod entrance;
 mod key;
 mod keys_file;
@@ -17,6 +18,7 @@ mod words;
 
 pub use certificate::Authority;
 pub use config::Mistake;
+pub use daemon::Obstacle;
 pub use entrance::Entrance;
 pub use key::{KeyError, KeyLine, PublicKey};
 pub use keys_file::{AuthorizedKey, BadLine, KeysFile, KeysFiles};

@@ -37,6 +37,9 @@ impl Sshd {
             let cause = user.password.source.as_deref().map(|path| Cause { path: path.into(), line: None });
             return Answer::denied(Caused { what: Refusal::NoPassword, cause });
         }
+        if let Some((refusal, doubt)) = self.unread_config() {
+            return Answer { doubts: vec![doubt], ..Answer::denied(refusal) };
+        }
         let mut conditions = Vec::new();
         let refusal = self
             .passwords_off(&settings, user)
@@ -164,7 +167,7 @@ mod tests {
     use crate::nixos::made::Made;
     use crate::nixos::password::Password;
 
-    const UNIT: (&str, &str) = ("/s/etc/systemd/system/sshd.service", "[Service]\n");
+    const UNIT: (&str, &str) = ("/s/etc/systemd/system/sshd.service", "[Service]\nExecStart=/x/bin/sshd -D\n");
 
     fn sshd(config: &str) -> Sshd {
         Sshd::of(&Made::of(&[UNIT, ("/s/etc/ssh/sshd_config", config)]).system()).unwrap()
@@ -269,8 +272,8 @@ mod tests {
             assert_eq!(sshd(config).ports(), ports, "{config}");
         }
         let socket = Made::of(&[
-            ("/s/etc/systemd/system/sshd.socket", "[Socket]\nListenStream=0.0.0.0:2022\nListenStream=23\n"),
-            ("/s/etc/systemd/system/sshd@.service", "[Service]\n"),
+            ("/s/etc/systemd/system/sshd.socket", "[Socket]\nListenStream=0.0.0.0:2022\nListenStream=23\nAccept=yes\n"),
+            ("/s/etc/systemd/system/sshd@.service", "[Service]\nExecStart=-/x/bin/sshd -i\n"),
             ("/s/etc/systemd/system/sockets.target.wants/sshd.socket", "-> ../sshd.socket"),
         ]);
         let sshd = Sshd::of(&socket.system()).unwrap();

@@ -1,55 +1,45 @@
 //! sshd as a system would run it: whether it starts, and which files of keys it reads for a user.
 
 use super::config::{Config, Mistake, Reader};
+use super::daemon::{self, Arguments, Daemon, Obstacle};
 use super::keys_file::{KeysFile, KeysFiles};
 use crate::error::{Error, Place, Result};
-use crate::fs::{Kind, path};
 use crate::nixos::Root;
+use crate::nixos::unit::Units;
 use crate::nixos::users::User;
-use crate::store::StorePath;
-use crate::store::name::Name;
 
-/// No unit is longer.
-const LONGEST: u64 = 1 << 20;
+/// Where sshd looks for its configuration if no `-f` names one.
+const CONFIG: &str = "/etc/ssh/sshd_config";
 
-/// Where the link of a masked unit leads (systemctl(1), mask).
-const MASK: &[u8] = b"/dev/null";
+/// Arguments of `-f` that mean no configuration at all.
+const WITHOUT: [&str; 2] = ["none", "/dev/null"];
 
 /// Files of keys for one user; sshd itself takes 256 patterns, NixOS writes two.
 const MOST_PATTERNS: usize = 16;
 
 /// sshd of one system.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Sshd {
-    /// The unit or job that runs it, by its path in the system's `etc`; none if there is no sshd.
+    /// The unit or job that runs it, by its path in the running system. `None` if there is no sshd.
     pub unit: Option<String>,
     /// Whether that starts at boot; if not, only by hand.
     pub starts: bool,
     /// The configuration that it reads.
     pub config: Option<String>,
+    /// The configuration that its unit names, if that is not in the image.
+    pub missing_config: Option<String>,
     /// Whether a socket starts it for each connection.
     pub socket: bool,
     /// The version of OpenSSH, by the name of its store path.
     pub version: Option<String>,
     /// Ports of the socket.
     pub(super) socket_ports: Vec<u16>,
-    /// A unit that is only a link to what is not there: its path in `etc`, and the path that is missing; `/dev/null` where
-    /// it is masked.
-    pub dangling: Option<(String, String)>,
+    /// Why the usual unit does not run sshd, if it is there.
+    pub obstacle: Option<Obstacle>,
+    /// Units that start another sshd, which reads another configuration.
+    pub others: Vec<String>,
     pub(super) settings: Config,
 }
-
-/// Units and jobs that run sshd, and the units that a target must want for that; Upstart (to 2013-01) has a line.
-const UNITS: [(&str, &str); 4] = [
-    ("systemd/system/sshd.service", "sshd.service"),
-    ("systemd/system/sshd.socket", "sshd.socket"),
-    ("systemd/system/sshd@.service", "sshd.socket"),
-    ("init/sshd.conf", ""),
-];
-
-/// Targets that every boot reaches (bootup(7)), those that NixOS uses first.
-const TARGETS: [&str; 9] =
-    ["multi-user", "sockets", "graphical", "default", "network-online", "network", "basic", "sysinit", "getty"];
 
 impl Sshd {
     /// Reads how a system runs sshd.
@@ -57,44 +47,49 @@ impl Sshd {
     /// # Errors
     /// Where a unit or the configuration is there but cannot be read.
     pub fn of(root: &Root<'_>) -> Result<Self> {
-        let mut sshd = Self {
-            unit: None,
-            starts: false,
-            config: None,
-            socket: false,
-            version: None,
-            socket_ports: Vec::new(),
-            dangling: None,
-            settings: Config::default(),
+        let (mut daemons, obstacle) = daemon::find(root)?;
+        let mut sshd = Self { obstacle, ..Self::default() };
+        // One that starts counts before one that does not, although its name may be unusual.
+        daemons.sort_by_key(|daemon| !daemon.starts);
+        let Some(first) = daemons.first() else {
+            // What the configuration says is still of interest.
+            sshd.read(root, &Arguments::default())?;
+            return Ok(sshd);
         };
-        let mut config = None;
-        for (unit, started_by) in UNITS {
-            let text = match read(root, &format!("/etc/{unit}"))? {
-                Unit::Text(text) => text,
-                Unit::Dangling(missing) => {
-                    sshd.dangling.get_or_insert_with(|| (format!("/etc/{unit}"), missing));
-                    continue;
-                }
-                Unit::None => continue,
-            };
-            let starts = match started_by {
-                "" => text.lines().any(|line| line.trim_start().starts_with("start on")),
-                wanted => is_wanted(root, wanted)?,
-            };
-            sshd.starts |= starts;
-            if unit.ends_with(".socket") {
-                sshd.socket |= starts;
-                sshd.socket_ports = socket_ports(&text);
+        let (same, others): (Vec<&Daemon>, Vec<&Daemon>) =
+            daemons.iter().partition(|daemon| daemon.arguments == first.arguments);
+        sshd.others = others.iter().filter(|daemon| daemon.starts).map(|daemon| daemon.unit.clone()).collect();
+        sshd.unit = Some(first.unit.clone());
+        sshd.starts = first.starts;
+        sshd.version = same.iter().find_map(|daemon| daemon.version.clone());
+        for name in same.iter().filter_map(|daemon| daemon.socket.as_ref()) {
+            sshd.socket = true;
+            if let Some(unit) = Units::of(root)?.get(name)?.unit() {
+                let streams = unit.list("Socket", "ListenStream").into_iter();
+                sshd.socket_ports.extend(streams.filter_map(|stream| port(&stream.value)));
             }
-            sshd.version = sshd.version.take().or_else(|| version(&text));
-            sshd.unit.get_or_insert_with(|| format!("/etc/{unit}"));
-            config = config.or_else(|| config_option(&text));
         }
-        if let Some(found) = root.find(config.as_deref().unwrap_or("/etc/ssh/sshd_config"))? {
-            sshd.settings = Reader::new(root).read(&found.path)?;
-            sshd.config = Some(String::from_utf8_lossy(&found.path).into_owned());
-        }
+        sshd.read(root, &first.arguments)?;
         Ok(sshd)
+    }
+
+    fn read(&mut self, root: &Root<'_>, arguments: &Arguments) -> Result<()> {
+        let unit = self.unit.clone();
+        let reader = Reader::new(root).with_options(arguments, unit.as_deref().unwrap_or_default())?;
+        let path = arguments.config.as_deref().unwrap_or(CONFIG);
+        let found = if WITHOUT.contains(&path) { None } else { root.find(path)? };
+        match found {
+            Some(found) => {
+                self.settings = reader.read(&found.path)?;
+                self.config = Some(String::from_utf8_lossy(&found.path).into_owned());
+            }
+            None => {
+                self.settings = reader.without_file();
+                self.missing_config =
+                    Some(path.to_owned()).filter(|path| unit.is_some() && !WITHOUT.contains(&&**path));
+            }
+        }
+        Ok(())
     }
 
     /// Lines of the configuration with which sshd does not start.
@@ -132,19 +127,6 @@ impl Sshd {
     }
 }
 
-/// Whether a target that every boot reaches wants the unit.
-fn is_wanted(root: &Root<'_>, unit: &str) -> Result<bool> {
-    for target in TARGETS {
-        for relation in ["wants", "requires"] {
-            let link = format!("/etc/systemd/system/{target}.target.{relation}/{unit}");
-            if root.find(&link)?.is_some() {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
-}
-
 /// Replaces the tokens of `AuthorizedKeysFile` (sshd_config(5), TOKENS); a relative path begins in the user's home.
 pub(super) fn expand(pattern: &str, user: &User) -> String {
     let mut path = String::new();
@@ -164,53 +146,9 @@ pub(super) fn expand(pattern: &str, user: &User) -> String {
     if path.starts_with('/') { path } else { format!("{}/{path}", user.home) }
 }
 
-/// The argument of `-f` where a unit starts sshd.
-fn config_option(text: &str) -> Option<String> {
-    let line = text.lines().find(|line| line.contains("/bin/sshd"))?;
-    let mut words = line.split_ascii_whitespace().skip_while(|word| *word != "-f");
-    words.nth(1).map(|path| path.trim_matches(['"', '\'', ';']).to_owned())
-}
-
-/// The ports of `ListenStream=` (systemd.socket(5)).
-fn socket_ports(unit: &str) -> Vec<u16> {
-    let streams = unit.lines().filter_map(|line| line.trim().strip_prefix("ListenStream="));
-    streams.filter_map(|stream| stream.rsplit(':').next()?.parse().ok()).collect()
-}
-
-/// The version in the name of the store path that a unit starts sshd from.
-fn version(unit: &str) -> Option<String> {
-    let words = unit.split(|letter: char| letter.is_whitespace() || matches!(letter, '=' | '@' | '"' | ':'));
-    let paths = words.filter(|word| word.ends_with("/bin/sshd"));
-    let mut paths = paths.filter_map(|word| StorePath::containing(word.as_bytes()));
-    paths.find_map(|(path, _)| {
-        let version = Name::parse(path.name()).version;
-        (!version.is_empty()).then(|| version.to_owned())
-    })
-}
-
-enum Unit {
-    Text(String),
-    /// A link to the path.
-    Dangling(String),
-    None,
-}
-
-fn read(root: &Root<'_>, path: &str) -> Result<Unit> {
-    let (tree, path) = (root.tree(), root.inside(path));
-    match path::read(tree, path.as_bytes(), LONGEST) {
-        Ok(bytes) => Ok(Unit::Text(String::from_utf8_lossy(&bytes).into_owned())),
-        // If the name itself is there, it is a link.
-        Err(Error::NotFound { path: missing }) => match path::resolve_link(tree, path.as_bytes()) {
-            Ok(found) => match tree.node(found.id)?.kind {
-                Kind::Symlink { target } if target == MASK => Ok(Unit::Dangling("/dev/null".to_owned())),
-                _ => Ok(Unit::Dangling(String::from_utf8_lossy(&missing).into_owned())),
-            },
-            Err(Error::NotFound { .. } | Error::WrongType { .. }) => Ok(Unit::None),
-            Err(error) => Err(error),
-        },
-        Err(Error::WrongType { .. }) => Ok(Unit::None),
-        Err(error) => Err(error),
-    }
+/// The port of a `ListenStream=` (systemd.socket(5)).
+fn port(stream: &str) -> Option<u16> {
+    stream.rsplit(':').next()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -242,27 +180,53 @@ mod tests {
         }
     }
 
+    const UNIT: &str = "/s/etc/systemd/system/sshd.service";
+    const WANTED: (&str, &str) = ("/s/etc/systemd/system/multi-user.target.wants/sshd.service", "-> ../sshd.service");
+
     #[test]
-    fn what_starts_sshd_is_a_target_that_every_boot_reaches() {
-        let unit = ("/s/etc/systemd/system/sshd.service", "[Service]\n");
-        for (folder, starts) in [
-            ("multi-user.target.wants", true),
-            ("network-online.target.requires", true),
-            ("rescue.target.wants", false),
+    fn a_configuration_that_is_not_in_the_image_is_not_replaced_by_defaults() {
+        let config = ("/s/etc/ssh/sshd_config", "PermitRootLogin yes\n");
+        for (arguments, missing, permit) in [
+            ("-D", None, "yes"),
+            ("-D -f /etc/ssh/sshd_config", None, "yes"),
+            ("-D -f /nix/store/e-sshd_config", Some("/nix/store/e-sshd_config"), "prohibit-password"),
+            ("-D -f none", None, "prohibit-password"),
         ] {
-            let link = format!("/s/etc/systemd/system/{folder}/sshd.service");
-            let sshd = Sshd::of(&Made::of(&[unit, (&link, "-> ../sshd.service")]).system()).unwrap();
-            assert_eq!(sshd.starts, starts, "{folder}");
+            let unit = format!("[Service]\nExecStart=/x/bin/sshd {arguments}\n");
+            let sshd = Sshd::of(&Made::of(&[(UNIT, &unit), config]).system()).unwrap();
+            assert_eq!((sshd.missing_config.as_deref(), sshd.permit_root_login().as_str()), (missing, permit));
         }
-        let masked = Sshd::of(&Made::of(&[(unit.0, "-> /dev/null")]).system()).unwrap();
-        assert_eq!(masked.unit, None);
-        assert_eq!(masked.dangling, Some(("/etc/systemd/system/sshd.service".to_owned(), "/dev/null".to_owned())));
     }
 
     #[test]
-    fn the_configuration_is_the_one_that_the_unit_names() {
-        let unit = "[Service]\nExecStart=/nix/store/e-openssh/bin/sshd -D -f /nix/store/e-sshd_config\n";
-        assert_eq!(config_option(unit).as_deref(), Some("/nix/store/e-sshd_config"));
-        assert_eq!(config_option("ExecStart=/nix/store/e-openssh/bin/sshd -D\n"), None);
+    fn options_of_the_command_line_count_before_the_configuration() {
+        let unit = "[Service]\nExecStart=/x/bin/sshd -D -oPermitRootLogin=no -p 2200 -o \"PermitEmptyPasswords yes\"\n";
+        let config = ("/s/etc/ssh/sshd_config", "PermitRootLogin yes\nPort 22\nPermitEmptyPasswords no\n");
+        let sshd = Sshd::of(&Made::of(&[(UNIT, unit), config]).system()).unwrap();
+        assert_eq!((sshd.permit_root_login().as_str(), sshd.ports()), ("no", vec![2200]));
+        let empty = sshd.settings.global("permitemptypasswords").next().unwrap();
+        assert_eq!(empty, ["yes"]);
+    }
+
+    #[test]
+    fn an_sshd_with_another_configuration_is_named() {
+        let unit = (UNIT, "[Service]\nExecStart=/x/bin/sshd -D -f /a\n");
+        let wanted = ("/s/etc/systemd/system/multi-user.target.wants/rescue.service", "");
+        for (command, others) in [
+            ("/x/bin/sshd -D -f /a", vec![]),
+            ("/x/bin/sshd -D -f /b", vec!["/etc/systemd/system/rescue.service".to_owned()]),
+        ] {
+            let second = format!("[Service]\nExecStart={command}\n");
+            let files = [unit, WANTED, ("/s/etc/systemd/system/rescue.service", &second), wanted];
+            let sshd = Sshd::of(&Made::of(&files).system()).unwrap();
+            assert_eq!((sshd.unit.as_deref(), sshd.others), (Some("/etc/systemd/system/sshd.service"), others));
+        }
+    }
+
+    #[test]
+    fn a_masked_unit_is_no_sshd() {
+        let masked = Sshd::of(&Made::of(&[(UNIT, "-> /dev/null"), WANTED]).system()).unwrap();
+        assert_eq!((masked.unit, masked.starts), (None, false));
+        assert_eq!(masked.obstacle, Some(Obstacle::Masked("/etc/systemd/system/sshd.service".to_owned())));
     }
 }

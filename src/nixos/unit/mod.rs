@@ -8,11 +8,13 @@ mod kernel;
 mod name;
 mod start;
 mod text;
+mod upstart;
 
 pub use command::Command;
 pub(super) use command::list;
 pub use start::Start;
 pub use text::Setting;
+pub(super) use upstart::Job;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -22,6 +24,7 @@ use super::Root;
 use super::root::lexical;
 use crate::error::{Error, Place, Result};
 use crate::fs::{FileType, Kind, path};
+use crate::store::StorePath;
 
 /// Where NixOS has all units.
 const FOLDER: &str = "/etc/systemd/system";
@@ -144,6 +147,21 @@ impl Unit {
     pub fn commands(&self, key: &str) -> Vec<Command> {
         let list = self.list("Service", key);
         list.into_iter().flat_map(|setting| command::commands(setting, &self.name)).collect()
+    }
+
+    /// The lines of a script in the store that a command runs, continued ones joined and comments left out. NixOS makes
+    /// one of `systemd.services.NAME.script`. `None` if the program is no script.
+    ///
+    /// # Errors
+    /// If the program is there but cannot be read.
+    pub fn script(&self, root: &Root<'_>, command: &Command) -> Result<Option<Vec<String>>> {
+        // Others are programs of packages, large and many.
+        let made = StorePath::containing(command.program.as_bytes()).filter(|(path, _)| path.name().contains("script"));
+        if made.is_none() {
+            return Ok(None);
+        }
+        let text = root.text(&command.program)?.filter(|text| text.starts_with("#!"));
+        Ok(text.map(|text| upstart::joined(&text).into_iter().map(|(_, line)| line).collect()))
     }
 
     /// The variables of a key such as `Environment`, with the assignment that sets each last.

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use rayon::prelude::*;
+
 use super::{End, FOLDER, Lookup, Unit, Units, name};
 use crate::error::Result;
 
@@ -35,7 +37,7 @@ const FOLDERS: [&str; 3] = ["wants", "requires", "upholds"];
 /// Keys of `[Unit]` that pull units in.
 const KEYS: [&str; 4] = ["Wants", "Requires", "BindsTo", "Upholds"];
 
-impl Units<'_> {
+impl<'r> Units<'r> {
     /// How the unit of that name starts. A template starts if an instance does.
     ///
     /// # Errors
@@ -43,19 +45,32 @@ impl Units<'_> {
     pub fn start(&self, name: &str) -> Result<Start> {
         let name = self.canonical(name);
         // Most units that start at boot have a link. Only for the others, all units that start are read.
-        for (cell, texts) in [(&self.index.linked, Texts::Closed), (&self.index.started, Texts::Open)] {
-            let reached = match cell.get() {
-                Some(reached) => reached,
-                None => {
-                    let reached = self.reached(texts)?;
-                    cell.get_or_init(|| reached)
-                }
-            };
-            if let Some(start) = of(reached, &name) {
-                return Ok(start);
-            }
+        if let Some(start) = of(self.linked_alone()?, &name) {
+            return Ok(start);
         }
-        Ok(Start::Manual)
+        Ok(of(self.started()?, &name).unwrap_or(Start::Manual))
+    }
+
+    /// All units that start, with how they do. Instances of templates have their own names.
+    ///
+    /// # Errors
+    /// If a unit that decides cannot be read.
+    pub fn started(&self) -> Result<&'r HashMap<String, Start>> {
+        if let Some(started) = self.index.started.get() {
+            return Ok(started);
+        }
+        // Each unit is a small file in a block of its own. What cannot be read is reported below.
+        self.linked_alone()?.par_iter().for_each(|(name, _)| drop(self.get(name)));
+        let started = self.reached(Texts::Open)?;
+        Ok(self.index.started.get_or_init(|| started))
+    }
+
+    fn linked_alone(&self) -> Result<&'r HashMap<String, Start>> {
+        if let Some(linked) = self.index.linked.get() {
+            return Ok(linked);
+        }
+        let linked = self.reached(Texts::Closed)?;
+        Ok(self.index.linked.get_or_init(|| linked))
     }
 
     fn reached(&self, texts: Texts) -> Result<HashMap<String, Start>> {

@@ -1,0 +1,67 @@
+//! Jobs of Upstart, which NixOS used until January 2013 (init(5) of Upstart 1.5).
+
+use crate::error::Result;
+use crate::nixos::Root;
+
+/// A job, `/etc/init/NAME.conf`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::nixos) struct Job {
+    /// Its file, by its path in the running system.
+    pub(in crate::nixos) path: String,
+    /// Whether an event starts it. Otherwise only a person does.
+    pub(in crate::nixos) starts: bool,
+    /// Its lines with their numbers, those joined that a backslash continues.
+    pub(in crate::nixos) lines: Vec<(u64, String)>,
+}
+
+impl Job {
+    /// The job of that name. `None` if there is none.
+    ///
+    /// # Errors
+    /// If its file is there but cannot be read.
+    pub(in crate::nixos) fn of(root: &Root<'_>, name: &str) -> Result<Option<Self>> {
+        let path = format!("/etc/init/{name}.conf");
+        let Some(text) = root.text(&path)? else { return Ok(None) };
+        let lines = joined(&text);
+        let starts = lines.iter().any(|(_, line)| {
+            let mut words = line.split_ascii_whitespace();
+            words.next() == Some("start") && words.next() == Some("on")
+        });
+        Ok(Some(Self { path, starts, lines }))
+    }
+}
+
+/// Lines with those joined that a backslash continues, without comments. As in a shell, a comment cannot be continued.
+pub(super) fn joined(text: &str) -> Vec<(u64, String)> {
+    let mut lines: Vec<(u64, String)> = Vec::new();
+    let mut open = false;
+    for (number, line) in (1u64..).zip(text.lines()) {
+        if !open && line.trim_start().starts_with('#') {
+            continue;
+        }
+        let part = line.strip_suffix('\\').unwrap_or(line);
+        match lines.last_mut() {
+            Some((_, last)) if open => last.push_str(part),
+            _ => lines.push((number, part.to_owned())),
+        }
+        open = line.ends_with('\\');
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nixos::made::Made;
+
+    #[test]
+    fn a_job_has_its_command_in_one_line_and_starts_on_an_event() {
+        let text = "# start on comment\nstart on started network-interfaces\nexec /x/sbin/sshd -D \\\n  -f /y\n";
+        let tree = Made::of(&[("/s/etc/init/sshd.conf", text), ("/s/etc/init/tty1.conf", "exec mingetty tty1\n")]);
+        let job = Job::of(&tree.system(), "sshd").unwrap().unwrap();
+        assert!(job.starts);
+        assert_eq!(job.lines[1], (3, "exec /x/sbin/sshd -D   -f /y".to_owned()));
+        assert!(!Job::of(&tree.system(), "tty1").unwrap().unwrap().starts);
+        assert_eq!(Job::of(&tree.system(), "none").unwrap(), None);
+    }
+}
