@@ -31,15 +31,15 @@ pub(super) fn user(subject: &Subject<'_, '_>, wanted: &UserAssertion) -> Result<
         Err(none) => return Ok(none),
     };
     // Of a user whom only a file of keys implies, nobody knows whether he is there.
-    let account = access.account(&wanted.name);
-    if !access.users_known && (account.is_none() || wanted.name != "root") {
+    let account = access.people.account(&wanted.name);
+    if !access.people.users_known && (account.is_none() || wanted.name != "root") {
         return Ok(Judgement::fail("cannot tell: the image lists its users in no form that is known", Vec::new()));
     }
     let Some(account) = account else {
         if !wanted.exists {
             return Ok(Judgement::pass("there is no such user", Vec::new()));
         }
-        let names = access.accounts.iter().map(|account| account.user.name.as_str());
+        let names = access.people.accounts.iter().map(|account| account.user.name.as_str());
         let near = nearest(&wanted.name, names);
         return Ok(Judgement::fail(format!("there is no such user{}", listed(&near)), Vec::new()));
     };
@@ -67,7 +67,7 @@ pub(super) fn user(subject: &Subject<'_, '_>, wanted: &UserAssertion) -> Result<
         });
     }
     Ok(match wrong.len() {
-        0 => Judgement::pass(format!("{}: {}", user.name, account.login.sentence), evidence),
+        0 => Judgement::pass(format!("{}: {}", user.name, account.sentence()), evidence),
         _ => Judgement::fail(wrong.join("; "), evidence),
     })
 }
@@ -79,9 +79,9 @@ pub(super) fn only_keys(subject: &Subject<'_, '_>, user: Option<&str>, allowed: 
         Err(none) => return Ok(none),
     };
     let (mut others, mut unknown): (Vec<(String, String)>, Vec<String>) = (Vec::new(), Vec::new());
-    let accounts = access.accounts.iter().filter(|account| user.is_none_or(|user| user == account.user.name));
+    let accounts = access.people.accounts.iter().filter(|account| user.is_none_or(|user| user == account.user.name));
     for account in accounts {
-        let (name, grants) = (&account.user.name, &account.grants);
+        let (name, grants) = (&account.user.name, &account.ssh);
         let may = |key: &PublicKey| allowed.iter().any(|allowed| allowed.is(key));
         let place = |key: &AuthorizedKey| format!("{}:{}", String::from_utf8_lossy(&key.file), key.number);
         for granted in grants.keys.iter().filter(|granted| !may(&granted.key.line.key)) {
@@ -119,7 +119,7 @@ pub(super) fn ssh_enabled(subject: &Subject<'_, '_>, wanted: bool) -> Result<Jud
         Ok(access) => access,
         Err(none) => return Ok(none),
     };
-    let sshd = &access.sshd;
+    let sshd = &access.people.sshd;
     let evidence: Vec<String> = sshd.unit.iter().cloned().collect();
     let told = match (&sshd.unit, sshd.starts) {
         (Some(_), true) => "sshd starts at boot",
@@ -136,9 +136,9 @@ pub(super) fn ssh_passwords(subject: &Subject<'_, '_>, wanted: bool) -> Result<J
         Ok(access) => access,
         Err(none) => return Ok(none),
     };
-    let evidence: Vec<String> = access.sshd.config.iter().cloned().collect();
-    let blocks = access.sshd.password_blocks();
-    let (takes, told) = match (&access.sshd.unit, access.sshd.password_authentication(), blocks.first()) {
+    let evidence: Vec<String> = access.people.sshd.config.iter().cloned().collect();
+    let blocks = access.people.sshd.password_blocks();
+    let (takes, told) = match (&access.people.sshd.unit, access.people.sshd.password_authentication(), blocks.first()) {
         (None, ..) => (false, "there is no sshd in the default system".to_owned()),
         (Some(_), true, _) => (true, "sshd takes passwords".to_owned()),
         (Some(_), false, Some(block)) => (true, format!("sshd takes passwords under `Match {block}`")),
@@ -153,12 +153,12 @@ pub(super) fn permit_root_login(subject: &Subject<'_, '_>, values: &[String]) ->
         Ok(access) => access,
         Err(none) => return Ok(none),
     };
-    let evidence: Vec<String> = access.sshd.config.iter().cloned().collect();
-    if access.sshd.unit.is_none() {
+    let evidence: Vec<String> = access.people.sshd.config.iter().cloned().collect();
+    if access.people.sshd.unit.is_none() {
         return Ok(Judgement::pass("there is no sshd in the default system", evidence));
     }
-    let own = access.sshd.permit_root_login();
-    let other = access.sshd.permit_root_login_blocks().into_iter().find(|(value, _)| !values.contains(value));
+    let own = access.people.sshd.permit_root_login();
+    let other = access.people.sshd.permit_root_login_blocks().into_iter().find(|(value, _)| !values.contains(value));
     let told = format!("PermitRootLogin {own}");
     Ok(match other {
         _ if !values.contains(&own) => Judgement::fail(told, evidence),
@@ -181,16 +181,16 @@ pub(super) fn no_findings(subject: &Subject<'_, '_>, ids: &[&str], except: &[Str
     let unread = unread.into_iter().filter(|(_, asked)| *asked).map(|(id, _)| id);
     let ids: Vec<&str> = ids.iter().copied().chain(unread).collect();
     let of_passwords = |access: &Access| {
-        ids.iter().any(|id| OF_PASSWORDS.contains(id) || *id == OVER_SSH && access.sshd.unit.is_some())
+        ids.iter().any(|id| OF_PASSWORDS.contains(id) || *id == OVER_SSH && access.people.sshd.unit.is_some())
     };
     let (mut told, mut places) = (Vec::new(), Vec::new());
     for (system, access) in subject.access()? {
-        if !access.users_known {
+        if !access.people.users_known {
             return Ok(Judgement::fail("cannot tell: the image lists its users in no form that is known", Vec::new()));
         }
+        let unknown = |account: &&Account| account.user.password.state == PasswordState::Unknown && account.is_unsure();
         let unknown =
-            |account: &&Account| account.user.password.state == PasswordState::Unknown && account.login.unsure;
-        let unknown = access.accounts.iter().filter(|account| !except.contains(&account.user.name)).find(unknown);
+            access.people.accounts.iter().filter(|account| !except.contains(&account.user.name)).find(unknown);
         if let Some(account) = unknown.filter(|_| of_passwords(access)) {
             let message = format!("cannot tell: the image does not say what the password of {} is", account.user.name);
             return Ok(Judgement::fail(message, Vec::new()));

@@ -23,6 +23,6 @@ pub use disc::{Disc, Medium};
 pub use initrd::Initrd;
 pub use password::{Password, PasswordState, Scheme};
 pub use root::Root;
-pub use summary::{AccessFacts, BootFacts, StoreFacts, Summary, VolumeFacts};
+pub use summary::{BootFacts, StoreFacts, Summary, VolumeFacts};
 pub use system::{Description, System, toplevel};
 pub use users::{User, Users};

@@ -1,10 +1,10 @@
 //! A disc on one page: what `inspect` tells.
 
+use super::access::People;
 use super::menu::MenuEntry;
-use super::ssh::{AuthorizedKey, KeysFiles, Sshd};
 use super::system::{self, Description, System};
-use super::{Disc, Medium, Users};
-use crate::error::{Error, Place, Result};
+use super::{Disc, Medium};
+use crate::error::{Error, Result};
 use crate::fs::iso9660::{BootImage, Date, Extension, Partition, Partitions, Volume};
 use crate::fs::{Kind, Tree};
 use crate::nixos::software::Software;
@@ -29,8 +29,8 @@ pub struct Summary {
     pub store: Option<StoreFacts>,
     /// The systems, hidden ones included, the default one first.
     pub systems: Vec<(System, Description)>,
-    /// What may be said of access in short.
-    pub access: Option<AccessFacts>,
+    /// Who gets in to the default system.
+    pub access: Option<People>,
 }
 
 /// What the primary volume descriptor says, and what else the image is.
@@ -88,15 +88,6 @@ pub struct StoreFacts {
     pub nar_size: Option<u64>,
     /// Packages that the default system has installed.
     pub installed: usize,
-}
-
-/// Who may log in through sshd with a key.
-#[derive(Debug)]
-pub struct AccessFacts {
-    /// sshd of the default system.
-    pub sshd: Sshd,
-    /// Each user with keys that sshd would accept.
-    pub keys: Vec<(String, Vec<AuthorizedKey>)>,
 }
 
 impl Summary {
@@ -196,31 +187,6 @@ fn systems(disc: &Disc<'_>, mut kept: impl FnMut(Error)) -> Vec<(System, Descrip
     described.collect()
 }
 
-fn access(disc: &Disc<'_>) -> Result<Option<AccessFacts>> {
-    /// Pairs of a user and a key; more than that no page could show.
-    const MOST_GRANTS: usize = 100_000;
-    let Ok(system) = disc.default_system() else { return Ok(None) };
-    let root = disc.root_of(system);
-    let (sshd, users) = (Sshd::of(&root)?, Users::of(&root)?);
-    let mut files = KeysFiles::new(&root);
-    let (mut keys, mut grants) = (Vec::new(), 0);
-    for user in &users.list {
-        let entrance = sshd.entrance(&users, user);
-        if !entrance.answer().opens() {
-            continue;
-        }
-        let mut accepted: Vec<AuthorizedKey> = Vec::new();
-        for file in sshd.keys(&mut files, user)?.into_iter().filter_map(|file| file.keys) {
-            accepted.extend(file.iter().filter(|key| entrance.judge(key).opens()).cloned());
-        }
-        grants += accepted.len();
-        if grants > MOST_GRANTS {
-            let place = Place::File(root.toplevel().as_bytes().to_vec());
-            return Err(Error::Limit { what: "100,000 keys of users", place });
-        }
-        if !accepted.is_empty() {
-            keys.push((user.name.clone(), accepted));
-        }
-    }
-    Ok(Some(AccessFacts { sshd, keys }))
+fn access(disc: &Disc<'_>) -> Result<Option<People>> {
+    disc.default_system().ok().map(|system| People::of(disc, system)).transpose()
 }

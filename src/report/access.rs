@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::escape;
 use super::table::{self, STRONG};
-use crate::nixos::access::{Access, Account, Finding, Rule, Severity, Tool};
+use crate::nixos::access::{Access, Account, Finding, Grant, Needs, Rule, Severity, Tool};
 use crate::nixos::ssh::{Authority, AuthorizedKey};
 use crate::nixos::{Scheme, System};
 
@@ -38,15 +38,15 @@ pub fn page(
     let name = system.specialisation.as_ref().map(|name| format!(" (specialisation {name})")).unwrap_or_default();
     writeln!(out, "{STRONG}{}{name}{STRONG:#}\n", escape(system.path.to_string().as_bytes()))?;
     let (listed, hidden): (Vec<&Account>, Vec<&Account>) =
-        access.accounts.iter().partition(|account| shown == Shown::All || is_interesting(account));
+        access.people.accounts.iter().partition(|account| shown == Shown::All || is_interesting(account));
     let mut table = table::new(&["USER", "PASSWORD", "KEYS", "LOGIN"], width);
     for account in &listed {
-        let keys = account.grants.keys.iter().filter(|key| key.answer.opens()).count();
+        let keys = account.ssh.keys.iter().filter(|key| key.answer.opens()).count();
         table.add_row([
             &*escape(account.user.name.as_bytes()),
             &password(account),
             &keys.to_string(),
-            &escape(account.login.sentence.as_bytes()),
+            &escape(account.sentence().as_bytes()),
         ]);
     }
     table::write(out, table)?;
@@ -57,7 +57,7 @@ pub fn page(
     }
     writeln!(out)?;
     writeln!(out, "sshd       {}", escape(sshd(access).as_bytes()))?;
-    for rule in &access.rules {
+    for rule in &access.people.rules {
         let Rule { tool, commands, source, line, target, .. } = rule;
         let commands = if rule.is_everything() { "everything" } else { commands };
         let target = target.as_ref().map(|target| format!(" as {target}")).unwrap_or_default();
@@ -70,7 +70,7 @@ pub fn page(
         };
         writeln!(out, "{tool:<10} {}", escape(text.as_bytes()))?;
     }
-    for login in &access.autologin {
+    for login in &access.people.autologin {
         let text = format!("{} by {} ({})", login.user, login.by, login.source);
         writeln!(out, "autologin  {}", escape(text.as_bytes()))?;
     }
@@ -99,7 +99,7 @@ pub fn page(
 /// Whether a reader would miss the account.
 fn is_interesting(account: &Account) -> bool {
     let user = &account.user;
-    user.name == "root" || user.normal != Some(false) || !account.login.ways.is_empty() || account.login.unsure
+    user.name == "root" || user.normal != Some(false) || !account.ways().is_empty() || account.is_unsure()
 }
 
 fn password(account: &Account) -> String {
@@ -111,7 +111,7 @@ fn password(account: &Account) -> String {
 }
 
 fn sshd(access: &Access) -> String {
-    let sshd = &access.sshd;
+    let sshd = &access.people.sshd;
     if sshd.unit.is_none() {
         return "none".to_owned();
     }
@@ -207,7 +207,8 @@ struct User<'a> {
     keys: Vec<Key<'a>>,
     certificate_authorities: Vec<AuthorityFacts<'a>>,
     logins: Vec<&'static str>,
-    sentence: &'a str,
+    sentence: String,
+    entrances: Vec<EntranceFacts<'a>>,
 }
 
 #[derive(Serialize, PartialEq)]
@@ -232,6 +233,30 @@ struct Key<'a> {
     accepted: bool,
     conditions: Vec<String>,
     refusal: Option<String>,
+}
+
+/// The answer for one entrance.
+#[derive(Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+struct EntranceFacts<'a> {
+    entrance: &'static str,
+    verdict: &'static str,
+    /// What somebody must have: `password`, `key`.
+    needs: &'static str,
+    /// The fingerprint of the key or of the authority.
+    fingerprint: Option<&'a str>,
+    /// Conditions of what is granted; what leaves the answer open.
+    conditions: Vec<String>,
+    /// Why it is refused.
+    reason: Option<String>,
+    cause: Option<CauseFacts<'a>>,
+}
+
+#[derive(Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+struct CauseFacts<'a> {
+    path: &'a str,
+    line: Option<u64>,
 }
 
 #[derive(Serialize, PartialEq)]
@@ -293,11 +318,11 @@ struct Finding_<'a> {
 
 impl<'a> Facts<'a> {
     fn of(access: &'a Access) -> Self {
-        let sshd = &access.sshd;
+        let sshd = &access.people.sshd;
         let there = sshd.unit.is_some();
         Self {
-            users_known: access.users_known,
-            users: access.accounts.iter().map(User::of).collect(),
+            users_known: access.people.users_known,
+            users: access.people.accounts.iter().map(User::of).collect(),
             sshd: Sshd {
                 enabled: there,
                 starts_at_boot: sshd.starts,
@@ -310,8 +335,9 @@ impl<'a> Facts<'a> {
                 authorized_keys_files: if there { sshd.authorized_keys_files() } else { Vec::new() },
                 ports: sshd.ports(),
             },
-            sudo: access.rules.iter().map(Rule_::of).collect(),
+            sudo: access.people.rules.iter().map(Rule_::of).collect(),
             autologin: access
+                .people
                 .autologin
                 .iter()
                 .map(|login| Autologin { user: &login.user, by: &login.by, source: &login.source })
@@ -352,10 +378,29 @@ impl<'a> User<'a> {
                 scheme: user.password.scheme.map(Scheme::name),
                 source: user.password.source.as_deref(),
             },
-            keys: account.grants.keys.iter().map(key).collect(),
-            certificate_authorities: account.grants.authorities.iter().map(AuthorityFacts::of).collect(),
-            logins: account.login.ways.iter().map(|way| way.name()).collect(),
-            sentence: &account.login.sentence,
+            keys: account.ssh.keys.iter().map(key).collect(),
+            certificate_authorities: account.ssh.authorities.iter().map(AuthorityFacts::of).collect(),
+            logins: account.ways().iter().map(|way| way.name()).collect(),
+            sentence: account.sentence(),
+            entrances: account.entrances.iter().map(EntranceFacts::of).collect(),
+        }
+    }
+}
+
+impl<'a> EntranceFacts<'a> {
+    fn of(grant: &'a Grant) -> Self {
+        let fingerprint = match &grant.needs {
+            Needs::Key(fingerprint) | Needs::Certificate(fingerprint) => fingerprint.as_deref(),
+            Needs::Nothing | Needs::EmptyPassword | Needs::Password => None,
+        };
+        Self {
+            entrance: grant.entrance.name(),
+            verdict: grant.verdict().name(),
+            needs: grant.needs.name(),
+            fingerprint,
+            conditions: grant.answer.phrases(),
+            reason: grant.answer.refusal.as_ref().map(ToString::to_string),
+            cause: grant.cause().map(|cause| CauseFacts { path: &cause.path, line: cause.line }),
         }
     }
 }

@@ -8,10 +8,12 @@ use super::files::text;
 use super::table::{self, STRONG};
 use super::{escape, size};
 use crate::fs::iso9660::{self, Extension, PartitionKind};
+use crate::nixos::access::{Account, People, Way};
 use crate::nixos::menu::MenuEntry;
+use crate::nixos::ssh::AuthorizedKey;
 use crate::nixos::{BootFacts, Summary};
 
-/// Menu entries that the page shows; the others, which differ in parameters, are counted.
+/// Menu entries, and users who get in, that the page shows. The others are counted.
 const SHOWN: usize = 12;
 
 /// One page for people.
@@ -156,15 +158,20 @@ impl Page<'_> {
             (Some(_), false) => "there, but nothing starts it at boot",
         };
         self.line("sshd", sshd)?;
-        if access.keys.is_empty() {
-            return self.line("keys", "sshd would accept no key");
+        let logins: Vec<&Account> = logins(access).collect();
+        for account in logins.iter().take(SHOWN) {
+            self.line("login", &format!("{}: {}", account.user.name, account.sentence()))?;
         }
-        for (user, keys) in &access.keys {
-            for key in keys {
-                self.line("key", &format!("{user}: {} {}", key.line.key, key.line.comment))?;
-            }
+        match logins.len().checked_sub(SHOWN) {
+            _ if logins.is_empty() && access.users_known => self.line("login", "nobody can log in")?,
+            None | Some(0) => {}
+            Some(more) => self.line("", &format!("and {more} more, see access"))?,
         }
-        Ok(())
+        let mut keys = accepted(access).peekable();
+        if keys.peek().is_none() {
+            return self.line("keys", "sshd accepts no key");
+        }
+        keys.try_for_each(|(user, key)| self.line("key", &format!("{user}: {} {}", key.line.key, key.line.comment)))
     }
 }
 
@@ -236,25 +243,25 @@ pub fn json(out: &mut dyn Write, summary: &Summary) -> serde_json::Result<()> {
         access: summary.access.as_ref().map(|access| Access {
             sshd_enabled: access.sshd.unit.is_some(),
             sshd_starts_at_boot: access.sshd.starts,
-            keys: access
-                .keys
-                .iter()
-                .flat_map(|(user, keys)| {
-                    keys.iter().map(move |key| Key {
-                        user,
-                        r#type: &key.line.key.kind,
-                        bits: key.line.key.bits(),
-                        fingerprint: key.line.key.fingerprint(),
-                        comment: &key.line.comment,
-                        source: text(&key.file),
-                        line: key.number,
-                    })
-                })
-                .collect(),
+            logins: logins(access).map(Login::of).collect(),
+            keys: accepted(access).map(Key::of).collect(),
         }),
     };
     serde_json::to_writer(&mut *out, &document)?;
     out.write_all(b"\n").map_err(serde_json::Error::io)
+}
+
+/// The accounts that get in, or may.
+fn logins(people: &People) -> impl Iterator<Item = &Account> {
+    people.accounts.iter().filter(|account| !account.ways().is_empty() || account.is_unsure())
+}
+
+/// The keys that sshd accepts, each with its user.
+fn accepted(people: &People) -> impl Iterator<Item = (&str, &AuthorizedKey)> {
+    people.accounts.iter().flat_map(|account| {
+        let keys = account.ssh.keys.iter().filter(|granted| granted.answer.opens());
+        keys.map(|granted| (account.user.name.as_str(), &granted.key))
+    })
 }
 
 fn names(extensions: &[Extension]) -> Vec<String> {
@@ -384,7 +391,28 @@ struct System<'s> {
 struct Access<'s> {
     sshd_enabled: bool,
     sshd_starts_at_boot: bool,
+    logins: Vec<Login<'s>>,
     keys: Vec<Key<'s>>,
+}
+
+/// A user who gets in.
+#[derive(Serialize)]
+struct Login<'s> {
+    user: &'s str,
+    password: &'static str,
+    ways: Vec<&'static str>,
+    sentence: String,
+}
+
+impl<'s> Login<'s> {
+    fn of(account: &'s Account) -> Self {
+        Self {
+            user: &account.user.name,
+            password: account.user.password.state.name(),
+            ways: account.ways().into_iter().map(Way::name).collect(),
+            sentence: account.sentence(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -396,4 +424,18 @@ struct Key<'s> {
     comment: &'s str,
     source: String,
     line: u64,
+}
+
+impl<'s> Key<'s> {
+    fn of((user, key): (&'s str, &'s AuthorizedKey)) -> Self {
+        Self {
+            user,
+            r#type: &key.line.key.kind,
+            bits: key.line.key.bits(),
+            fingerprint: key.line.key.fingerprint(),
+            comment: &key.line.comment,
+            source: text(&key.file),
+            line: key.number,
+        }
+    }
 }

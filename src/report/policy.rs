@@ -46,17 +46,20 @@ pub fn toml(out: &mut dyn Write, summary: &Summary, installed: &[&str], access: 
     for name in installed {
         writeln!(out, "\n[[package]]\nname = {}\ninstalled = true", quoted(&glob(name)))?;
     }
-    let Some(access) = access.filter(|access| access.users_known) else { return Ok(()) };
-    let people =
-        access.accounts.iter().filter(|account| account.user.name == "root" || account.user.normal != Some(false));
+    let Some(access) = access.filter(|access| access.people.users_known) else { return Ok(()) };
+    let people = access
+        .people
+        .accounts
+        .iter()
+        .filter(|account| account.user.name == "root" || account.user.normal != Some(false));
     for account in people {
-        writeln!(out, "\n[[user]] # {}", one_line(&account.login.sentence))?;
+        writeln!(out, "\n[[user]] # {}", one_line(&account.sentence()))?;
         writeln!(out, "name = {}", quoted(&account.user.name))?;
         match account.user.password.state {
             crate::nixos::PasswordState::Unknown => writeln!(out, "exists = true")?,
             state => writeln!(out, "password = [{}]", quoted(state.name()))?,
         }
-        let grants = &account.grants;
+        let grants = &account.ssh;
         for granted in grants.keys.iter().filter(|granted| granted.answer.opens()) {
             let line = &granted.key.line;
             writeln!(out, "\n[[key]] # {} {}", one_line(&line.key.kind), one_line(&line.comment))?;
@@ -70,7 +73,7 @@ pub fn toml(out: &mut dyn Write, summary: &Summary, installed: &[&str], access: 
             }
         }
     }
-    let sshd = &access.sshd;
+    let sshd = &access.people.sshd;
     writeln!(out, "\n[ssh]\nenabled = {}", sshd.unit.is_some() && sshd.starts)?;
     if sshd.unit.is_some() {
         let takes = sshd.password_authentication() || !sshd.password_blocks().is_empty();

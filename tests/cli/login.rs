@@ -112,6 +112,20 @@ fn users_are_read_in_the_forms_of_all_releases() {
 }
 
 #[test]
+fn inspect_shows_who_gets_in_with_a_key_or_without_a_password() {
+    let image = fixture("access/records-2009.squashfs");
+    let page = run(&["inspect", image.to_str().unwrap()]).out;
+    assert!(page.contains("login        root: can log in on the console without a password\n"), "{page}");
+    let document = run(&["inspect", "--json", image.to_str().unwrap()]).out;
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let login = json!({
+        "user": "root", "password": "empty", "ways": ["console-without-password"],
+        "sentence": "can log in on the console without a password",
+    });
+    assert_eq!(document["access"]["logins"], json!([login]));
+}
+
+#[test]
 fn what_should_be_known_is_a_finding() {
     for (image, expected) in [
         (

@@ -72,14 +72,14 @@ pub struct Key {
 impl AccessFacts {
     pub(in crate::diff) fn of(disc: &Disc<'_>, system: &System) -> Result<Self> {
         let access = Access::of(disc, system)?;
-        let sshd = access.sshd.unit.is_some().then(|| SshdFacts {
-            starts_at_boot: access.sshd.starts,
-            permit_root_login: access.sshd.permit_root_login(),
-            password_authentication: access.sshd.password_authentication(),
-            ports: access.sshd.ports(),
+        let sshd = access.people.sshd.unit.is_some().then(|| SshdFacts {
+            starts_at_boot: access.people.sshd.starts,
+            permit_root_login: access.people.sshd.permit_root_login(),
+            password_authentication: access.people.sshd.password_authentication(),
+            ports: access.people.sshd.ports(),
         });
         let mut facts = Self { sshd, ..Self::default() };
-        for account in &access.accounts {
+        for account in &access.people.accounts {
             let user = &account.user;
             facts.users.push(UserFacts {
                 name: user.name.clone(),
@@ -87,9 +87,9 @@ impl AccessFacts {
                 groups: user.groups.clone().unwrap_or_default(),
                 shell: user.shell.as_deref().map(mask::text),
                 password: described(&user.password),
-                logins: account.login.ways.iter().map(|way| way.name().to_owned()).collect(),
+                logins: account.ways().iter().map(|way| way.name().to_owned()).collect(),
             });
-            for granted in account.grants.keys.iter().filter(|granted| granted.answer.opens()) {
+            for granted in account.ssh.keys.iter().filter(|granted| granted.answer.opens()) {
                 let line = &granted.key.line;
                 facts.keys.push(Key {
                     user: user.name.clone(),

@@ -6,15 +6,23 @@ use super::become_root::{self, Tool};
 use super::finding::{Finding, Severity};
 use super::kernel_line;
 use super::login::Way;
-use super::{Account, Facts};
+use super::{Account, Facts, Shells};
+use crate::nixos::menu::MenuEntry;
 use crate::nixos::password::{PasswordState, Scheme};
 use crate::nixos::ssh::Obstacle;
 
 /// Menu entries that a finding names.
 const SHOWN: usize = 3;
 
+/// What opens before anybody logs in.
+pub(super) struct Doors<'m> {
+    /// The menu entries that start the system.
+    pub(super) entries: Vec<&'m MenuEntry>,
+    pub(super) shells: Shells,
+}
+
 /// All findings, the worst first, then by what they are about.
-pub(super) fn findings(facts: &Facts<'_>, accounts: &[Account]) -> Vec<Finding> {
+pub(super) fn findings(facts: &Facts, accounts: &[Account], doors: &Doors<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for account in accounts {
         findings.push(login(account));
@@ -23,8 +31,9 @@ pub(super) fn findings(facts: &Facts<'_>, accounts: &[Account]) -> Vec<Finding> 
     findings.extend(sshd(facts, accounts));
     findings.extend(keys(facts, accounts));
     findings.extend(rules(facts));
-    findings.extend(menu(facts));
-    findings.extend(initrd(facts));
+    findings.extend(emergency(&doors.shells));
+    findings.extend(menu(&doors.entries));
+    findings.extend(initrd(&doors.shells));
     if !facts.users.known {
         let message = "the image does not list its users in a form that is known: there may be more than are shown";
         findings.push(finding("users-unknown", Severity::Warning, "users", message.to_owned(), None));
@@ -42,12 +51,12 @@ fn finding(id: &'static str, severity: Severity, subject: &str, message: String,
 
 /// The sentence of one user, with the file that lets him in.
 fn login(account: &Account) -> Finding {
-    let (user, login) = (&account.user, &account.login);
-    let severity = if login.unsure { Severity::Warning } else { Severity::Info };
-    let key = account.grants.keys.iter().find(|key| key.answer.opens());
+    let user = &account.user;
+    let severity = if account.is_unsure() { Severity::Warning } else { Severity::Info };
+    let key = account.ssh.keys.iter().find(|key| key.answer.opens());
     let key = key.map(|key| String::from_utf8_lossy(&key.key.file).into_owned());
     let path = user.password.source.clone().filter(|_| user.password.state != PasswordState::None).or(key);
-    finding("login", severity, &user.name, login.sentence.clone(), path.as_deref())
+    finding("login", severity, &user.name, account.sentence(), path.as_deref())
 }
 
 fn password(account: &Account, takes_old_hashes: Option<bool>) -> Vec<Finding> {
@@ -57,7 +66,7 @@ fn password(account: &Account, takes_old_hashes: Option<bool>) -> Vec<Finding> {
         findings.push(finding(id, severity, &user.name, message, password.source.as_deref()));
     };
     let option = password.option.as_deref().unwrap_or("password");
-    let has = |way| account.login.ways.contains(&way);
+    let has = |way| account.has(way);
     match password.state {
         PasswordState::Plaintext => {
             add(
@@ -116,9 +125,9 @@ fn password(account: &Account, takes_old_hashes: Option<bool>) -> Vec<Finding> {
     findings
 }
 
-fn sshd(facts: &Facts<'_>, accounts: &[Account]) -> Vec<Finding> {
+fn sshd(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
     let sshd = &facts.sshd;
-    let keys = accounts.iter().map(|account| account.grants.keys.len()).sum::<usize>();
+    let keys = accounts.iter().map(|account| account.ssh.keys.len()).sum::<usize>();
     let config = sshd.config.as_deref();
     let mut findings = Vec::new();
     match (&sshd.unit, &sshd.obstacle) {
@@ -163,7 +172,7 @@ fn sshd(facts: &Facts<'_>, accounts: &[Account]) -> Vec<Finding> {
         let message = format!("does not start with such a line: {}", mistake.message);
         findings.push(finding("malformed-sshd-config", Severity::Warning, "sshd", message, Some(&place)));
     }
-    let by_command = accounts.iter().find_map(|account| account.grants.entrance.command());
+    let by_command = accounts.iter().find_map(|account| account.ssh.entrance.command());
     if let Some(command) = by_command {
         let message = command.to_string();
         findings.push(finding("keys-by-command", Severity::Warning, "sshd", message, config));
@@ -172,11 +181,11 @@ fn sshd(facts: &Facts<'_>, accounts: &[Account]) -> Vec<Finding> {
     let root = accounts.iter().find(|account| account.user.name == "root");
     let others: Vec<&str> = accounts
         .iter()
-        .filter(|account| account.user.name != "root" && account.login.ways.contains(&Way::SshKey))
+        .filter(|account| account.user.name != "root" && account.has(Way::SshKey))
         .map(|account| account.user.name.as_str())
         .collect();
     if let Some(root) = root
-        && !root.login.ways.contains(&Way::SshKey)
+        && !root.has(Way::SshKey)
         && !others.is_empty()
     {
         let message = format!(
@@ -188,13 +197,13 @@ fn sshd(facts: &Facts<'_>, accounts: &[Account]) -> Vec<Finding> {
     findings
 }
 
-fn keys(facts: &Facts<'_>, accounts: &[Account]) -> Vec<Finding> {
+fn keys(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for account in accounts {
         let mut seen = BTreeSet::new();
-        for key in &account.grants.keys {
+        for key in &account.ssh.keys {
             let Some(why) = key.answer.refused() else { continue };
-            if account.grants.authorities.iter().any(|authority| authority.key == key.key) {
+            if account.ssh.authorities.iter().any(|authority| authority.key == key.key) {
                 continue; // it is there to sign
             }
             let place = format!("{}:{}", String::from_utf8_lossy(&key.key.file), key.key.number);
@@ -204,11 +213,11 @@ fn keys(facts: &Facts<'_>, accounts: &[Account]) -> Vec<Finding> {
             }
         }
     }
-    for account in accounts.iter().filter(|account| account.grants.entrance.answer().opens()) {
+    for account in accounts.iter().filter(|account| account.ssh.entrance.answer().opens()) {
         let mut add = |id, message: String, place: Option<&str>| {
             findings.push(finding(id, Severity::Info, &account.user.name, message, place));
         };
-        for authority in account.grants.authorities.iter().take(SHOWN) {
+        for authority in account.ssh.authorities.iter().take(SHOWN) {
             let place = format!("{}:{}", String::from_utf8_lossy(&authority.key.file), authority.key.number);
             let names = if authority.unsure {
                 "names that a command tells".to_owned()
@@ -219,7 +228,7 @@ fn keys(facts: &Facts<'_>, accounts: &[Account]) -> Vec<Finding> {
                 format!("certificates of {} for {names} let the user in", authority.key.line.key.fingerprint());
             add("certificate-authority", message, Some(&place));
         }
-        for file in &account.grants.elsewhere {
+        for file in &account.ssh.elsewhere {
             let message =
                 format!("sshd reads keys from {file}, too, which is not in the image and may be there at boot");
             add("keys-elsewhere", message, None);
@@ -239,7 +248,7 @@ fn keys(facts: &Facts<'_>, accounts: &[Account]) -> Vec<Finding> {
     findings
 }
 
-fn rules(facts: &Facts<'_>) -> Vec<Finding> {
+fn rules(facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
     for rule in &facts.rules {
         let place = format!("{}:{}", rule.source, rule.line);
@@ -281,10 +290,6 @@ fn rules(facts: &Facts<'_>) -> Vec<Finding> {
         let message = "is included and not in the image: what it says of who gets in, nobody can tell";
         findings.push(finding("unread-file", Severity::Warning, file, message.to_owned(), None));
     }
-    if let Some(file) = &facts.forced_shell {
-        let message = "asks for no password where booting fails, and is one of root (SYSTEMD_SULOGIN_FORCE)";
-        findings.push(finding("emergency-shell", Severity::Warning, "emergency shell", message.to_owned(), Some(file)));
-    }
     for login in &facts.autologin {
         let message = format!("is logged in at boot by {}", login.by);
         findings.push(finding("autologin", Severity::Warning, &login.user, message, Some(&login.source)));
@@ -292,9 +297,16 @@ fn rules(facts: &Facts<'_>) -> Vec<Finding> {
     findings
 }
 
+/// The emergency shell of the system itself.
+fn emergency(shells: &Shells) -> Option<Finding> {
+    let file = shells.forced.as_ref()?;
+    let message = "gives a root shell without a password if booting fails (SYSTEMD_SULOGIN_FORCE)";
+    Some(finding("emergency-shell", Severity::Warning, "emergency shell", message.to_owned(), Some(file)))
+}
+
 /// Doors in the initrd.
-fn initrd(facts: &Facts<'_>) -> Vec<Finding> {
-    let initrd = match &facts.initrd {
+fn initrd(shells: &Shells) -> Vec<Finding> {
+    let initrd = match &shells.initrd {
         Ok(Some(initrd)) => initrd,
         Ok(None) => return Vec::new(),
         Err(error) => {
@@ -345,9 +357,9 @@ fn initrd(facts: &Facts<'_>) -> Vec<Finding> {
 }
 
 /// Doors on the kernel lines of the entries that start this system.
-fn menu(facts: &Facts<'_>) -> Vec<Finding> {
+fn menu(entries: &[&MenuEntry]) -> Vec<Finding> {
     let mut findings: Vec<(Finding, Vec<String>)> = Vec::new();
-    for entry in &facts.entries {
+    for entry in entries {
         for door in kernel_line::doors(entry) {
             let title = format!("{:?}", entry.title);
             if let Some((_, titles)) = findings.iter_mut().find(|(known, _)| known.subject == door.name) {

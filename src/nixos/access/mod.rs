@@ -6,6 +6,7 @@ mod doas;
 mod emergency;
 mod entry;
 mod finding;
+mod grants;
 mod groups;
 mod judge;
 mod kernel_line;
@@ -17,17 +18,21 @@ mod sudoers;
 mod tests;
 mod trusted;
 mod view;
+mod words;
 
 pub use autologin::Autologin;
 pub use become_root::{Condition, Reach, Rule, Tool};
 pub use finding::{Finding, Severity};
-pub use login::{Login, Way};
+pub use grants::{Entrance, Grant, Needs};
+pub use login::Way;
+
+use std::collections::HashMap;
 
 use become_root::Rules;
 
 use super::answer::Answer;
 use super::menu::MenuEntry;
-use super::ssh::{Authority, AuthorizedKey, BadLine, Entrance, KeysFiles, Sshd};
+use super::ssh::{Authority, AuthorizedKey, BadLine, Entrance as OfSshd, KeysFiles, Sshd};
 use super::users::{User, Users};
 use super::{Disc, Initrd, Root, System, toplevel};
 use crate::error::{Error, Place, Result};
@@ -39,9 +44,18 @@ const FIRST_WITHOUT_OLD_HASHES: &str = "23.05";
 /// Pairs of a user and a key; more than that nobody could read.
 const MOST_GRANTS: usize = 100_000;
 
-/// Who can log in to one system.
+/// Who can log in to one system, and what follows from that.
 #[derive(Debug)]
 pub struct Access {
+    /// Who gets in.
+    pub people: People,
+    /// What follows, the worst first.
+    pub findings: Vec<Finding>,
+}
+
+/// Who gets in to one system.
+#[derive(Debug)]
+pub struct People {
     /// Whether the image lists its users. If not, only those whom other files imply are here.
     pub users_known: bool,
     /// The users, by name.
@@ -52,32 +66,32 @@ pub struct Access {
     pub rules: Vec<Rule>,
     /// Users who are logged in at boot.
     pub autologin: Vec<Autologin>,
-    /// What follows from all that, the worst first.
-    pub findings: Vec<Finding>,
 }
 
-/// A user, and how he or she can log in.
+/// A user, and the answer for every entrance.
 #[derive(Clone, Debug)]
 pub struct Account {
     /// The user.
     pub user: User,
-    /// What sshd knows of the user.
-    pub grants: Grants,
-    /// How the user can log in.
-    pub login: Login,
+    /// What sshd reads for the user.
+    pub ssh: SshSources,
+    /// Every entrance, in order.
+    pub entrances: Vec<Grant>,
+    /// What logs the user in at boot: `getty@.service`.
+    pub logged_in_by: Vec<String>,
 }
 
-/// What sshd knows of a user.
+/// What sshd reads for a user.
 #[derive(Clone, Debug)]
-pub struct Grants {
-    /// The keys that it reads for the user.
+pub struct SshSources {
+    /// The keys in the files for the user.
     pub keys: Vec<GrantedKey>,
     /// The authorities whose certificates may let the user in.
     pub authorities: Vec<Authority>,
     /// Files of keys that may be there at boot: neither in the image nor in a home.
     pub elsewhere: Vec<String>,
-    /// What its configuration makes of the user.
-    pub entrance: Entrance,
+    /// What its configuration decides.
+    pub entrance: OfSshd,
 }
 
 /// A key that sshd reads for a user.
@@ -89,10 +103,8 @@ pub struct GrantedKey {
     pub answer: Answer,
 }
 
-/// What is read of a system before anything is judged.
-struct Facts<'m> {
-    /// The menu entries that start it.
-    entries: Vec<&'m MenuEntry>,
+/// What the files of a system say about who gets in.
+struct Facts {
     users: Users,
     sshd: Sshd,
     rules: Vec<Rule>,
@@ -107,19 +119,15 @@ struct Facts<'m> {
     /// Whether its libcrypt takes hashes of the old schemes, as it did before 23.05; none where the image does not tell.
     takes_old_hashes: Option<bool>,
     bad_lines: Vec<BadLine>,
-    /// The initrd; none where there is none.
-    initrd: Result<Option<Initrd>>,
-    /// The file by which the emergency shell asks for no password.
-    forced_shell: Option<String>,
     /// Files of keys for users who do not exist.
     orphans: Vec<(String, Vec<AuthorizedKey>)>,
 }
 
-/// What files say of users.
-struct People {
+/// What the files of users, sshd and programs like sudo say.
+struct Declared {
     users: Users,
     sshd: Sshd,
-    grants: Vec<Grants>,
+    sources: Vec<SshSources>,
     orphans: Vec<(String, Vec<AuthorizedKey>)>,
     bad_lines: Vec<BadLine>,
     rules: Vec<Rule>,
@@ -127,15 +135,15 @@ struct People {
     malformed: Vec<become_root::Malformed>,
 }
 
-impl People {
+impl Declared {
     fn of(root: &Root<'_>) -> Result<Self> {
         let (sshd, users) = (Sshd::of(root)?, Users::of(root)?);
         let mut files = KeysFiles::new(root);
-        let grants = grants(&sshd, &users, &mut files, root.toplevel())?;
+        let sources = sources(&sshd, &users, &mut files, root.toplevel())?;
         let orphans = orphans(root, &users, &mut files)?;
         let Rules { free: rules, mut unread, malformed } = become_root::rules(root, &users)?;
         unread.extend(sshd.unread().iter().cloned());
-        Ok(Self { bad_lines: files.malformed().to_vec(), users, sshd, grants, orphans, rules, unread, malformed })
+        Ok(Self { bad_lines: files.malformed().to_vec(), users, sshd, sources, orphans, rules, unread, malformed })
     }
 }
 
@@ -145,8 +153,12 @@ struct Machine {
     console_takes_empty: Option<bool>,
     sshd_takes_empty: Option<bool>,
     takes_old_hashes: Option<bool>,
+}
+
+/// Shells that open before anybody logs in.
+struct Shells {
     initrd: Result<Option<Initrd>>,
-    forced_shell: Option<String>,
+    forced: Option<String>,
 }
 
 impl Machine {
@@ -158,10 +170,14 @@ impl Machine {
             takes_old_hashes: root
                 .text(&root.own("nixos-version"))?
                 .map(|release| version::compare(release.trim(), FIRST_WITHOUT_OLD_HASHES).is_lt()),
-            // What is wrong with it is told, and the rest all the same.
-            initrd: Initrd::of(root),
-            forced_shell: emergency::forced(root)?,
         })
+    }
+}
+
+impl Shells {
+    fn of(root: &Root<'_>) -> Result<Self> {
+        // A broken initrd is a finding: the rest of the system can still be judged.
+        Ok(Self { initrd: Initrd::of(root), forced: emergency::forced(root)? })
     }
 }
 
@@ -180,14 +196,40 @@ impl Access {
     }
 
     fn read(root: &Root<'_>, entries: Vec<&MenuEntry>) -> Result<Self> {
+        let (facts, shells) = rayon::join(|| Facts::of(root), || Shells::of(root));
+        let ((facts, sources), shells) = (facts?, shells?);
+        let accounts = facts.accounts(sources);
+        let findings = judge::findings(&facts, &accounts, &judge::Doors { entries, shells });
+        Ok(Self { people: facts.into_people(accounts), findings })
+    }
+}
+
+impl People {
+    /// Reads who gets in to one system.
+    ///
+    /// # Errors
+    /// Where a file that decides is there but cannot be read.
+    pub fn of(disc: &Disc<'_>, system: &System) -> Result<Self> {
+        let (facts, sources) = Facts::of(&disc.root_of(system))?;
+        let accounts = facts.accounts(sources);
+        Ok(facts.into_people(accounts))
+    }
+
+    /// The account of that name.
+    #[must_use]
+    pub fn account(&self, name: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.user.name == name)
+    }
+}
+
+impl Facts {
+    fn of(root: &Root<'_>) -> Result<(Self, Vec<SshSources>)> {
         // Some thirty small files, each in a block of its own: two threads take half the time.
-        let (people, machine) = rayon::join(|| People::of(root), || Machine::of(root));
-        let (People { users, sshd, grants, orphans, bad_lines, rules, unread, malformed }, machine) =
-            (people?, machine?);
-        let Machine { autologin, console_takes_empty, sshd_takes_empty, takes_old_hashes, initrd, forced_shell } =
-            machine;
-        let facts = Facts {
-            entries,
+        let (declared, machine) = rayon::join(|| Declared::of(root), || Machine::of(root));
+        let (Declared { users, sshd, sources, orphans, bad_lines, rules, unread, malformed }, machine) =
+            (declared?, machine?);
+        let Machine { autologin, console_takes_empty, sshd_takes_empty, takes_old_hashes } = machine;
+        let facts = Self {
             users,
             sshd,
             rules,
@@ -198,29 +240,37 @@ impl Access {
             sshd_takes_empty,
             takes_old_hashes,
             bad_lines,
-            initrd,
-            forced_shell,
             orphans,
         };
-        let account = |(user, grants): (&User, Grants)| {
-            let login = Login::of(&facts, user, &grants);
-            Account { user: user.clone(), grants, login }
-        };
-        let accounts: Vec<Account> = facts.users.list.iter().zip(grants).map(account).collect();
-        let findings = judge::findings(&facts, &accounts);
-        let Facts { users, sshd, rules, autologin, .. } = facts;
-        Ok(Self { users_known: users.known, accounts, sshd, rules, autologin, findings })
+        Ok((facts, sources))
     }
 
-    /// The account of that name.
-    #[must_use]
-    pub fn account(&self, name: &str) -> Option<&Account> {
-        self.accounts.iter().find(|account| account.user.name == name)
+    /// The answers for every user.
+    fn accounts(&self, sources: Vec<SshSources>) -> Vec<Account> {
+        // Both lists can be long: each rule names its users once.
+        let mut rules: HashMap<&str, Vec<&Rule>> = HashMap::new();
+        for rule in self.rules.iter().filter(|rule| rule.makes_root()) {
+            for name in &rule.users {
+                rules.entry(name).or_default().push(rule);
+            }
+        }
+        let account = |(user, ssh): (&User, SshSources)| {
+            let rules = rules.get(user.name.as_str()).map(Vec::as_slice).unwrap_or_default();
+            let own = self.autologin.iter().filter(|login| login.user == user.name);
+            let logged_in_by = own.map(|login| login.by.clone()).collect();
+            Account { user: user.clone(), entrances: grants::of(self, user, &ssh, rules), ssh, logged_in_by }
+        };
+        self.users.list.iter().zip(sources).map(account).collect()
+    }
+
+    fn into_people(self, accounts: Vec<Account>) -> People {
+        let Self { users, sshd, rules, autologin, .. } = self;
+        People { users_known: users.known, accounts, sshd, rules, autologin }
     }
 }
 
-/// What sshd knows of each user, judged.
-fn grants(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, toplevel: &str) -> Result<Vec<Grants>> {
+/// What sshd reads for each user, and what it decides about each key.
+fn sources(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, toplevel: &str) -> Result<Vec<SshSources>> {
     let mut count = 0;
     let mut all = Vec::new();
     for user in &users.list {
@@ -242,7 +292,7 @@ fn grants(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, toplevel: &str)
             let place = Place::File(toplevel.as_bytes().to_vec());
             return Err(Error::Limit { what: "100,000 keys of users", place });
         }
-        all.push(Grants { keys, authorities, elsewhere, entrance });
+        all.push(SshSources { keys, authorities, elsewhere, entrance });
     }
     Ok(all)
 }

@@ -24,8 +24,8 @@ fn access(hash: &str, files: &[(&str, &str)]) -> Access {
 fn told(hash: &str, config: &str, keys: &str) -> (String, bool) {
     let config = format!("AuthorizedKeysFile /etc/ssh/keys/%u\n{config}");
     let files = [UNIT, WANTED, ("/s/etc/ssh/sshd_config", &config), ("/s/etc/ssh/keys/eve", keys)];
-    let login = access(hash, &files).accounts.remove(0).login;
-    (login.sentence, login.unsure)
+    let account = access(hash, &files).people.accounts.remove(0);
+    (account.sentence(), account.is_unsure())
 }
 
 /// Findings but the sentences of users, and that there is no sshd.
@@ -39,45 +39,46 @@ fn findings(files: &[(&str, &str)]) -> Vec<String> {
 fn where_the_image_cannot_tell_nobody_is_said_to_be_shut_out() {
     let block = "Match Address 10.0.0.0/8\n";
     for (hash, config, keys, sentence, unsure) in [
-        ("!", "UsePAM yes\n", KEY, "through ssh with a key", false),
+        ("!", "UsePAM yes\n", KEY, "can log in through ssh with a key", false),
         ("!", "UsePAM yes\nAuthorizedKeysCommand none\n", "", "cannot log in: the password is locked, no key", false),
         (
             "!",
             "AuthorizedKeysCommand /bin/keys\n",
             "",
-            "perhaps through ssh with a key: AuthorizedKeysCommand /bin/keys may know more keys",
+            "may be able to log in through ssh with a key (unless a `!` locks the account, since UsePAM is no; AuthorizedKeysCommand /bin/keys may know more keys)",
             true,
         ),
         (
             "!",
             &format!("PubkeyAuthentication no\n{block}PubkeyAuthentication yes\n"),
             KEY,
-            "perhaps through ssh with a key (a `Match Address` block may say otherwise)",
+            "may be able to log in through ssh with a key (sshd does not accept keys (PubkeyAuthentication no); unless a `!` locks \
+             the account, since UsePAM is no; a `Match Address` block may say otherwise)",
             true,
         ),
         (
             "$6$a$b",
             &format!("PasswordAuthentication no\n{block}PasswordAuthentication yes\n"),
             "",
-            "logs in on the console with a password (sha512); perhaps through ssh with the password (a `Match Address` block \
-             may say otherwise)",
+            "can log in on the console with a password (sha512); perhaps through ssh with the password (sshd does not \
+             accept passwords (PasswordAuthentication no); a `Match Address` block may say otherwise)",
             true,
         ),
         (
             "$1$a$b",
             "PasswordAuthentication no\n",
             "",
-            "logs in on the console with a password (md5), if its libcrypt takes that scheme",
+            "may be able to log in on the console with a password (md5; libcrypt may refuse md5 hashes)",
             true,
         ),
         (
             "!",
             "UsePAM yes\n",
             &format!("cert-authority {KEY}"),
-            "through ssh with a certificate of SHA256:XqW7m0NKQIB9dC5GlP34cwjymuFHC1zNSQHW7flwxtc",
+            "can log in through ssh with a certificate of SHA256:XqW7m0NKQIB9dC5GlP34cwjymuFHC1zNSQHW7flwxtc",
             false,
         ),
-        ("!", "", KEY, "through ssh with a key (unless a `!` locks the account (UsePAM no))", false),
+        ("!", "", KEY, "can log in through ssh with a key (unless a `!` locks the account, since UsePAM is no)", false),
     ] {
         assert_eq!(told(hash, config, keys), (sentence.to_owned(), unsure), "{config}");
     }
@@ -87,10 +88,9 @@ fn where_the_image_cannot_tell_nobody_is_said_to_be_shut_out() {
 fn files_of_keys_that_may_come_at_boot_are_told() {
     let config = "UsePAM yes\nAuthorizedKeysFile /run/keys/%u\n";
     let files = [UNIT, WANTED, ("/s/etc/ssh/sshd_config", config)];
-    let login = &access("!", &files).accounts[0].login;
-    let sentence =
-        "cannot log in: the password is locked, no key, as long as there is no /run/keys/eve, which sshd would read";
-    assert_eq!((login.sentence.as_str(), login.unsure), (sentence, true));
+    let account = &access("!", &files).people.accounts[0];
+    let sentence = "may be able to log in through ssh with a key (sshd also reads keys from /run/keys/eve, which is not in the image)";
+    assert_eq!((account.sentence().as_str(), account.is_unsure()), (sentence, true));
     let told = "keys-elsewhere eve: sshd reads keys from /run/keys/eve, too, which is not in the image and may be there at boot";
     assert_eq!(findings(&files), [told]);
 }
@@ -100,8 +100,7 @@ fn an_empty_password_opens_sshd_where_pam_takes_it_too() {
     let config = ("/s/etc/ssh/sshd_config", "UsePAM yes\nPermitEmptyPasswords yes\n");
     for (pam, expected) in [("auth sufficient pam_unix.so nullok\n", true), ("auth sufficient pam_unix.so\n", false)] {
         let access = access("", &[UNIT, WANTED, config, ("/s/etc/pam.d/sshd", pam)]);
-        let ways = &access.accounts[0].login.ways;
-        assert_eq!(ways.contains(&Way::SshWithoutPassword), expected, "{pam}");
+        assert_eq!(access.people.accounts[0].has(Way::SshWithoutPassword), expected, "{pam}");
     }
 }
 
@@ -127,7 +126,7 @@ fn what_is_wrong_or_elsewhere_is_a_finding() {
         (&[(UNIT.0, "-> /dev/null")], "sshd-masked sshd: cannot start: /etc/systemd/system/sshd.service is masked"),
         (
             &[("/s/etc/systemd/system/rescue.service", "[Service]\nEnvironment=SYSTEMD_SULOGIN_FORCE=1\n")],
-            "emergency-shell emergency shell: asks for no password where booting fails, and is one of root (SYSTEMD_SULOGIN_FORCE)",
+            "emergency-shell emergency shell: gives a root shell without a password if booting fails (SYSTEMD_SULOGIN_FORCE)",
         ),
     ] {
         assert_eq!(findings(files), [expected]);
@@ -136,4 +135,66 @@ fn what_is_wrong_or_elsewhere_is_a_finding() {
     assert!(old.iter().any(|finding| finding.id == "old-hash"));
     let older = access("$1$a$b", &[("/s/nixos-version", "22.11.1234.abcdef")]).findings;
     assert!(!older.iter().any(|finding| finding.id == "old-hash"));
+}
+
+/// The entrances of `eve`: each with its verdict, conditions, reason and cause.
+fn entrances(hash: &str, files: &[(&str, &str)]) -> Vec<String> {
+    let account = access(hash, files).people.accounts.remove(0);
+    let shown = |grant: &Grant| {
+        let answer = &grant.answer;
+        let reasons = answer.phrases().into_iter().chain(answer.refusal.as_ref().map(ToString::to_string));
+        let cause = grant.cause().map(|cause| format!(" [{cause}]")).unwrap_or_default();
+        let reasons: Vec<String> = reasons.collect();
+        format!("{} {}: {}{cause}", grant.entrance.name(), grant.verdict().name(), reasons.join("; "))
+    };
+    account.entrances.iter().map(shown).collect()
+}
+
+#[test]
+fn every_entrance_has_a_verdict_its_conditions_and_its_cause() {
+    let config = "UsePAM yes\nPasswordAuthentication no\nAuthenticationMethods any\nAllowUsers eve@10.0.0.1\n\
+                  AuthorizedKeysFile /etc/ssh/keys/%u\n";
+    let keys = format!("from=\"10.0.0.0/8\",command=\"ls\" {KEY}\nno-ptty {KEY}\n");
+    let files = [
+        UNIT,
+        ("/s/etc/ssh/sshd_config", config),
+        ("/s/etc/ssh/keys/eve", &keys),
+        ("/s/etc/sudoers", "\neve ALL=(ALL) NOPASSWD: ALL\n"),
+    ];
+    let hosts = "only from hosts in AllowUsers eve@10.0.0.1";
+    let by_hand = "once somebody starts sshd: nothing does at boot";
+    let line = "only to run \"ls\" (command= in its line)";
+    assert_eq!(
+        entrances("$6$a$b", &files),
+        [
+            "console granted:  [/s/etc/shadow]".to_owned(),
+            format!(
+                "ssh-key granted: {hosts}; only from \"10.0.0.0/8\" (from= in its line); {line}; {by_hand} [/s/etc/ssh/keys/eve:1]"
+            ),
+            "ssh-key denied: sshd ignores the line: unknown option no-ptty [/s/etc/ssh/keys/eve:2]".to_owned(),
+            "ssh-certificate denied: no certificate authority".to_owned(),
+            "ssh-password denied: sshd does not accept passwords (PasswordAuthentication no) [/s/etc/ssh/sshd_config:2]"
+                .to_owned(),
+            format!("ssh-keyboard-interactive granted: {hosts}; {by_hand} [/s/etc/shadow]"),
+            "sudo granted:  [/etc/sudoers:2]".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn what_the_image_does_not_tell_is_an_unknown_entrance() {
+    let block = "PasswordAuthentication no\nMatch Address 10.0.0.0/8\nPasswordAuthentication yes\n";
+    let config = format!("AuthorizedKeysFile /run/keys/%u\n{block}");
+    let files = [UNIT, WANTED, ("/s/etc/ssh/sshd_config", &*config)];
+    assert_eq!(
+        entrances("$6$a$b", &files),
+        [
+            "console granted:  [/s/etc/shadow]",
+            "ssh-key unknown: sshd also reads keys from /run/keys/eve, which is not in the image",
+            "ssh-certificate denied: no certificate authority",
+            "ssh-password unknown: a `Match Address` block may say otherwise; sshd does not accept passwords \
+             (PasswordAuthentication no) [/s/etc/ssh/sshd_config:2]",
+            "ssh-keyboard-interactive denied: sshd does not offer keyboard-interactive (UsePAM no)",
+        ]
+    );
 }

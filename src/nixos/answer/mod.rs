@@ -9,6 +9,8 @@ pub use words::with_doubts;
 
 use std::sync::Arc;
 
+use super::access;
+
 /// Whether an entrance opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
@@ -73,6 +75,10 @@ pub enum Condition {
     NotRevoked(String),
     /// No `!` locks the account, since sshd works without PAM (`UsePAM no`).
     NotLocked,
+    /// Somebody starts sshd: nothing does at boot.
+    StartedByHand,
+    /// A condition of a rule of sudo or doas.
+    Rule(access::Condition),
 }
 
 /// Why an entrance does not open.
@@ -143,8 +149,22 @@ pub enum Refusal {
     StrayPrincipals,
     /// The line has an option that sshd does not know.
     UnknownOption(String),
-    /// No password opens the account.
+    /// The account has no password.
     NoPassword,
+    /// The password is locked.
+    Locked,
+    /// The console does not accept empty passwords.
+    EmptyOnConsole,
+    /// PAM does not let sshd accept empty passwords.
+    EmptyByPam,
+    /// Keyboard-interactive is off: the line that says so.
+    KeyboardInteractiveOff(&'static str),
+    /// No key is authorized.
+    NoKey,
+    /// No certificate authority is trusted.
+    NoAuthority,
+    /// The shell with this name ends a session at once.
+    Shell(String),
 }
 
 /// What may turn an answer round, and the image does not tell.
@@ -156,6 +176,30 @@ pub enum Doubt {
     NoConfiguration(String),
     /// This command may know more keys (`AuthorizedKeysCommand`).
     KeysCommand(String),
+    /// This file, which is not in the image, may hold more keys.
+    KeysFile(String),
+    /// A command tells the names of which a certificate must have one.
+    Principals,
+    /// Whether PAM accepts empty passwords.
+    EmptyByPam,
+    /// Whether libcrypt accepts hashes of this scheme.
+    OldScheme(String),
+    /// The password comes from this file, which is not in the image.
+    PasswordFile(String),
+    /// What the password is, or whether there is one.
+    UntoldPassword,
+}
+
+impl Doubt {
+    /// Whether the image has neither the password nor the key that would open.
+    fn is_untold(&self) -> bool {
+        matches!(self, Self::KeysCommand(_) | Self::KeysFile(_) | Self::PasswordFile(_) | Self::UntoldPassword)
+    }
+
+    /// Whether it leaves the whole answer open; a `Match` block decides about some connections only.
+    fn is_whole(&self) -> bool {
+        !matches!(self, Self::Match(_))
+    }
 }
 
 /// The answer for one entrance.
@@ -179,11 +223,18 @@ impl Answer {
     /// The answer in one word.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        match (&self.refusal, self.doubts.is_empty()) {
-            (None, _) => Verdict::Granted,
-            (Some(_), true) => Verdict::Denied,
-            (Some(_), false) => Verdict::Unknown,
+        match &self.refusal {
+            None if self.doubts.iter().any(|doubt| doubt.what.is_whole()) => Verdict::Unknown,
+            None => Verdict::Granted,
+            Some(_) if self.doubts.is_empty() => Verdict::Denied,
+            Some(_) => Verdict::Unknown,
         }
+    }
+
+    /// Whether the image has neither the password nor the key that would open.
+    #[must_use]
+    pub fn is_untold(&self) -> bool {
+        self.doubts.iter().any(|doubt| doubt.what.is_untold())
     }
 
     /// Whether it opens, as far as the image says.

@@ -45,7 +45,9 @@ impl Display for Condition {
                 out.write_str("unless AllowGroups or DenyGroups say otherwise: the image does not list groups")
             }
             Self::NotRevoked(file) => write!(out, "unless RevokedKeys {file} lists the key"),
-            Self::NotLocked => out.write_str("unless a `!` locks the account (UsePAM no)"),
+            Self::Rule(condition) => condition.fmt(out),
+            Self::StartedByHand => out.write_str("once somebody starts sshd: nothing does at boot"),
+            Self::NotLocked => out.write_str("unless a `!` locks the account, since UsePAM is no"),
         }
     }
 }
@@ -90,7 +92,14 @@ impl Display for Refusal {
             }
             Self::StrayPrincipals => out.write_str("sshd ignores the line: principals= without cert-authority"),
             Self::UnknownOption(name) => write!(out, "sshd ignores the line: unknown option {name}"),
-            Self::NoPassword => out.write_str("no password opens the account"),
+            Self::NoPassword => out.write_str("no password"),
+            Self::Locked => out.write_str("the password is locked"),
+            Self::EmptyOnConsole => out.write_str("the console does not accept empty passwords"),
+            Self::EmptyByPam => out.write_str("PAM does not let sshd accept empty passwords"),
+            Self::KeyboardInteractiveOff(line) => write!(out, "sshd does not offer keyboard-interactive ({line})"),
+            Self::NoKey => out.write_str("no key"),
+            Self::NoAuthority => out.write_str("no certificate authority"),
+            Self::Shell(shell) => write!(out, "the shell is {shell}"),
         }
     }
 }
@@ -101,6 +110,12 @@ impl Display for Doubt {
             Self::Match(criterion) => write!(out, "a `Match {criterion}` block may say otherwise"),
             Self::NoConfiguration(file) => write!(out, "what {file} says is unknown"),
             Self::KeysCommand(command) => write!(out, "AuthorizedKeysCommand {command} may know more keys"),
+            Self::KeysFile(file) => write!(out, "sshd also reads keys from {file}, which is not in the image"),
+            Self::Principals => out.write_str("a command tells which names its certificates must have"),
+            Self::EmptyByPam => out.write_str("the image does not tell whether PAM accepts empty passwords"),
+            Self::OldScheme(scheme) => write!(out, "libcrypt may refuse {scheme} hashes"),
+            Self::PasswordFile(file) => write!(out, "the password comes from {file}, which is not in the image"),
+            Self::UntoldPassword => out.write_str("the image does not tell the password"),
         }
     }
 }

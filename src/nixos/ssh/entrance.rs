@@ -6,6 +6,7 @@ use super::daemon::Obstacle;
 use super::key::CERTIFICATE;
 use super::keys_file::AuthorizedKey;
 use super::options::{is_known, options};
+use super::password::PasswordMethod;
 use super::pattern::fits;
 use super::sshd::Sshd;
 use crate::nixos::answer::{Answer, Cause, Caused, Condition, Doubt, Refusal};
@@ -208,16 +209,16 @@ impl Entrance {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Method {
     Key,
-    /// In either way that sshd has: itself, or by keyboard-interactive.
-    Password,
+    Password(PasswordMethod),
 }
 
 impl Method {
-    /// Its names in `AuthenticationMethods`.
-    fn names(self) -> &'static [&'static str] {
+    /// Its name in `AuthenticationMethods`.
+    fn name(self) -> &'static str {
         match self {
-            Self::Key => &["publickey"],
-            Self::Password => &["password", "keyboard-interactive"],
+            Self::Key => "publickey",
+            Self::Password(PasswordMethod::Password) => "password",
+            Self::Password(PasswordMethod::KeyboardInteractive) => "keyboard-interactive",
         }
     }
 
@@ -225,7 +226,7 @@ impl Method {
     fn missing(self, lists: String) -> Refusal {
         match self {
             Self::Key => Refusal::MethodsWithoutKeys(lists),
-            Self::Password => Refusal::MethodsWithoutPasswords(lists),
+            Self::Password(_) => Refusal::MethodsWithoutPasswords(lists),
         }
     }
 }
@@ -253,7 +254,7 @@ pub(super) fn methods(
     // A method may name a device: `keyboard-interactive:pam`.
     let is_wanted = |word: &str| {
         let name = word.split(':').next().unwrap_or(word);
-        method.names().iter().any(|wanted| name.eq_ignore_ascii_case(wanted))
+        name.eq_ignore_ascii_case(method.name())
     };
     if lists.iter().any(|list| is_wanted(list) || list.eq_ignore_ascii_case("any")) {
         return None;

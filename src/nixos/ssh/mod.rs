@@ -22,6 +22,7 @@ pub use daemon::Obstacle;
 pub use entrance::Entrance;
 pub use key::{KeyError, KeyLine, PublicKey};
 pub use keys_file::{AuthorizedKey, BadLine, KeysFile, KeysFiles};
+pub use password::PasswordMethod;
 pub use search::{Search, Sighting, search};
 pub use sshd::Sshd;
 pub(in crate::nixos) use words::words;

@@ -24,39 +24,68 @@ const DECIDING: [&str; 12] = [
     "usepam",
 ];
 
+/// A method by which sshd asks for a password (sshd_config(5), `AuthenticationMethods`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordMethod {
+    /// sshd asks for it.
+    Password,
+    /// PAM asks for it through sshd.
+    KeyboardInteractive,
+}
+
 impl Sshd {
-    /// Whether the user gets in with the password.
+    /// Whether the user gets in with the password by this method.
     #[must_use]
-    pub fn password(&self, users: &Users, user: &User) -> Answer {
+    pub fn password(&self, users: &Users, user: &User, method: PasswordMethod) -> Answer {
         let settings = self.settings.settings(user);
         // Nothing in the configuration changes these two.
         if let Some(absent) = self.absent(users, &user.name) {
             return Answer::denied(absent);
         }
-        if matches!(user.password.state, PasswordState::None | PasswordState::Locked) {
+        let shut = match user.password.state {
+            PasswordState::None => Some(Refusal::NoPassword),
+            PasswordState::Locked => Some(Refusal::Locked),
+            _ => None,
+        };
+        if let Some(what) = shut {
             let cause = user.password.source.as_deref().map(|path| Cause { path: path.into(), line: None });
-            return Answer::denied(Caused { what: Refusal::NoPassword, cause });
+            return Answer::denied(Caused { what, cause });
         }
         if let Some((refusal, doubt)) = self.unread_config() {
             return Answer { doubts: vec![doubt], ..Answer::denied(refusal) };
         }
         let mut conditions = Vec::new();
         let refusal = self
-            .passwords_off(&settings, user)
+            .passwords_off(&settings, user, method)
             .or_else(|| refused(&settings))
-            .or_else(|| methods(&settings, Method::Password, &mut conditions))
+            .or_else(|| methods(&settings, Method::Password(method), &mut conditions))
             .or_else(|| lists(&settings, user, &mut conditions));
         conditions.extend(forced(&settings));
-        let keywords = DECIDING.into_iter().filter(|keyword| user.is_root() || *keyword != "permitrootlogin");
+        let keywords = DECIDING.into_iter().filter(|keyword| match *keyword {
+            "permitrootlogin" => user.is_root(),
+            "passwordauthentication" => method == PasswordMethod::Password,
+            "kbdinteractiveauthentication" | "usepam" => method == PasswordMethod::KeyboardInteractive,
+            _ => true,
+        });
         Answer { refusal, conditions, doubts: settings.doubts(keywords) }
     }
 
     /// Why sshd does not accept passwords, or not this one.
-    fn passwords_off(&self, settings: &Settings<'_>, user: &User) -> Option<Caused<Refusal>> {
-        // sshd can ask PAM for a password in two ways, and accepts either (sshd_config(5)).
-        let by_pam = settings.says("usepam", "yes") && !settings.says("kbdinteractiveauthentication", "no");
-        if settings.says("passwordauthentication", "no") && !by_pam {
-            return Some(settings.caused(Refusal::PasswordsOff, "passwordauthentication"));
+    fn passwords_off(&self, settings: &Settings<'_>, user: &User, method: PasswordMethod) -> Option<Caused<Refusal>> {
+        let off = |line| Refusal::KeyboardInteractiveOff(line);
+        match method {
+            PasswordMethod::Password if settings.says("passwordauthentication", "no") => {
+                return Some(settings.caused(Refusal::PasswordsOff, "passwordauthentication"));
+            }
+            // Only PAM asks this way on Linux.
+            PasswordMethod::KeyboardInteractive if !settings.says("usepam", "yes") => {
+                return Some(settings.caused(off("UsePAM no"), "usepam"));
+            }
+            PasswordMethod::KeyboardInteractive if settings.says("kbdinteractiveauthentication", "no") => {
+                let refusal = off("KbdInteractiveAuthentication no");
+                return Some(settings.caused(refusal, "kbdinteractiveauthentication"));
+            }
+            PasswordMethod::Password | PasswordMethod::KeyboardInteractive => {}
         }
         if user.password.state == PasswordState::Empty && !settings.says("permitemptypasswords", "yes") {
             return Some(settings.caused(Refusal::EmptyPasswordsOff, "permitemptypasswords"));
@@ -182,7 +211,7 @@ mod tests {
         let users = Users::default();
         for (config, name, hash, expected) in [
             ("", "eve", "$6$a$b", Ok("")),
-            ("", "eve", "!", Err("no password opens the account")),
+            ("", "eve", "!", Err("the password is locked")),
             ("", "eve", "", Err("sshd does not accept empty passwords (PermitEmptyPasswords no)")),
             ("PermitEmptyPasswords yes", "eve", "", Ok("")),
             (
@@ -225,7 +254,10 @@ mod tests {
                 Ok("a `Match Address` block may say otherwise"),
             ),
         ] {
-            let answer = sshd(config).password(&users, &user(name, hash));
+            let (sshd, user) = (sshd(config), user(name, hash));
+            let ask = |method| sshd.password(&users, &user, method);
+            let answer = Some(ask(PasswordMethod::KeyboardInteractive)).filter(Answer::opens);
+            let answer = answer.unwrap_or_else(|| ask(PasswordMethod::Password));
             let judged = answer.refused().map_or_else(|| Ok(answer.phrases().join("; ")), Err);
             assert_eq!(judged, expected.map(str::to_owned).map_err(str::to_owned), "{config} {name} {hash}");
         }
@@ -241,7 +273,7 @@ mod tests {
         let expected = ("prohibit-password".to_owned(), "Address 10.0.0.0/8".to_owned());
         assert_eq!(sshd.permit_root_login_blocks(), [expected]);
         let users = Users { known: false, list: Vec::new() };
-        let answer = sshd.password(&users, &user("eve", "$6$a$b"));
+        let answer = sshd.password(&users, &user("eve", "$6$a$b"), PasswordMethod::Password);
         assert_eq!(answer.verdict(), Verdict::Unknown);
         assert_eq!(
             answer.doubts.iter().map(Caused::to_string).collect::<Vec<_>>(),

@@ -1,0 +1,292 @@
+//! Who gets in: for each user and entrance an answer, with its conditions and its cause.
+//!
+//! `inspect`, `access`, `check`, `policy` and `diff` read this and decide nothing again.
+
+use super::{Autologin, Facts, Rule, SshSources, Tool};
+use crate::nixos::answer::{Answer, Cause, Caused, Condition, Doubt, Refusal, Verdict};
+use crate::nixos::password::{Password, PasswordState};
+use crate::nixos::ssh::{Authority, PasswordMethod};
+use crate::nixos::users::User;
+
+/// A way into a system, or to root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Entrance {
+    /// Logged in at boot.
+    Autologin,
+    /// The consoles.
+    Console,
+    /// sshd, with a key.
+    SshKey,
+    /// sshd, with a certificate of an authority.
+    SshCertificate,
+    /// sshd, which asks for the password itself.
+    SshPassword,
+    /// sshd, which lets PAM ask (keyboard-interactive).
+    SshKeyboardInteractive,
+    /// A user who is in becomes root without a password, by this program.
+    Root(Tool),
+}
+
+impl Entrance {
+    /// The word for it in documents.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Autologin => "autologin",
+            Self::Console => "console",
+            Self::SshKey => "ssh-key",
+            Self::SshCertificate => "ssh-certificate",
+            Self::SshPassword => "ssh-password",
+            Self::SshKeyboardInteractive => "ssh-keyboard-interactive",
+            Self::Root(tool) => tool.name(),
+        }
+    }
+
+    /// Whether it leads through sshd.
+    #[must_use]
+    pub fn is_ssh(self) -> bool {
+        matches!(self, Self::SshKey | Self::SshCertificate | Self::SshPassword | Self::SshKeyboardInteractive)
+    }
+}
+
+/// What somebody must have to get in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing at all, not even Enter at a prompt for a password.
+    Nothing,
+    /// No password: the account has an empty one.
+    EmptyPassword,
+    /// The password.
+    Password,
+    /// The key with this fingerprint; none where the image does not tell which.
+    Key(Option<String>),
+    /// A certificate of the authority with this fingerprint; none where there is no authority.
+    Certificate(Option<String>),
+}
+
+impl Needs {
+    /// The word for it in documents.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::EmptyPassword => "empty-password",
+            Self::Password => "password",
+            Self::Key(_) => "key",
+            Self::Certificate(_) => "certificate",
+        }
+    }
+}
+
+/// The answer for one user and one entrance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The entrance.
+    pub entrance: Entrance,
+    /// What somebody must have.
+    pub needs: Needs,
+    /// Whether it opens.
+    pub answer: Answer,
+    /// The line or file that opens it.
+    opened_by: Option<Cause>,
+}
+
+impl Grant {
+    /// The line or file that decides: the one that refuses, else the one that opens, else the one that leaves it open.
+    #[must_use]
+    pub fn cause(&self) -> Option<&Cause> {
+        let doubted = || self.answer.doubts.iter().find_map(|doubt| doubt.cause.as_ref());
+        match &self.answer.refusal {
+            Some(refusal) => refusal.cause.as_ref().or_else(doubted),
+            None => self.opened_by.as_ref().or_else(doubted),
+        }
+    }
+
+    /// The answer in one word.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        self.answer.verdict()
+    }
+}
+
+/// All entrances of a user. An entrance stands once for each key, authority, rule or unit that may open it, and once as
+/// denied where nothing does.
+pub(super) fn of(facts: &Facts, user: &User, sources: &SshSources, rules: &[&Rule]) -> Vec<Grant> {
+    let logins = facts.autologin.iter().filter(|login| login.user == user.name).map(autologin);
+    let mut grants: Vec<Grant> = logins.collect();
+    grants.push(console(facts, user));
+    grants.extend(keys(sources));
+    grants.extend(certificates(sources));
+    for method in [PasswordMethod::Password, PasswordMethod::KeyboardInteractive] {
+        grants.push(ssh_password(facts, user, method));
+    }
+    if let Some(condition) = started_by_hand(facts) {
+        for grant in grants.iter_mut().filter(|grant| grant.entrance.is_ssh() && grant.verdict() != Verdict::Denied) {
+            grant.answer.conditions.push(condition.clone());
+        }
+    }
+    grants.extend(root(user, rules));
+    if let Some(shell) = user.shell.as_deref().filter(|shell| ends_at_once(shell)) {
+        let refusal = Caused::by_default(Refusal::Shell(shell.rsplit('/').next().unwrap_or(shell).to_owned()));
+        // A service needs no shell to run sudo.
+        for grant in grants.iter_mut().filter(|grant| !matches!(grant.entrance, Entrance::Root(_))) {
+            grant.answer = Answer::denied(refusal.clone());
+        }
+    }
+    grants
+}
+
+/// Whether the shell ends a session at once.
+fn ends_at_once(shell: &str) -> bool {
+    /// Names of programs that do.
+    const PROGRAMS: [&str; 4] = ["nologin", "false", "noshell", "true"];
+    shell.rsplit('/').next().is_some_and(|name| PROGRAMS.contains(&name))
+}
+
+fn autologin(login: &Autologin) -> Grant {
+    let cause = Cause { path: login.source.as_str().into(), line: None };
+    Grant { entrance: Entrance::Autologin, needs: Needs::Nothing, answer: Answer::default(), opened_by: Some(cause) }
+}
+
+fn console(facts: &Facts, user: &User) -> Grant {
+    let mut answer = of_password(&user.password);
+    if user.password.state == PasswordState::Empty {
+        match facts.console_takes_empty {
+            Some(true) => {}
+            Some(false) => answer.refusal = Some(Caused::by_default(Refusal::EmptyOnConsole)),
+            None => answer.doubts.push(Caused::by_default(Doubt::EmptyByPam)),
+        }
+    }
+    doubt_scheme(facts, &user.password, &mut answer);
+    Grant { entrance: Entrance::Console, needs: needs(&user.password), answer, opened_by: source(&user.password) }
+}
+
+/// What the password alone says, wherever it is asked for.
+fn of_password(password: &Password) -> Answer {
+    let unknown = |doubt| Answer { doubts: vec![Caused { what: doubt, cause: source(password) }], ..Answer::default() };
+    let denied = |refusal| Answer::denied(Caused { what: refusal, cause: source(password) });
+    match password.state {
+        PasswordState::Empty | PasswordState::Plaintext | PasswordState::Hashed => Answer::default(),
+        PasswordState::Locked => denied(Refusal::Locked),
+        PasswordState::None => denied(Refusal::NoPassword),
+        PasswordState::File => unknown(Doubt::PasswordFile(password.source.clone().unwrap_or_default())),
+        PasswordState::Unknown => unknown(Doubt::UntoldPassword),
+    }
+}
+
+/// libcrypt may refuse a hash of an old scheme.
+fn doubt_scheme(facts: &Facts, password: &Password, answer: &mut Answer) {
+    let old = password.scheme.filter(|scheme| !scheme.is_current());
+    if let Some(scheme) = old.filter(|_| facts.takes_old_hashes != Some(true)) {
+        answer.doubts.push(Caused { what: Doubt::OldScheme(scheme.name().to_owned()), cause: source(password) });
+    }
+}
+
+fn needs(password: &Password) -> Needs {
+    if password.state == PasswordState::Empty { Needs::EmptyPassword } else { Needs::Password }
+}
+
+fn source(password: &Password) -> Option<Cause> {
+    password.source.as_deref().map(|path| Cause { path: path.into(), line: None })
+}
+
+fn keys(sources: &SshSources) -> Vec<Grant> {
+    let grant =
+        |key, answer, opened_by| Grant { entrance: Entrance::SshKey, needs: Needs::Key(key), answer, opened_by };
+    let granted = sources.keys.iter().map(|granted| {
+        let key = &granted.key;
+        grant(Some(key.line.key.fingerprint()), granted.answer.clone(), Some(key.cause()))
+    });
+    let mut grants: Vec<Grant> = granted.collect();
+    let of_any = sources.entrance.answer();
+    if of_any.opens() {
+        let elsewhere = sources.elsewhere.iter().map(|file| Caused::by_default(Doubt::KeysFile(file.clone())));
+        let doubts = sources.entrance.command().cloned().into_iter().chain(elsewhere);
+        grants.extend(doubts.map(|doubt| grant(None, Answer { doubts: vec![doubt], ..of_any.clone() }, None)));
+    }
+    if grants.is_empty() {
+        let refusal = of_any.refusal.clone().filter(|_| of_any.verdict() == Verdict::Denied);
+        let refusal = refusal.unwrap_or_else(|| Caused::by_default(Refusal::NoKey));
+        grants.push(grant(None, Answer::denied(refusal), None));
+    }
+    grants
+}
+
+fn certificates(sources: &SshSources) -> Vec<Grant> {
+    let entrance = Entrance::SshCertificate;
+    let of_any = sources.entrance.answer();
+    let of_authority = |authority: &Authority| {
+        let mut answer = of_any.clone();
+        if authority.unsure {
+            answer.doubts.push(Caused::by(Doubt::Principals, authority.key.cause()));
+        }
+        let needs = Needs::Certificate(Some(authority.key.line.key.fingerprint()));
+        Grant { entrance, needs, answer, opened_by: Some(authority.key.cause()) }
+    };
+    let mut grants: Vec<Grant> = sources.authorities.iter().map(of_authority).collect();
+    if grants.is_empty() {
+        let answer = Answer::denied(Caused::by_default(Refusal::NoAuthority));
+        grants.push(Grant { entrance, needs: Needs::Certificate(None), answer, opened_by: None });
+    }
+    grants
+}
+
+fn ssh_password(facts: &Facts, user: &User, method: PasswordMethod) -> Grant {
+    let mut answer = of_password(&user.password);
+    // A password that opens nothing opens nothing through sshd, either.
+    if answer.opens() {
+        let of_sshd = facts.sshd.password(&facts.users, user, method);
+        answer.refusal = of_sshd.refusal;
+        answer.conditions.extend(of_sshd.conditions);
+        match answer.refusal {
+            // Whatever the password is, sshd does not accept it.
+            Some(_) if of_sshd.doubts.is_empty() => answer.doubts.clear(),
+            _ => answer.doubts.extend(of_sshd.doubts),
+        }
+    }
+    let by_pam = method == PasswordMethod::KeyboardInteractive || facts.sshd.uses_pam(user);
+    if user.password.state == PasswordState::Empty && by_pam && answer.opens() {
+        // sshd and PAM must both accept it.
+        match facts.sshd_takes_empty {
+            Some(true) => {}
+            Some(false) => answer = Answer::denied(Caused::by_default(Refusal::EmptyByPam)),
+            None => answer.doubts.push(Caused::by_default(Doubt::EmptyByPam)),
+        }
+    }
+    if answer.opens() {
+        doubt_scheme(facts, &user.password, &mut answer);
+    }
+    let entrance = match method {
+        PasswordMethod::Password => Entrance::SshPassword,
+        PasswordMethod::KeyboardInteractive => Entrance::SshKeyboardInteractive,
+    };
+    Grant { entrance, needs: needs(&user.password), answer, opened_by: source(&user.password) }
+}
+
+/// Nothing starts sshd at boot.
+fn started_by_hand(facts: &Facts) -> Option<Caused<Condition>> {
+    let unit = facts.sshd.unit.as_deref().filter(|_| !facts.sshd.starts)?;
+    Some(Caused::by(Condition::StartedByHand, Cause { path: unit.into(), line: None }))
+}
+
+/// The programs by which a user who is in becomes root, each with the rule that asks for least.
+fn root(user: &User, rules: &[&Rule]) -> Vec<Grant> {
+    let mut grants: Vec<Grant> = Vec::new();
+    for rule in rules.iter().filter(|_| !user.is_root()) {
+        let entrance = Entrance::Root(rule.tool);
+        let conditions = rule.conditions.iter();
+        let conditions = conditions.map(|what| Caused::by(Condition::Rule(what.clone()), cause(rule))).collect();
+        let answer = Answer { conditions, ..Answer::default() };
+        let grant = Grant { entrance, needs: Needs::Nothing, answer, opened_by: Some(cause(rule)) };
+        match grants.iter_mut().find(|known| known.entrance == entrance) {
+            None => grants.push(grant),
+            Some(known) if grant.answer.conditions.len() < known.answer.conditions.len() => *known = grant,
+            Some(_) => {}
+        }
+    }
+    grants
+}
+
+fn cause(rule: &Rule) -> Cause {
+    Cause { path: rule.source.as_str().into(), line: Some(rule.line) }
+}
