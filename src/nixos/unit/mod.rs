@@ -226,6 +226,12 @@ impl<'r> Units<'r> {
         names.filter(|name| KINDS.contains(&name::kind(name)))
     }
 
+    /// As [`Units::names`], with those that only have a folder of drop-ins: instances, for the most part.
+    pub fn mentioned(&self) -> impl Iterator<Item = &'r str> {
+        let names = self.index.names.keys().map(|name| name.strip_suffix(".d").unwrap_or(name));
+        names.filter(|name| name.contains('.') && KINDS.contains(&name::kind(name)))
+    }
+
     /// The unit of that name, which may be an alias, a template, or an instance of one.
     ///
     /// # Errors

@@ -21,7 +21,7 @@ pub enum Start {
 /// Dependencies of upstream's targets that hold in every release (bootup(7)).
 const STANDARD: [(&str, &[&str]); 6] = [
     ("default.target", &["graphical.target", "multi-user.target"]),
-    ("graphical.target", &["multi-user.target"]),
+    ("graphical.target", &["multi-user.target", "display-manager.service"]),
     ("multi-user.target", &["basic.target", "getty.target", "remote-fs.target"]),
     ("basic.target", &["sysinit.target", "sockets.target", "timers.target", "paths.target", "slices.target"]),
     ("sysinit.target", &["local-fs.target", "swap.target", "cryptsetup.target"]),

@@ -1,0 +1,33 @@
+//! Who is logged in without being asked: on consoles, and by display managers.
+
+mod console;
+mod display;
+
+use crate::error::Result;
+use crate::nixos::Root;
+
+/// Somebody who is logged in at boot.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Autologin {
+    /// The user.
+    pub user: String,
+    /// What logs the user in: `getty@.service`, `sddm`.
+    pub by: String,
+    /// The file that says so, by its path in the running system.
+    pub source: String,
+}
+
+/// Everybody who is logged in at boot, in order of their names.
+pub(super) fn find(root: &Root<'_>) -> Result<Vec<Autologin>> {
+    let mut found = console::find(root)?;
+    found.extend(display::find(root)?);
+    found.sort();
+    found.dedup_by(|one, other| one.user == other.user && one.source == other.source);
+    Ok(found)
+}
+
+#[cfg(test)]
+fn shown(files: &[(&str, &str)]) -> Vec<String> {
+    let found = find(&crate::nixos::made::Made::of(files).system()).unwrap();
+    found.iter().map(|login| format!("{} {} {}", login.user, login.by, login.source)).collect()
+}
