@@ -25,4 +25,3 @@ pub use keys_file::{AuthorizedKey, BadLine, KeysFile, KeysFiles};
 pub use password::PasswordMethod;
 pub use search::{Search, Sighting, search};
 pub use sshd::Sshd;
-pub(in crate::nixos) use words::words;

@@ -1,7 +1,7 @@
 //! The words of a line of `sshd_config` (sshd_config(5)).
 
 /// Words, with double quotes and comments as sshd takes them; `=` may stand behind the keyword.
-pub(in crate::nixos) fn words(line: &str) -> Vec<String> {
+pub(super) fn words(line: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut word: Option<String> = None;
     let mut quoted = false;

@@ -1,21 +1,36 @@
 //! systemd-sysusers (24.05 on, where it is chosen): lines of sysusers.d(5), and credentials of its service (nixpkgs,
 //! nixos/modules/system/boot/systemd/sysusers.nix).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{MOST_MEMBERS, MOST_USERS, User, checked, is_person};
 use crate::error::{Error, Place, Result};
 use crate::nixos::Root;
 use crate::nixos::password::{Password, PasswordState};
-use crate::nixos::ssh::words;
 use crate::nixos::unit::{Unit, Units};
 use crate::store::StorePath;
 
+/// Where the lines are.
+const FOLDER: &str = "/etc/sysusers.d";
+
+/// The file that NixOS writes if the service makes its users.
+const OWN: &str = "00-nixos.conf";
+
+/// The shell of a user for whom a line names none.
+const NO_SHELL: &str = "nologin";
+
 /// Reads the users that `systemd-sysusers.service` makes.
 pub(super) fn read(root: &Root<'_>, _: &str) -> Result<Option<Vec<User>>> {
-    let file = "/etc/sysusers.d/00-nixos.conf";
-    let Some(lines) = root.text(file)? else { return Ok(None) };
-    let mut list = users(&lines, &root.inside(file))?;
+    let names = root.entries(FOLDER)?.into_iter().map(|entry| String::from_utf8_lossy(&entry.name).into_owned());
+    let names: Vec<String> = names.filter(|name| name.ends_with(".conf")).collect();
+    if !names.iter().any(|name| name == OWN) {
+        return Ok(None);
+    }
+    let mut lines = Lines::default();
+    for file in names.iter().map(|name| format!("{FOLDER}/{name}")) {
+        lines.take(&root.text(&file)?.unwrap_or_default(), &root.inside(&file))?;
+    }
+    let mut list = checked(lines.users(), &Place::File(root.inside(FOLDER).into_bytes()))?;
     let mut credentials = Credentials::default();
     if let Some(unit) = Units::of(root)?.get("systemd-sysusers.service")?.unit() {
         credentials.take(unit, root);
@@ -24,63 +39,119 @@ pub(super) fn read(root: &Root<'_>, _: &str) -> Result<Option<Vec<User>>> {
         if let Some(password) = credentials.password(root, &user.name)? {
             user.password = password;
         }
+        if let Some((shell, _)) = credentials.set.get(&format!("passwd.shell.{}", user.name)) {
+            user.shell = Some(shell.clone());
+        }
     }
     Ok(Some(list))
 }
 
-/// The lines: `u NAME UID:GROUP "DESCRIPTION" HOME SHELL`, `g NAME GID`, `m USER GROUP`.
-fn users(lines: &str, file: &str) -> Result<Vec<User>> {
-    let mut list: Vec<User> = Vec::new();
-    let mut memberships: HashMap<String, Vec<String>> = HashMap::new();
-    let mut members = 0;
-    for (number, line) in (1u64..).zip(lines.lines()) {
-        let fields = words(line);
-        let field = |index: usize| fields.get(index).map(String::as_str).filter(|field| *field != "-");
-        let wrong = || Error::Malformed {
-            structure: "sysusers.d",
-            field: "line",
-            place: Place::Line { file: file.to_owned(), line: number },
-        };
-        match fields.first().and_then(|kind| kind.chars().next()) {
-            None | Some('g' | 'r') => {}
-            Some('u') => {
-                let name = field(1).ok_or_else(wrong)?;
-                let (uid, group) = match field(2).map(|id| id.split_once(':').unwrap_or((id, name))) {
-                    Some((uid, group)) => (uid.parse().ok(), group),
-                    None => (None, name),
-                };
-                let home = field(4).unwrap_or("/").to_owned();
-                list.push(User {
-                    uid,
-                    normal: Some(uid.is_some_and(|uid| is_person(uid, &home))),
-                    home,
-                    groups: Some(vec![group.to_owned()]),
-                    shell: field(5).map(str::to_owned),
-                    // sysusers locks whom no credential unlocks, root too.
-                    password: Password::none(),
-                    ..User::implied(name)
-                });
-                if list.len() > MOST_USERS {
-                    break;
-                }
+/// What the lines declare: `u NAME UID:GROUP "DESCRIPTION" HOME SHELL`, `g NAME GID`, `m USER GROUP`.
+#[derive(Default)]
+struct Lines {
+    list: Vec<User>,
+    named: HashSet<String>,
+    memberships: Vec<(String, String)>,
+}
+
+impl Lines {
+    fn take(&mut self, text: &str, file: &str) -> Result<()> {
+        for (number, line) in (1u64..).zip(text.lines()) {
+            let wrong = || Error::Malformed {
+                structure: "sysusers.d",
+                field: "line",
+                place: Place::Line { file: file.to_owned(), line: number },
+            };
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
             }
-            Some('m') => {
-                let (user, group) = field(1).zip(field(2)).ok_or_else(wrong)?;
-                members += 1;
-                if members > MOST_MEMBERS {
-                    let place = Place::File(file.as_bytes().to_vec());
-                    return Err(Error::Limit { what: "100,000 members of groups", place });
+            let fields = fields(line).ok_or_else(wrong)?;
+            let field =
+                |index: usize| fields.get(index).map(String::as_str).filter(|field| !matches!(*field, "-" | ""));
+            // A sign after the letter, `u!`, changes nothing here.
+            match (fields.first().and_then(|kind| kind.chars().next()), field(1), field(2)) {
+                (Some('g' | 'r'), ..) => {}
+                (Some('u'), Some(name), id) if fields.len() <= 6 => {
+                    let user = user(name, id, field(4), field(5));
+                    // Of two lines, the first counts.
+                    if self.named.insert(name.to_owned()) {
+                        self.list.push(user);
+                    }
                 }
-                memberships.entry(user.to_owned()).or_default().push(group.to_owned());
+                (Some('m'), Some(user), Some(group)) if fields.len() == 3 => {
+                    self.memberships.push((user.to_owned(), group.to_owned()));
+                }
+                _ => return Err(wrong()),
             }
-            Some(_) => return Err(wrong()),
+            let over = match () {
+                () if self.list.len() > MOST_USERS => "10,000 users",
+                () if self.memberships.len() > MOST_MEMBERS => "100,000 members of groups",
+                () => continue,
+            };
+            return Err(Error::Limit { what: over, place: Place::File(file.as_bytes().to_vec()) });
+        }
+        Ok(())
+    }
+
+    /// The users with their groups. A member who is not declared is made as well.
+    fn users(self) -> Vec<User> {
+        let Self { mut list, mut named, memberships } = self;
+        let mut groups: HashMap<String, Vec<String>> = HashMap::new();
+        for (member, group) in memberships {
+            if named.insert(member.clone()) {
+                list.push(user(&member, None, None, None));
+            }
+            groups.entry(member).or_default().push(group);
+        }
+        for user in &mut list {
+            user.groups.get_or_insert_default().extend(groups.remove(&user.name).unwrap_or_default());
+        }
+        list
+    }
+}
+
+/// The user of a line: the ids are `UID`, `UID:GROUP`, or a path whose owner has them.
+fn user(name: &str, id: Option<&str>, home: Option<&str>, shell: Option<&str>) -> User {
+    let (uid, group) = id.map_or((None, name), |id| {
+        let (uid, group) = id.split_once(':').unwrap_or((id, name));
+        (uid.parse().ok(), group)
+    });
+    let home = home.unwrap_or(if name == "root" { "/root" } else { "/" }).to_owned();
+    // root gets one in any case.
+    let shell = shell.or((uid != Some(0)).then_some(NO_SHELL)).map(str::to_owned);
+    User {
+        uid,
+        normal: Some(uid.is_some_and(|uid| is_person(uid, &home))),
+        home,
+        groups: Some(vec![group.to_owned()]),
+        shell,
+        // sysusers locks whom no credential unlocks, root too.
+        password: Password::none(),
+        ..User::implied(name)
+    }
+}
+
+/// The words of a line. Quotes hold words together anywhere, a backslash makes the next letter an ordinary one, and a
+/// number sign is one (systemd, src/basic/extract-word.c). `None` if a quote or escape is not finished.
+fn fields(line: &str) -> Option<Vec<String>> {
+    let mut fields: Vec<String> = Vec::new();
+    let (mut field, mut quote): (Option<String>, Option<char>) = (None, None);
+    let mut letters = line.chars();
+    while let Some(letter) = letters.next() {
+        match (letter, quote) {
+            (' ' | '\t', None) => fields.extend(field.take()),
+            ('"' | '\'', None) => {
+                quote = Some(letter);
+                field.get_or_insert_default();
+            }
+            (letter, Some(open)) if letter == open => quote = None,
+            ('\\', _) => field.get_or_insert_default().push(letters.next()?),
+            (letter, _) => field.get_or_insert_default().push(letter),
         }
     }
-    for user in &mut list {
-        let further = memberships.remove(&user.name).unwrap_or_default();
-        user.groups.get_or_insert_default().extend(further);
-    }
-    checked(list, &Place::File(file.as_bytes().to_vec()))
+    fields.extend(field);
+    quote.is_none().then(|| fields.iter().map(|field| field.replace("%%", "%")).collect())
 }
 
 /// The credentials, as they stand for the options that nixpkgs makes of them.
@@ -159,8 +230,8 @@ mod tests {
             shown,
             [
                 "root Some(0) root /root /bin/sh false",
-                "web Some(900) web,wheel /var/empty - false",
-                "new None users / - false",
+                "web Some(900) web,wheel /var/empty nologin false",
+                "new None users / nologin false",
                 "eve Some(1000) users /home/eve /bin/sh true"
             ]
         );
@@ -203,8 +274,9 @@ mod tests {
 
     #[test]
     fn a_line_of_no_known_kind_is_told() {
-        let error = users("u\n", "/f").unwrap_err().to_string();
-        assert_eq!(error, "sysusers.d at /f:1: invalid line");
-        assert!(users("z a\n", "/f").is_err());
+        for line in ["u", "z a", "m a", "u a \"1", "u a 1 \\", "u a 1 b /c /d e", "; comment"] {
+            let error = Lines::default().take(&format!("\n{line}\n"), "/f").unwrap_err().to_string();
+            assert_eq!(error, "sysusers.d at /f:2: invalid line", "{line}");
+        }
     }
 }
