@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::hint::black_box;
 use std::path::Path;
 
+use nixoscope::Troubles;
 use nixoscope::fs::squashfs::Stored;
 use nixoscope::fs::walk::Walk;
 use nixoscope::fs::{FileType, Tree};
@@ -25,11 +26,11 @@ enum Block {
 
 fn main() {
     let image = std::env::var("NIXOSCOPE_IMAGE").unwrap_or_else(|_| "fixtures/today/result".to_owned());
-    let image = Image::open(Path::new(&image), &mut |_, _| {}).expect("an image");
+    let image = Image::open(Path::new(&image), &|_, _| {}).expect("an image");
     let disc = Disc::open(&image).expect("a disc");
     let store = disc.require_store().expect("a store");
     let Carrier::Squashfs { archive, .. } = &store.carrier else { return println!("the store is no squashfs") };
-    let contents = store.contents().expect("a registration");
+    let contents = store.contents(&mut Troubles::default()).expect("a registration");
     let nar: u64 = contents.objects.iter().filter_map(|object| object.record.as_ref()?.nar_size).sum();
 
     let mut seen = HashSet::new();

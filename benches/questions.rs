@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::path::PathBuf;
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use nixoscope::Troubles;
 use nixoscope::check::{self, Assertion, PackageQuery};
 use nixoscope::fs::path;
 use nixoscope::fs::walk::Walk;
@@ -16,7 +17,7 @@ use nixoscope::nixos::software::Software;
 fn image() -> Image {
     let fixture = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/today/result"));
     let path = std::env::var_os("NIXOSCOPE_IMAGE").map_or_else(fixture, PathBuf::from);
-    Image::open(&path, &mut |_, _| ()).unwrap()
+    Image::open(&path, &|_, _| ()).unwrap()
 }
 
 fn questions(criterion: &mut Criterion) {
@@ -31,15 +32,16 @@ fn questions(criterion: &mut Criterion) {
     criterion.bench_function("list the packages", |bencher| {
         bencher.iter(|| {
             let disc = Disc::open(&image).unwrap();
-            let software = Software::of(&disc).unwrap();
-            package::list(&disc, &software, black_box(&[]), &mut Vec::new()).unwrap()
+            let software = Software::of(&disc, &mut Troubles::default()).unwrap();
+            package::list(&disc, &software, black_box(&[]), &mut Troubles::default()).unwrap()
         });
     });
     criterion.bench_function("list the packages with all sizes", |bencher| {
         bencher.iter(|| {
             let disc = Disc::open(&image).unwrap();
-            let software = Software::of(&disc).unwrap();
-            package::list(&disc, &software, black_box(&[Column::Closure, Column::Disk]), &mut Vec::new()).unwrap()
+            let software = Software::of(&disc, &mut Troubles::default()).unwrap();
+            package::list(&disc, &software, black_box(&[Column::Closure, Column::Disk]), &mut Troubles::default())
+                .unwrap()
         });
     });
     criterion.bench_function("check a package", |bencher| {

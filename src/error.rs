@@ -1,5 +1,9 @@
 //! What can go wrong while an image is read, and where.
 
+mod troubles;
+
+pub use troubles::Troubles;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::io;

@@ -10,14 +10,14 @@
 //! use std::path::Path;
 //!
 //! use nixoscope::nixos::package;
-//! use nixoscope::{Assertion, Disc, Image, Software, WantedKey, check};
+//! use nixoscope::{Assertion, Disc, Image, Software, Troubles, WantedKey, check};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let image = Image::open(Path::new("fixtures/today/result"), &mut |_done, _of| {})?;
+//! let image = Image::open(Path::new("fixtures/today/result"), &|_done, _of| {})?;
 //! let disc = Disc::open(&image)?;
 //!
-//! let software = Software::of(&disc)?;
-//! let mut troubles = Vec::new();
+//! let mut troubles = Troubles::default();
+//! let software = Software::of(&disc, &mut troubles)?;
 //! let packages = package::list(&disc, &software, &[], &mut troubles)?;
 //! let installed = packages.iter().filter(|package| package.installed);
 //! assert!(installed.map(|package| package.path.name()).any(|name| name == "git-2.51.2"));
@@ -80,7 +80,7 @@ pub mod store;
 pub mod verify;
 
 pub use check::{Assertion, PackageQuery, Policy, WantedKey};
-pub use error::{Error, Place, Result};
+pub use error::{Error, Place, Result, Troubles};
 pub use image::Image;
 pub use nixos::access::Access;
 pub use nixos::software::Software;

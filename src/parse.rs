@@ -59,10 +59,17 @@ pub fn parse<'a, T>(
         Err(nom::Err::Error(trouble) | nom::Err::Failure(trouble)) => Err(Error::Malformed {
             structure,
             field: trouble.field.unwrap_or("contents"),
-            place: place.advance(u64::try_from(input.len().saturating_sub(trouble.rest.len())).unwrap_or(u64::MAX)),
+            place: place.advance(distance(input, trouble.rest)),
         }),
         Err(nom::Err::Incomplete(_)) => Err(Error::Malformed { structure, field: "length", place: place.clone() }),
     }
+}
+
+/// How far into `input` the failing field begins. A parser of a counted field sees only a part of the input, so `rest` need not
+/// reach to the end.
+fn distance(input: &[u8], rest: &[u8]) -> u64 {
+    let inside = rest.as_ptr().addr().checked_sub(input.as_ptr().addr()).filter(|distance| *distance <= input.len());
+    u64::try_from(inside.unwrap_or(input.len().saturating_sub(rest.len()))).unwrap_or(u64::MAX)
 }
 
 /// An unsigned byte (ECMA-119 §7.1.1).
@@ -131,6 +138,17 @@ mod tests {
         let mut row = (field("flags", uint8), field("identifier", nom::multi::length_data(uint8)));
         let error = parse("row", &Place::Byte(0), &[1, 3, 0, 0], |input| row.parse(input)).unwrap_err();
         assert_eq!(error.to_string(), "row at 0x1: invalid identifier");
+    }
+
+    #[test]
+    fn a_field_inside_a_counted_one_is_placed_where_it_is() {
+        let counted = |input| {
+            let (rest, inner) = nom::multi::length_data(uint8).parse(input)?;
+            let (_, value) = field("inner", little16).parse(inner)?;
+            Ok((rest, value))
+        };
+        let error = parse("row", &Place::Byte(0), &[1, 1, 9, 9, 9, 9], counted).unwrap_err();
+        assert_eq!(error.to_string(), "row at 0x1: invalid inner");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use globset::GlobMatcher;
 
 use super::policy::Firmware;
 use super::{Judgement, Subject};
-use crate::error::Result;
+use crate::error::{Result, Troubles};
 use crate::fs::iso9660::Platform;
 use crate::nixos::Medium;
 use crate::nixos::menu::MenuEntry;
@@ -138,10 +138,12 @@ pub(super) fn no_param(subject: &Subject<'_, '_>, param: &str) -> Judgement {
 
 /// No secret is in the image.
 pub(super) fn secrets(subject: &Subject<'_, '_>, allow: &Allow) -> Result<Judgement> {
-    let mut report = secrets::scan(subject.disc, allow, subject.progress)?;
-    if report.secrets.is_empty() && !report.troubles.is_empty() {
+    let report = secrets::scan(subject.disc, allow, subject.progress)?;
+    if report.secrets.is_empty()
+        && let Some(error) = report.troubles.into_iter().next()
+    {
         // What could not be searched may hold some.
-        return Err(report.troubles.swap_remove(0));
+        return Err(error);
     }
     let place = |secret: &Secret| {
         let line = secret.line.map_or_else(|| format!(" at byte {}", secret.offset), |line| format!(":{line}"));
@@ -162,7 +164,7 @@ pub(super) fn secrets(subject: &Subject<'_, '_>, allow: &Allow) -> Result<Judgem
 
 /// Every byte of the store is what is registered of it, and all is there that boots.
 pub(super) fn integrity(subject: &Subject<'_, '_>) -> Result<Judgement> {
-    let report = verify::run(subject.disc, &[], &Expectations::default(), subject.progress)?;
+    let report = verify::run(subject.disc, &Troubles::default(), &Expectations::default(), subject.progress)?;
     let told = report.problems.iter().take(SHOWN).map(|problem| {
         format!("{} {}: {}", problem.kind.name(), String::from_utf8_lossy(&problem.path), problem.message)
     });

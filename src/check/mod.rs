@@ -17,13 +17,13 @@ pub use policy::{Demand, Policy, Severity};
 pub use query::{AssertionError, PackageQuery, WantedKey};
 pub use size::parse as parse_size;
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Troubles};
+use crate::image::Progress;
 use crate::nixos::access::Access;
 use crate::nixos::software::Software;
 use crate::nixos::{Disc, System};
-use crate::verify;
 
 /// What became of one assertion.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,8 +83,9 @@ impl Report {
 
 /// Judges assertions on a disc, one after the other. `progress` hears of what takes long: the bytes that are verified.
 #[must_use]
-pub fn run(disc: &Disc<'_>, demands: &[Demand], progress: verify::Progress<'_>) -> Report {
-    let subject = Subject { disc, progress, software: OnceCell::new(), access: OnceCell::new() };
+pub fn run(disc: &Disc<'_>, demands: &[Demand], progress: Progress<'_>) -> Report {
+    let troubles = RefCell::default();
+    let subject = Subject { disc, progress, troubles, software: OnceCell::new(), access: OnceCell::new() };
     let mut report = Report::default();
     for Demand { assertion, severity, reason, policy } in demands {
         match judge(&subject, assertion) {
@@ -106,8 +107,7 @@ pub fn run(disc: &Disc<'_>, demands: &[Demand], progress: verify::Progress<'_>) 
         }
     }
     // Packages behind the damage are judged by their names alone, which somebody has to be told.
-    let software = subject.software.into_inner();
-    report.troubles.extend(software.and_then(|software| software.contents.trouble));
+    report.troubles.extend(subject.troubles.into_inner());
     report
 }
 
@@ -145,7 +145,8 @@ fn judge(subject: &Subject<'_, '_>, assertion: &Assertion) -> Result<Judgement> 
 /// The disc under judgement, and what has been read of it so far.
 struct Subject<'d, 'i> {
     disc: &'d Disc<'i>,
-    progress: verify::Progress<'d>,
+    progress: Progress<'d>,
+    troubles: RefCell<Troubles>,
     software: OnceCell<Software>,
     access: OnceCell<Vec<(System, Access)>>,
 }
@@ -156,7 +157,7 @@ impl Subject<'_, '_> {
         if let Some(software) = self.software.get() {
             return Ok(software);
         }
-        let software = Software::of(self.disc)?;
+        let software = Software::of(self.disc, &mut self.troubles.borrow_mut())?;
         Ok(self.software.get_or_init(|| software))
     }
 

@@ -2,13 +2,13 @@
 
 use std::io::Write;
 
-use nixoscope::Error;
+use nixoscope::Troubles;
 use nixoscope::nixos::access::Access;
 use nixoscope::nixos::{Disc, System};
 use nixoscope::report::access::{self, Shown};
 
 use super::open::{ImageArg, disc, open};
-use super::{Global, Outcome, keep, output, report_troubles};
+use super::{Global, Outcome, cause, output, report_troubles};
 
 /// Arguments of `access`.
 #[derive(clap::Args)]
@@ -23,7 +23,10 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(&args.image.path, global)?;
     let (disc, mut troubles) = disc(&image)?;
-    let systems = systems(&disc, &mut troubles)?;
+    if let Err(error) = disc.default_system() {
+        return Err(cause(troubles, error));
+    }
+    let systems = systems(&disc, &mut troubles);
     if global.json {
         let mut out = output::bytes();
         access::json(&mut out, &disc.path().display().to_string(), &systems)?;
@@ -38,13 +41,12 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
 }
 
 /// The access of each system that is there, the default one first.
-fn systems(disc: &Disc<'_>, troubles: &mut Vec<Error>) -> anyhow::Result<Vec<(System, Access)>> {
-    disc.default_system()?;
+fn systems(disc: &Disc<'_>, troubles: &mut Troubles) -> Vec<(System, Access)> {
     let mut all = Vec::new();
     for system in disc.systems.iter().filter(|system| system.present) {
-        all.extend(keep(troubles, Access::of(disc, system)).map(|access| (system.clone(), access)));
+        all.extend(troubles.keep(Access::of(disc, system)).map(|access| (system.clone(), access)));
     }
-    Ok(all)
+    all
 }
 
 /// The page of the default system, and those of others that differ.

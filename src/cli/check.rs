@@ -67,7 +67,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     ReportFile::refuse_clashes(&args.reports, image.path(), json)?;
     let (disc, mut troubles) = disc(&image)?;
     let watch = Watch::new("verifying", global);
-    let mut report = check::run(&disc, &demands, &|done, of| watch.tell(done, of));
+    let report = check::run(&disc, &demands, &|done, of| watch.tell(done, of));
     watch.finish();
     let table = !args.reports.iter().any(ReportFile::is_standard_output);
     output::unless_closed(|| {
@@ -88,7 +88,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     }
     report_file::tell_github(&report, &image_name)?;
     let outcome = if report.failed() == 0 { Outcome::Holds } else { Outcome::Fails };
-    troubles.append(&mut report.troubles);
+    troubles.extend(report.troubles);
     Ok(report_troubles(&disc, &troubles, outcome))
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
-use nixoscope::Error;
+use nixoscope::Troubles;
 use nixoscope::diff::{Depth, Difference, Manifest, Pair, Reproducibility, Side, Verdict};
 use nixoscope::image::Image;
 use nixoscope::report::diff::{self, Detail};
@@ -94,7 +94,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
 }
 
 /// What is wrong with one of the two images, which the message names.
-fn of_image<'t>(path: &'t Path, troubles: &'t [Error]) -> impl Iterator<Item = String> + 't {
+fn of_image<'t>(path: &'t Path, troubles: &'t Troubles) -> impl Iterator<Item = String> + 't {
     let path = path.display().to_string();
     troubles.iter().map(move |trouble| {
         let told = format!("{trouble}{}", advice(trouble));
@@ -172,7 +172,7 @@ fn given(path: &Path, global: &Global) -> anyhow::Result<Given> {
 fn side<'i>(path: &Path, given: &'i Given) -> anyhow::Result<Side<'i>> {
     let image = match given {
         Given::Manifest(manifest) => {
-            return Ok(Side { manifest: (**manifest).clone(), disc: None, troubles: Vec::new() });
+            return Ok(Side { manifest: (**manifest).clone(), disc: None, troubles: Troubles::default() });
         }
         Given::Image(image) => image,
     };

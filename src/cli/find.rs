@@ -10,7 +10,7 @@ use nixoscope::fs::walk::Walk;
 use nixoscope::report::files;
 
 use super::open::{ImageArg, disc, open};
-use super::{Global, Outcome, keep, output, report_troubles};
+use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `find`.
 #[derive(clap::Args)]
@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
                 }
                 Ok(())
             });
-            keep(&mut troubles, step);
+            troubles.keep(step);
         }
     }
     output::unless_closed(|| {

@@ -10,7 +10,7 @@ use nixoscope::fs::{FileType, Node, Tree, path};
 use nixoscope::report::files;
 
 use super::open::{ImageArg, disc, open};
-use super::{Global, Outcome, keep, output, report_troubles};
+use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `ls`.
 #[derive(clap::Args)]
@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     }
     let mut out = output::bytes();
     if global.json || args.long {
-        let nodes = visits.filter_map(|visit| keep(&mut troubles, visit.and_then(|visit| with_node(tree, visit))));
+        let nodes = visits.filter_map(|visit| troubles.keep(visit.and_then(|visit| with_node(tree, visit))));
         if global.json {
             files::json(&mut out, "nixoscope.ls.v1", nodes)?;
         } else {
@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
             }
         }
     } else {
-        for visit in visits.filter_map(|visit| keep(&mut troubles, visit)) {
+        for visit in visits.filter_map(|visit| troubles.keep(visit)) {
             files::short_line(&mut out, &visit)?;
         }
     }

@@ -6,7 +6,7 @@ use nixoscope::diff::Manifest;
 use nixoscope::report::manifest;
 
 use super::open::{ImageArg, disc, open};
-use super::{Global, Outcome, TOLD, output, report_troubles};
+use super::{Global, Outcome, TOLD, cause, output, report_troubles};
 
 /// Arguments of `manifest`.
 #[derive(clap::Args)]
@@ -18,7 +18,10 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(&args.image.path, global)?;
     let (disc, mut troubles) = disc(&image)?;
-    let mut found = Manifest::of(&disc, &mut troubles)?;
+    let mut found = match Manifest::of(&disc, &mut troubles) {
+        Ok(found) => found,
+        Err(error) => return Err(cause(troubles, error)),
+    };
     found.read_rest(&disc, &mut troubles);
     troubles.extend(disc.missing_end());
     found.incomplete = troubles.iter().take(TOLD).map(ToString::to_string).collect();

@@ -21,8 +21,8 @@ use std::process::ExitCode;
 
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
-use nixoscope::Error;
 use nixoscope::nixos::Disc;
+use nixoscope::{Error, Troubles};
 
 /// Looks into NixOS ISO images: no root, no mount, no unpacking, no Nix.
 #[derive(Parser)]
@@ -159,22 +159,8 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
     }
 }
 
-/// Troubles that are kept of a damaged tree, and that are told.
-const KEPT: usize = 1000;
+/// Troubles that are printed.
 const TOLD: usize = 20;
-
-/// Gives what could be read, and keeps why something could not.
-fn keep<T>(troubles: &mut Vec<Error>, read: nixoscope::Result<T>) -> Option<T> {
-    match read {
-        Ok(value) => Some(value),
-        Err(error) => {
-            if troubles.len() < KEPT {
-                troubles.push(error);
-            }
-            None
-        }
-    }
-}
 
 /// An error with its causes, each said once: some say their cause themselves.
 fn told(error: &anyhow::Error) -> String {
@@ -186,7 +172,7 @@ fn told(error: &anyhow::Error) -> String {
 }
 
 /// Says what could not be read, and what that means for the exit code.
-fn report_troubles(disc: &Disc<'_>, troubles: &[Error], outcome: Outcome) -> Outcome {
+fn report_troubles(disc: &Disc<'_>, troubles: &Troubles, outcome: Outcome) -> Outcome {
     let truncated = |trouble: &Error| matches!(trouble, Error::Truncated { .. });
     // One end that is missing explains all that lies there.
     let cause = disc.missing_end().filter(|_| troubles.iter().any(truncated));
@@ -198,11 +184,17 @@ fn report_troubles(disc: &Disc<'_>, troubles: &[Error], outcome: Outcome) -> Out
     for trouble in troubles.iter().filter(own).take(TOLD) {
         output::complain(&format!("{trouble}{}", advice(trouble)));
     }
-    match troubles.iter().filter(own).count().saturating_sub(TOLD) {
+    let others = troubles.len() - troubles.iter().filter(|trouble| !own(trouble)).count();
+    match others.saturating_sub(TOLD) {
         0 => {}
         more => output::complain(&format!("and {more} more that could not be read")),
     }
     if troubles.is_empty() { outcome } else { Outcome::Unsure }
+}
+
+/// Why a command cannot begin. What is broken on the disc says more than that there is no store or system.
+fn cause(troubles: Troubles, error: Error) -> anyhow::Error {
+    troubles.into_iter().next().unwrap_or(error).into()
 }
 
 /// What to do about an error, where that is known.

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use nixoscope::Error;
 use nixoscope::image::Image;
 use nixoscope::nixos::Disc;
+use nixoscope::{Error, Troubles};
 
 use super::Global;
 use super::progress::Watch;
@@ -20,13 +20,13 @@ pub(super) struct ImageArg {
 /// Opens an image, with progress where a person watches.
 pub(super) fn open(path: &Path, global: &Global) -> anyhow::Result<Image> {
     let watch = Watch::new("unpacking", global);
-    let image = Image::open(path, &mut |done, of| watch.tell(done, of));
+    let image = Image::open(path, &|done, of| watch.tell(done, of));
     watch.finish();
     Ok(image?)
 }
 
-/// Opens the disc in an image; its troubles are the caller's to report.
-pub(super) fn disc(image: &Image) -> anyhow::Result<(Disc<'_>, Vec<Error>)> {
+/// Opens the disc in an image. The caller reports its troubles.
+pub(super) fn disc(image: &Image) -> anyhow::Result<(Disc<'_>, Troubles)> {
     let mut disc = Disc::open(image).map_err(|error| match error {
         // Which names the image itself.
         error @ Error::NoImage { .. } => anyhow::Error::new(error),

@@ -9,7 +9,7 @@ use nixoscope::nixos::software::Software;
 use nixoscope::report::packages;
 
 use super::open::{ImageArg, disc, open};
-use super::{Global, Outcome, output, report_troubles};
+use super::{Global, Outcome, cause, output, report_troubles};
 
 /// Arguments of `packages`.
 #[derive(clap::Args)]
@@ -45,12 +45,10 @@ enum Sort {
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(&args.image.path, global)?;
     let (disc, mut troubles) = disc(&image)?;
-    let mut software = match Software::of(&disc) {
+    let software = match Software::of(&disc, &mut troubles) {
         Ok(software) => software,
-        // Why there is no store, if that is known, says more than that there is none.
-        Err(error) => return Err(troubles.into_iter().next().unwrap_or(error).into()),
+        Err(error) => return Err(cause(troubles, error)),
     };
-    troubles.extend(software.contents.trouble.take());
     let order = match args.sort {
         Some(Sort::Size) => Order::Size,
         Some(Sort::Closure) => Order::Closure,

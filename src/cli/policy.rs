@@ -13,7 +13,7 @@ use nixoscope::report::policy as report_policy;
 use nixoscope::store::name::Name;
 
 use super::open::{disc, open};
-use super::{Global, Outcome, keep, output, report_troubles};
+use super::{Global, Outcome, output, report_troubles};
 
 const TABLES: &str = "\
 A policy is TOML or JSON; check --policy FILE holds an image to it. Tables:
@@ -61,10 +61,11 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(path, global)?;
     let (disc, mut troubles) = disc(&image)?;
     let summary = Summary::of(&disc, &mut troubles);
-    let software = keep(&mut troubles, Software::of(&disc));
+    let software = Software::of(&disc, &mut troubles);
+    let software = troubles.keep(software);
     let names: BTreeSet<&str> = software.iter().flat_map(installed).collect();
     let access = match disc.default_system() {
-        Ok(system) => keep(&mut troubles, Access::of(&disc, system)),
+        Ok(system) => troubles.keep(Access::of(&disc, system)),
         Err(_) => None,
     };
     let names: Vec<&str> = names.into_iter().collect();

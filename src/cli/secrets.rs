@@ -25,7 +25,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(&args.image.path, global)?;
     let (disc, mut troubles) = disc(&image)?;
     let watch = Watch::new("searching", global);
-    let mut report = secrets::scan(&disc, &allow, &|done, of| watch.tell(done, of))?;
+    let report = secrets::scan(&disc, &allow, &|done, of| watch.tell(done, of))?;
     watch.finish();
     if global.json {
         let mut out = output::bytes();
@@ -36,7 +36,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         report_secrets::page(&mut out, &report, output::width())?;
         out.flush()?;
     }
-    troubles.append(&mut report.troubles);
+    troubles.append(report.troubles);
     let outcome = if report.secrets.is_empty() { Outcome::Holds } else { Outcome::Fails };
     Ok(report_troubles(&disc, &troubles, outcome))
 }

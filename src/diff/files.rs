@@ -9,7 +9,7 @@ use super::content::{self, Content};
 use super::facts::masked;
 use super::packages::parsed;
 use super::{Difference, Pair};
-use crate::error::{Error, Result};
+use crate::error::{Result, Troubles};
 use crate::fs::walk::{Entered, Walk};
 use crate::fs::{FileType, Kind, NodeId, Tree, path};
 use crate::nixos::Disc;
@@ -36,7 +36,7 @@ pub struct ObjectChange {
     /// Files that differ only in the hashes of store paths.
     pub only_hash_parts: usize,
     /// What could not be read.
-    pub troubles: Vec<Error>,
+    pub troubles: Troubles,
 }
 
 /// A file that was added, removed or changed.
@@ -116,7 +116,7 @@ fn by_package(paths: &[StorePath]) -> BTreeMap<(&str, Option<&str>), Vec<&StoreP
 }
 
 /// Lists the files of a store path.
-fn list(disc: &Disc<'_>, store_path: &StorePath, entered: &Entered, troubles: &mut Vec<Error>) -> Result<Files> {
+fn list(disc: &Disc<'_>, store_path: &StorePath, entered: &Entered, troubles: &mut Troubles) -> Result<Files> {
     let (tree, store_path) = (disc.tree(), store_path.to_string().into_bytes());
     let mut files = Files::new();
     let Some(found) = path::find(tree, &store_path)? else { return Ok(files) };
@@ -148,7 +148,7 @@ fn facts(tree: &dyn Tree, id: NodeId) -> Result<FileFacts> {
 
 impl ObjectChange {
     fn between(paths: Pair<StorePath>, discs: Pair<(&Disc<'_>, &Entered)>, depth: Depth) -> Self {
-        let mut troubles = Vec::new();
+        let mut troubles = Troubles::default();
         let files = paths.as_ref().zip(discs).map(|(path, (disc, entered))| {
             let listed = list(disc, path, entered, &mut troubles);
             listed.map_err(|error| troubles.push(error)).unwrap_or_default()

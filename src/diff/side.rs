@@ -2,7 +2,7 @@
 
 use super::facts::large;
 use super::{Depth, Difference, Manifest, Pair};
-use crate::error::Error;
+use crate::error::Troubles;
 use crate::nixos::Disc;
 
 /// An image, or the manifest that stands for it.
@@ -12,7 +12,7 @@ pub struct Side<'i> {
     /// The image itself, unless only its manifest is at hand.
     pub disc: Option<Disc<'i>>,
     /// What could not be read.
-    pub troubles: Vec<Error>,
+    pub troubles: Troubles,
 }
 
 impl Side<'_> {

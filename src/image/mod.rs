@@ -20,12 +20,12 @@ pub struct Image {
     source: Source,
 }
 
-/// Is told how far a long work has come: bytes done, and bytes in all.
-pub type Progress<'p> = &'p mut dyn FnMut(u64, u64);
+/// Hears how far long work has come: bytes done, and bytes in all. Any thread may call it.
+pub type Progress<'p> = &'p (dyn Fn(u64, u64) + Sync);
 
 impl Image {
     /// Opens what `name` leads to: an ISO file or device, the out path of a `nix-build` or a link to it, a compressed
-    /// image (unpacked to an unnamed temporary file, of which `progress` hears), or a bare squashfs.
+    /// image, or a bare squashfs. A compressed image is unpacked to an unnamed temporary file; `progress` hears how far.
     ///
     /// # Errors
     /// [`Error::NoImage`](crate::Error::NoImage) where the path leads to none, [`Error::Io`](crate::Error::Io) where it

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Root;
 use super::menu::{self, MenuEntry};
 use super::system::{self, System};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, Troubles};
 use crate::fs::Tree;
 use crate::fs::iso9660::Volume;
 use crate::fs::namespace::Namespace;
@@ -30,7 +30,7 @@ pub struct Disc<'i> {
     /// The systems, the default one first.
     pub systems: Vec<System>,
     /// What could not be read. The rest still was.
-    pub troubles: Vec<Error>,
+    pub troubles: Troubles,
     namespace: Namespace<'i>,
     /// Whether there is a store, or a system in it, that could not be read, which is among the troubles.
     store_is_broken: bool,
@@ -52,7 +52,7 @@ impl<'i> Disc<'i> {
     /// broken deeper is among [`Disc::troubles`].
     pub fn open(image: &'i Image) -> Result<Self> {
         let carrier = Medium::open(image)?;
-        let mut troubles = Vec::new();
+        let mut troubles = Troubles::default();
         let mut store_is_broken = false;
         let (store, mut namespace, menu) = match &carrier {
             Medium::Archive(archive) => {

@@ -4,7 +4,7 @@ use std::cmp::{Ordering, Reverse};
 
 use super::Disc;
 use super::software::Software;
-use crate::error::{Error, Result};
+use crate::error::{Result, Troubles};
 use crate::store::name::Name;
 use crate::store::version;
 use crate::store::{StorePath, disk};
@@ -56,12 +56,7 @@ pub enum Order {
 ///
 /// # Errors
 /// Where there is no store.
-pub fn list(
-    disc: &Disc<'_>,
-    software: &Software,
-    columns: &[Column],
-    troubles: &mut Vec<Error>,
-) -> Result<Vec<Package>> {
+pub fn list(disc: &Disc<'_>, software: &Software, columns: &[Column], troubles: &mut Troubles) -> Result<Vec<Package>> {
     let objects = &software.contents.objects;
     let nar_size = |index: usize| objects.get(index)?.record.as_ref()?.nar_size;
     let sized = (0..objects.len()).any(|index| nar_size(index).is_some());

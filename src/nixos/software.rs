@@ -1,7 +1,7 @@
 //! The software of an image: its store paths as packages, and which of them a system has installed.
 
 use super::{Disc, System};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, Troubles};
 use crate::fs::walk::Walk;
 use crate::fs::{FileType, Kind, Tree, path};
 use crate::store::contents::Object;
@@ -20,12 +20,13 @@ pub struct Software {
 }
 
 impl Software {
-    /// Reads the store's registration, and what the default system has installed.
+    /// Reads the store's registration, and what the default system has installed. What ends the registration early is added
+    /// to `troubles`.
     ///
     /// # Errors
     /// Where there is no store, or it cannot be read.
-    pub fn of(disc: &Disc<'_>) -> Result<Self> {
-        let contents = disc.require_store()?.contents()?;
+    pub fn of(disc: &Disc<'_>, troubles: &mut Troubles) -> Result<Self> {
+        let contents = disc.require_store()?.contents(troubles)?;
         let installed = match disc.default_system() {
             Ok(system) => installed(disc, &contents, system)?,
             Err(_) => vec![false; contents.objects.len()],

@@ -4,7 +4,7 @@ use super::access::People;
 use super::menu::MenuEntry;
 use super::system::{self, Description, System};
 use super::{Disc, Medium};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Troubles};
 use crate::fs::iso9660::{BootImage, Date, Extension, Partition, Partitions, Volume};
 use crate::fs::{Kind, Tree};
 use crate::nixos::software::Software;
@@ -93,7 +93,7 @@ pub struct StoreFacts {
 impl Summary {
     /// Reads all that the page has; what cannot be read is added to `troubles`.
     #[must_use]
-    pub fn of(disc: &Disc<'_>, troubles: &mut Vec<Error>) -> Self {
+    pub fn of(disc: &Disc<'_>, troubles: &mut Troubles) -> Self {
         let store = store(disc, troubles);
         let mut kept = |error| troubles.push(error);
         let (mut boot_images, mut partitions, mut volume) = (Vec::new(), Vec::new(), None);
@@ -146,7 +146,7 @@ fn boot(volume: &Volume<'_>) -> Result<Vec<BootFacts>> {
     facts.collect()
 }
 
-fn store(disc: &Disc<'_>, troubles: &mut Vec<Error>) -> Option<StoreFacts> {
+fn store(disc: &Disc<'_>, troubles: &mut Troubles) -> Option<StoreFacts> {
     let store = disc.store.as_ref()?;
     let mut facts = StoreFacts { kind: "directory", path: Some(b"/nix/store".to_vec()), ..StoreFacts::default() };
     if let Carrier::Squashfs { path, archive } = &store.carrier {
@@ -157,14 +157,13 @@ fn store(disc: &Disc<'_>, troubles: &mut Vec<Error>) -> Option<StoreFacts> {
         facts.block_size = Some(superblock.block_size);
         facts.bytes = Some(superblock.bytes_used);
     }
-    match Software::of(disc) {
+    match Software::of(disc, troubles) {
         Ok(software) => {
             let records = || software.contents.objects.iter().filter_map(|object| object.record.as_ref());
             facts.paths = software.present().count();
             facts.registered = records().count();
             facts.nar_size = records().filter_map(|record| record.nar_size).reduce(u64::saturating_add);
             facts.installed = software.present().filter(|(index, _)| software.is_installed(*index)).count();
-            troubles.extend(software.contents.trouble);
         }
         Err(error) => troubles.push(error),
     }

@@ -11,19 +11,19 @@ use sha2::{Digest, Sha256};
 
 use super::reading::{PART, scan};
 use super::scanner::Sighting;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Troubles};
 use crate::fs::path::{self, Found};
 use crate::fs::{Tree, cpio};
 use crate::nixos::Disc;
 
 /// Searches the initrds of all systems and menus, and tells `found` what is in each member, behind the initrd's own path.
 /// Gives what could not be searched.
-pub(super) fn search(disc: &Disc<'_>, found: &dyn Fn(Vec<Sighting>, Vec<u8>)) -> Vec<Error> {
+pub(super) fn search(disc: &Disc<'_>, found: &dyn Fn(Vec<Sighting>, Vec<u8>)) -> Troubles {
     let systems = disc.systems.iter().filter(|system| system.present);
     let of_systems = systems.map(|system| format!("{}/initrd", system.path));
     let of_menus = disc.menu.iter().filter_map(|entry| entry.initrd.clone());
     let mut seen = Seen::default();
-    let mut troubles = Vec::new();
+    let mut troubles = Troubles::default();
     for path in of_systems.chain(of_menus) {
         let searched = match path::find(disc.tree(), path.as_bytes()) {
             Ok(Some(file)) => seen.is_new(disc.tree(), &file).and_then(|new| match new {

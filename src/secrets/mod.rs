@@ -21,11 +21,9 @@ use std::iter;
 
 pub use allow::Allow;
 
-use crate::error::{Error, Result};
+use crate::error::{Result, Troubles};
+use crate::image::Progress;
 use crate::nixos::Disc;
-
-/// Is told by all threads how far the search has come: bytes of files done, and bytes in all.
-pub type Progress<'p> = &'p (dyn Fn(u64, u64) + Sync);
 
 /// Secrets that are told one by one.
 const MOST: usize = 10_000;
@@ -66,10 +64,10 @@ pub struct Report {
     /// Bytes of them.
     pub bytes: u64,
     /// What could not be searched, and why.
-    pub troubles: Vec<Error>,
+    pub troubles: Troubles,
 }
 
-/// Searches a disc.
+/// Searches a disc. `progress` hears how many bytes of files are searched.
 ///
 /// # Errors
 /// Where its tree cannot be walked at all; what is broken deeper is among the troubles of the report.

@@ -14,11 +14,12 @@ use rayon::prelude::*;
 use super::initrds;
 use super::rules::FileKind;
 use super::scanner::{Scanner, Sighting};
-use super::{Progress, Report, Secret};
-use crate::error::{Error, Result};
+use super::{Report, Secret};
+use crate::error::{Error, Result, Troubles};
 use crate::fs::squashfs::{Archive, Fragment};
 use crate::fs::walk::{Entered, Visit, Walk};
 use crate::fs::{Entry, FileType, Kind, NodeId, Tree, path};
+use crate::image::Progress;
 use crate::nixos::Disc;
 use crate::store::{Carrier, STORE};
 
@@ -27,9 +28,6 @@ pub(super) const PART: usize = 1 << 18;
 
 /// Bytes of a piece of work that is large.
 const LARGE: u64 = 16 << 20;
-
-/// Troubles that are kept.
-const MOST_TROUBLES: usize = 1_000;
 
 /// Bytes of all files together; a hostile image can ask for millions of times as much.
 const LARGEST: u64 = 4 << 40;
@@ -97,13 +95,13 @@ pub(super) fn run(disc: &Disc<'_>, progress: Progress<'_>) -> Result<Report> {
         Carrier::Directory(_) => None,
     });
     let in_squashfs = match archive {
-        Some((archive, _)) => plan(archive, &mut report),
+        Some((archive, _)) => plan(archive, &mut report.troubles),
         None => Vec::new(),
     };
     // The store's own squashfs is not searched as a file, its contents are.
     let packed = archive.and_then(|(_, path)| path.clone());
     let bare = archive.is_some() && packed.is_none();
-    let own = if bare { Vec::new() } else { files(disc.own_tree(), packed.as_deref(), &mut report) };
+    let own = if bare { Vec::new() } else { files(disc.own_tree(), packed.as_deref(), &mut report.troubles) };
     let bytes = in_squashfs.iter().flat_map(|work| &work.files).chain(&own).map(|file| file.size);
     let total = bytes.fold(0u64, u64::saturating_add);
     if total > LARGEST {
@@ -118,7 +116,8 @@ pub(super) fn run(disc: &Disc<'_>, progress: Progress<'_>) -> Result<Report> {
         let search = &search;
         scope.spawn(move |_| {
             let found = |sightings, path| search.found(sightings, slice::from_ref(&path));
-            initrds::search(disc, &found).into_iter().for_each(|error| search.trouble(error));
+            let troubles = initrds::search(disc, &found);
+            search.with(|report| report.troubles.append(troubles));
         });
         if let Some((archive, _)) = archive {
             let works = in_squashfs.iter().par_bridge();
@@ -127,20 +126,13 @@ pub(super) fn run(disc: &Disc<'_>, progress: Progress<'_>) -> Result<Report> {
         own.par_iter().for_each(|file| search.file(disc.own_tree(), file));
     });
     let mut report = search.found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    report.troubles.sort_by_cached_key(Error::to_string);
+    report.troubles.sort();
     Ok(report)
 }
 
 /// The files of a squashfs, by the blocks that they need. Those with the same blocks are one file.
-fn plan(archive: &Archive<'_>, report: &mut Report) -> Vec<Work> {
-    let (mut listed, mut errors) = (Vec::new(), Vec::new());
-    for file in list(archive) {
-        match file {
-            Ok(file) => listed.push(file),
-            Err(error) => errors.push(error),
-        }
-    }
-    errors.into_iter().for_each(|error| keep(report, error));
+fn plan(archive: &Archive<'_>, troubles: &mut Troubles) -> Vec<Work> {
+    let mut listed: Vec<Listed> = list(archive).into_iter().filter_map(|file| troubles.keep(file)).collect();
     listed.par_sort_unstable();
     let mut works: Vec<Work> = Vec::new();
     let same = |one: &Listed, other: &Listed| one.contents == other.contents;
@@ -203,7 +195,7 @@ fn listed(archive: &Archive<'_>, visit: Result<Visit>) -> Result<Option<Listed>>
 }
 
 /// The files of a tree but the store's squashfs.
-fn files(tree: &dyn Tree, packed: Option<&[u8]>, report: &mut Report) -> Vec<File> {
+fn files(tree: &dyn Tree, packed: Option<&[u8]>, troubles: &mut Troubles) -> Vec<File> {
     let mut files = Vec::new();
     for visit in Walk::new(tree, tree.root(), b"/") {
         let file = visit.and_then(|visit| match visit.file_type {
@@ -215,18 +207,9 @@ fn files(tree: &dyn Tree, packed: Option<&[u8]>, report: &mut Report) -> Vec<Fil
             },
             _ => Ok(None),
         });
-        match file {
-            Ok(file) => files.extend(file),
-            Err(error) => keep(report, error),
-        }
+        files.extend(troubles.keep(file).flatten());
     }
     files
-}
-
-fn keep(report: &mut Report, error: Error) {
-    if report.troubles.len() < MOST_TROUBLES {
-        report.troubles.push(error);
-    }
 }
 
 impl Search<'_> {
@@ -311,7 +294,11 @@ impl Search<'_> {
     }
 
     fn trouble(&self, error: Error) {
-        keep(&mut self.found.lock().unwrap_or_else(PoisonError::into_inner), error);
+        self.with(|report| report.troubles.push(error));
+    }
+
+    fn with(&self, change: impl FnOnce(&mut Report)) {
+        change(&mut self.found.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     fn count(&self, bytes: u64) {

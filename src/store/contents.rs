@@ -3,7 +3,7 @@
 use super::graph::Graph;
 use super::registration::{Record, Registration};
 use super::{StorePath, registration};
-use crate::error::{Error, Result};
+use crate::error::{Result, Troubles};
 use crate::fs::{Entry, FileType, NodeId};
 use crate::store::Store;
 
@@ -16,8 +16,8 @@ pub struct Contents {
     pub graph: Graph,
     /// Whether there is a registration.
     pub registered: bool,
-    /// What ended the reading of the registration before its end; the paths behind that are not registered here.
-    pub trouble: Option<Error>,
+    /// Whether the registration could be read to its end. If not, store paths after that point count as unregistered.
+    pub complete: bool,
     /// What lies in the store's directory and is no store path.
     pub strays: Vec<Vec<u8>>,
 }
@@ -43,21 +43,24 @@ pub struct Place {
 }
 
 impl Contents {
-    /// Lists the store and reads its registration.
+    /// Lists the store and reads its registration. What ends the registration early is added to `troubles`.
     ///
     /// # Errors
-    /// Where the store cannot be listed, or its registration not be opened.
-    pub fn read(store: &Store<'_>) -> Result<Self> {
+    /// Where the store cannot be listed, or its registration cannot be opened.
+    pub fn read(store: &Store<'_>, troubles: &mut Troubles) -> Result<Self> {
         let entries = store.tree().entries(store.root())?;
-        let registration = match store.registration() {
+        let mut registration = match store.registration() {
             Some(file) => Some(Registration::read(store.tree().open(file)?)),
             None => None,
         };
-        Ok(Self::merge(entries, registration))
+        let trouble = registration.as_mut().and_then(|registration| registration.trouble.take());
+        let complete = trouble.is_none();
+        troubles.extend(trouble);
+        Ok(Self { complete, ..Self::merge(entries, registration) })
     }
 
     fn merge(entries: Vec<Entry>, registration: Option<Registration>) -> Self {
-        let mut contents = Self { registered: registration.is_some(), ..Self::default() };
+        let mut contents = Self { registered: registration.is_some(), complete: true, ..Self::default() };
         for Entry { name, id, file_type } in entries {
             match StorePath::from_base(&name) {
                 Some(path) => contents.objects.push(Object { path, node: Some(Place { id, file_type }), record: None }),
@@ -65,8 +68,7 @@ impl Contents {
                 None => {}
             }
         }
-        let Registration { paths, records, trouble } = registration.unwrap_or_default();
-        contents.trouble = trouble;
+        let Registration { paths, records, .. } = registration.unwrap_or_default();
         let present = contents.objects.len();
         // Where each registered path has its object: among those present, or added behind them and sorted in later.
         let mut place: Vec<usize> = Vec::with_capacity(paths.len());

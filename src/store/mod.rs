@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub use contents::Contents;
 pub use path::{STORE, StorePath};
 
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, Troubles};
 use crate::fs::iso9660::Volume;
 use crate::fs::path::find;
 use crate::fs::squashfs::Archive;
@@ -61,7 +61,7 @@ impl<'i> Store<'i> {
 
     /// The store of a disc: in a squashfs with a registration, wherever that lies, or in the disc's own `/nix/store`.
     /// What could not be read on the way to it is added to `troubles`; if no store is found, it may be there.
-    pub fn on_disc(volume: &Arc<Volume<'i>>, troubles: &mut Vec<Error>) -> Option<Self> {
+    pub fn on_disc(volume: &Arc<Volume<'i>>, troubles: &mut Troubles) -> Option<Self> {
         let usual = find(&**volume, USUAL).and_then(|found| match found {
             Some(found) => Self::in_file(volume, found.id, USUAL),
             None => Ok(None),
@@ -83,9 +83,9 @@ impl<'i> Store<'i> {
 
     /// Looks into every file of the disc that begins as a squashfs does. What is in the way is told only if no store is
     /// found behind it.
-    fn search(volume: &Arc<Volume<'i>>, troubles: &mut Vec<Error>) -> Option<Self> {
+    fn search(volume: &Arc<Volume<'i>>, troubles: &mut Troubles) -> Option<Self> {
         let mut walk = Walk::new(&**volume, volume.root(), b"/");
-        let (mut files, mut kept) = (0, Vec::new());
+        let (mut files, mut kept) = (0, Troubles::default());
         while let Some(visit) = walk.next() {
             let found = visit.and_then(|visit| match visit.file_type {
                 FileType::Directory if visit.path == STORE.as_bytes() => {
@@ -111,7 +111,7 @@ impl<'i> Store<'i> {
                 break;
             }
         }
-        troubles.append(&mut kept);
+        troubles.append(kept);
         None
     }
 
@@ -169,11 +169,11 @@ impl<'i> Store<'i> {
         self.registration
     }
 
-    /// Lists the store and reads its registration.
+    /// Lists the store and reads its registration. What ends the registration early is added to `troubles`.
     ///
     /// # Errors
-    /// Where either cannot be read whole.
-    pub fn contents(&self) -> Result<Contents> {
-        Contents::read(self)
+    /// Where the store cannot be listed, or its registration cannot be opened.
+    pub fn contents(&self, troubles: &mut Troubles) -> Result<Contents> {
+        Contents::read(self, troubles)
     }
 }

@@ -8,7 +8,7 @@ use crate::store::contents::Object;
 pub(super) fn check(contents: &Contents) -> Vec<Problem> {
     let mut problems = Vec::new();
     // Of what is registered behind a damage nothing is known.
-    let whole = contents.registered && contents.trouble.is_none();
+    let whole = contents.registered && contents.complete;
     for (index, object) in contents.objects.iter().enumerate() {
         let path = || object.path.to_string();
         match (&object.node, &object.record) {

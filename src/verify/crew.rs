@@ -8,7 +8,6 @@ use std::thread;
 
 use sha2::{Digest, Sha256};
 
-use super::Progress;
 use super::ahead::{AheadBlock, Task};
 use super::copies::Copies;
 use super::fragments::Fragments;
@@ -16,6 +15,7 @@ use super::object::{Damage, FileBlock, Outcome, Step, Steps};
 use super::plan::{Item, Plan};
 use crate::error::Error;
 use crate::fs::squashfs::Archive;
+use crate::image::Progress;
 use crate::store::nar::Contents;
 use crate::store::{Carrier, Store};
 

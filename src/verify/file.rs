@@ -8,8 +8,9 @@ use std::path::Path;
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use sha2::{Digest, Sha256};
 
-use super::{Problem, ProblemKind, Progress, own_path};
+use super::{Problem, ProblemKind, own_path};
 use crate::error::{Error, Result};
+use crate::image::Progress;
 use crate::nixos::{Disc, Medium};
 
 /// Bytes that are hashed in one go.

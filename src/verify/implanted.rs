@@ -3,9 +3,10 @@
 use data_encoding::HEXLOWER;
 use md5::{Digest, Md5};
 
-use super::{Problem, ProblemKind, Progress, own_path};
+use super::{Problem, ProblemKind, own_path};
 use crate::error::Result;
 use crate::fs::iso9660::ImplantedMd5;
+use crate::image::Progress;
 use crate::nixos::{Disc, Medium};
 
 /// Bytes that are hashed in one go. Fragments end where such a part ends, so isomd5sum's own length is kept.

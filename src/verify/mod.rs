@@ -28,13 +28,11 @@ use crew::Crew;
 use object::{Damage, Outcome};
 use plan::Plan;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Troubles};
+use crate::image::Progress;
 use crate::nixos::{Disc, Medium};
 use crate::store::contents::Object;
 use crate::store::{Carrier, Contents, STORE, Store, nix32, registration};
-
-/// Is told by all threads how far the hashing has come: bytes of NARs done, and bytes in all.
-pub type Progress<'p> = &'p (dyn Fn(u64, u64) + Sync);
 
 /// What is known from elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,11 +68,16 @@ pub struct Report {
     pub problems: Vec<Problem>,
 }
 
-/// Verifies a disc. `troubles` are those that opening it met.
+/// Verifies a disc. `troubles` are those met while opening it. `progress` hears how many bytes of NARs are hashed.
 ///
 /// # Errors
 /// Where the disc has no store, or one in a form that is not supported. What is damaged is a problem of the report.
-pub fn run(disc: &Disc<'_>, troubles: &[Error], expectations: &Expectations, progress: Progress<'_>) -> Result<Report> {
+pub fn run(
+    disc: &Disc<'_>,
+    troubles: &Troubles,
+    expectations: &Expectations,
+    progress: Progress<'_>,
+) -> Result<Report> {
     let mut report = Report::default();
     report.length(disc);
     let cut_off = report.problems.len();
@@ -82,7 +85,7 @@ pub fn run(disc: &Disc<'_>, troubles: &[Error], expectations: &Expectations, pro
         report.unreadable(disc, trouble, cut_off > 0);
     }
     match &disc.store {
-        Some(store) => match store.contents() {
+        Some(store) => match report.contents(store) {
             Ok(contents) => report.store(store, contents, expectations.closure.as_ref(), progress),
             Err(error @ Error::Unsupported { .. }) => return Err(error),
             Err(error) => report.unreadable(disc, &error, cut_off > 0),
@@ -151,7 +154,22 @@ impl Report {
         self.problems.push(Problem::new(ProblemKind::Unreadable, own_path(disc), format!("{error}{consequence}")));
     }
 
-    /// The store is what is registered of it.
+    /// Lists the store and reads its registration.
+    fn contents(&mut self, store: &Store<'_>) -> Result<Contents> {
+        let mut troubles = Troubles::default();
+        let contents = store.contents(&mut troubles)?;
+        let path = match store.carrier {
+            Carrier::Squashfs { .. } => format!("{STORE}/{}", registration::FILE),
+            Carrier::Directory(_) => format!("/{}", registration::FILE),
+        };
+        self.problems.extend(troubles.iter().map(|error| {
+            let message = format!("{error}; the store paths after it are unknown");
+            Problem::new(ProblemKind::Unreadable, path.as_str(), message)
+        }));
+        Ok(contents)
+    }
+
+    /// Compares the store with its registration.
     fn store(&mut self, store: &Store<'_>, contents: Contents, known: Option<&Known>, progress: Progress<'_>) {
         let both = |object: &&Object| object.node.is_some() && object.record.is_some();
         let no_hash = |object: &&Object| object.record.as_ref().is_some_and(|record| record.nar_hash.is_none());
@@ -159,14 +177,6 @@ impl Report {
         self.registered = contents.objects.iter().filter(|object| object.record.is_some()).count();
         self.present = contents.objects.iter().filter(|object| object.node.is_some()).count();
         self.without_hash = contents.objects.iter().filter(both).filter(no_hash).count();
-        if let Some(error) = &contents.trouble {
-            let path = match store.carrier {
-                Carrier::Squashfs { .. } => format!("{STORE}/{}", registration::FILE),
-                Carrier::Directory(_) => format!("/{}", registration::FILE),
-            };
-            let message = format!("{error}; of the store paths behind it nothing is known");
-            self.problems.push(Problem::new(ProblemKind::Unreadable, path, message));
-        }
         self.problems.append(&mut closure::check(&contents));
         if let Some(known) = known {
             self.against_closure = true;

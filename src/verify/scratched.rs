@@ -1,6 +1,7 @@
 //! An image on a medium with a bad sector: what a worn stick does.
 
 use super::{Expectations, ProblemKind, run};
+use crate::error::Troubles;
 use crate::fs::Tree;
 use crate::fs::walk::Walk;
 use crate::image::Image;
@@ -42,7 +43,7 @@ fn a_bad_sector_is_a_problem_of_the_files_that_lie_there_and_the_rest_is_verifie
         let middle = block.start + (block.end - block.start) / 2;
         let image = Image::scratched(bytes.clone(), middle..middle + 1);
         let disc = Disc::open(&image).unwrap();
-        let report = run(&disc, &[], &Expectations::default(), &|_, _| {}).unwrap();
+        let report = run(&disc, &Troubles::default(), &Expectations::default(), &|_, _| {}).unwrap();
         let last = block.end - 1;
         let range = format!("it is bytes {:#x} to {last:#x} of the image", block.start);
         // A kernel that lies there is a problem of the menu as well.

@@ -9,6 +9,7 @@
 
 mod access;
 mod assertion;
+mod damage;
 mod diff;
 mod diff_trouble;
 mod document;

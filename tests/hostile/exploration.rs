@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use nixoscope::Troubles;
 use nixoscope::check::policy::Firmware;
 use nixoscope::check::{self, Assertion, Demand, PackageQuery, WantedKey};
 use nixoscope::diff::{Difference, Manifest, Pair};
@@ -34,12 +35,12 @@ pub(crate) fn explore(bytes: Vec<u8>) {
     for asked in ["/etc/ssh/sshd_config", "/run/current-system/sw/bin/vim", "/folder/../link", "/1/2/3/4/5/6/7/8/9"] {
         told(path::resolve(disc.tree(), asked.as_bytes()));
     }
-    let mut troubles = Vec::new();
+    let mut troubles = Troubles::default();
     let summary = Summary::of(&disc, &mut troubles);
     troubles.iter().for_each(one_line);
     report::inspect::page(&mut io::sink(), &summary, None).unwrap();
     report::inspect::json(&mut io::sink(), &summary).unwrap();
-    if let Some(software) = told(Software::of(&disc))
+    if let Some(software) = told(Software::of(&disc, &mut troubles))
         && let Some(rows) = told(package::list(&disc, &software, &[Column::Closure, Column::Disk], &mut troubles))
     {
         report::packages::json(&mut io::sink(), &software, &rows).unwrap();

@@ -77,7 +77,7 @@ fn images_cut_off_anywhere_are_read_to_an_end() {
 
 #[test]
 fn damaged_registrations_are_read_to_an_end() {
-    let image = Image::open(&fixtures::fixture("today/result"), &mut |_, _| {}).unwrap();
+    let image = Image::open(&fixtures::fixture("today/result"), &|_, _| {}).unwrap();
     let disc = Disc::open(&image).unwrap();
     let text = path::read(disc.tree(), b"/nix/store/nix-path-registration", 1 << 20).unwrap();
     let lines: Vec<&[u8]> = text.split_inclusive(|&byte| byte == b'\n').collect();
@@ -113,7 +113,7 @@ fn damaged_registrations_are_read_to_an_end() {
 
 #[test]
 fn damaged_boot_images_are_read_to_an_end() {
-    let image = Image::open(&fixtures::fixture("today/result"), &mut |_, _| {}).unwrap();
+    let image = Image::open(&fixtures::fixture("today/result"), &|_, _| {}).unwrap();
     let disc = Disc::open(&image).unwrap();
     let whole = path::read(disc.tree(), b"/boot/efi.img", 1 << 30).unwrap();
     for seed in 0..3000 {

@@ -22,7 +22,7 @@ fn a_fat_volume_is_read_as_mtools_reads_it() {
         std::fs::File::create(&image).unwrap().set_len(size << 10).unwrap();
         output(tool("mkfs.vfat").args(["-F", width, "-s", cluster, "-n", "EFIBOOT"]).arg(&image));
         fill(scratch.path(), &image);
-        let image_bytes = Image::open(&image, &mut |_, _| {}).unwrap();
+        let image_bytes = Image::open(&image, &|_, _| {}).unwrap();
         let volume = fat::Volume::open(image_bytes.region()).unwrap();
         let mut ours = BTreeMap::new();
         for visit in Walk::new(&volume, volume.root(), b"/") {

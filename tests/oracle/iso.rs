@@ -52,7 +52,7 @@ fn files_have_the_bytes_and_times_that_xorriso_extracts() {
     for (index, volume) in volumes().iter().enumerate() {
         let folder = scratch.path().join(index.to_string());
         extract(volume, &folder);
-        let image = Image::open(volume, &mut |_, _| {}).unwrap();
+        let image = Image::open(volume, &|_, _| {}).unwrap();
         let tree = Volume::open(image.region()).unwrap();
         listing::same_bytes(volume, &tree, &folder);
         for visit in Walk::new(&tree, tree.root(), b"/").map(Result::unwrap) {
@@ -70,7 +70,7 @@ fn files_have_the_bytes_and_times_that_xorriso_extracts() {
 fn device_numbers_are_those_of_xorriso() {
     let mut devices = 0;
     for volume in volumes() {
-        let image = Image::open(&volume, &mut |_, _| {}).unwrap();
+        let image = Image::open(&volume, &|_, _| {}).unwrap();
         let tree = Volume::open(image.region()).unwrap();
         let theirs = lsdl(&volume);
         for visit in Walk::new(&tree, tree.root(), b"/").map(Result::unwrap) {

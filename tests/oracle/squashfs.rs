@@ -39,7 +39,7 @@ fn the_store_of_an_image_lists_as_unsquashfs_lists_its_squashfs() {
 fn device_numbers_are_those_of_unsquashfs() {
     let mut devices = 0;
     for archive in files("squashfs", ".squashfs") {
-        let image = Image::open(&archive, &mut |_, _| {}).unwrap();
+        let image = Image::open(&archive, &|_, _| {}).unwrap();
         let tree = Archive::open(image.region()).unwrap();
         let theirs = parse(&output(tool("unsquashfs").args(["-lln", "-UTC"]).arg(&archive)));
         for visit in Walk::new(&tree, tree.root(), b"/").map(Result::unwrap) {
@@ -68,7 +68,7 @@ fn files_have_the_bytes_that_unsquashfs_extracts() {
         let folder = scratch.path().join(index.to_string());
         // Devices take a privilege to make, and are not compared here.
         output(tool("unsquashfs").args(["-no-progress", "-quiet", "-no-exit-code", "-d"]).args([&folder, archive]));
-        let image = Image::open(archive, &mut |_, _| {}).unwrap();
+        let image = Image::open(archive, &|_, _| {}).unwrap();
         listing::same_bytes(archive, &Archive::open(image.region()).unwrap(), &folder);
     }
 }

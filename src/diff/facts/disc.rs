@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::mask::{masked, named, public};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Troubles};
 use crate::fs::iso9660::{Partitions, Volume};
 use crate::fs::walk::{Visit, Walk};
 use crate::fs::{FileType, Kind, NodeId, Tree};
@@ -96,7 +96,7 @@ pub(in crate::diff) struct Listed {
 
 /// Lists the files of the disc: not those of a store in its tree, nor the squashfs that is one, nor the boot catalog, of which
 /// the volume tells.
-pub(in crate::diff) fn list(disc: &Disc<'_>, troubles: &mut Vec<Error>) -> Vec<Listed> {
+pub(in crate::diff) fn list(disc: &Disc<'_>, troubles: &mut Troubles) -> Vec<Listed> {
     let mut listed = Vec::new();
     let Medium::Volume(volume) = &disc.carrier else { return listed };
     let packed = disc.store.as_ref().and_then(|store| match &store.carrier {
@@ -125,7 +125,7 @@ pub(in crate::diff) fn list(disc: &Disc<'_>, troubles: &mut Vec<Error>) -> Vec<L
 }
 
 /// Describes the files of the disc.
-pub(in crate::diff) fn files(disc: &Disc<'_>, listed: &[Listed], troubles: &mut Vec<Error>) -> Vec<DiscFile> {
+pub(in crate::diff) fn files(disc: &Disc<'_>, listed: &[Listed], troubles: &mut Troubles) -> Vec<DiscFile> {
     let described: Vec<Result<DiscFile>> = listed.par_iter().map(|file| describe(disc.own_tree(), file)).collect();
     described.into_iter().filter_map(|file| file.map_err(|error| troubles.push(error)).ok()).collect()
 }

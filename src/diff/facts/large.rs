@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::{DiscFile, Masked, is_of_store};
 use crate::diff::Pair;
 use crate::diff::bytes::first_difference;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Troubles};
 use crate::image::Region;
 use crate::nixos::{Disc, Medium};
 
@@ -19,7 +19,7 @@ use crate::nixos::{Disc, Medium};
 const PART: usize = 1 << 16;
 
 /// Hashes the large files of a disc, so that they can be compared when the disc is gone.
-pub(in crate::diff) fn read(files: &mut [DiscFile], disc: &Disc<'_>, troubles: &mut Vec<Error>) {
+pub(in crate::diff) fn read(files: &mut [DiscFile], disc: &Disc<'_>, troubles: &mut Troubles) {
     let large: Vec<&mut DiscFile> = files.iter_mut().filter(|file| file.sha256.is_none()).collect();
     let read: Vec<Result<()>> = large.into_par_iter().map(|file| file.hash(disc)).collect();
     troubles.extend(read.into_iter().filter_map(Result::err));
@@ -27,11 +27,7 @@ pub(in crate::diff) fn read(files: &mut [DiscFile], disc: &Disc<'_>, troubles: &
 
 /// Hashes the large files that have the same path and length in both images, if their contents may differ. A side without a disc
 /// is a manifest.
-pub(in crate::diff) fn compare(
-    files: Pair<&mut [DiscFile]>,
-    discs: Pair<Option<&Disc<'_>>>,
-    troubles: &mut Vec<Error>,
-) {
+pub(in crate::diff) fn compare(files: Pair<&mut [DiscFile]>, discs: Pair<Option<&Disc<'_>>>, troubles: &mut Troubles) {
     let mut twins: HashMap<String, &mut DiscFile> = HashMap::new();
     twins.extend(files.new.iter_mut().map(|file| (file.path.clone(), file)));
     for file in files.old {

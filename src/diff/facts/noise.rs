@@ -6,7 +6,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::disc::{BOOT_INFO, Listed, is_isolinux, is_of_store};
-use crate::error::{Error, Place, Result};
+use crate::error::{Place, Result, Troubles};
 use crate::fs::iso9660::{Partitions, Volume};
 use crate::fs::path;
 use crate::image::Region;
@@ -44,7 +44,7 @@ impl NoiseKind {
 pub(in crate::diff) type Noise = BTreeMap<String, String>;
 
 /// The noise of a disc.
-pub(in crate::diff) fn of(disc: &Disc<'_>, files: &[Listed], troubles: &mut Vec<Error>) -> Noise {
+pub(in crate::diff) fn of(disc: &Disc<'_>, files: &[Listed], troubles: &mut Troubles) -> Noise {
     let mut noise = Noise::new();
     if let Medium::Volume(volume) = &disc.carrier {
         take_volume(&mut noise, volume);

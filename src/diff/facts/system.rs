@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::AccessFacts;
-use crate::error::{Error, Result};
+use crate::error::{Result, Troubles};
 use crate::nixos::{Disc, System};
 use crate::store::StorePath;
 
@@ -29,7 +29,7 @@ pub struct SystemFacts {
 }
 
 /// The systems of an image, and who gets in to the default one.
-pub(in crate::diff) fn systems(disc: &Disc<'_>, troubles: &mut Vec<Error>) -> (Vec<SystemFacts>, AccessFacts) {
+pub(in crate::diff) fn systems(disc: &Disc<'_>, troubles: &mut Troubles) -> (Vec<SystemFacts>, AccessFacts) {
     let systems: Vec<&System> = disc.systems.iter().filter(|system| system.present).collect();
     let read = |system| (SystemFacts::of(disc, system), AccessFacts::of(disc, system));
     let all: Vec<(Result<SystemFacts>, Result<AccessFacts>)> = systems.into_par_iter().map(read).collect();
@@ -51,7 +51,7 @@ pub(in crate::diff) fn systems(disc: &Disc<'_>, troubles: &mut Vec<Error>) -> (V
     (systems, default)
 }
 
-fn kept<T>(read: Result<T>, troubles: &mut Vec<Error>) -> Option<T> {
+fn kept<T>(read: Result<T>, troubles: &mut Troubles) -> Option<T> {
     read.map_err(|error| troubles.push(error)).ok()
 }
 

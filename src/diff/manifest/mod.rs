@@ -5,7 +5,7 @@ mod parse;
 use serde::{Deserialize, Serialize};
 
 use super::facts::{self, AccessFacts, DiscFile, InitrdFacts, MenuItem, Noise, ObjectFacts, SystemFacts, VolumeFacts};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Troubles};
 use crate::nixos::software::Software;
 use crate::nixos::{Disc, Medium};
 use crate::store::StorePath;
@@ -48,9 +48,8 @@ impl Manifest {
     ///
     /// # Errors
     /// If the disc has no store that can be read.
-    pub fn of(disc: &Disc<'_>, troubles: &mut Vec<Error>) -> Result<Self> {
-        let mut software = Software::of(disc)?;
-        troubles.extend(software.contents.trouble.take());
+    pub fn of(disc: &Disc<'_>, troubles: &mut Troubles) -> Result<Self> {
+        let software = Software::of(disc, troubles)?;
         let volume = match &disc.carrier {
             Medium::Volume(volume) => Some(VolumeFacts::of(disc, volume)?),
             Medium::Archive(_) => None,
@@ -73,7 +72,7 @@ impl Manifest {
     }
 
     /// Reads what only a comparison without the image needs: the initrd and the large files.
-    pub fn read_rest(&mut self, disc: &Disc<'_>, troubles: &mut Vec<Error>) {
+    pub fn read_rest(&mut self, disc: &Disc<'_>, troubles: &mut Troubles) {
         troubles.extend(self.read_initrd(disc).err());
         facts::large::read(&mut self.files, disc, troubles);
     }
@@ -105,7 +104,7 @@ impl Manifest {
 }
 
 /// The initrd of the default system. A store without a system has none.
-fn initrd(disc: &Disc<'_>, troubles: &mut Vec<Error>) -> Option<InitrdFacts> {
+fn initrd(disc: &Disc<'_>, troubles: &mut Troubles) -> Option<InitrdFacts> {
     match disc.default_system().and_then(|system| InitrdFacts::find(disc, system)) {
         Ok(found) => return found,
         Err(Error::NoSystem { missing: None, .. }) => {}

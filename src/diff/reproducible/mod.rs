@@ -8,7 +8,7 @@ use super::Pair;
 use super::bytes;
 use super::change::{Change, Value, changes};
 use super::facts::{Noise, list, noise};
-use crate::error::{Error, Result};
+use crate::error::{Result, Troubles};
 use crate::fs::squashfs::Archive;
 use crate::image::Region;
 use crate::nixos::{Disc, Medium};
@@ -69,7 +69,7 @@ pub struct Reproducibility {
     /// What else differs, by name.
     pub differences: Vec<Change>,
     /// What could not be read.
-    pub troubles: Vec<Error>,
+    pub troubles: Troubles,
 }
 
 impl Reproducibility {
@@ -80,7 +80,7 @@ impl Reproducibility {
     pub fn of(old: &Disc<'_>, new: &Disc<'_>) -> Result<Self> {
         let (before, after) = (old.image().region(), new.image().region());
         let identical = |differences| {
-            let troubles = Vec::new();
+            let troubles = Troubles::default();
             Self { verdict: Verdict::Identical, image: None, first: None, files: 0, differences, troubles }
         };
         let Some(offset) = bytes::first_difference(&before, &after)? else { return Ok(identical(Vec::new())) };

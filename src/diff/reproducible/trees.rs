@@ -10,7 +10,7 @@ use super::FirstDifference;
 use crate::diff::Change;
 use crate::diff::Pair;
 use crate::diff::bytes::first_of_streams;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Troubles};
 use crate::fs::squashfs::Archive;
 use crate::fs::walk::{Visit, Walk};
 use crate::fs::{FileType, Kind, Node, Tree, path};
@@ -19,9 +19,6 @@ use crate::store::{Carrier, STORE};
 
 /// Files that are compared together by all threads.
 const BATCH: usize = 4096;
-
-/// Troubles that are kept.
-const MOST_TROUBLES: usize = 1_000;
 
 /// The longest file that is compared with parts of it masked.
 const LONGEST_MASKED: u64 = 1 << 20;
@@ -39,7 +36,7 @@ pub(super) struct Trees {
     pub(super) files: u64,
     /// What differs besides contents, by name.
     pub(super) named: Vec<Change>,
-    pub(super) troubles: Vec<Error>,
+    pub(super) troubles: Troubles,
 }
 
 /// A file that differs.
@@ -96,12 +93,6 @@ impl Trees {
         }
     }
 
-    fn trouble(&mut self, error: Error) {
-        if self.troubles.len() < MOST_TROUBLES {
-            self.troubles.push(error);
-        }
-    }
-
     /// Goes through both trees in the order of their paths. Files in both are compared by all threads.
     fn walk(&mut self, (old, new): (&dyn Tree, &dyn Tree), root: &[u8], left_out: &[Vec<u8>], masks: &Masks) {
         let (mut before, mut after) = (Walk::new(old, old.root(), root), Walk::new(new, new.root(), root));
@@ -147,7 +138,7 @@ impl Trees {
         loop {
             match walk.next()? {
                 Ok(visit) => return Some(visit),
-                Err(error) => self.trouble(error),
+                Err(error) => self.troubles.push(error),
             }
         }
     }
@@ -183,7 +174,7 @@ impl Trees {
                         self.name("times, owners or modes of files".to_owned());
                     }
                 }
-                Err(error) => self.trouble(error),
+                Err(error) => self.troubles.push(error),
             }
         }
     }

@@ -8,7 +8,7 @@ mod submenus;
 
 use std::sync::Arc;
 
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, Troubles};
 use crate::fs::path::{any_case, join};
 use crate::fs::{FileType, Tree, path};
 
@@ -74,7 +74,7 @@ const MENUS: [(&[&str], Reader); 4] = [
 ];
 
 /// The entries of all menus on the disc, in their order. What cannot be read of them is added to `troubles`.
-pub fn read(disc: &dyn Tree, troubles: &mut Vec<Error>) -> Vec<MenuEntry> {
+pub fn read(disc: &dyn Tree, troubles: &mut Troubles) -> Vec<MenuEntry> {
     let mut all = Vec::new();
     for (names, reader) in MENUS {
         match text(disc, names) {

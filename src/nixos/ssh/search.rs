@@ -6,7 +6,7 @@ use std::io::Read;
 use data_encoding::BASE64_NOPAD;
 
 use super::key::{KeyLine, PublicKey, TYPES};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Troubles};
 use crate::fs::walk::{Visit, Walk};
 use crate::fs::{FileType, Kind, Tree};
 use crate::nixos::users::Users;
@@ -38,7 +38,7 @@ pub struct Search {
     /// Where the key stands: the first thousand places.
     pub sightings: Vec<Sighting>,
     /// Why some of what should have been searched was not.
-    pub troubles: Vec<Error>,
+    pub troubles: Troubles,
 }
 
 /// Looks for a key in all files up to 1 MiB that are named as files of keys and of declarations are. The names of

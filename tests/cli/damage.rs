@@ -1,0 +1,38 @@
+//! An image with a damaged directory.
+
+use std::fs;
+
+use crate::support::{files, run};
+
+/// Where the root directory of the image begins, and its first record after those of itself and its parent.
+const ROOT: usize = 20 * 2048;
+
+#[test]
+fn a_broken_root_directory_is_reported_once_by_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bytes = fs::read(files("today/result/iso", ".iso").remove(0)).unwrap();
+    let parent = ROOT + usize::from(bytes[ROOT]);
+    let record = parent + usize::from(bytes[parent]);
+    bytes[record + 32] = 255; // length of the identifier
+    let file = folder.path().join("broken.iso");
+    fs::write(&file, bytes).unwrap();
+    let path = file.to_str().unwrap();
+    let message = format!("directory record at {:#x}: invalid identifier", record + 32);
+    for command in [
+        &["inspect"][..],
+        &["ls", "-R"],
+        &["find", "*.cfg"],
+        &["packages"],
+        &["access"],
+        &["check", "--package", "git"],
+        &["secrets"],
+        &["manifest"],
+        &["policy"],
+    ] {
+        let (name, rest) = command.split_first().unwrap();
+        let run = run(&[&[*name, path], rest].concat());
+        let lines: Vec<&str> = run.errors.lines().filter(|line| line.contains("directory record at")).collect();
+        assert_eq!((run.code, lines.len()), (Some(2), 1), "{command:?}: {}", run.errors);
+        assert!(lines[0].ends_with(&message), "{command:?}: {}", run.errors);
+    }
+}
