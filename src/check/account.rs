@@ -4,15 +4,14 @@ use super::nearest::{listed, nearest};
 use super::{Judgement, Subject, UserAssertion, WantedKey};
 use crate::error::Result;
 use crate::nixos::PasswordState;
-use crate::nixos::access::{Access, Account};
+use crate::nixos::access::{Access, Account, FindingId};
 use crate::nixos::ssh::{AuthorizedKey, PublicKey};
 
 /// Findings of an empty password that opens something.
-pub(super) const EMPTY_PASSWORDS: [&str; 2] = ["empty-password", "empty-password-over-ssh"];
+pub(super) const EMPTY_PASSWORDS: [FindingId; 2] = [FindingId::EmptyPassword, FindingId::EmptyPasswordOverSsh];
 
 /// Findings of which nothing can be said where a password is not known; the last one only if there is an sshd.
-const OF_PASSWORDS: [&str; 2] = ["empty-password", "plaintext-password"];
-const OVER_SSH: &str = "empty-password-over-ssh";
+const OF_PASSWORDS: [FindingId; 2] = [FindingId::EmptyPassword, FindingId::PlaintextPassword];
 
 /// The default system's access, or the verdict where there is none.
 fn default<'s>(subject: &'s Subject<'_, '_>) -> Result<std::result::Result<&'s Access, Judgement>> {
@@ -170,18 +169,24 @@ pub(super) fn permit_root_login(subject: &Subject<'_, '_>, values: &[String]) ->
 }
 
 /// No system has such a finding, but of those whom it is accepted of.
-pub(super) fn no_findings(subject: &Subject<'_, '_>, ids: &[&str], except: &[String]) -> Result<Judgement> {
+pub(super) fn no_findings(subject: &Subject<'_, '_>, ids: &[FindingId], except: &[String]) -> Result<Judgement> {
     if let Err(none) = subject.system()? {
         return Ok(none);
     }
     // What cannot be read may hold anything.
-    let of_initrd = ids.iter().any(|id| id.starts_with("initrd-"));
-    let of_rules = ids.contains(&"passwordless-root");
-    let unread = [("initrd-unreadable", of_initrd), ("initrd-unread", of_initrd), ("unread-file", of_rules)];
+    let of_initrd = ids.iter().any(|id| id.is_of_initrd());
+    let of_rules = ids.contains(&FindingId::PasswordlessRoot);
+    let unread = [
+        (FindingId::InitrdUnreadable, of_initrd),
+        (FindingId::InitrdUnread, of_initrd),
+        (FindingId::UnreadFile, of_rules),
+    ];
     let unread = unread.into_iter().filter(|(_, asked)| *asked).map(|(id, _)| id);
-    let ids: Vec<&str> = ids.iter().copied().chain(unread).collect();
+    let ids: Vec<FindingId> = ids.iter().copied().chain(unread).collect();
     let of_passwords = |access: &Access| {
-        ids.iter().any(|id| OF_PASSWORDS.contains(id) || *id == OVER_SSH && access.people.sshd.unit.is_some())
+        ids.iter().any(|id| {
+            OF_PASSWORDS.contains(id) || *id == FindingId::EmptyPasswordOverSsh && access.people.sshd.unit.is_some()
+        })
     };
     let (mut told, mut places) = (Vec::new(), Vec::new());
     for (system, access) in subject.access()? {

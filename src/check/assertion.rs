@@ -8,6 +8,7 @@ use super::policy::Firmware;
 use super::query::{PackageQuery, WantedKey};
 use crate::fs::FileType;
 use crate::nixos::PasswordState;
+use crate::nixos::access::FindingId;
 use crate::secrets::Allow;
 use crate::store::version::Requirement;
 
@@ -78,7 +79,7 @@ pub enum Assertion {
     /// No system has such a finding of `access`.
     NoFinding {
         /// The finding's id.
-        id: &'static str,
+        id: FindingId,
         /// Subjects of whom it is accepted.
         except: Vec<String>,
     },

@@ -136,7 +136,7 @@ fn judge(subject: &Subject<'_, '_>, assertion: &Assertion) -> Result<Judgement> 
         Assertion::SshPasswords(wanted) => account::ssh_passwords(subject, *wanted),
         Assertion::PermitRootLogin(values) => account::permit_root_login(subject, values),
         Assertion::NoEmptyPasswords => account::no_findings(subject, &account::EMPTY_PASSWORDS, &[]),
-        Assertion::NoFinding { id, except } => account::no_findings(subject, &[id], except),
+        Assertion::NoFinding { id, except } => account::no_findings(subject, &[*id], except),
         Assertion::NoSecrets(allow) => image::secrets(subject, allow),
         Assertion::Integrity => image::integrity(subject),
     }

@@ -53,7 +53,7 @@ fn systems(disc: &Disc<'_>, troubles: &mut Troubles) -> Vec<(System, Access)> {
 fn write(out: &mut dyn Write, systems: &[(System, Access)], shown: Shown) -> anyhow::Result<()> {
     let Some((default, rest)) = systems.split_first() else { return Ok(()) };
     access::page(out, (&default.0, &default.1), shown, output::width())?;
-    let (same, other): (Vec<_>, Vec<_>) = rest.iter().partition(|(_, access)| access::same(access, &default.1));
+    let (same, other): (Vec<_>, Vec<_>) = rest.iter().partition(|(_, access)| access.is_like(&default.1));
     for (system, access) in other {
         writeln!(out)?;
         access::page(out, (system, access), shown, output::width())?;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::escape;
 use super::table::{self, STRONG};
-use crate::nixos::access::{Access, Account, Finding, Grant, Needs, Rule, Severity, Tool};
+use crate::nixos::access::{Access, Account, Finding, FindingId, Grant, Needs, Rule, Severity, Tool};
 use crate::nixos::ssh::{Authority, AuthorizedKey};
 use crate::nixos::{Scheme, System};
 
@@ -74,7 +74,7 @@ pub fn page(
         let text = format!("{} by {} ({})", login.user, login.by, login.source);
         writeln!(out, "autologin  {}", escape(text.as_bytes()))?;
     }
-    let told: Vec<&Finding> = access.findings.iter().filter(|finding| finding.id != "login").collect();
+    let told: Vec<&Finding> = access.findings.iter().filter(|finding| finding.id != FindingId::Login).collect();
     if !told.is_empty() {
         writeln!(out, "\n{STRONG}Findings{STRONG:#}")?;
     }
@@ -131,36 +131,21 @@ fn sshd(access: &Access) -> String {
 /// # Errors
 /// What the writer meets.
 pub fn json(out: &mut dyn Write, image: &str, systems: &[(System, Access)]) -> serde_json::Result<()> {
-    let default = systems.first().map(|(_, access)| Facts::of(access));
+    let default = systems.first().map(|(_, access)| access);
     let all = systems.iter().map(|(system, access)| {
-        let facts = Facts::of(access);
-        let same = default.as_ref() == Some(&facts);
+        let same = default.is_some_and(|default| default.is_like(access));
         Other {
             path: system.path.to_string(),
             default: system.default,
             specialisation: system.specialisation.as_deref(),
             same_as_default: same,
-            access: (!same).then_some(facts),
+            access: (!same).then(|| Facts::of(access)),
         }
     });
-    let document = Document { schema: "nixoscope.access.v1", image, facts: default.as_ref(), systems: all.collect() };
+    let document =
+        Document { schema: "nixoscope.access.v1", image, facts: default.map(Facts::of), systems: all.collect() };
     serde_json::to_writer(&mut *out, &document)?;
     out.write_all(b"\n").map_err(serde_json::Error::io)
-}
-
-/// Whether two systems let in the same people in the same ways.
-#[must_use]
-pub fn same(one: &Access, other: &Access) -> bool {
-    Facts::of(one) == Facts::of(other)
-}
-
-/// Titles of menu entries differ from system to system, even where the same parameters open the same doors.
-impl PartialEq for Finding_<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        let same = |finding: &Self| (finding.id, finding.severity, finding.subject.to_owned());
-        let of_menu = self.id.ends_with("-on-kernel-line");
-        same(self) == same(other) && (of_menu || (self.message, self.path) == (other.message, other.path))
-    }
 }
 
 #[derive(Serialize)]
@@ -169,7 +154,7 @@ struct Document<'a> {
     schema: &'static str,
     image: &'a str,
     #[serde(flatten)]
-    facts: Option<&'a Facts<'a>>,
+    facts: Option<Facts<'a>>,
     systems: Vec<Other<'a>>,
 }
 
@@ -183,7 +168,7 @@ struct Other<'a> {
     access: Option<Facts<'a>>,
 }
 
-#[derive(Serialize, PartialEq)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Facts<'a> {
     users_known: bool,
@@ -194,7 +179,7 @@ struct Facts<'a> {
     findings: Vec<Finding_<'a>>,
 }
 
-#[derive(Serialize, PartialEq)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct User<'a> {
     name: &'a str,
@@ -211,7 +196,7 @@ struct User<'a> {
     entrances: Vec<EntranceFacts<'a>>,
 }
 
-#[derive(Serialize, PartialEq)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Password<'a> {
     state: &'static str,
@@ -220,7 +205,7 @@ struct Password<'a> {
     source: Option<&'a str>,
 }
 
-#[derive(Serialize, PartialEq)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Key<'a> {
     r#type: &'a str,
@@ -236,7 +221,7 @@ struct Key<'a> {
 }
 
 /// The answer for one entrance.
-#[derive(Serialize, PartialEq)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct EntranceFacts<'a> {
     entrance: &'static str,
@@ -252,14 +237,14 @@ struct EntranceFacts<'a> {
     cause: Option<CauseFacts<'a>>,
 }
 
-#[derive(Serialize, PartialEq)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct CauseFacts<'a> {
     path: &'a str,
     line: Option<u64>,
 }
 
-#[derive(Serialize, PartialEq)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct AuthorityFacts<'a> {
     r#type: &'a str,
@@ -269,7 +254,7 @@ struct AuthorityFacts<'a> {
     line: u64,
 }
 
-#[derive(Serialize, PartialEq)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Sshd<'a> {
     enabled: bool,
@@ -284,7 +269,7 @@ struct Sshd<'a> {
     ports: Vec<u16>,
 }
 
-#[derive(Serialize, PartialEq)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Rule_<'a> {
     tool: &'static str,
@@ -298,7 +283,7 @@ struct Rule_<'a> {
     line: u64,
 }
 
-#[derive(Serialize, PartialEq)]
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Autologin<'a> {
     user: &'a str,
@@ -430,6 +415,6 @@ impl<'a> Rule_<'a> {
 impl<'a> Finding_<'a> {
     fn of(finding: &'a Finding) -> Self {
         let Finding { id, severity, subject, message, path } = finding;
-        Self { id, severity: severity.name(), subject, message, path: path.as_deref() }
+        Self { id: id.name(), severity: severity.name(), subject, message, path: path.as_deref() }
     }
 }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::assertion::Assertion;
+use crate::nixos::access::FindingId;
 
 /// A set of assertions with a name.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
@@ -27,22 +28,22 @@ impl Preset {
             except: except.iter().map(|&name| name.to_owned()).collect(),
         };
         let mut all = vec![
-            none("plaintext-password", &[]),
-            none("empty-password-over-ssh", &[]),
-            none("password-on-kernel-line", &[]),
-            none("initrd-host-key", &[]),
+            none(FindingId::PlaintextPassword, &[]),
+            none(FindingId::EmptyPasswordOverSsh, &[]),
+            none(FindingId::PasswordOnKernelLine, &[]),
+            none(FindingId::InitrdHostKey, &[]),
         ];
         match self {
-            Self::Installer => all.push(none("empty-password", &OF_INSTALLERS)),
+            Self::Installer => all.push(none(FindingId::EmptyPassword, &OF_INSTALLERS)),
             Self::Appliance => {
-                all.push(none("empty-password", &[]));
-                all.push(none("autologin", &[]));
-                all.push(none("passwordless-root", &[]));
-                all.push(none("trusted-user", &[]));
-                all.push(none("shell-on-kernel-line", &[]));
-                all.push(none("initrd-shell", &[]));
-                all.push(none("emergency-shell", &[]));
-                all.push(none("root-password-over-ssh", &[]));
+                all.push(none(FindingId::EmptyPassword, &[]));
+                all.push(none(FindingId::Autologin, &[]));
+                all.push(none(FindingId::PasswordlessRoot, &[]));
+                all.push(none(FindingId::TrustedUser, &[]));
+                all.push(none(FindingId::ShellOnKernelLine, &[]));
+                all.push(none(FindingId::InitrdShell, &[]));
+                all.push(none(FindingId::EmergencyShell, &[]));
+                all.push(none(FindingId::RootPasswordOverSsh, &[]));
                 all.push(Assertion::SshPasswords(false));
             }
         }

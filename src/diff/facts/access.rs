@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::mask;
 use crate::error::Result;
-use crate::nixos::access::Access;
+use crate::nixos::access::{Access, FindingId};
 use crate::nixos::{Disc, Password, System};
 
 /// Who gets in to a system, and how.
@@ -101,7 +101,7 @@ impl AccessFacts {
             }
         }
         facts.keys.sort();
-        let findings = access.findings.iter().filter(|finding| finding.id != "login");
+        let findings = access.findings.iter().filter(|finding| finding.id != FindingId::Login);
         facts.findings = findings.map(|finding| format!("{} {}", finding.id, finding.subject)).collect();
         facts.findings.sort();
         facts.findings.dedup();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::become_root::{self, Tool};
-use super::finding::{Finding, Severity};
+use super::finding::{Finding, FindingId, Severity};
 use super::kernel_line;
 use super::login::Way;
 use super::{Account, Facts, Shells};
@@ -36,17 +36,15 @@ pub(super) fn findings(facts: &Facts, accounts: &[Account], doors: &Doors<'_>) -
     findings.extend(initrd(&doors.shells));
     if !facts.users.known {
         let message = "the image does not list its users in a form that is known: there may be more than are shown";
-        findings.push(finding("users-unknown", Severity::Warning, "users", message.to_owned(), None));
+        findings.push(Finding::new(FindingId::UsersUnknown, "users", message.to_owned(), None));
     }
     findings.sort_by(|one, other| {
-        let key = |finding: &Finding| (finding.severity, finding.id == "login", finding.subject.clone(), finding.id);
+        let key = |finding: &Finding| {
+            (finding.severity, finding.id == FindingId::Login, finding.subject.clone(), finding.id.name())
+        };
         key(one).cmp(&key(other))
     });
     findings
-}
-
-fn finding(id: &'static str, severity: Severity, subject: &str, message: String, path: Option<&str>) -> Finding {
-    Finding { id, severity, subject: subject.to_owned(), message, path: path.map(str::to_owned) }
 }
 
 /// The sentence of one user, with the file that lets him in.
@@ -56,23 +54,22 @@ fn login(account: &Account) -> Finding {
     let key = account.ssh.keys.iter().find(|key| key.answer.opens());
     let key = key.map(|key| String::from_utf8_lossy(&key.key.file).into_owned());
     let path = user.password.source.clone().filter(|_| user.password.state != PasswordState::None).or(key);
-    finding("login", severity, &user.name, account.sentence(), path.as_deref())
+    Finding { severity, ..Finding::new(FindingId::Login, &user.name, account.sentence(), path.as_deref()) }
 }
 
 fn password(account: &Account, takes_old_hashes: Option<bool>) -> Vec<Finding> {
     let (user, password) = (&account.user, &account.user.password);
     let mut findings = Vec::new();
-    let mut add = |id, severity, message: String| {
-        findings.push(finding(id, severity, &user.name, message, password.source.as_deref()));
+    let mut add = |id, message: String| {
+        findings.push(Finding::new(id, &user.name, message, password.source.as_deref()));
     };
     let option = password.option.as_deref().unwrap_or("password");
     let has = |way| account.has(way);
     match password.state {
         PasswordState::Plaintext => {
             add(
-                "plaintext-password",
-                Severity::Error,
-                format!("the password stands in clear text in the image ({option}), for everybody to read"),
+                FindingId::PlaintextPassword,
+                format!("the password is in the image in clear text, readable by anyone who has the image ({option})"),
             );
         }
         PasswordState::Hashed => {
@@ -80,47 +77,34 @@ fn password(account: &Account, takes_old_hashes: Option<bool>) -> Vec<Finding> {
             let old = password.scheme.is_some_and(|scheme| !scheme.is_current());
             if old && takes_old_hashes == Some(false) {
                 let message = format!(
-                    "libcrypt of NixOS takes no {scheme} hashes since 23.05: the password may open nothing ({option})"
+                    "the password may open nothing: libcrypt of NixOS refuses {scheme} hashes since 23.05 ({option})"
                 );
-                add("old-hash", Severity::Warning, message);
+                add(FindingId::OldHash, message);
             }
             add(
-                "hash-in-store",
-                Severity::Info,
-                format!("the hash of the password ({scheme}) can be read by everybody who has the image ({option})"),
+                FindingId::HashInStore,
+                format!("the hash of the password ({scheme}) is readable by anyone who has the image ({option})"),
             );
         }
         PasswordState::File => {
             let file = password.source.as_deref().unwrap_or("a file");
             add(
-                "password-not-in-image",
-                Severity::Warning,
-                format!(
-                    "the password comes from {file} ({option}), which is not in the image: on a fresh boot none opens the account"
-                ),
+                FindingId::PasswordNotInImage,
+                format!("the password comes from {file}, which is not in the image ({option})"),
             );
         }
         _ => {}
     }
     if has(Way::SshWithoutPassword) {
         add(
-            "empty-password-over-ssh",
-            Severity::Error,
-            format!("everybody who reaches sshd logs in without a password ({option})"),
+            FindingId::EmptyPasswordOverSsh,
+            format!("anyone who reaches sshd can log in without a password ({option})"),
         );
     } else if has(Way::ConsoleWithoutPassword) {
-        add(
-            "empty-password",
-            Severity::Warning,
-            format!("everybody at the console logs in without a password ({option})"),
-        );
+        add(FindingId::EmptyPassword, format!("anyone at the console can log in without a password ({option})"));
     }
     if has(Way::SshPassword) && user.is_root() {
-        add(
-            "root-password-over-ssh",
-            Severity::Error,
-            "sshd lets root in with a password (PermitRootLogin yes)".to_owned(),
-        );
+        add(FindingId::RootPasswordOverSsh, "can log in through ssh with a password (PermitRootLogin yes)".to_owned());
     }
     findings
 }
@@ -133,49 +117,48 @@ fn sshd(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
     match (&sshd.unit, &sshd.obstacle) {
         (None, Some(Obstacle::Masked(unit))) => {
             let message = format!("cannot start: {unit} is masked");
-            findings.push(finding("sshd-masked", Severity::Info, "sshd", message, None));
+            findings.push(Finding::new(FindingId::SshdMasked, "sshd", message, None));
         }
         (None, Some(Obstacle::NoCommand(unit))) => {
             let message = format!("cannot start: {unit} has no command that runs it");
-            findings.push(finding("sshd-without-command", Severity::Warning, "sshd", message, Some(unit)));
+            findings.push(Finding::new(FindingId::SshdWithoutCommand, "sshd", message, Some(unit)));
         }
         (None, Some(Obstacle::Dangling { unit, missing })) => {
-            let message = format!("cannot start: {unit} leads to {missing}, which is not in the image");
-            findings.push(finding("sshd-dangling", Severity::Error, "sshd", message, None));
+            let message = format!("cannot start: {unit} links to {missing}, which is not in the image");
+            findings.push(Finding::new(FindingId::SshdDangling, "sshd", message, None));
         }
         (None, None) => {
-            let message =
-                "there is none in this system: keys that were declared without services.openssh.enable were dropped";
-            findings.push(finding("sshd-absent", Severity::Info, "sshd", message.to_owned(), None));
+            let message = "not in this system; without services.openssh.enable, NixOS drops declared keys";
+            findings.push(Finding::new(FindingId::SshdAbsent, "sshd", message.to_owned(), None));
         }
         (Some(unit), _) if !sshd.starts => {
             let keys = match keys {
                 0 => String::new(),
-                1 => ", and a key waits for it".to_owned(),
-                many => format!(", and {many} keys wait for it"),
+                1 => "; a key is authorized".to_owned(),
+                many => format!("; {many} keys are authorized"),
             };
-            let message = format!("is not started at boot: nothing wants {unit}{keys}");
-            findings.push(finding("sshd-not-started", Severity::Warning, "sshd", message, config));
+            let message = format!("does not start at boot: nothing wants {unit}{keys}");
+            findings.push(Finding::new(FindingId::SshdNotStarted, "sshd", message, config));
         }
         (Some(_), _) => {}
     }
     if let Some(file) = &sshd.missing_config {
         let message = format!("reads {file}, which is not in the image: who gets in is unknown");
-        findings.push(finding("sshd-config-missing", Severity::Error, "sshd", message, sshd.unit.as_deref()));
+        findings.push(Finding::new(FindingId::SshdConfigMissing, "sshd", message, sshd.unit.as_deref()));
     }
     for unit in &sshd.others {
         let message = format!("{unit} starts another sshd, with a configuration of its own that is not checked");
-        findings.push(finding("another-sshd", Severity::Warning, "sshd", message, Some(unit)));
+        findings.push(Finding::new(FindingId::AnotherSshd, "sshd", message, Some(unit)));
     }
     for mistake in sshd.mistakes() {
         let place = format!("{}:{}", mistake.file, mistake.line);
-        let message = format!("does not start with such a line: {}", mistake.message);
-        findings.push(finding("malformed-sshd-config", Severity::Warning, "sshd", message, Some(&place)));
+        let message = format!("does not start because of this line: {}", mistake.message);
+        findings.push(Finding::new(FindingId::MalformedSshdConfig, "sshd", message, Some(&place)));
     }
     let by_command = accounts.iter().find_map(|account| account.ssh.entrance.command());
     if let Some(command) = by_command {
         let message = command.to_string();
-        findings.push(finding("keys-by-command", Severity::Warning, "sshd", message, config));
+        findings.push(Finding::new(FindingId::KeysByCommand, "sshd", message, config));
     }
     // Tools that install over ssh log in as root.
     let root = accounts.iter().find(|account| account.user.name == "root");
@@ -189,10 +172,10 @@ fn sshd(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
         && !others.is_empty()
     {
         let message = format!(
-            "no key lets root in, only {}: tools that install over ssh as root will not get in",
+            "no key lets root in, only {}: tools that install over ssh as root cannot connect",
             others.join(", ")
         );
-        findings.push(finding("no-key-for-root", Severity::Info, "root", message, None));
+        findings.push(Finding::new(FindingId::NoKeyForRoot, "root", message, None));
     }
     findings
 }
@@ -209,13 +192,13 @@ fn keys(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
             let place = format!("{}:{}", String::from_utf8_lossy(&key.key.file), key.key.number);
             if seen.insert(place.clone()) {
                 let message = format!("the key {} does not count: {why}", key.key.line.key.fingerprint());
-                findings.push(finding("key-refused", Severity::Warning, &account.user.name, message, Some(&place)));
+                findings.push(Finding::new(FindingId::KeyRefused, &account.user.name, message, Some(&place)));
             }
         }
     }
     for account in accounts.iter().filter(|account| account.ssh.entrance.answer().opens()) {
         let mut add = |id, message: String, place: Option<&str>| {
-            findings.push(finding(id, Severity::Info, &account.user.name, message, place));
+            findings.push(Finding::new(id, &account.user.name, message, place));
         };
         for authority in account.ssh.authorities.iter().take(SHOWN) {
             let place = format!("{}:{}", String::from_utf8_lossy(&authority.key.file), authority.key.number);
@@ -225,25 +208,24 @@ fn keys(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
                 authority.principals.join(", ")
             };
             let message =
-                format!("certificates of {} for {names} let the user in", authority.key.line.key.fingerprint());
-            add("certificate-authority", message, Some(&place));
+                format!("certificates signed by {} for {names} let the user in", authority.key.line.key.fingerprint());
+            add(FindingId::CertificateAuthority, message, Some(&place));
         }
         for file in &account.ssh.elsewhere {
-            let message =
-                format!("sshd reads keys from {file}, too, which is not in the image and may be there at boot");
-            add("keys-elsewhere", message, None);
+            let message = format!("sshd also reads keys from {file}, which is not in the image");
+            add(FindingId::KeysElsewhere, message, None);
         }
     }
     for (name, keys) in &facts.orphans {
         let file = keys.first().map(|key| String::from_utf8_lossy(&key.file).into_owned());
         let count = if keys.len() == 1 { "a key is".to_owned() } else { format!("{} keys are", keys.len()) };
-        let message = format!("{count} authorized for {name}, and there is no such user");
-        findings.push(finding("key-without-user", Severity::Warning, name, message, file.as_deref()));
+        let message = format!("{count} authorized for {name}, but there is no such user");
+        findings.push(Finding::new(FindingId::KeyWithoutUser, name, message, file.as_deref()));
     }
     for line in &facts.bad_lines {
         let place = format!("{}:{}", String::from_utf8_lossy(&line.file), line.number);
-        let message = format!("the line holds no key: {}", line.error);
-        findings.push(finding("malformed-key", Severity::Warning, "authorized keys", message, Some(&place)));
+        let message = format!("not a key: {}", line.error);
+        findings.push(Finding::new(FindingId::MalformedKey, "authorized keys", message, Some(&place)));
     }
     findings
 }
@@ -257,26 +239,31 @@ fn rules(facts: &Facts) -> Vec<Finding> {
             users if rule.who.starts_with('%') || rule.who == "ALL" => users.join(", "),
             _ => rule.who.clone(),
         };
+        let becomes = match rule.who.as_str() {
+            "ALL" => "everyone becomes",
+            who if who.starts_with('%') => "members become",
+            _ => "becomes",
+        };
         let (id, message) = match (rule.tool, &rule.target) {
-            (Tool::Nix, _) => ("trusted-user", format!("Nix trusts them, which makes them root ({users})")),
+            (Tool::Nix, _) => (FindingId::TrustedUser, format!("trusted by Nix, which is as good as root ({users})")),
             (tool, None) if rule.is_everything() => {
-                ("passwordless-root", format!("{tool} makes them root without a password ({users})"))
+                (FindingId::PasswordlessRoot, format!("{becomes} root through {tool} without a password ({users})"))
             }
             (tool, None) if rule.makes_root() => {
                 let commands = &rule.commands;
                 (
-                    "passwordless-root",
-                    format!("{tool} makes them root without a password, through {commands} ({users})"),
+                    FindingId::PasswordlessRoot,
+                    format!("{becomes} root through {tool} without a password, by {commands} ({users})"),
                 )
             }
             (tool, target) => {
                 let target = target.as_ref().map(|target| format!(" as {target}")).unwrap_or_default();
                 let commands = if rule.is_everything() { "everything" } else { &rule.commands };
-                ("passwordless-command", format!("{tool} runs {commands}{target} without a password ({users})"))
+                (FindingId::PasswordlessCommand, format!("{tool} runs {commands}{target} without a password ({users})"))
             }
         };
         let message = format!("{message}{}", rule.provisos());
-        findings.push(finding(id, Severity::Warning, &rule.who, message, Some(&place)));
+        findings.push(Finding::new(id, &rule.who, message, Some(&place)));
     }
     for become_root::Malformed { tool, file, line } in &facts.malformed {
         let message = match tool {
@@ -284,15 +271,15 @@ fn rules(facts: &Facts) -> Vec<Finding> {
             _ => "doas refuses everybody, because this line is malformed",
         };
         let place = format!("{file}:{line}");
-        findings.push(finding("malformed-rule", Severity::Warning, tool.name(), message.to_owned(), Some(&place)));
+        findings.push(Finding::new(FindingId::MalformedRule, tool.name(), message.to_owned(), Some(&place)));
     }
     for file in &facts.unread {
-        let message = "is included and not in the image: what it says of who gets in, nobody can tell";
-        findings.push(finding("unread-file", Severity::Warning, file, message.to_owned(), None));
+        let message = "is included but not in the image: what it grants is unknown";
+        findings.push(Finding::new(FindingId::UnreadFile, file, message.to_owned(), None));
     }
     for login in &facts.autologin {
         let message = format!("is logged in at boot by {}", login.by);
-        findings.push(finding("autologin", Severity::Warning, &login.user, message, Some(&login.source)));
+        findings.push(Finding::new(FindingId::Autologin, &login.user, message, Some(&login.source)));
     }
     findings
 }
@@ -301,7 +288,7 @@ fn rules(facts: &Facts) -> Vec<Finding> {
 fn emergency(shells: &Shells) -> Option<Finding> {
     let file = shells.forced.as_ref()?;
     let message = "gives a root shell without a password if booting fails (SYSTEMD_SULOGIN_FORCE)";
-    Some(finding("emergency-shell", Severity::Warning, "emergency shell", message.to_owned(), Some(file)))
+    Some(Finding::new(FindingId::EmergencyShell, "emergency shell", message.to_owned(), Some(file)))
 }
 
 /// Doors in the initrd.
@@ -310,48 +297,42 @@ fn initrd(shells: &Shells) -> Vec<Finding> {
         Ok(Some(initrd)) => initrd,
         Ok(None) => return Vec::new(),
         Err(error) => {
-            let message = format!("cannot be read, so that nobody can tell what it opens: {error}");
-            return vec![finding("initrd-unreadable", Severity::Warning, "initrd", message, None)];
+            let message = format!("cannot be read, so what it opens is unknown: {error}");
+            return vec![Finding::new(FindingId::InitrdUnreadable, "initrd", message, None)];
         }
     };
     let mut findings = Vec::new();
-    let mut add = |id, severity, message: String, inside: &str| {
+    let mut add = |id, message: String, inside: &str| {
         let place = format!("{} {inside}", initrd.file);
-        findings.push(finding(id, severity, "initrd", message, Some(place.trim_end())));
+        findings.push(Finding::new(id, "initrd", message, Some(place.trim_end())));
     };
     let open = initrd.root.as_ref().is_some_and(|root| root.state == PasswordState::Empty);
     if open {
-        let message =
-            "its emergency shell is one of root and asks for no password (boot.initrd.systemd.emergencyAccess)";
-        add("initrd-shell", Severity::Info, message.to_owned(), "/etc/shadow");
+        let message = "gives a root shell without a password if booting fails (boot.initrd.systemd.emergencyAccess)";
+        add(FindingId::InitrdShell, message.to_owned(), "/etc/shadow");
     } else if let Some(file) = &initrd.forced_shell {
-        let message = "its emergency shell is one of root and asks for no password (SYSTEMD_SULOGIN_FORCE)";
-        add("initrd-shell", Severity::Info, message.to_owned(), file);
+        let message = "gives a root shell without a password if booting fails (SYSTEMD_SULOGIN_FORCE)";
+        add(FindingId::InitrdShell, message.to_owned(), file);
     } else if let Some(scheme) = initrd.root.as_ref().and_then(|root| root.scheme) {
         let message =
-            format!("its emergency shell asks for a password whose hash ({}) everybody can read", scheme.name());
-        add("initrd-hash", Severity::Info, message, "/etc/shadow");
+            format!("the hash of its emergency password ({}) is readable by anyone who has the image", scheme.name());
+        add(FindingId::InitrdHash, message, "/etc/shadow");
     }
     for (key, file) in &initrd.keys {
-        let there = if initrd.sshd { "" } else { ", and no sshd is in it" };
-        add(
-            "initrd-ssh-key",
-            Severity::Info,
-            format!("the key {} lets root in through ssh{there}", key.fingerprint()),
-            file,
-        );
+        let there = if initrd.sshd { "" } else { ", but the initrd has no sshd" };
+        add(FindingId::InitrdSshKey, format!("the key {} lets root in through ssh{there}", key.fingerprint()), file);
     }
     for (file, number, error) in &initrd.malformed {
-        let message = format!("the line holds no key: {error}");
-        add("malformed-key", Severity::Warning, message, &format!("{file}:{number}"));
+        let message = format!("not a key: {error}");
+        add(FindingId::MalformedKey, message, &format!("{file}:{number}"));
     }
     for (link, target) in &initrd.unread {
-        let message = format!("{link} leads to {target}, which is not in it: nobody can tell what it opens");
-        add("initrd-unread", Severity::Warning, message, link);
+        let message = format!("{link} links to {target}, which is not in the initrd: what it opens is unknown");
+        add(FindingId::InitrdUnread, message, link);
     }
     for file in &initrd.host_keys {
-        let message = "a private key of the host is in it, for everybody who has the image to read";
-        add("initrd-host-key", Severity::Error, message.to_owned(), file);
+        let message = "contains a private host key, readable by anyone who has the image";
+        add(FindingId::InitrdHostKey, message.to_owned(), file);
     }
     findings
 }
@@ -368,12 +349,12 @@ fn menu(entries: &[&MenuEntry]) -> Vec<Finding> {
                 }
                 continue;
             }
-            let (id, severity) = match door.password {
-                true => ("password-on-kernel-line", Severity::Error),
-                false => ("shell-on-kernel-line", Severity::Info),
+            let id = match door.password {
+                true => FindingId::PasswordOnKernelLine,
+                false => FindingId::ShellOnKernelLine,
             };
             let file = String::from_utf8_lossy(&entry.file).into_owned();
-            findings.push((finding(id, severity, &door.name, door.effect.clone(), Some(&file)), vec![title]));
+            findings.push((Finding::new(id, &door.name, door.effect.clone(), Some(&file)), vec![title]));
         }
     }
     let told = |(mut finding, titles): (Finding, Vec<String>)| {

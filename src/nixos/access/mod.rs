@@ -22,7 +22,7 @@ mod words;
 
 pub use autologin::Autologin;
 pub use become_root::{Condition, Reach, Rule, Tool};
-pub use finding::{Finding, Severity};
+pub use finding::{Finding, FindingId, Severity};
 pub use grants::{Entrance, Grant, Needs};
 pub use login::Way;
 
@@ -69,7 +69,7 @@ pub struct People {
 }
 
 /// A user, and the answer for every entrance.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// The user.
     pub user: User,
@@ -82,7 +82,7 @@ pub struct Account {
 }
 
 /// What sshd reads for a user.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SshSources {
     /// The keys in the files for the user.
     pub keys: Vec<GrantedKey>,
@@ -95,7 +95,7 @@ pub struct SshSources {
 }
 
 /// A key that sshd reads for a user.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrantedKey {
     /// The key, its line and its file.
     pub key: AuthorizedKey,
@@ -204,7 +204,26 @@ impl Access {
     }
 }
 
+impl Access {
+    /// Whether another system lets in the same people in the same ways.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        let findings = self.findings.iter().zip(&other.findings);
+        self.people.is_like(&other.people)
+            && self.findings.len() == other.findings.len()
+            && findings.into_iter().all(|(own, other)| own.is_like(other))
+    }
+}
+
 impl People {
+    fn is_like(&self, other: &Self) -> bool {
+        self.users_known == other.users_known
+            && self.accounts == other.accounts
+            && self.rules == other.rules
+            && self.autologin == other.autologin
+            && self.sshd == other.sshd
+    }
+
     /// Reads who gets in to one system.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ fn told(hash: &str, config: &str, keys: &str) -> (String, bool) {
 /// Findings but the sentences of users, and that there is no sshd.
 fn findings(files: &[(&str, &str)]) -> Vec<String> {
     let found = access("!", files).findings;
-    let told = found.into_iter().filter(|finding| !matches!(finding.id, "login" | "sshd-absent"));
+    let told = found.into_iter().filter(|finding| !matches!(finding.id, FindingId::Login | FindingId::SshdAbsent));
     told.map(|finding| format!("{} {}: {}", finding.id, finding.subject, finding.message)).collect()
 }
 
@@ -91,7 +91,7 @@ fn files_of_keys_that_may_come_at_boot_are_told() {
     let account = &access("!", &files).people.accounts[0];
     let sentence = "may be able to log in through ssh with a key (sshd also reads keys from /run/keys/eve, which is not in the image)";
     assert_eq!((account.sentence().as_str(), account.is_unsure()), (sentence, true));
-    let told = "keys-elsewhere eve: sshd reads keys from /run/keys/eve, too, which is not in the image and may be there at boot";
+    let told = "keys-elsewhere eve: sshd also reads keys from /run/keys/eve, which is not in the image";
     assert_eq!(findings(&files), [told]);
 }
 
@@ -109,15 +109,15 @@ fn what_is_wrong_or_elsewhere_is_a_finding() {
     for (files, expected) in [
         (
             &[UNIT, WANTED, ("/s/etc/ssh/sshd_config", "PermitRootLogn no\n")][..],
-            "malformed-sshd-config sshd: does not start with such a line: PermitRootLogn is no keyword that is known",
+            "malformed-sshd-config sshd: does not start because of this line: PermitRootLogn is no keyword that is known",
         ),
         (
             &[UNIT, WANTED, ("/s/etc/ssh/sshd_config", "Include /run/sshd.conf\n")],
-            "unread-file /run/sshd.conf: is included and not in the image: what it says of who gets in, nobody can tell",
+            "unread-file /run/sshd.conf: is included but not in the image: what it grants is unknown",
         ),
         (
             &[("/s/etc/sudoers", "root ALL=(ALL) ALL\n@include /run/sudoers\n")],
-            "unread-file /run/sudoers: is included and not in the image: what it says of who gets in, nobody can tell",
+            "unread-file /run/sudoers: is included but not in the image: what it grants is unknown",
         ),
         (
             &[("/s/etc/sudoers", "eve ALL=(web) NOPASSWD: ALL\n")],
@@ -132,9 +132,9 @@ fn what_is_wrong_or_elsewhere_is_a_finding() {
         assert_eq!(findings(files), [expected]);
     }
     let old = access("$1$a$b", &[("/s/nixos-version", "25.11.1234.abcdef")]).findings;
-    assert!(old.iter().any(|finding| finding.id == "old-hash"));
+    assert!(old.iter().any(|finding| finding.id == FindingId::OldHash));
     let older = access("$1$a$b", &[("/s/nixos-version", "22.11.1234.abcdef")]).findings;
-    assert!(!older.iter().any(|finding| finding.id == "old-hash"));
+    assert!(!older.iter().any(|finding| finding.id == FindingId::OldHash));
 }
 
 /// The entrances of `eve`: each with its verdict, conditions, reason and cause.

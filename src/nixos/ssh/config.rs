@@ -43,7 +43,7 @@ pub struct Mistake {
 }
 
 /// The lines of a configuration, each with the `Match` that it stands under.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Config {
     blocks: Vec<Block>,
     lines: Vec<Line>,
@@ -53,7 +53,7 @@ pub(super) struct Config {
     pub(super) unread: Vec<String>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct Block {
     /// The block that includes this one's file; always an earlier one.
     outer: Option<usize>,
@@ -61,7 +61,7 @@ struct Block {
 }
 
 /// A line that says who gets in.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Line {
     /// None in the global part.
     block: Option<usize>,

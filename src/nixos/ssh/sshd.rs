@@ -18,7 +18,7 @@ const WITHOUT: [&str; 2] = ["none", "/dev/null"];
 const MOST_PATTERNS: usize = 16;
 
 /// sshd of one system.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Sshd {
     /// The unit or job that runs it, by its path in the running system. `None` if there is no sshd.
     pub unit: Option<String>,
