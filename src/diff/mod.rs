@@ -5,6 +5,7 @@ mod change;
 mod content;
 mod facts;
 mod files;
+mod interpreter;
 mod manifest;
 mod menu;
 mod packages;

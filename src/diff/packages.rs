@@ -4,16 +4,18 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::facts::ObjectFacts;
-use super::{Manifest, Pair};
+use super::{Manifest, Pair, interpreter};
 use crate::store::StorePath;
 use crate::store::name::Name;
-use crate::store::version::compare as compare_versions;
+use crate::store::version::compare_releases;
 
 /// A package whose versions or selection differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PackageChange {
     /// Its name.
     pub pname: String,
+    /// Its name in the old image, if an interpreter's version in it changed: `python3.12-numpy` became `python3.13-numpy`.
+    pub old_pname: Option<String>,
     /// What became of it.
     pub status: Status,
     /// Whether the default systems have it installed.
@@ -89,10 +91,19 @@ impl Status {
         let mut only_new = versions.new.iter().filter(|version| !sets.old.contains(version));
         let (Some(oldest), Some(least)) = (only_old.next(), only_new.next()) else { return Self::Changed };
         let (newest, most) = (only_old.next_back().unwrap_or(oldest), only_new.next_back().unwrap_or(least));
-        match (compare_versions(least, newest), compare_versions(most, oldest)) {
+        match (compare_releases(least, newest), compare_releases(most, oldest)) {
             (Ordering::Greater, _) => Self::Upgraded,
             (_, Ordering::Less) => Self::Downgraded,
             _ => Self::Changed,
+        }
+    }
+
+    /// What became of a version, by its order relative to the old one.
+    fn of_order(new: Ordering) -> Self {
+        match new {
+            Ordering::Greater => Self::Upgraded,
+            Ordering::Less => Self::Downgraded,
+            Ordering::Equal => Self::Changed,
         }
     }
 }
@@ -130,6 +141,9 @@ impl Selection {
     }
 }
 
+/// The first words of names that NixOS gives to files of `/etc` and to units.
+const FILES: [&str; 2] = ["etc", "unit"];
+
 /// The store paths of one package in one image.
 struct Group<'m> {
     /// How often each version is there.
@@ -153,7 +167,7 @@ impl Group<'_> {
     fn sorted(&self) -> Vec<String> {
         let times = |(version, times): (&&str, &usize)| std::iter::repeat_n((*version).to_owned(), *times);
         let mut versions: Vec<String> = self.versions.iter().flat_map(times).collect();
-        versions.sort_by(|one, other| compare_versions(one, other));
+        versions.sort_by(|one, other| compare_releases(one, other));
         versions
     }
 }
@@ -162,22 +176,35 @@ impl Group<'_> {
 pub(super) fn compare(manifests: Pair<&Manifest>) -> Vec<PackageChange> {
     let installed: BTreeSet<&str> = manifests.into_iter().flat_map(installed_without_version).collect();
     let groups = manifests.map(|manifest| groups(manifest, &installed));
-    let names: BTreeSet<&&str> = groups.as_ref().into_iter().flat_map(BTreeMap::keys).collect();
+    let successors = interpreter::successors(groups.as_ref().map(|groups| groups.keys().copied()));
+    let replaced: HashSet<&str> = successors.values().copied().collect();
+    let names: BTreeSet<&str> = groups.as_ref().into_iter().flat_map(BTreeMap::keys).copied().collect();
     let none = Group::default();
-    let change = |name: &&str| PackageChange::of(name, groups.as_ref().map(|groups| groups.get(name).unwrap_or(&none)));
-    names.into_iter().filter_map(change).collect()
+    let change = |new: &str| {
+        let old = successors.get(new).copied().unwrap_or(new);
+        let groups = groups.as_ref().zip(Pair { old, new }).map(|(groups, name)| groups.get(name).unwrap_or(&none));
+        PackageChange::of(Pair { old, new }, groups)
+    };
+    names.into_iter().filter(|name| !replaced.contains(name)).filter_map(change).collect()
 }
 
 impl PackageChange {
-    fn of(pname: &str, groups: Pair<&Group<'_>>) -> Option<Self> {
+    fn of(pname: Pair<&str>, groups: Pair<&Group<'_>>) -> Option<Self> {
         let installed = groups.map(|group| group.installed);
-        if !groups.map(|group| &group.versions).differs() && !installed.differs() {
+        let is_renamed = pname.differs();
+        if !groups.map(|group| &group.versions).differs() && !installed.differs() && !is_renamed {
             return None;
         }
         let versions = groups.map(Group::sorted);
+        let status = match Status::of(versions.as_ref().map(Vec::as_slice)) {
+            // The same versions for another interpreter.
+            Status::Changed if is_renamed => Status::of_order(compare_releases(pname.new, pname.old)),
+            status => status,
+        };
         Some(Self {
-            pname: pname.to_owned(),
-            status: Status::of(versions.as_ref().map(Vec::as_slice)),
+            pname: pname.new.to_owned(),
+            old_pname: is_renamed.then(|| pname.old.to_owned()),
+            status,
             selection: Selection::of(installed),
             versions,
             nar_size_delta: delta(groups.map(|group| group.size)),
@@ -190,9 +217,14 @@ pub(super) fn delta(sizes: Pair<Option<u64>>) -> Option<i64> {
     i64::try_from(i128::from(sizes.new?) - i128::from(sizes.old?)).ok()
 }
 
-/// Takes a store path's name apart.
+/// Takes a store path's name apart. Files of `/etc` and units have no version, whatever numbers are in their names.
 pub(super) fn parsed(path: &StorePath) -> Name<'_> {
-    Name::parse(path.name())
+    let name = Name::parse(path.name());
+    let is_file = FILES
+        .iter()
+        .any(|kind| name.pname.strip_prefix(kind).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')));
+    let begins_with_digit = name.version.starts_with(|letter: char| letter.is_ascii_digit());
+    if is_file || !begins_with_digit { Name { pname: path.name(), version: "", output: None } } else { name }
 }
 
 /// Installed packages whose names have no version. Other names without one are units, scripts and files that NixOS makes.
@@ -238,6 +270,8 @@ mod tests {
             ("9.0", "9.1", Status::Upgraded),
             ("9.10", "9.9", Status::Downgraded),
             ("1.0pre", "1.0", Status::Upgraded),
+            ("2.0-beta.3", "2.0", Status::Upgraded),
+            ("17", "17rc1", Status::Downgraded),
             ("1 2", "2 3", Status::Upgraded),
             ("1 2", "2", Status::Changed),
             ("2", "1 3", Status::Changed),
@@ -288,6 +322,52 @@ mod tests {
         assert_eq!(
             told(&new, &old),
             [r#"C. curl ["8.1", "8.1"] ["8.1"]"#, r#"A+ deploy [] [""]"#, r#"R- roll-back [""] []"#,]
+        );
+    }
+
+    #[test]
+    fn a_package_for_the_next_interpreter_is_an_upgrade_and_files_of_etc_are_no_packages() {
+        let object = |(index, name): (usize, &&str)| ObjectFacts {
+            path: StorePath::from_base(format!("{index:0>32}-{name}").as_bytes()).unwrap(),
+            nar_hash: Some(format!("{index} {name}")),
+            nar_size: Some(1),
+            installed: false,
+        };
+        let manifest =
+            |names: &[&str]| Manifest { paths: names.iter().enumerate().map(object).collect(), ..Manifest::default() };
+        let old = manifest(&[
+            "perl5.40.0-URI-5.21",
+            "python3.12-numpy-2.1",
+            "python3.11-idna-3.10",
+            "python3.12-idna-3.10",
+            "gtk3-x-1",
+            "etc-10-nixos.rules",
+            "unit-getty-.service",
+            "dbus-1",
+        ]);
+        let new = manifest(&[
+            "perl5.42.0-URI-5.21",
+            "python3.13-numpy-2.2",
+            "python3.12-idna-3.10",
+            "python3.13-idna-3.10",
+            "gtk4-x-1",
+            "etc-20-nixos.rules",
+            "etc-systemd-network-30-lan.network",
+            "dbus-1",
+        ]);
+        let line = |change: &PackageChange| {
+            let name = change.old_pname.iter().chain([&change.pname]).cloned().collect::<Vec<_>>().join(" > ");
+            format!("{} {name} {:?} {:?}", change.status.letter(), change.versions.old, change.versions.new)
+        };
+        assert_eq!(
+            compare(Pair { old: &old, new: &new }).iter().map(line).collect::<Vec<_>>(),
+            [
+                r#"R gtk3-x ["1"] []"#,
+                r#"A gtk4-x [] ["1"]"#,
+                r#"U perl5.40.0-URI > perl5.42.0-URI ["5.21"] ["5.21"]"#,
+                r#"U python3.11-idna > python3.13-idna ["3.10"] ["3.10"]"#,
+                r#"U python3.12-numpy > python3.13-numpy ["2.1"] ["2.2"]"#,
+            ]
         );
     }
 }

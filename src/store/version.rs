@@ -7,9 +7,32 @@ use std::fmt;
 /// numbers, `pre` is before everything, a word before a number, nothing before a number (Nix, `libstore/names.cc`).
 #[must_use]
 pub fn compare(one: &str, other: &str) -> Ordering {
+    compare_by(one, other, compare_components)
+}
+
+/// Words for what comes before a release, the earliest first.
+const PRE_RELEASES: [&[&str]; 5] = [&["dev"], &["alpha"], &["beta"], &["pre", "preview"], &["rc"]];
+
+/// The order that people expect: like Nix's, except that `2.0-beta.3` and `2.0-rc1` come before `2.0`. Nix knows only `pre`.
+#[must_use]
+pub fn compare_releases(one: &str, other: &str) -> Ordering {
+    compare_by(one, other, |one, other| match (pre_release(one), pre_release(other)) {
+        (Some(one), Some(other)) => one.cmp(&other),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => compare_components(one, other),
+    })
+}
+
+/// How close to the release a pre-release is.
+fn pre_release(component: &str) -> Option<usize> {
+    PRE_RELEASES.iter().position(|words| words.iter().any(|word| component.eq_ignore_ascii_case(word)))
+}
+
+fn compare_by(one: &str, other: &str, compare: impl Fn(&str, &str) -> Ordering) -> Ordering {
     let (mut left, mut right) = (one, other);
     while !(left.is_empty() && right.is_empty()) {
-        let order = compare_components(next_component(&mut left), next_component(&mut right));
+        let order = compare(next_component(&mut left), next_component(&mut right));
         if order.is_ne() {
             return order;
         }
@@ -167,6 +190,32 @@ mod tests {
             assert_eq!(compare(one, other), order, "{one} {other}");
             assert_eq!(compare(other, one), order.reverse(), "{other} {one}");
         }
+    }
+
+    #[test]
+    fn a_pre_release_comes_before_its_release() {
+        let versions = [
+            "1.9",
+            "2.0-dev",
+            "2.0alpha2",
+            "2.0-beta.3",
+            "2.0-beta.10",
+            "2.0pre4",
+            "2.0-rc1",
+            "2.0RC2",
+            "2.0",
+            "2.0.1-rc1",
+            "2.0.1",
+            "17beta1",
+            "17",
+            "17.1",
+        ];
+        for pair in versions.windows(2) {
+            assert_eq!(compare_releases(pair[0], pair[1]), Ordering::Less, "{pair:?}");
+            assert_eq!(compare_releases(pair[1], pair[0]), Ordering::Greater, "{pair:?}");
+        }
+        assert_eq!(compare_releases("0-unstable-2024-05-01", "0"), Ordering::Greater);
+        assert_eq!(compare("2.0-rc1", "2.0"), Ordering::Greater, "the order of Nix is another");
     }
 
     #[test]

@@ -364,6 +364,25 @@ fn markdown_stays_below_what_a_comment_takes_and_within_its_fences() {
 }
 
 #[test]
+fn many_store_paths_of_one_name_are_compared_in_linear_time() {
+    let document = |offset: u32| {
+        let mut document = manifest(&made("old"));
+        let paths = (0..200_000).map(|number| {
+            json!({"path": format!("/nix/store/{:0>32}-same-1.0", number + offset), "narHash": format!("{}", number + offset), "narSize": 1, "installed": false})
+        });
+        document["paths"].as_array_mut().unwrap().extend(paths);
+        kept(&document)
+    };
+    let (old, new) = (document(0), document(100_000));
+    let started = std::time::Instant::now();
+    let found = json(old.path(), new.path());
+    let took = started.elapsed();
+    assert_eq!(found["paths"]["changed"].as_array().unwrap().len(), 100_000);
+    assert_eq!(found["rebuilt"], json!([{"pname": "same", "paths": 100_000}]));
+    assert!(took.as_secs() < 30, "{took:?}");
+}
+
+#[test]
 fn a_block_that_cannot_be_read_is_told_and_nothing_counts_as_the_same() {
     let mut damaged = bytes("diff/old");
     let packed = {

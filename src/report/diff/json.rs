@@ -19,6 +19,7 @@ pub fn json(out: &mut dyn Write, difference: &Difference) -> serde_json::Result<
     let parts = &difference.parts;
     let packages = difference.packages.iter().map(|change| Package {
         pname: &change.pname,
+        old_pname: change.old_pname.as_deref(),
         status: change.status.name(),
         selection: change.selection.name(),
         old: &change.versions.old,
@@ -144,6 +145,7 @@ fn file(change: &FileChange) -> Value {
 #[serde(rename_all = "camelCase")]
 struct Package<'d> {
     pname: &'d str,
+    old_pname: Option<&'d str>,
     status: &'static str,
     selection: &'static str,
     old: &'d [String],

@@ -26,7 +26,7 @@ impl Kind {
         match change.status {
             Status::Added => Self::Added,
             Status::Removed => Self::Removed,
-            _ if change.versions.differs() => Self::Version,
+            _ if change.versions.differs() || change.old_pname.is_some() => Self::Version,
             _ => Self::Selection,
         }
     }
@@ -42,13 +42,19 @@ pub(super) fn sections(changes: &[PackageChange]) -> Vec<Section> {
 }
 
 fn lines(changes: &[&PackageChange]) -> Vec<String> {
-    let width = changes.iter().map(|change| change.pname.len()).max().unwrap_or(0);
-    let line = |(number, change): (usize, &&PackageChange)| {
+    let names: Vec<String> = changes.iter().map(|change| name(change)).collect();
+    let width = names.iter().map(String::len).max().unwrap_or(0);
+    let line = |((number, change), name): ((usize, &&PackageChange), &String)| {
         let marks = format!("[{}{}]", change.status.letter(), change.selection.sign());
         let delta = delta(change.nar_size_delta);
-        format!("{marks}  #{number:<3}  {:<width$}  {}{delta}", change.pname, versions(change))
+        format!("{marks}  #{number:<3}  {name:<width$}  {}{delta}", versions(change))
     };
-    (1..).zip(changes).map(line).collect()
+    (1..).zip(changes).zip(&names).map(line).collect()
+}
+
+fn name(change: &PackageChange) -> String {
+    let old = change.old_pname.as_ref().map(|old| format!("{old} -> ")).unwrap_or_default();
+    format!("{old}{}", change.pname)
 }
 
 fn versions(change: &PackageChange) -> String {
@@ -56,6 +62,8 @@ fn versions(change: &PackageChange) -> String {
     match Kind::of(change) {
         Kind::Added | Kind::Selection => counted(&versions.new),
         Kind::Removed => counted(&versions.old),
+        // Only the interpreter is another.
+        Kind::Version if !versions.differs() => counted(&versions.new),
         Kind::Version => format!("{} -> {}", counted(&versions.old), counted(&versions.new)),
     }
 }
