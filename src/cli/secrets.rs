@@ -15,7 +15,7 @@ use super::{Global, Outcome, output, report_troubles};
 pub(super) struct Args {
     #[command(flatten)]
     image: ImageArg,
-    /// Files that may hold secrets, by a glob for their paths
+    /// Ignore secrets in files matching GLOB
     #[arg(long, value_name = "GLOB")]
     allow: Vec<String>,
 }

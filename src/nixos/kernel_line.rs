@@ -1,5 +1,7 @@
 //! The parameters on a kernel's command line that let somebody in, and those whose values are secrets.
 
+use std::borrow::Cow;
+
 use super::credential::Credential;
 
 /// What a parameter does for whoever starts the menu entry.
@@ -147,6 +149,14 @@ pub(crate) fn secret(parameter: &str) -> Option<Secret<'_>> {
     };
     let shown = parameter.strip_suffix(value)?;
     Some(Secret { shown, value, of, encoding: Encoding::Text })
+}
+
+/// A parameter as anyone may see it: a secret value is replaced by an ellipsis.
+pub(crate) fn public(parameter: &str) -> Cow<'_, str> {
+    match secret(parameter) {
+        Some(secret) => Cow::Owned(format!("{}…", secret.shown)),
+        None => Cow::Borrowed(parameter),
+    }
 }
 
 /// The credential that a parameter hands to systemd: `systemd.set_credential=NAME:VALUE`.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// Shows bytes as text: control characters and bytes that are no UTF-8 as `\n`, `\u{1b}`, `\xff`; all others as they are.
+/// Shows bytes as text. Control characters and bytes that are not UTF-8 become `\n`, `\u{1b}`, `\xff`.
 #[must_use]
 pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
@@ -17,7 +17,7 @@ pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Control characters move the cursor; marks of direction make a text look like another.
+/// Control characters move the cursor, and direction marks make one text look like another.
 fn is_harmful(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{61c}' | '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

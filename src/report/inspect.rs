@@ -1,5 +1,6 @@
-//! The page of `inspect`.
+//! `inspect`: one page, or one document.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -11,7 +12,7 @@ use crate::fs::iso9660::{self, Extension, PartitionKind};
 use crate::nixos::access::{Account, People, Way};
 use crate::nixos::menu::MenuEntry;
 use crate::nixos::ssh::AuthorizedKey;
-use crate::nixos::{BootFacts, Summary};
+use crate::nixos::{BootFacts, Summary, kernel_line};
 
 /// Menu entries, and users who get in, that the page shows. The others are counted.
 const SHOWN: usize = 12;
@@ -52,7 +53,7 @@ impl Page<'_> {
         self.line("volume", &volume.id)?;
         let stated = u64::from(volume.blocks) * u64::from(volume.block_size);
         if stated > summary.bytes {
-            self.line("CUT OFF", &format!("the volume has {stated} bytes, {} are there", summary.bytes))?;
+            self.line("CUT OFF", &format!("the volume has {stated} bytes, the image {}", summary.bytes))?;
         }
         self.line("extensions", &names(&volume.extensions).join(", "))?;
         self.line("created", &volume.created.map(|date| date.to_string()).unwrap_or_default())?;
@@ -92,7 +93,7 @@ impl Page<'_> {
             };
             let missing = if system.present { "" } else { " — MISSING from the store" };
             let label = description.label.as_ref().or(system.title.as_ref());
-            // A label has the version in it, a menu's title may not.
+            // A label contains the version; the title of a menu entry may not.
             let version =
                 description.version.as_ref().filter(|version| label.is_none_or(|label| !label.contains(*version)));
             let facts = [label, version, description.system.as_ref()].into_iter().flatten();
@@ -119,7 +120,7 @@ impl Page<'_> {
         }
         for partition in partitions(summary) {
             let Partition { scheme, index, kind, start, bytes } = partition;
-            self.line(scheme, &format!("{index}: {kind}, {} from byte {start}", size::format(bytes)))?;
+            self.line(scheme, &format!("{index}: {kind}, {} at offset {start}", size::format(bytes)))?;
         }
         Ok(())
     }
@@ -129,7 +130,7 @@ impl Page<'_> {
             return Ok(());
         }
         self.heading("Menu")?;
-        // The topmost menus say what the disc offers; submenus repeat it with other parameters.
+        // The top menus show what the disc offers; submenus repeat it with other parameters.
         let (top, below): (Vec<&MenuEntry>, Vec<&MenuEntry>) =
             summary.menu.iter().partition(|entry| entry.submenus.is_empty());
         let mut table = table::new(&["", "FILE", "TITLE", "KERNEL PARAMETERS"], self.width);
@@ -139,13 +140,13 @@ impl Page<'_> {
                 mark,
                 &escape(&entry.file),
                 &escape(entry.title.as_bytes()),
-                &escape(entry.params.join(" ").as_bytes()),
+                &escape(parameters(entry).join(" ").as_bytes()),
             ]);
         }
         table::write(self.out, table)?;
         match top.len().saturating_sub(SHOWN) + below.len() {
             0 => Ok(()),
-            more => writeln!(self.out, "and {more} more in submenus; * starts when nobody chooses"),
+            more => writeln!(self.out, "and {more} more in submenus; * starts by default"),
         }
     }
 
@@ -175,7 +176,12 @@ impl Page<'_> {
     }
 }
 
-/// The document of `inspect`.
+/// An entry's kernel parameters, without passwords.
+fn parameters(entry: &MenuEntry) -> Vec<Cow<'_, str>> {
+    entry.params.iter().map(|parameter| kernel_line::public(parameter)).collect()
+}
+
+/// Writes the JSON document of `inspect`.
 ///
 /// # Errors
 /// What the writer meets.
@@ -211,7 +217,7 @@ pub fn json(out: &mut dyn Write, summary: &Summary) -> serde_json::Result<()> {
                     linux: entry.linux.as_deref(),
                     initrd: entry.initrd.as_deref(),
                     init: entry.init.as_deref(),
-                    params: &entry.params,
+                    params: parameters(entry),
                     default: entry.default,
                 })
                 .collect(),
@@ -357,7 +363,7 @@ struct Menu<'s> {
     linux: Option<&'s str>,
     initrd: Option<&'s str>,
     init: Option<&'s str>,
-    params: &'s [String],
+    params: Vec<Cow<'s, str>>,
     default: bool,
 }
 

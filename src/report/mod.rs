@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod check;
+pub mod count;
 pub mod diff;
 mod escape;
 pub mod files;

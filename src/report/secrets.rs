@@ -1,9 +1,10 @@
-//! Secrets that were found: where they are, never what they are.
+//! `secrets`: where each secret is, never the secret itself.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::count::counted;
 use super::files::{raw, text};
 use super::{escape, size, table};
 use crate::secrets::{Report, Secret};
@@ -14,7 +15,7 @@ const BAD: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
 /// Secrets that a table shows.
 const SHOWN: usize = 100;
 
-/// A line for each place, and the sum.
+/// Writes a line for each place, and the total.
 ///
 /// # Errors
 /// What the writer meets.
@@ -25,7 +26,7 @@ pub fn page(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Res
             let path = escape(&secret.path);
             let place = match secret.line {
                 Some(line) => format!("{path}:{line}"),
-                None => format!("{path} at byte {}", secret.offset),
+                None => format!("{path} at offset {}", secret.offset),
             };
             let fingerprint = secret.fingerprint.as_deref().unwrap_or("-");
             table.add_row([secret.kind, secret.what.as_str(), &place, fingerprint]);
@@ -40,34 +41,32 @@ pub fn page(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Res
         writeln!(out)?;
     }
     if report.known > 0 {
-        writeln!(
-            out,
-            "note: {} places of keys that are for tests, and known to everybody, are not counted",
-            report.known
-        )?;
+        writeln!(out, "note: ignored {}", counted(report.known, "well-known test key"))?;
     }
     if report.allowed > 0 {
-        writeln!(out, "note: {} places in files that may hold secrets are not counted", report.allowed)?;
+        writeln!(out, "note: ignored {} in allowed files", counted(report.allowed, "secret"))?;
     }
     for glob in &report.unused {
-        writeln!(out, "note: nothing to allow at {}", escape(glob.as_bytes()))?;
+        writeln!(out, "note: --allow {} matched nothing", escape(glob.as_bytes()))?;
     }
     if all > 0 {
-        writeln!(out, "note: whoever has the image can read them; keep them out of the store, or --allow their paths")?;
+        writeln!(
+            out,
+            "note: anyone who has the image can read them; keep them out of the store, or --allow their paths"
+        )?;
     }
     let (style, verdict) = match all {
         0 => (GOOD, "no secrets".to_owned()),
-        1 => (BAD, "1 secret".to_owned()),
-        many => (BAD, format!("{many} secrets")),
+        many => (BAD, counted(many, "secret")),
     };
     let unsure = match report.troubles.len() {
         0 => String::new(),
-        many => format!(", {many} places could not be searched"),
+        many => format!(", {} could not be searched", counted(many, "place")),
     };
     writeln!(out, "{style}{verdict}{style:#} in {} files, {}{unsure}", report.files, size::format(report.bytes))
 }
 
-/// The document of `secrets`.
+/// Writes the JSON document of `secrets`.
 ///
 /// # Errors
 /// What the writer meets.

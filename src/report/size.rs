@@ -2,10 +2,10 @@
 
 const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 
-/// Writes a number of bytes with three digits or so: `512 B`, `1.5 GiB`.
+/// Formats a number of bytes with about three digits: `512 B`, `1.5 GiB`.
 #[must_use]
 pub fn format(bytes: u64) -> String {
-    // Tenths of the unit, rounded half up, so that no floating point is needed.
+    // Counted in tenths of the unit, rounded half up, to need no floating point.
     let (mut tenths, mut unit) = (u128::from(bytes) * 10, 0);
     while tenths >= 10_235 && unit + 1 < UNITS.len() {
         unit += 1;

@@ -1,36 +1,35 @@
-//! Notices candidates, faster than blocks are decompressed.
+//! Finds candidate positions. It must be faster than decompression.
 //!
-//! Of each text that is looked for, four bytes are, all texts at the same time, with the vectors of the machine. Texts of which
-//! only three bytes tell are looked for on their own, and hashes, which begin with dollars, among them: among the others they would
-//! make four bytes into three for all, or be so many that vectors take longer.
+//! All needles are searched at once with SIMD, each by a four-byte key. Needles with three-byte keys, and hash prefixes such as
+//! `$6$`, are searched separately: they would shorten or multiply the keys.
 
 use aho_corasick::packed::{self, MatchKind, Searcher};
 use aho_corasick::{AhoCorasick, Input, Span};
 
-/// Bytes by which a text is noticed that is long enough, and by which others are.
+/// Lengths of a key in bytes: of most needles, and of short ones and hash prefixes.
 const KEY: usize = 4;
 const SHORT: usize = 3;
 
-/// Bytes that are searched in all ways before the next ones are, so that they come from memory once.
+/// Every group searches this many bytes before the next ones, so that they are still in the cache.
 const NEAR: usize = 1 << 14;
 
-/// A text that is looked for, and the place in it of the bytes by which it is noticed: where its letters are the rarest.
+/// A text to search for, and the offset of its key: its rarest bytes.
 #[derive(Clone, Copy)]
 pub(super) struct Needle {
     pub(super) text: &'static str,
     pub(super) key: usize,
 }
 
-/// Finds texts.
+/// Searches for needles.
 pub(super) struct Filter(Vec<Group>);
 
-/// Texts with keys of one length.
+/// Needles whose keys have one length.
 struct Group {
     length: usize,
     keys: Vec<&'static [u8]>,
-    /// The texts of each key, and where in them it is.
+    /// For each key, the needles that contain it, and its offset in them.
     texts: Vec<Vec<(usize, &'static [u8])>>,
-    /// The farthest of these places.
+    /// The largest of these offsets.
     farthest: usize,
     searcher: Option<Keys>,
 }
@@ -38,7 +37,7 @@ struct Group {
 /// How keys are found.
 enum Keys {
     Vectors(Searcher),
-    /// On machines without vectors.
+    /// For machines without SIMD.
     Automaton(AhoCorasick),
 }
 
@@ -63,7 +62,7 @@ impl Filter {
         Self(groups)
     }
 
-    /// Tells `visit` each place from `start` up to `end` where one of the texts begins, in no order.
+    /// Calls `visit` with each offset from `start` up to `end` at which a needle begins, in no order.
     pub(super) fn each(&self, bytes: &[u8], (start, end): (usize, usize), visit: &mut dyn FnMut(usize)) {
         for from in (start..end).step_by(NEAR) {
             let within = (from, end.min(from + NEAR));
@@ -90,7 +89,7 @@ impl Group {
         let Some(searcher) = &self.searcher else { return };
         let last = bytes.len().min(end.saturating_add(self.farthest + self.length));
         let mut from = start;
-        // All keys have one length, so that none hides another, but they may overlap.
+        // Keys of one length cannot hide each other, but they may overlap.
         while let Some((key, at)) = searcher.find(bytes, from, last) {
             for (place, text) in self.texts.get(key).into_iter().flatten() {
                 let Some(begin) = at.checked_sub(*place).filter(|begin| (start..end).contains(begin)) else { continue };
@@ -113,7 +112,7 @@ impl Keys {
         AhoCorasick::new(keys).ok().map(Self::Automaton)
     }
 
-    /// The number and the place of the first key from `from` up to `last`.
+    /// The index and the offset of the first key from `from` up to `last`.
     fn find(&self, bytes: &[u8], from: usize, last: usize) -> Option<(usize, usize)> {
         if from >= last {
             return None;

@@ -1,14 +1,14 @@
-//! Keys that are no secret: nixpkgs ships them for its own tests, and its sources are on every installer; GnuTLS tests itself
-//! with some. They are known by their contents, wherever they lie: a tree of sources may hold others.
+//! Test keys that everybody knows, from nixpkgs (whose sources are on every installer) and from GnuTLS's self-tests. They are
+//! recognized by their contents, not by their paths: another key beside them is still found.
 
 use sha2::{Digest, Sha256};
 
-/// The SHA-256 of what the text of each key decodes to, or of the text where it is not armoured.
+/// SHA-256 digests: of the decoded bytes of an armoured key, else of its text.
 const KNOWN: [&str; 38] = [
-    // nixos/tests/ssh-keys.nix, to 2024 and since
+    // nixos/tests/ssh-keys.nix, until 2024 and since then
     "a71f1da700d90a8cb3f956e359f87cb8d0b68f1d48244fc78c0a53ba79f004dc",
     "e73336db3cb2a70c1de7e834d45ac8a910886ca62cb0418fb0da93e1e1f52d3c",
-    // nixos/modules/profiles/keys/ssh_host_ed25519_key, of the builder that everybody runs on macOS
+    // nixos/modules/profiles/keys/ssh_host_ed25519_key, the host key of the Linux builder for macOS
     "544d47fd4be0f8c80133973ca45df6231a16c40b1a88b9d197e1feef2e0ba788",
     // nixos/tests/borgbackup.nix
     "6c53c66dd396bd1825e935398e47dd6c8ed749cc40f8185f2d17b51e7c452a25",
@@ -44,7 +44,7 @@ const KNOWN: [&str; 38] = [
     // nixos/tests/common/acme/server: acme.test, ca
     "44f4f398d6e0ebbb3938742a520a801a41ef1bf0e74d268cecdb7070c0c46ed4",
     "49147c92462ffb40188162227fe86fc6bf808c9ac561b5350e057cf11ec2ea5c",
-    // GnuTLS, lib/crypto-selftests-pk.c, as it stands in the library
+    // GnuTLS, lib/crypto-selftests-pk.c, compiled into the library
     "87e288dc7dbc29a24241b596ec8c84f949d9f09f34fc0cf69242481fb2274770",
     "d245e52c341a76645e1b0e56c58dc964cd4f3ecaea64a9c6d6db9897d4948a8a",
     "0294b4406902e33bb02f89eaf4c691328790d7a9cd01b873d68edac994f310a1",
@@ -57,7 +57,7 @@ const KNOWN: [&str; 38] = [
     "2859ff03b44c8f0e4f96604b8cced325ef4d01ca935422b2041d88d8809f8fa1",
 ];
 
-/// The digest of a secret, in hexadecimal digits, and whether it is one that everybody knows.
+/// The SHA-256 of a secret in hexadecimal digits, and whether the secret is a well-known test key.
 pub(super) fn digest(secret: &[u8]) -> (String, bool) {
     let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(secret));
     let known = KNOWN.contains(&digest.as_str());

@@ -1,4 +1,4 @@
-//! Searches one file, as its bytes come.
+//! Searches one file while it is being read.
 
 use std::mem;
 
@@ -6,46 +6,46 @@ use super::filter::Filter;
 use super::rules::{Candidate, FileKind, Found, LONGEST, filter, test};
 use super::{known, whole};
 
-/// A secret in a file whose path is known elsewhere.
+/// A secret in a file. The caller knows the path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Sighting {
     pub(super) offset: u64,
-    /// From there to the end of the secret.
+    /// From the offset to the end of the secret.
     pub(super) length: usize,
     pub(super) line: Option<u64>,
     pub(super) kind: &'static str,
     pub(super) what: String,
     pub(super) fingerprint: Option<String>,
-    /// Whether nixpkgs ships it for its tests.
+    /// Whether it is a well-known test key.
     pub(super) known: bool,
 }
 
-/// Sightings in one file; more than that no file has but one made for it.
+/// Secrets that are kept of one file. Only a file made for the purpose has more.
 const MOST: usize = 1_000;
 
 /// Digits of a fingerprint.
 const DIGITS: usize = 12;
 
-/// Searches one file. A secret may lie across the border of two parts: the end of what came is kept until more does.
+/// Searches one file. A secret may span two chunks, so the end of each chunk is kept until the next arrives.
 pub(super) struct Scanner<'w> {
     of: FileKind,
     filter: &'static Filter,
-    /// What came and is not yet searched, behind a byte that is.
+    /// Bytes that are not searched yet, after one that is.
     window: &'w mut Vec<u8>,
-    /// Where the window begins in the file.
+    /// The offset of the window in the file.
     offset: u64,
-    /// Bytes of the window that have been searched.
+    /// Bytes of the window that are searched.
     searched: usize,
-    /// Ends of lines before the window; none where that is no text.
+    /// Line ends before the window. `None` if the file is not text.
     lines: Option<u64>,
     pub(super) sightings: Vec<Sighting>,
-    /// Sightings of what is no known key, and of known ones: many of these must not hide one of those.
+    /// Counted separately, so that many known test keys cannot exhaust the limit.
     unknown: usize,
     known: usize,
 }
 
 impl<'w> Scanner<'w> {
-    /// `window` is room that is used again and again.
+    /// `window` is reused from file to file.
     pub(super) fn new(of: FileKind, window: &'w mut Vec<u8>) -> Self {
         window.clear();
         Self {
@@ -61,13 +61,13 @@ impl<'w> Scanner<'w> {
         }
     }
 
-    /// Takes the next bytes of the file.
+    /// Searches the next bytes of the file.
     pub(super) fn take(&mut self, bytes: &[u8]) {
         let mut window = mem::take(self.window);
-        // What begins in the last bytes may go on in the next part.
+        // A secret in the last bytes may continue in the next chunk.
         match bytes.get(..=LONGEST) {
             Some(head) if bytes.len() > 2 * LONGEST => {
-                // Of a long part only the ends are copied.
+                // Only the ends of a long chunk are copied.
                 let seam = window.len();
                 window.extend_from_slice(head);
                 self.search(&window, seam + 1);
@@ -92,7 +92,7 @@ impl<'w> Scanner<'w> {
         *self.window = window;
     }
 
-    /// Takes the last bytes of the file, which may be all of it.
+    /// Searches the last bytes of the file, which may be the whole file.
     pub(super) fn finish(mut self, bytes: &[u8]) -> Vec<Sighting> {
         let mut window = mem::take(self.window);
         let rest = match window.is_empty() {
@@ -112,7 +112,7 @@ impl<'w> Scanner<'w> {
         self.sightings
     }
 
-    /// Searches for what begins before `end`, in bytes that begin at the scanner's offset.
+    /// Searches for secrets that begin before `end`. `bytes` begin at the scanner's offset.
     fn search(&mut self, bytes: &[u8], end: usize) {
         let mut candidates = Vec::new();
         self.filter.each(bytes, (self.searched, end), &mut |at| candidates.push(at));
@@ -133,7 +133,7 @@ impl<'w> Scanner<'w> {
         self.searched = end.max(after.min(bytes.len()));
     }
 
-    /// Leaves the first bytes behind, which have been searched.
+    /// Moves the offset past bytes that are searched.
     fn leave(&mut self, bytes: &[u8], length: usize) {
         let left = bytes.get(..length).unwrap_or_default();
         self.lines = self.lines.filter(|_| !left.contains(&0)).map(|lines| lines + ends_of_lines(left));
@@ -163,7 +163,7 @@ impl<'w> Scanner<'w> {
     }
 }
 
-/// Counts ends of lines, in parts so short that their sum fits a byte: compilers make vectors of that.
+/// Counts line ends, in chunks whose sum fits a byte, so that the compiler can use SIMD.
 fn ends_of_lines(bytes: &[u8]) -> u64 {
     let of_part = |part: &[u8]| part.iter().fold(0u8, |sum, &byte| sum + u8::from(byte == b'\n'));
     bytes.chunks(255).map(|part| u64::from(of_part(part))).sum()

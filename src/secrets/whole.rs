@@ -1,4 +1,4 @@
-//! Secrets that are a whole file, or that only its lines together show.
+//! Secrets that are a whole file, or that only several lines together show.
 
 use std::sync::LazyLock;
 
@@ -7,13 +7,13 @@ use regex::bytes::Regex;
 use super::rules::{Found, Places, RECORDS, SHADOW, WIREGUARD};
 use crate::nixos::Scheme;
 
-/// The longest name of a key with which Nix signs, and the key.
+/// The longest file with one key: a Nix signing key and its name.
 const LONGEST_SIGNING: usize = 400;
 
-/// Records of users, and lines of `shadow`, that are told of one file.
+/// User records, and lines of `shadow`, that are reported of one file.
 const MOST: usize = 1_000;
 
-/// Tests a whole file: where secrets begin in it, and what they are.
+/// Finds the secrets in a whole file, each with its offset.
 pub(super) fn test(bytes: &[u8], places: Places) -> Vec<(usize, Found)> {
     if let Some(found) = dropbear(bytes).or_else(|| signing(bytes)) {
         return vec![(0, found)];
@@ -49,7 +49,7 @@ fn dropbear(bytes: &[u8]) -> Option<Found> {
         match fields {
             0 if !matches!(field.get(..4), Some(b"ssh-" | b"ecds")) => return None,
             0 => first = field,
-            // Public and private half of Ed25519 in one field.
+            // Ed25519 has both halves in one field.
             1 if first == b"ssh-ed25519" && field.len() != 64 => return None,
             _ => {}
         }
@@ -62,14 +62,14 @@ fn dropbear(bytes: &[u8]) -> Option<Found> {
         // p, q, g, y and x; a public key lacks the last.
         b"ssh-dss" if fields == 6 => "ssh-dss",
         b"ssh-ed25519" if fields == 2 => "ssh-ed25519",
-        // Curve, point and scalar; a public key has two.
+        // Curve, point and scalar; a public key lacks the scalar.
         kind if kind.starts_with(b"ecdsa-sha2-") && fields == 4 => "ecdsa",
         _ => return None,
     };
     Some(private_key(&format!("dropbear {kind}"), bytes))
 }
 
-/// A key with which Nix signs what it builds, `NAME:` and 64 bytes in base64; a public one has 32.
+/// A Nix signing key, `NAME:` and 64 bytes in base64. A public key has 32 bytes.
 fn signing(bytes: &[u8]) -> Option<Found> {
     static PATTERN: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"(?-u)^[A-Za-z0-9._@-]{1,200}:[A-Za-z0-9+/]{86}==\s*$").ok());
@@ -77,7 +77,7 @@ fn signing(bytes: &[u8]) -> Option<Found> {
     key.then(|| private_key("Nix signing key", bytes.trim_ascii()))
 }
 
-/// 32 bytes in base64, with the bits that X25519 leaves out as they may be.
+/// A WireGuard key: 32 bytes in base64.
 fn wireguard(bytes: &[u8]) -> Option<Found> {
     static PATTERN: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"(?-u)^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=\s*$").ok());
@@ -85,34 +85,36 @@ fn wireguard(bytes: &[u8]) -> Option<Found> {
     key.then(|| private_key("WireGuard", bytes.trim_ascii()))
 }
 
-/// The ninth line of a record of a user is `X` and the password, behind home, shell, and whether the home is made
-/// (nixpkgs, nixos/modules/config/users-groups.nix, to 2014-02).
+/// The ninth line of a user record is `X` and the password. It follows the home, the shell, and whether the home is created
+/// (nixpkgs, nixos/modules/config/users-groups.nix, until 2014-02).
 fn records(bytes: &[u8]) -> Vec<(usize, Found)> {
     static PATTERN: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"(?-u)(?:^|\n)/[^\n]*\n(?:/[^\n]*)?\n(?:1|)\nX([^\n]+)").ok());
-    lines(&PATTERN, bytes, "password", |_| "of a user")
+    lines(&PATTERN, bytes, "password", |_| Some("of a user"))
 }
 
 /// The second field of a line in `shadow`, or a file with such a field alone, as `chpasswd -e` reads it. Hashes that begin with a
 /// dollar sign are found anywhere.
 fn shadow(bytes: &[u8]) -> Vec<(usize, Found)> {
     static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        let others = Scheme::all().filter(|scheme| !scheme.begins_with_dollar());
-        let hash = others.map(Scheme::pattern).collect::<Vec<_>>().join("|");
-        Regex::new(&format!(r"(?-u)(?:^|\n)[A-Za-z_][A-Za-z0-9._-]*:({hash}):|^({hash})\s*$")).ok()
+        Regex::new(r"(?-u)(?:^|\n)[A-Za-z_][A-Za-z0-9._-]*:([./A-Za-z0-9_]+):|^([./A-Za-z0-9_]+)\s*$").ok()
     });
-    let scheme = |hash: &[u8]| std::str::from_utf8(hash).ok().and_then(Scheme::of).map_or("unknown", Scheme::name);
+    let scheme = |hash: &[u8]| std::str::from_utf8(hash).ok().and_then(Scheme::of).map(Scheme::name);
     lines(&PATTERN, bytes, "password-hash", scheme)
 }
 
+/// The secrets that a pattern finds; `what` says what each is, if it is one.
 fn lines(
     pattern: &LazyLock<Option<Regex>>,
     bytes: &[u8],
     kind: &'static str,
-    what: impl Fn(&[u8]) -> &'static str,
+    what: impl Fn(&[u8]) -> Option<&'static str>,
 ) -> Vec<(usize, Found)> {
     let all = pattern.iter().flat_map(|pattern| pattern.captures_iter(bytes));
-    let secrets = all.filter_map(|captures| captures.get(1).or_else(|| captures.get(2))).take(MOST);
-    let found = |secret: &[u8]| Found { kind, what: what(secret).to_owned(), length: secret.len(), identity: None };
-    secrets.map(|secret| (secret.start(), found(secret.as_bytes()))).collect()
+    let secrets = all.filter_map(|captures| captures.get(1).or_else(|| captures.get(2)));
+    let found = secrets.filter_map(|secret| {
+        let what = what(secret.as_bytes())?.to_owned();
+        Some((secret.start(), Found { kind, what, length: secret.len(), identity: None }))
+    });
+    found.take(MOST).collect()
 }

@@ -112,3 +112,19 @@ fn a_glob_that_allows_nothing_is_told() {
     let found = run(&["check", &image, "--policy", &policy]);
     assert!(found.out.contains("; keep it out of the store, or allow its path"), "{}", found.out);
 }
+
+#[test]
+fn inspect_does_not_show_a_secret_on_a_kernel_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("image.iso");
+    let mut image = std::fs::read(crate::support::files("today/result/iso", ".iso").remove(0)).unwrap();
+    let (old, new) = (b" loglevel=4", b" psk=secret");
+    while let Some(at) = image.windows(old.len()).position(|bytes| bytes == old) {
+        image[at..at + new.len()].copy_from_slice(new);
+    }
+    std::fs::write(&file, image).unwrap();
+    for arguments in [&["inspect"][..], &["inspect", "--json"]] {
+        let out = run(&[arguments, &[file.to_str().unwrap()]].concat()).out;
+        assert!(out.contains("psk=…") && !out.contains("psk=secret"), "{out}");
+    }
+}

@@ -7,7 +7,7 @@ use crate::nixos::Scheme;
 use crate::nixos::credential::Credential;
 use crate::nixos::kernel_line::{Encoding, Secret, secret};
 
-/// The longest parameter; the kernel's whole line has at most 4096 bytes on most machines.
+/// The longest parameter, in bytes. On most machines the kernel's whole line is no longer.
 const LONGEST: usize = 4096;
 
 /// Who makes the assignment.
@@ -41,7 +41,7 @@ impl Assignment {
     }
 }
 
-/// One parameter, which a boot loader or the kernel may want in quotes if it has blanks.
+/// Cuts one parameter off. It may contain blanks if it, or its value, is in quotes.
 fn parameter(text: &[u8], before: Option<u8>) -> Option<&str> {
     let quote = before.filter(|byte| matches!(byte, b'"' | b'\'' | b'`'));
     let value = text.iter().position(|byte| *byte == b'=')?;
@@ -61,7 +61,7 @@ fn until(text: &[u8], ends: impl Fn(u8) -> bool) -> Option<&str> {
     std::str::from_utf8(text.get(..length)?).ok()
 }
 
-/// Judges the value. Hashes that begin with a dollar sign are left to their own rules, which can tell two of them apart.
+/// Judges the value. Hashes that begin with a dollar sign have rules of their own, which also give a fingerprint.
 fn found(secret: Secret<'_>, what: &'static str, length: usize) -> Option<Found> {
     let decoded = match secret.encoding {
         Encoding::Text => secret.value.as_bytes().to_vec(),
@@ -81,7 +81,7 @@ fn found(secret: Secret<'_>, what: &'static str, length: usize) -> Option<Found>
     counts.then(|| Found { kind, what: what.to_owned(), length, identity: None })
 }
 
-/// Whether a description of a parameter goes on with the pattern of a script or with a name in brackets.
+/// Whether this is no value, but the pattern of a script or a name in brackets from a description.
 fn is_documented(value: &[u8]) -> bool {
     value.first().is_some_and(|byte| matches!(byte, b'*' | b'<' | b'(' | b'{' | b'['))
 }

@@ -1,4 +1,4 @@
-//! Private keys that are not in an armour.
+//! Private keys, armoured or on one line.
 
 use std::borrow::Cow;
 
@@ -19,7 +19,7 @@ pub(super) static RULES: [Rule; 5] = [
         kind: "private-key",
         places: EVERYWHERE,
         before: Before::NoWord,
-        // The letters of bech32; keys that quantum computers do not break have `PQ` in front.
+        // The alphabet of bech32. Post-quantum keys begin with `PQ`.
         test: pattern(
             "age",
             Told,

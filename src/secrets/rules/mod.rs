@@ -1,4 +1,4 @@
-//! What a secret looks like: for each sort a few bytes by which it is noticed, and a test that no other text passes.
+//! The rules: for each kind of secret, a few bytes to search for, and a test that only such a secret passes.
 
 use std::borrow::Cow;
 use std::sync::{LazyLock, OnceLock};
@@ -21,19 +21,19 @@ use assigned::Assignment;
 use places::DOCUMENTATION;
 pub(super) use places::{Places, RECORDS, SHADOW, WIREGUARD};
 
-/// Bytes that a secret may have at most: a key of RSA with 16,384 bits, and headers.
+/// The longest secret, in bytes: an RSA key of 16,384 bits with its headers.
 pub(super) const LONGEST: usize = 16 << 10;
 
-/// Where a rule counts that counts everywhere.
+/// The places of a rule that applies to every file.
 const EVERYWHERE: Places = Places::NONE;
 
-/// The fewest different bytes of something random: `XXXXXXXX` stands for a token and is none.
+/// A random secret has at least this many different bytes; `XXXXXXXX` is a placeholder.
 const FEWEST_DIFFERENT: usize = 8;
 
-/// Words of which descriptions make what stands for a token.
+/// Words in placeholders.
 const STANDING_IN: [&[u8]; 4] = [b"example", b"your", b"placeholder", b"xxxxxx"];
 
-/// Passwords that the examples of wpa_supplicant and hostapd have, which NixOS installs among their documentation.
+/// Passwords in the example configurations of wpa_supplicant and hostapd, which NixOS installs as documentation.
 const IN_EXAMPLES: [&[u8]; 19] = [
     b"very secret passphrase",
     b"not so secure passphrase",
@@ -56,13 +56,13 @@ const IN_EXAMPLES: [&[u8]; 19] = [
     b"PKCS#12 passhrase",
 ];
 
-/// What a secret turned out to be.
+/// A secret that passed its test.
 pub(super) struct Found {
     pub(super) kind: &'static str,
     pub(super) what: String,
-    /// Its length in the text.
+    /// Its length in bytes, counted from the candidate.
     pub(super) length: usize,
-    /// What tells two of them apart; none where somebody could guess it by its digest.
+    /// Bytes by which two secrets can be compared. `None` if a digest of them would give the secret away.
     pub(super) identity: Option<Vec<u8>>,
 }
 
@@ -93,20 +93,20 @@ enum Identity {
     Hidden,
 }
 
-/// What may stand before a candidate.
+/// What may precede a candidate.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Before {
     Anything,
-    /// In the middle of a word it is something else, such as base64.
+    /// No letter or digit: inside a word, the candidate is part of something else, such as base64.
     NoWord,
 }
 
-/// A rule.
+/// One rule.
 struct Rule {
-    /// The bytes by which a candidate is noticed. They begin the secret, or the text that names it.
+    /// The texts to search for. Each begins a secret, or the text that names one.
     noticed: Cow<'static, [Needle]>,
     kind: &'static str,
-    /// Files in which it counts.
+    /// The files to which the rule applies.
     places: Places,
     before: Before,
     test: Test,
@@ -131,36 +131,36 @@ impl Pattern {
     }
 }
 
-/// All rules. Where two fit, the first counts.
+/// All rules. If two match, the first wins.
 fn all() -> impl Iterator<Item = &'static Rule> {
     let sorts: [&'static [Rule]; 4] = [&keys::RULES, &hashes::RULES, &passwords::RULES, &tokens::RULES];
     sorts.into_iter().flatten()
 }
 
-/// Notices candidates for the rules that count everywhere, and for all of them.
+/// The texts of the rules that apply to every file, and those of all rules.
 static OF_ANY: LazyLock<Filter> =
     LazyLock::new(|| Filter::new(all().filter(|rule| rule.places.is_none()).flat_map(|rule| &*rule.noticed)));
 static OF_SOME: LazyLock<Filter> = LazyLock::new(|| Filter::new(all().flat_map(|rule| &*rule.noticed)));
 
-/// The filter for such files.
+/// The texts to search for in files of these kinds.
 pub(super) fn filter(places: Places) -> &'static Filter {
     if places.is_none() { &OF_ANY } else { &OF_SOME }
 }
 
-/// A text that begins with what was noticed, and where it stands.
+/// A text that begins with one that was searched for, and its surroundings.
 #[derive(Clone, Copy)]
 pub(super) struct Candidate<'t> {
     pub(super) text: &'t [u8],
-    /// The byte before it.
+    /// The byte before it, if it does not begin the file.
     pub(super) before: Option<u8>,
     pub(super) of: FileKind,
 }
 
-/// What a file is, by its paths: what counts at one of them is told of all, which have the same contents.
+/// The kind of a file, by all of its paths. A rule that applies to one path applies to the shared contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileKind {
     pub(super) places: Places,
-    /// Whether it describes programs, wherever it is.
+    /// Whether every path is in a package's documentation.
     documentation: Documentation,
 }
 
@@ -180,7 +180,7 @@ impl FileKind {
     }
 }
 
-/// Tests a candidate.
+/// Tests a candidate by every rule that applies.
 pub(super) fn test(candidate: Candidate<'_>) -> Option<Found> {
     let counts = |rule: &&Rule| rule.places.is_none() || rule.places.meet(candidate.of.places);
     let noticed = |rule: &&Rule| rule.noticed.iter().any(|needle| candidate.text.starts_with(needle.text.as_bytes()));
@@ -224,7 +224,7 @@ fn is_random(secret: &[u8]) -> bool {
         && !STANDING_IN.iter().any(|word| memmem::find(&lower, word).is_some())
 }
 
-/// Whether a value is none itself: `ext:NAME`, `@NAME@`, `${NAME}`, `<password>`, or something that no password hashes to.
+/// Whether a value stands for another: `ext:NAME`, `@NAME@`, `${NAME}`, `<password>`, or a locked account's field.
 fn stands_for_another(value: &[u8]) -> bool {
     let value = unquoted(value).trim_ascii();
     let within = |open: &[u8], close: &[u8]| value.strip_prefix(open).is_some_and(|rest| rest.ends_with(close));

@@ -67,7 +67,7 @@ pub(super) static RULES: [Rule; 8] = [
         kind: "wifi-password",
         places: NETWORKS,
         before: Before::Anything,
-        // Of a user of EAP, of a key or of WEP.
+        // The password of an EAP user or of a private key, or a WEP key.
         test: pattern(
             "of a network",
             Hidden,

@@ -1,37 +1,37 @@
-//! Files in which a text means something that it means nowhere else.
+//! Kinds of files, by their paths: some texts are secrets in such files only.
 
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 use memchr::memmem;
 
-/// Kinds of files, as a set.
+/// A set of kinds of files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::secrets) struct Places(u16);
 
 /// `users-groups.json`, and the `userborn.json` of services.userborn.
 pub(super) const ACCOUNTS: Places = Places(1);
-/// Records of users, to 2014-02.
+/// User records, until 2014-02.
 pub(in crate::secrets) const RECORDS: Places = Places(1 << 1);
-/// Lines of `shadow`, or a field of it alone.
+/// `shadow`, or one password field of it.
 pub(in crate::secrets) const SHADOW: Places = Places(1 << 2);
-/// Networks and their secrets, of wpa_supplicant, hostapd, NetworkManager and iwd.
+/// Network configurations of wpa_supplicant, hostapd, NetworkManager and iwd.
 pub(super) const NETWORKS: Places = Places(1 << 3);
-/// Variables of units, and files of variables.
+/// Units, and files of environment variables.
 pub(super) const ENVIRONMENT: Places = Places(1 << 4);
-/// `netrc`, of curl and Nix.
+/// `netrc`, for curl and Nix.
 pub(super) const NETRC: Places = Places(1 << 5);
-/// `nix.conf`, and what it includes.
+/// `nix.conf`, and the files that it includes.
 pub(super) const NIX: Places = Places(1 << 6);
 /// `.npmrc`
 pub(super) const NPM: Places = Places(1 << 7);
-/// A key of WireGuard alone: `pkgs.writeText "wg-key"` is what NixOS itself makes of `privateKey`.
+/// A WireGuard key as a whole file; NixOS writes `privateKey` to one named `wg-key`.
 pub(in crate::secrets) const WIREGUARD: Places = Places(1 << 8);
 
-/// Not by itself a place in which a rule counts: what packages say of themselves.
+/// Documentation of packages. No rule applies because of it.
 pub(super) const DOCUMENTATION: Places = Places(1 << 9);
 
-/// How paths end.
+/// Kinds by the end of the path.
 const ENDS: [(&str, Places); 30] = [
     ("-users-groups.json", ACCOUNTS),
     ("-userborn.json", ACCOUNTS),
@@ -65,7 +65,7 @@ const ENDS: [(&str, Places); 30] = [
     ("presharedkey", WIREGUARD),
 ];
 
-/// What paths have in them.
+/// Kinds by a part of the path.
 const PARTS: [(&str, Places); 8] = [
     ("wpa_supplicant", NETWORKS),
     ("hostapd", NETWORKS),
@@ -77,7 +77,7 @@ const PARTS: [(&str, Places); 8] = [
     ("/share/doc/", DOCUMENTATION),
 ];
 
-/// All parts at the same time: there are as many paths as files.
+/// All parts at once: this runs for every path of the image.
 static PARTS_OF: LazyLock<Option<AhoCorasick>> =
     LazyLock::new(|| AhoCorasick::new(PARTS.iter().map(|(part, _)| part)).ok());
 
@@ -85,18 +85,18 @@ impl Places {
     /// The empty set.
     pub(super) const NONE: Self = Self(0);
 
-    /// What the file at a path is.
+    /// The kinds of the file at a path.
     pub(in crate::secrets) fn of(path: &[u8]) -> Self {
         let ends = ENDS.iter().filter(|(end, _)| path.ends_with(end.as_bytes())).map(|(_, place)| *place);
         let parts = PARTS_OF.iter().flat_map(|parts| parts.find_overlapping_iter(path));
         let parts = parts.filter_map(|found| PARTS.get(found.pattern().as_usize())).map(|(_, place)| *place);
         let all = ends.chain(parts).fold(Self::NONE, Self::and);
-        // A public key looks no different.
+        // A public WireGuard key looks the same.
         let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         if memmem::find(name, b"pub").is_some() { all.without(WIREGUARD) } else { all }
     }
 
-    /// Both sets together.
+    /// The union of both sets.
     pub(in crate::secrets) const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
@@ -105,7 +105,7 @@ impl Places {
         Self(self.0 & !other.0)
     }
 
-    /// Whether the sets have something in common.
+    /// Whether the sets have a kind in common.
     pub(in crate::secrets) const fn meet(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
