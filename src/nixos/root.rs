@@ -99,6 +99,23 @@ impl<'t> Root<'t> {
         Ok(self.bytes(path, LONGEST)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
+    /// The release, such as `25.11`: `VERSION_ID` of os-release(5). `nixos-version` says it only where nobody has set
+    /// `system.nixos.label`. `None` if neither has one.
+    ///
+    /// # Errors
+    /// As [`Root::bytes`].
+    pub fn release(&self) -> Result<Option<String>> {
+        if let Some(text) = self.text("/etc/os-release")? {
+            let value = text.lines().find_map(|line| line.trim().strip_prefix("VERSION_ID="));
+            let value = value.map(|value| value.trim_matches(['"', '\'']).to_owned());
+            if value.as_deref().is_some_and(|value| numbers(value) == Some(value)) {
+                return Ok(value);
+            }
+        }
+        let version = self.text(&self.own("nixos-version"))?.unwrap_or_default();
+        Ok(numbers(version.trim()).map(str::to_owned))
+    }
+
     /// The entries of a directory, by name. Empty if no directory is there.
     ///
     /// # Errors
@@ -110,6 +127,15 @@ impl<'t> Root<'t> {
             entries => entries,
         }
     }
+}
+
+/// The year and month that a version begins with, `25.11` of `25.11.1234.abcdef`.
+fn numbers(version: &str) -> Option<&str> {
+    let release = version.get(..5)?;
+    let is_release =
+        release.char_indices().all(|(at, letter)| if at == 2 { letter == '.' } else { letter.is_ascii_digit() });
+    let ends = version.get(5..).is_some_and(|rest| !rest.starts_with(|letter: char| letter.is_ascii_digit()));
+    (is_release && ends).then_some(release)
 }
 
 /// The path without doubled slashes, `.` and `..`, as if no link were in it. Directories such as homes exist only on the
@@ -146,6 +172,22 @@ mod tests {
             ("/nix/store/e-link/../e-file", "/nix/store/e-link/../e-file"),
         ] {
             assert_eq!(root.inside(path), place, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_release_is_that_of_os_release_and_not_of_the_label() {
+        let os = |id: &str| format!("NAME=NixOS\nVERSION_ID={id}\n");
+        for (os, version, expected) in [
+            (os("\"18.03\""), "stable", Some("18.03")),
+            (os("25.11"), "gnome-25.05.1234.abcdef", Some("25.11")),
+            (os("\"0.2\""), "23.05pre.abcdef", Some("23.05")),
+            (String::new(), "13.10.35455.abcdef", Some("13.10")),
+            (String::new(), "gnome-25.11", None),
+            (String::new(), "25.111", None),
+        ] {
+            let tree = Made::of(&[("/s/etc/os-release", &os), ("/s/nixos-version", version)]);
+            assert_eq!(tree.system().release().unwrap().as_deref(), expected, "{os} {version}");
         }
     }
 

@@ -115,12 +115,15 @@ fn sshd(access: &Access) -> String {
     if sshd.unit.is_none() {
         return "none".to_owned();
     }
-    let ports: Vec<String> = sshd.ports().iter().map(u16::to_string).collect();
     let start = match (sshd.starts, sshd.socket) {
         (true, true) => "starts by a socket",
         (true, false) => "starts at boot",
         (false, _) => "does NOT start at boot",
     };
+    if let Some(file) = &sshd.missing_config {
+        return format!("{start}; its configuration, {file}, is not in the image");
+    }
+    let ports: Vec<String> = sshd.ports().iter().map(u16::to_string).collect();
     let passwords = if sshd.password_authentication() { "passwords taken" } else { "no passwords" };
     let word = if ports.len() == 1 { "port" } else { "ports" };
     format!("{start}, {word} {}, {passwords}, PermitRootLogin {}", ports.join(" "), sshd.permit_root_login())
@@ -305,6 +308,8 @@ impl<'a> Facts<'a> {
     fn of(access: &'a Access) -> Self {
         let sshd = &access.people.sshd;
         let there = sshd.unit.is_some();
+        // Defaults are no facts about a configuration that is not in the image.
+        let known = there && sshd.missing_config.is_none();
         Self {
             users_known: access.people.users_known,
             users: access.people.accounts.iter().map(User::of).collect(),
@@ -315,10 +320,10 @@ impl<'a> Facts<'a> {
                 unit: sshd.unit.as_deref(),
                 config: sshd.config.as_deref(),
                 version: sshd.version.as_deref(),
-                permit_root_login: there.then(|| sshd.permit_root_login()),
-                password_authentication: there.then(|| sshd.password_authentication()),
-                authorized_keys_files: if there { sshd.authorized_keys_files() } else { Vec::new() },
-                ports: sshd.ports(),
+                permit_root_login: known.then(|| sshd.permit_root_login()),
+                password_authentication: known.then(|| sshd.password_authentication()),
+                authorized_keys_files: if known { sshd.authorized_keys_files() } else { Vec::new() },
+                ports: if known { sshd.ports() } else { Vec::new() },
             },
             sudo: access.people.rules.iter().map(Rule_::of).collect(),
             autologin: access

@@ -180,6 +180,41 @@ fn what_should_be_known_is_a_finding() {
 }
 
 #[test]
+fn sshd_of_each_release_reads_the_configuration_that_its_unit_names() {
+    for (release, port, permit, who) in [
+        ("13_10", 22, "prohibit-password", &["eve plaintext - console-password,ssh-password", "root locked - ssh-key"]),
+        ("14_04", 2214, "yes", &["alice hashed sha512 console-password,ssh-key,ssh-password", "root none - "]),
+        (
+            "18_03",
+            2218,
+            "prohibit-password",
+            &["eve hashed md5 console-password,ssh-password", "root locked - ssh-key"],
+        ),
+    ] {
+        let document = document(&format!("access/release-{release}.squashfs"));
+        let sshd = &document["sshd"];
+        assert!(sshd["config"].as_str().unwrap().ends_with("-sshd_config"), "{release}");
+        assert_eq!(sshd["startsAtBoot"], json!(true), "{release}");
+        assert_eq!((&sshd["ports"], &sshd["permitRootLogin"]), (&json!([port]), &json!(permit)), "{release}");
+        assert_eq!(users(&document), who, "{release}");
+        assert!(!findings(&document).iter().any(|finding| finding.contains("old-hash")), "{release}");
+    }
+    assert_eq!(document("access/release-15_05.squashfs")["sshd"]["ports"], json!([2215]));
+}
+
+#[test]
+fn a_configuration_that_is_not_in_the_image_is_a_finding_and_no_default_is_shown() {
+    let document = document("access/config-missing.squashfs");
+    let sshd = &document["sshd"];
+    assert_eq!((&sshd["enabled"], &sshd["config"], &sshd["ports"]), (&json!(true), &json!(null), &json!([])));
+    assert_eq!((&sshd["permitRootLogin"], &sshd["passwordAuthentication"]), (&json!(null), &json!(null)));
+    assert!(findings(&document).contains(&"error sshd-config-missing sshd".to_owned()));
+    let page = run(&["access", fixture("access/config-missing.squashfs").to_str().unwrap()]).out;
+    let line = "sshd       starts at boot; its configuration, /var/lib/sshd/config, is not in the image\n";
+    assert!(page.contains(line), "{page}");
+}
+
+#[test]
 fn sshd_is_described_as_it_would_run() {
     let of = |image: &str, field: &str| document(image)["sshd"][field].clone();
     assert_eq!(of("access/userborn.squashfs", "ports"), json!([2022]));

@@ -19,7 +19,9 @@ mod nix;
 mod reports;
 mod squashfs;
 mod ssh;
+mod sysusers;
 mod tool;
+mod units;
 mod verify;
 mod volume;
 

@@ -1,8 +1,8 @@
 //! The real tools.
 
-use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{fs, io};
 
 /// A tool, told to speak plainly.
 pub(crate) fn tool(name: &str) -> Command {
@@ -23,6 +23,14 @@ pub(crate) fn output(tool: &mut Command) -> Vec<u8> {
     };
     assert!(output.status.success(), "{name}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
     output.stdout
+}
+
+/// An empty folder for the files of a test.
+pub(crate) fn scratch(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("oracle-{name}"));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
 }
 
 /// As [`output`], as text.

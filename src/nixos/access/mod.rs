@@ -168,8 +168,8 @@ impl Machine {
             console_takes_empty: pam::takes_empty(root, "login")?,
             sshd_takes_empty: pam::takes_empty(root, "sshd")?,
             takes_old_hashes: root
-                .text(&root.own("nixos-version"))?
-                .map(|release| version::compare(release.trim(), FIRST_WITHOUT_OLD_HASHES).is_lt()),
+                .release()?
+                .map(|release| version::compare(&release, FIRST_WITHOUT_OLD_HASHES).is_lt()),
         })
     }
 }

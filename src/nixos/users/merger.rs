@@ -2,12 +2,13 @@
 //!
 //! nixpkgs, nixos/modules/config/users-groups.nix, release-14.04.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::{User, is_named, named, passwd, required, words};
-use crate::error::Result;
+use super::passwd::{self, Groups};
+use super::{MOST_USERS, User, is_named, named, required, words};
+use crate::error::{Error, Place, Result};
 use crate::nixos::Root;
-use crate::nixos::password::Password;
+use crate::nixos::password::{Password, PasswordState};
 use crate::store::StorePath;
 
 /// Reads what the activation script hands to vipw and vigr by way of a merger: `VISUAL=/nix/store/<digest>-merger`.
@@ -27,12 +28,54 @@ pub(super) fn read(root: &Root<'_>, script: &str) -> Result<Option<Vec<User>>> {
         None => None,
     };
     let mut list = passwd::users(&passwd, group.as_ref().map(|(file, text)| (*file, text.as_str())), &file)?;
-    for user in &mut list {
+    list.extend(
+        added(script, group.as_ref())?
+            .into_iter()
+            .filter(|user| !list.iter().any(|own| own.name == user.name))
+            .collect::<Vec<_>>(),
+    );
+    if list.len() > MOST_USERS {
+        return Err(Error::Limit { what: "10,000 users", place: Place::File(root.own("activate").into_bytes()) });
+    }
+    for user in list.iter_mut().filter(|user| user.password.state == PasswordState::Unknown) {
         // The script locks whom it gives none: `passwd -l`.
         user.password = Password::none();
     }
     take_passwords(root, &mut list, script)?;
     Ok(Some(list))
+}
+
+/// The users without an id, whom the script makes: `useradd` with options over several lines, and the name last.
+fn added(script: &str, group: Option<&(&str, String)>) -> Result<Vec<User>> {
+    let groups = group.map(|(file, text)| Groups::parse(text, file)).transpose()?;
+    let script = script.replace("\\\n", " ");
+    let mut users = Vec::new();
+    for line in script.lines().filter(|line| !line.trim_start().starts_with('#')) {
+        let words: Vec<&str> = words(line).collect();
+        let Some(at) = words.iter().position(|word| *word == "useradd" || word.ends_with("/useradd")) else { continue };
+        let arguments = words.get(at + 1..).unwrap_or_default();
+        let Some(name) = arguments.last().filter(|name| !name.is_empty() && !name.starts_with('-')) else { continue };
+        let option = |letter: &str| {
+            let at = arguments.iter().position(|word| *word == letter)?;
+            arguments.get(at + 1).copied().filter(|value| !value.is_empty())
+        };
+        let home = option("-d").map_or_else(|| format!("/home/{name}"), str::to_owned);
+        let further = option("-G").into_iter().flat_map(|groups| groups.split(',')).map(str::to_owned);
+        let named = groups.as_ref().map(|groups| groups.of(name, "")).unwrap_or_default();
+        let mut all: Vec<String> = option("-g").map(str::to_owned).into_iter().chain(further).chain(named).collect();
+        let mut seen = HashSet::new();
+        all.retain(|group| seen.insert(group.clone()));
+        let system = arguments.iter().any(|word| matches!(*word, "-r" | "--system"));
+        users.push(User {
+            uid: option("-u").and_then(|uid| uid.parse().ok()),
+            normal: Some(!system && home != "/var/empty"),
+            groups: Some(all),
+            shell: option("-s").map(str::to_owned),
+            home,
+            ..User::implied(name)
+        });
+    }
+    Ok(users)
 }
 
 /// Takes the passwords that a script sets: `echo -n "USER:" | cat - "FILE" | chpasswd -e`, which may go on behind a
@@ -143,6 +186,46 @@ mod tests {
                 "ann users none - true",
                 "nixbld1 nixbld none - false",
                 "sshd nogroup none - false"
+            ]
+        );
+    }
+
+    #[test]
+    fn users_without_an_id_are_those_that_the_script_adds() {
+        let (passwd, group, hash) = (store('c', "passwd"), store('d', "group"), store('g', "password-file"));
+        let tree = Made::of(&[
+            (&store('a', "merger"), &format!("cat {group}\n")),
+            (&store('b', "merger"), &format!("cat {passwd}\n")),
+            (&passwd, "root:x:0:0:System administrator:/root:/bin/sh\nopen::1000:100::/home/open:/bin/sh\n"),
+            (&group, "root:x:0:\nwheel:x:1:alice\nusers:x:100:\n"),
+            (&hash, "$6$a$b"),
+        ]);
+        let useradd = |name: &str, options: &str| {
+            format!(
+                "if ! id \"{name}\" > /dev/null 2>&1; then\n  /s/sbin/useradd \\\n    {options} \\\n    \"{name}\"\nfi\n"
+            )
+        };
+        let script = script(&format!(
+            "{}{}# useradd no\n{}",
+            useradd("alice", "-g \"users\" \\\n    -G \"audio,wheel\" \\\n    -s \"/bin/zsh\" \\\n    -d \"/home/al\""),
+            useradd("daemon", "--system \\\n    -g \"nogroup\" \\\n    -s \"/noshell\" \\\n    -d \"/var/empty\""),
+            setpw("alice", &hash),
+        ));
+        let users = read(&tree.system(), &script).unwrap().unwrap();
+        let shown: Vec<_> = users
+            .iter()
+            .map(|user| {
+                let (groups, shell) = (user.groups.clone().unwrap().join(","), user.shell.clone().unwrap());
+                format!("{} {groups} {} {shell} {} {}", user.name, user.home, user.password.state, user.normal.unwrap())
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                "root root /root /bin/sh none false",
+                "open users /home/open /bin/sh empty true",
+                "alice users,audio,wheel /home/al /bin/zsh hashed true",
+                "daemon nogroup /var/empty /noshell none false"
             ]
         );
     }

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use super::{MOST_MEMBERS, MOST_USERS, User, checked, is_person};
 use crate::error::{Error, Place, Result};
-use crate::nixos::password::Password;
+use crate::nixos::password::{Password, PasswordState};
 
-/// The users of a `passwd`, with their groups: a file and its text. Their passwords are elsewhere.
+/// The users of a `passwd`, with their groups: a file and its text. A password that is not in `shadow` is in the second
+/// field.
 pub(super) fn users(passwd: &str, group: Option<(&str, &str)>, file: &str) -> Result<Vec<User>> {
     let groups = group.map(|(file, text)| Groups::parse(text, file)).transpose()?;
     let place = Place::File(file.as_bytes().to_vec());
@@ -14,7 +15,7 @@ pub(super) fn users(passwd: &str, group: Option<(&str, &str)>, file: &str) -> Re
     for (number, line) in lines(passwd) {
         let wrong = |field| malformed("passwd", field, file, number);
         let fields: Vec<&str> = line.split(':').collect();
-        let [name, _, uid, gid, _, home, shell] = fields.as_slice() else { return Err(wrong("number of fields")) };
+        let [name, hash, uid, gid, _, home, shell] = fields.as_slice() else { return Err(wrong("number of fields")) };
         let uid = uid.parse().map_err(|_| wrong("user id"))?;
         list.push(User {
             uid: Some(uid),
@@ -22,6 +23,7 @@ pub(super) fn users(passwd: &str, group: Option<(&str, &str)>, file: &str) -> Re
             groups: groups.as_ref().map(|groups| groups.of(name, gid)),
             shell: (!shell.is_empty()).then(|| (*shell).to_owned()),
             normal: Some(is_person(uid, home)),
+            password: if is_shadowed(hash) { Password::unknown() } else { Password::of_hash("passwd", hash, file) },
             ..User::implied(name)
         });
         if list.len() > MOST_USERS {
@@ -31,7 +33,12 @@ pub(super) fn users(passwd: &str, group: Option<(&str, &str)>, file: &str) -> Re
     checked(list, &place)
 }
 
-/// Takes the passwords of a `shadow`.
+/// Whether the second field of `passwd` sends pam_unix to `shadow` (Linux-PAM, modules/pam_unix/passverify.c).
+fn is_shadowed(field: &str) -> bool {
+    field == "x" || field.starts_with("##")
+}
+
+/// Takes the passwords of a `shadow` for all whose `passwd` does not say them.
 pub(super) fn take_shadow(users: &mut [User], shadow: &str, file: &str) -> Result<()> {
     let mut hashes: HashMap<&str, &str> = HashMap::new();
     for (number, line) in lines(shadow) {
@@ -42,7 +49,7 @@ pub(super) fn take_shadow(users: &mut [User], shadow: &str, file: &str) -> Resul
         // getspnam(3) takes the first.
         hashes.entry(name).or_insert(hash);
     }
-    for user in users {
+    for user in users.iter_mut().filter(|user| user.password.state == PasswordState::Unknown) {
         user.password = match hashes.get(user.name.as_str()) {
             Some(hash) => Password::of_hash("shadow", hash, file),
             None => Password::none(),
@@ -52,7 +59,7 @@ pub(super) fn take_shadow(users: &mut [User], shadow: &str, file: &str) -> Resul
 }
 
 /// What a `group` says.
-struct Groups<'t> {
+pub(super) struct Groups<'t> {
     /// Names by id.
     names: HashMap<&'t str, &'t str>,
     /// Groups by member.
@@ -60,7 +67,7 @@ struct Groups<'t> {
 }
 
 impl<'t> Groups<'t> {
-    fn parse(text: &'t str, file: &str) -> Result<Self> {
+    pub(super) fn parse(text: &'t str, file: &str) -> Result<Self> {
         let mut groups = Self { names: HashMap::new(), memberships: HashMap::new() };
         let mut members = 0;
         for (number, line) in lines(text) {
@@ -82,7 +89,7 @@ impl<'t> Groups<'t> {
     }
 
     /// The primary one first.
-    fn of(&self, user: &str, gid: &str) -> Vec<String> {
+    pub(super) fn of(&self, user: &str, gid: &str) -> Vec<String> {
         let primary = self.names.get(gid).copied();
         let others = self.memberships.get(user).into_iter().flatten().copied();
         primary.into_iter().chain(others.filter(|group| Some(*group) != primary)).map(str::to_owned).collect()
