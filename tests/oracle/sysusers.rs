@@ -49,7 +49,7 @@ fn lines_of_sysusers_make_the_users_that_systemd_makes() {
         "-quiet",
         "-no-progress",
     ]));
-    let image = Image::open(&image).unwrap();
+    let image = Image::open(&image, &mut |_, _| {}).unwrap();
     let disc = Disc::open(&image).unwrap();
     let users = Users::of(&Root::new(disc.tree(), "/0")).unwrap();
     output(tool("systemd-sysusers").arg(format!("--root={}", scratch.join("0").display())));

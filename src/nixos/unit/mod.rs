@@ -61,8 +61,6 @@ pub(super) struct Index {
     aliases: HashMap<String, Vec<String>>,
     kernel: Kernel,
     loaded: Mutex<Loaded>,
-    /// What starts at boot as far as links tell, and with what the units themselves say.
-    linked: OnceLock<HashMap<String, Start>>,
     started: OnceLock<HashMap<String, Start>>,
 }
 
@@ -284,9 +282,8 @@ impl<'r> Units<'r> {
             return Ok(Lookup::Masked(path));
         }
         match self.follow(&path)? {
-            End::File(0) => return Ok(Lookup::Masked(path)),
+            end if end.is_mask() => return Ok(Lookup::Masked(path)),
             End::File(_) => {}
-            End::Missing(missing) if missing == "/dev/null" => return Ok(Lookup::Masked(path)),
             End::Missing(missing) => return Ok(Lookup::Dangling(path, missing)),
             End::Other => return Ok(Lookup::Missing),
         }
@@ -370,6 +367,17 @@ enum End {
     File(u64),
     Missing(String),
     Other,
+}
+
+impl End {
+    /// Whether this masks a unit: nothing, or the null device.
+    fn is_mask(&self) -> bool {
+        match self {
+            Self::File(bytes) => *bytes == 0,
+            Self::Missing(path) => path == "/dev/null",
+            Self::Other => false,
+        }
+    }
 }
 
 /// The suffixes of units.

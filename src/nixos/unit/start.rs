@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use rayon::prelude::*;
 
-use super::{End, FOLDER, Lookup, Unit, Units, name};
-use crate::error::Result;
+use super::{End, FOLDER, Lookup, MOST_NAMES, Unit, Units, name};
+use crate::error::{Error, Place, Result};
+use crate::fs::FileType;
 
 /// How a unit starts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,13 +20,14 @@ pub enum Start {
 }
 
 /// Dependencies of upstream's targets that hold in every release (bootup(7)).
-const STANDARD: [(&str, &[&str]); 6] = [
+const STANDARD: [(&str, &[&str]); 7] = [
     ("default.target", &["graphical.target", "multi-user.target"]),
     ("graphical.target", &["multi-user.target", "display-manager.service"]),
     ("multi-user.target", &["basic.target", "getty.target", "remote-fs.target"]),
     ("basic.target", &["sysinit.target", "sockets.target", "timers.target", "paths.target", "slices.target"]),
     ("sysinit.target", &["local-fs.target", "swap.target", "cryptsetup.target"]),
-    ("getty.target", &[]),
+    ("rescue.target", &["sysinit.target"]),
+    ("emergency.target", &[]),
 ];
 
 /// Targets that a system reaches if it has no `default.target` that says so.
@@ -37,18 +39,16 @@ const FOLDERS: [&str; 3] = ["wants", "requires", "upholds"];
 /// Keys of `[Unit]` that pull units in.
 const KEYS: [&str; 4] = ["Wants", "Requires", "BindsTo", "Upholds"];
 
+/// Bytes of a name: systemd's own limit (src/basic/unit-name.h).
+const LONGEST_NAME: usize = 255;
+
 impl<'r> Units<'r> {
     /// How the unit of that name starts. A template starts if an instance does.
     ///
     /// # Errors
     /// If a unit that decides cannot be read.
     pub fn start(&self, name: &str) -> Result<Start> {
-        let name = self.canonical(name);
-        // Most units that start at boot have a link. Only for the others, all units that start are read.
-        if let Some(start) = of(self.linked_alone()?, &name) {
-            return Ok(start);
-        }
-        Ok(of(self.started()?, &name).unwrap_or(Start::Manual))
+        Ok(of(self.started()?, &self.canonical(name)).unwrap_or(Start::Manual))
     }
 
     /// All units that start, with how they do. Instances of templates have their own names.
@@ -60,19 +60,13 @@ impl<'r> Units<'r> {
             return Ok(started);
         }
         // Each unit is a small file in a block of its own. What cannot be read is reported below.
-        self.linked_alone()?.par_iter().for_each(|(name, _)| drop(self.get(name)));
+        self.reached(Texts::Closed)?.par_iter().for_each(|(name, _)| drop(self.get(name)));
         let started = self.reached(Texts::Open)?;
         Ok(self.index.started.get_or_init(|| started))
     }
 
-    fn linked_alone(&self) -> Result<&'r HashMap<String, Start>> {
-        if let Some(linked) = self.index.linked.get() {
-            return Ok(linked);
-        }
-        let linked = self.reached(Texts::Closed)?;
-        Ok(self.index.linked.get_or_init(|| linked))
-    }
-
+    /// Follows what starts units. One that requires what is not there starts all the same, as long as nothing asks for it
+    /// by hand.
     fn reached(&self, texts: Texts) -> Result<HashMap<String, Start>> {
         let mut reached: HashMap<String, Start> = HashMap::new();
         let mut queue: VecDeque<(String, Start)> = VecDeque::new();
@@ -81,8 +75,12 @@ impl<'r> Units<'r> {
         let mut triggered: VecDeque<(String, Start)> = VecDeque::new();
         while let Some((name, start)) = queue.pop_front().or_else(|| triggered.pop_front()) {
             let name = self.canonical(&name);
-            if reached.contains_key(&name) || !self.can_start(&name)? {
+            if reached.contains_key(&name) || name.len() > LONGEST_NAME || !self.can_start(&name)? {
                 continue;
+            }
+            if reached.len() == MOST_NAMES {
+                let place = Place::File(self.root.inside(FOLDER).into_bytes());
+                return Err(Error::Limit { what: "20,000 units that start", place });
             }
             reached.insert(name.clone(), start.clone());
             let mut next = self.linked(&name)?;
@@ -110,7 +108,7 @@ impl<'r> Units<'r> {
             .chain(self.index.kernel.wants.iter().map(String::as_str))
     }
 
-    /// Whether there is a unit of the name. Upstream's targets need no file: images with few units leave them out.
+    /// Whether there is a unit of the name that is not masked. Images with few units leave out upstream's targets.
     fn can_start(&self, name: &str) -> Result<bool> {
         if self.index.kernel.masks.contains(name) {
             return Ok(false);
@@ -119,8 +117,27 @@ impl<'r> Units<'r> {
             Some(file) => {
                 !matches!(self.follow(&format!("{FOLDER}/{file}"))?, End::File(0) | End::Missing(_) | End::Other)
             }
-            None => name::kind(name) == "target",
+            None => {
+                let is_standard = |(target, next): &(&str, &[&str])| *target == name || next.contains(&name);
+                let is_of_device = !["service", "socket", "target", "timer", "path"].contains(&name::kind(name));
+                STANDARD.iter().any(is_standard) || WITHOUT_DEFAULT.contains(&name) || is_of_device
+            }
         })
+    }
+
+    /// The units that the links of a folder name.
+    fn links(&self, folder: &str, owner: &str) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in self.root.entries(&format!("{FOLDER}/{folder}"))? {
+            let Ok(name) = String::from_utf8(entry.name) else { continue };
+            // A link to what is masked is none (systemd, src/core/load-dropin.c).
+            let end = self.follow(&format!("{FOLDER}/{folder}/{name}"))?;
+            if entry.file_type == FileType::Symlink && end.is_mask() {
+                continue;
+            }
+            names.push(if name::is_template(&name) { name::instance_like(&name, owner) } else { name });
+        }
+        Ok(names)
     }
 
     /// The units that the links of a unit name.
@@ -131,12 +148,7 @@ impl<'r> Units<'r> {
             for owner in std::iter::once(own.clone()).chain(name::template(&own)) {
                 for folder in FOLDERS.map(|kind| format!("{owner}.{kind}")) {
                     if self.index.names.contains_key(&folder) && seen.insert(folder.clone()) {
-                        let entries = self.root.entries(&format!("{FOLDER}/{folder}"))?.into_iter();
-                        let linked = entries.filter_map(|entry| String::from_utf8(entry.name).ok());
-                        names.extend(linked.map(|linked| match name::is_template(&linked) {
-                            true => name::instance_like(&linked, name),
-                            false => linked,
-                        }));
+                        names.extend(self.links(&folder, name)?);
                     }
                 }
             }
@@ -231,6 +243,7 @@ mod tests {
             ),
             (&[("multi-user.target.wants/y.service", ""), ("y.service.wants/x.service", "")], "manual"),
             (&[("multi-user.target", "-> /dev/null"), ("multi-user.target.wants/x.service", "")], "manual"),
+            (&[("multi-user.target.wants/x.service", ""), ("x.service.requires/y.service", "")], "boot"),
             (&[("/kernel-params", "systemd.wants=x.service")], "boot"),
             (&[("/kernel-params", "systemd.unit=rescue.target"), ("rescue.target.wants/x.service", "")], "boot"),
             (&[("/kernel-params", "systemd.unit=rescue.target"), ("multi-user.target.wants/x.service", "")], "manual"),
@@ -251,12 +264,21 @@ mod tests {
             ("After", "manual"),
             ("PartOf", "manual"),
         ] {
-            let text = format!("[Unit]\n{key}=z.service x@%p.service\n[Service]\nExecStart=/a\n");
+            let text = format!("[Unit]\n{key}=x@%p.service\n[Service]\nExecStart=/a\n");
             let files = [("x@.service", UNIT), ("y.service", &text), ("multi-user.target.wants/y.service", "")];
             assert_eq!(shown(&files, "x@y.service"), expected, "{key}");
             assert_eq!(shown(&files, "x@.service"), expected, "{key}");
             assert_eq!(shown(&files, "x@other.service"), "manual", "{key}");
         }
+    }
+
+    #[test]
+    fn a_template_that_wants_ever_more_instances_comes_to_an_end() {
+        let text = "[Unit]\nWants=t@%i%i.service t@%ia.service t@%ib.service\n[Service]\nExecStart=/a\n";
+        let place = |name: &str| format!("/s{FOLDER}/{name}");
+        let made = Made::of(&[(&place("t@.service"), text), (&place("multi-user.target.wants/t@x.service"), "")]);
+        let error = Units::of(&made.system()).unwrap().started().unwrap_err().to_string();
+        assert_eq!(error, "20,000 units that start at /s/etc/systemd/system: over the limit");
     }
 
     #[test]
