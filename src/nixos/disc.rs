@@ -161,7 +161,18 @@ impl<'i> Disc<'i> {
         }
     }
 
-    /// Whether there is a store, or part of one, that could not be read.
+    /// The systems that a menu starts when nobody chooses. Without a menu, the default one.
+    pub fn default_systems(&self) -> impl Iterator<Item = &System> {
+        self.systems.iter().filter(|system| system.default || !system.default_of.is_empty())
+    }
+
+    /// The systems that a menu entry starts. Without a menu, all of them.
+    pub fn offered_systems(&self) -> impl Iterator<Item = &System> {
+        let any = self.systems.iter().any(|system| system.offered);
+        self.systems.iter().filter(move |system| system.offered || !any)
+    }
+
+    /// Whether a store, or part of one, could not be read.
     #[must_use]
     pub fn store_is_broken(&self) -> bool {
         self.store_is_broken

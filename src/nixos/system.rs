@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::Root;
-use super::menu::MenuEntry;
+use super::menu::{Loader, MenuEntry};
 use crate::error::{Error, Place, Result};
 use crate::fs::path::{self, join};
 use crate::fs::{FileType, Kind, Tree};
@@ -21,8 +21,12 @@ pub struct System {
     pub path: StorePath,
     /// The title of its first menu entry; none where no menu names it.
     pub title: Option<String>,
-    /// Whether this one boots when nobody chooses.
+    /// Whether this one boots when nobody chooses, by the first menu.
     pub default: bool,
+    /// The loaders whose menus start it when nobody chooses.
+    pub default_of: Vec<Loader>,
+    /// Whether a menu entry starts it.
+    pub offered: bool,
     /// Its name as a specialisation of another system here.
     pub specialisation: Option<String>,
     /// Whether the toplevel is in the store; a menu may name one that is not.
@@ -85,10 +89,20 @@ impl System {
 pub(super) fn find(tree: &dyn Tree, menu: &[MenuEntry]) -> Result<Vec<System>> {
     let mut systems: Vec<System> = Vec::new();
     let chosen = menu.iter().filter(|entry| entry.default).chain(menu);
+    // The system that each loader starts when nobody chooses.
+    let mut defaults: Vec<(Loader, StorePath)> = Vec::new();
     for entry in chosen {
         if let Some(path) = toplevel(tree, entry)? {
-            add(tree, &mut systems, path, Some(&entry.title))?;
+            add(tree, &mut systems, path.clone(), Some(&entry.title))?;
+            // The entries that are the default come first; without one, loaders start their first entry.
+            if defaults.iter().all(|(loader, ..)| *loader != entry.loader) {
+                defaults.push((entry.loader, path));
+            }
         }
+    }
+    for (loader, path) in defaults {
+        let system = systems.iter_mut().find(|system| system.path == path);
+        system.into_iter().for_each(|system| system.default_of.push(loader));
     }
     let named = !systems.is_empty();
     if !named {
@@ -174,8 +188,15 @@ fn add(tree: &dyn Tree, systems: &mut Vec<System>, path: StorePath, title: Optio
         return Err(Error::Limit { what: "1,000 systems", place: Place::File(path.to_string().into_bytes()) });
     }
     let present = path::find(tree, path.to_string().as_bytes())?.is_some();
-    let title = title.map(str::to_owned);
-    systems.push(System { path, title, default: false, specialisation: None, present });
+    systems.push(System {
+        path,
+        title: title.map(str::to_owned),
+        default: false,
+        default_of: Vec::new(),
+        offered: title.is_some(),
+        specialisation: None,
+        present,
+    });
     Ok(())
 }
 

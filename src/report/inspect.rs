@@ -12,7 +12,7 @@ use crate::fs::iso9660::{self, Extension, PartitionKind};
 use crate::nixos::access::{Account, People, Way};
 use crate::nixos::menu::MenuEntry;
 use crate::nixos::ssh::AuthorizedKey;
-use crate::nixos::{BootFacts, Summary, kernel_line};
+use crate::nixos::{self, BootFacts, Description, Summary, kernel_line};
 
 /// Menu entries, and users who get in, that the page shows. The others are counted.
 const SHOWN: usize = 12;
@@ -85,11 +85,12 @@ impl Page<'_> {
             return writeln!(self.out, "  none");
         }
         for (system, description) in &summary.systems {
-            let role = match (&system.specialisation, system.default) {
-                (Some(name), true) => format!("specialisation {name}, default"),
-                (Some(name), false) => format!("specialisation {name}"),
-                (None, true) => "default".to_owned(),
-                (None, false) => "not the default".to_owned(),
+            let default = default_of(system, &summary.systems);
+            let role = match (&system.specialisation, default) {
+                (Some(name), Some(default)) => format!("specialisation {name}, {default}"),
+                (Some(name), None) => format!("specialisation {name}"),
+                (None, Some(default)) => default,
+                (None, None) => "not the default".to_owned(),
             };
             let missing = if system.present { "" } else { " — MISSING from the store" };
             let label = description.label.as_ref().or(system.title.as_ref());
@@ -242,6 +243,7 @@ pub fn json(out: &mut dyn Write, summary: &Summary) -> serde_json::Result<()> {
                 system: description.system.as_deref(),
                 kernel: description.kernel.as_deref(),
                 default: system.default,
+                default_of: system.default_of.iter().map(|loader| loader.name()).collect(),
                 specialisation: system.specialisation.as_deref(),
                 present: system.present,
             })
@@ -255,6 +257,17 @@ pub fn json(out: &mut dyn Write, summary: &Summary) -> serde_json::Result<()> {
     };
     serde_json::to_writer(&mut *out, &document)?;
     out.write_all(b"\n").map_err(serde_json::Error::io)
+}
+
+/// Whether a system boots when nobody chooses, and by which menus if they differ.
+fn default_of(system: &nixos::System, all: &[(nixos::System, Description)]) -> Option<String> {
+    let differ = all.iter().filter(|(system, _)| !system.default_of.is_empty()).nth(1).is_some();
+    let menus: Vec<&str> = system.default_of.iter().map(|loader| loader.menu()).collect();
+    match (differ, menus.is_empty()) {
+        (true, false) => Some(format!("default of {}", menus.join(" and "))),
+        (true, true) => None,
+        (false, _) => system.default.then(|| "default".to_owned()),
+    }
 }
 
 /// The accounts that get in, or may.
@@ -381,6 +394,7 @@ struct Store<'s> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct System<'s> {
     path: String,
     label: Option<&'s str>,
@@ -388,6 +402,7 @@ struct System<'s> {
     system: Option<&'s str>,
     kernel: Option<&'s str>,
     default: bool,
+    default_of: Vec<&'static str>,
     specialisation: Option<&'s str>,
     present: bool,
 }

@@ -10,7 +10,7 @@ use crate::fs::path::any_case;
 use crate::fs::walk::{Visit, Walk};
 use crate::fs::{FileType, Tree, fat};
 use crate::nixos::menu::MenuEntry;
-use crate::nixos::{Disc, Medium};
+use crate::nixos::{Disc, Medium, System};
 
 /// Bytes that are compared in one go.
 const PART: usize = 1 << 16;
@@ -134,9 +134,25 @@ pub(super) fn menus(menu: &[MenuEntry]) -> Vec<Problem> {
     problems.into_iter().collect()
 }
 
+/// All menus start the same system when nobody chooses.
+pub(super) fn defaults(systems: &[System]) -> Option<Problem> {
+    let defaults: Vec<&System> = systems.iter().filter(|system| !system.default_of.is_empty()).collect();
+    let [_, other, ..] = defaults.as_slice() else { return None };
+    let starts = defaults.iter().map(|system| {
+        let menus: Vec<&str> = system.default_of.iter().map(|loader| loader.menu()).collect();
+        let verb = if menus.len() == 1 { "starts" } else { "start" };
+        let name = system.specialisation.as_ref().map(|name| format!(" (specialisation {name})")).unwrap_or_default();
+        format!("{} {verb} {}{name}", menus.join(" and "), system.path)
+    });
+    let message = format!("the menus start different systems by default: {}", starts.collect::<Vec<_>>().join(", "));
+    Some(Problem::new(ProblemKind::Boot, other.path.to_string(), message))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nixos::menu::Loader;
+    use crate::store::StorePath;
 
     #[test]
     fn the_first_byte_that_differs_is_told() {
@@ -185,5 +201,30 @@ mod tests {
             ]
         );
         assert_eq!(menus(&both[..1]), []);
+    }
+
+    #[test]
+    fn menus_that_start_different_systems_by_default_are_a_problem() {
+        let system = |letter: &str, default_of: &[Loader], specialisation: Option<&str>| System {
+            path: StorePath::from_path(format!("/nix/store/{}-s", letter.repeat(32)).as_bytes()).unwrap(),
+            title: None,
+            default: false,
+            default_of: default_of.to_vec(),
+            offered: true,
+            specialisation: specialisation.map(str::to_owned),
+            present: true,
+        };
+        let both = system("a", &[Loader::Isolinux, Loader::GrubEfi], None);
+        assert_eq!(defaults(&[both, system("b", &[], None)]), None);
+        let one = system("a", &[Loader::Isolinux, Loader::GrubLegacy], None);
+        let told = defaults(&[one, system("b", &[Loader::GrubEfi], Some("open"))]).unwrap().message;
+        let (a, b) = ("a".repeat(32), "b".repeat(32));
+        assert_eq!(
+            told,
+            format!(
+                "the menus start different systems by default: the BIOS menu (isolinux) and the BIOS menu (GRUB 0.97) start \
+                 /nix/store/{a}-s, the UEFI menu (GRUB) starts /nix/store/{b}-s (specialisation open)"
+            )
+        );
     }
 }

@@ -95,6 +95,7 @@ pub fn run(
     }
     report.problems.append(&mut boot::check(disc));
     report.problems.append(&mut efi::menus(&disc.menu));
+    report.problems.extend(efi::defaults(&disc.systems));
     report.problems.append(&mut efi::check(disc));
     match implanted::check(disc, progress) {
         Ok(None) => {}

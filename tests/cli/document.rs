@@ -119,7 +119,7 @@ fn every_document_has_its_schema_and_its_fields() {
                 ("boot.partitions[].", "scheme index kind start bytes"),
                 ("boot.menu[].", "title submenus file linux initrd init params default"),
                 ("store.", "kind path compression blockSize bytes paths narSize registered"),
-                ("systems[].", "path label version system kernel default specialisation present"),
+                ("systems[].", "path label version system kernel default defaultOf specialisation present"),
                 ("access.", "sshdEnabled sshdStartsAtBoot logins keys"),
                 ("access.logins[].", "user password ways sentence"),
                 ("access.keys[].", "user type bits fingerprint comment source line"),

@@ -18,9 +18,53 @@ const LONGEST: u64 = 1 << 20;
 /// No loader has more entry files.
 const MOST_FILES: usize = 1000;
 
+/// The program that shows a menu.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Loader {
+    /// ISOLINUX.
+    #[default]
+    Isolinux,
+    /// GRUB 2, by the menu on the EFI partition.
+    GrubEfi,
+    /// GRUB 2, by the menu in `/boot/grub`.
+    Grub,
+    /// GRUB 0.97.
+    GrubLegacy,
+    /// systemd-boot, or gummiboot before it.
+    SystemdBoot,
+}
+
+impl Loader {
+    /// The word for it in documents.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Isolinux => "isolinux",
+            Self::GrubEfi => "grub-efi",
+            Self::Grub => "grub",
+            Self::GrubLegacy => "grub-legacy",
+            Self::SystemdBoot => "systemd-boot",
+        }
+    }
+
+    /// Its menu, for people.
+    #[must_use]
+    pub fn menu(self) -> &'static str {
+        match self {
+            Self::Isolinux => "the BIOS menu (isolinux)",
+            Self::GrubEfi => "the UEFI menu (GRUB)",
+            Self::Grub => "the menu of GRUB",
+            Self::GrubLegacy => "the BIOS menu (GRUB 0.97)",
+            Self::SystemdBoot => "the UEFI menu (systemd-boot)",
+        }
+    }
+}
+
 /// An entry of a boot menu.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MenuEntry {
+    /// The program whose menu it is in.
+    pub loader: Loader,
     /// The menu file, by its path on the disc.
     pub file: Vec<u8>,
     /// The submenus that lead to it, outermost first.
@@ -66,20 +110,20 @@ type Reader = fn(&str) -> Vec<MenuEntry>;
 
 /// Where the eras keep their menus, the one that a BIOS would show first. Names are found in any case: `EFI/boot` became
 /// `EFI/BOOT` in 2024, and loaders do not care.
-const MENUS: [(&[&str], Reader); 4] = [
-    (&["isolinux", "isolinux.cfg"], isolinux::read),
-    (&["EFI", "BOOT", "grub.cfg"], grub::read),
-    (&["boot", "grub", "grub.cfg"], grub::read),
-    (&["boot", "grub", "menu.lst"], legacy::read),
+const MENUS: [(Loader, &[&str], Reader); 4] = [
+    (Loader::Isolinux, &["isolinux", "isolinux.cfg"], isolinux::read),
+    (Loader::GrubEfi, &["EFI", "BOOT", "grub.cfg"], grub::read),
+    (Loader::Grub, &["boot", "grub", "grub.cfg"], grub::read),
+    (Loader::GrubLegacy, &["boot", "grub", "menu.lst"], legacy::read),
 ];
 
 /// The entries of all menus on the disc, in their order. What cannot be read of them is added to `troubles`.
 pub fn read(disc: &dyn Tree, troubles: &mut Troubles) -> Vec<MenuEntry> {
     let mut all = Vec::new();
-    for (names, reader) in MENUS {
+    for (loader, names, reader) in MENUS {
         match text(disc, names) {
             Ok(Some((file, text))) => {
-                all.extend(reader(&text).into_iter().map(|entry| MenuEntry { file: file.clone(), ..entry }));
+                all.extend(reader(&text).into_iter().map(|entry| MenuEntry { loader, file: file.clone(), ..entry }));
             }
             Ok(None) => {}
             Err(error) => troubles.push(error),
@@ -105,7 +149,7 @@ fn loader_entries(disc: &dyn Tree, all: &mut Vec<MenuEntry>) -> Result<()> {
         let file = join(&directory, &entry.name);
         let text = String::from_utf8_lossy(&path::read(disc, &file, LONGEST)?).into_owned();
         let default = default.as_ref().is_some_and(|default| loader::matches(default, name));
-        all.push(MenuEntry { file, default, ..loader::read(&text) });
+        all.push(MenuEntry { loader: Loader::SystemdBoot, file, default, ..loader::read(&text) });
     }
     Ok(())
 }
