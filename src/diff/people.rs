@@ -62,7 +62,7 @@ struct People {
 }
 
 /// Compares the default systems, and all others by name. What differs in all systems alike is reported for the default one only. A
-/// system that only one image has is compared with the default one of the other image.
+/// system that only one image has was added or removed as a whole, which is said of the systems.
 pub(super) fn compare(manifests: Pair<&Manifest>, parts: &mut Parts) {
     let all = People::between(manifests.map(|manifest| &manifest.access));
     let systems = manifests.map(named_systems);
@@ -70,11 +70,12 @@ pub(super) fn compare(manifests: Pair<&Manifest>, parts: &mut Parts) {
     let mut others = Vec::new();
     for name in names {
         let system = systems.as_ref().map(|systems| systems.get(name).copied());
+        let Pair { old: Some(old), new: Some(new) } = system else { continue };
         // Without facts of its own a system is like the default one.
-        if system.into_iter().flatten().all(|system| system.access.is_none()) {
+        if old.access.is_none() && new.access.is_none() {
             continue;
         }
-        let access = manifests.zip(system).map(|(manifest, system)| manifest.access_of(system));
+        let access = manifests.zip(Pair { old, new }).map(|(manifest, system)| manifest.access_of(system));
         others.push((name, People::between(access).without(&all)));
     }
     // The default system comes first.

@@ -202,6 +202,14 @@ fn who_gets_in_to_a_specialisation_is_compared_too() {
     let page = run(&["diff", path(&new), path(&old)]).out;
     assert!(page.contains("\n  - eve (specialisation gnome): logs in by console-without-password; "), "{page}");
     assert!(page.ends_with("\nthe store paths are the same, other things differ\n"), "{page}");
+    // A system that only one image has was added or removed as a whole.
+    let mut without: Value = serde_json::from_slice(&std::fs::read(new.path()).unwrap()).unwrap();
+    without["systems"].as_array_mut().unwrap().remove(gnome);
+    let there = json(kept(&without).path(), new.path());
+    let parts = ["users", "sshd"].map(|part| there[part].as_array().unwrap().len());
+    assert_eq!((parts, &there["findings"]), ([0, 0], &json!({"added": [], "removed": []})));
+    let systems: Vec<_> = there["systems"].as_array().unwrap().iter().map(|change| &change["what"]).collect();
+    assert_eq!(systems, ["specialisation gnome, kernel", "specialisation gnome, version"]);
     // What changes in all systems alike is told once.
     let mut all = whole.clone();
     all["users"].as_array_mut().unwrap().retain(|user| user["name"] != "nixos");

@@ -83,8 +83,8 @@ impl Manifest {
     }
 
     /// Who gets in to a system of this image. A system that has no facts of its own is like the default one.
-    pub(super) fn access_of<'m>(&'m self, system: Option<&'m SystemFacts>) -> &'m AccessFacts {
-        let own = system.filter(|system| !system.default).and_then(|system| system.access.as_ref());
+    pub(super) fn access_of<'m>(&'m self, system: &'m SystemFacts) -> &'m AccessFacts {
+        let own = system.access.as_ref().filter(|_| !system.default);
         own.unwrap_or(&self.access)
     }
 
