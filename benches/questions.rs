@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use nixoscope::Troubles;
+use nixoscope::check::kind::Installed;
 use nixoscope::check::{self, Assertion, PackageQuery};
 use nixoscope::fs::path;
 use nixoscope::fs::walk::Walk;
@@ -45,7 +46,7 @@ fn questions(criterion: &mut Criterion) {
         });
     });
     criterion.bench_function("check a package", |bencher| {
-        let demands = [Assertion::Installed(PackageQuery::parse("git").unwrap()).into()];
+        let demands = [Assertion::from(Installed(PackageQuery::parse("git").unwrap())).into()];
         bencher.iter(|| check::run(&Disc::open(&image).unwrap(), black_box(&demands), &|_, _| {}));
     });
     criterion.bench_function("list all files with what they are", |bencher| {

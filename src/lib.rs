@@ -23,8 +23,8 @@
 //! assert!(installed.map(|package| package.path.name()).any(|name| name == "git-2.51.2"));
 //!
 //! let key = WantedKey::parse(include_str!("../fixtures/keys/root.pub"))?;
-//! let demand = Assertion::Key { key, user: Some("root".to_owned()) }.into();
-//! let report = check::run(&disc, &[demand], &|_done, _of| {});
+//! let assertion = Assertion::from(check::kind::Key { key, user: Some("root".to_owned()) });
+//! let report = check::run(&disc, &[assertion.into()], &|_done, _of| {});
 //! assert_eq!((report.passed(), report.failed()), (1, 0));
 //! # Ok(())
 //! # }

@@ -4,7 +4,7 @@
 ///
 /// # Errors
 /// What is wrong with the text.
-pub fn parse(text: &str) -> Result<u64, String> {
+pub(super) fn parse(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let (number, unit) = text
         .split_at_checked(text.find(|letter: char| letter.is_ascii_alphabetic() || letter == ' ').unwrap_or(text.len()))

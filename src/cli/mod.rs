@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit codes out. A file a subcommand.
 
 mod access;
+mod asked;
 mod cat;
 mod check;
 mod diff;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::{escape, table};
-use crate::check::{Report, Severity, Verdict};
+use crate::check::{Answer, Report, Severity, Verdict};
 
 const PASS: anstyle::Style = anstyle::AnsiColor::Green.on_default().bold();
 const WARN: anstyle::Style = anstyle::AnsiColor::Yellow.on_default().bold();
@@ -24,7 +24,7 @@ pub fn table(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Re
         let status = status(verdict);
         table.add_row([
             status.to_owned(),
-            verdict.kind.to_owned(),
+            verdict.kind.name.to_owned(),
             escape(verdict.subject.as_bytes()).into_owned(),
             escape(verdict.message.as_bytes()).into_owned(),
         ]);
@@ -37,7 +37,9 @@ pub fn table(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Re
             _ => None,
         })?;
     }
-    let told = |verdict: &&Verdict| !verdict.holds && (verdict.reason.is_some() || !verdict.evidence.is_empty());
+    let told = |verdict: &&Verdict| {
+        verdict.answer != Answer::Holds && (verdict.reason.is_some() || !verdict.evidence.is_empty())
+    };
     for verdict in report.verdicts.iter().filter(told) {
         writeln!(out)?;
         evidence(out, verdict)?;
@@ -58,7 +60,7 @@ pub fn table(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Re
 }
 
 fn status(verdict: &Verdict) -> &'static str {
-    match (verdict.holds, verdict.severity) {
+    match (verdict.answer == Answer::Holds, verdict.severity) {
         (true, _) => "pass",
         (false, Severity::Error) => "FAIL",
         (false, Severity::Warning) => "warn",
@@ -66,17 +68,17 @@ fn status(verdict: &Verdict) -> &'static str {
 }
 
 fn evidence(out: &mut dyn Write, verdict: &Verdict) -> io::Result<()> {
-    let heading = match verdict.kind {
+    let heading = match verdict.kind.name {
         "forbid" => "is brought in by",
         _ => "see",
     };
     let subject = escape(verdict.subject.as_bytes());
     match &verdict.reason {
-        Some(reason) => writeln!(out, "{} {subject}: {}", verdict.kind, escape(reason.as_bytes()))?,
-        None => writeln!(out, "{} {subject}: {heading}", verdict.kind)?,
+        Some(reason) => writeln!(out, "{} {subject}: {}", verdict.kind.name, escape(reason.as_bytes()))?,
+        None => writeln!(out, "{} {subject}: {heading}", verdict.kind.name)?,
     }
     for (depth, line) in verdict.evidence.iter().take(SHOWN).enumerate() {
-        let arrow = if verdict.kind == "forbid" && depth > 0 {
+        let arrow = if verdict.kind.name == "forbid" && depth > 0 {
             format!("{}-> ", "  ".repeat(depth - 1))
         } else {
             String::new()
@@ -96,9 +98,9 @@ fn evidence(out: &mut dyn Write, verdict: &Verdict) -> io::Result<()> {
 pub fn json(out: &mut dyn Write, report: &Report) -> serde_json::Result<()> {
     let results = report.verdicts.iter().map(|verdict| Entry {
         id: &verdict.id,
-        kind: verdict.kind,
+        kind: verdict.kind.name,
         subject: &verdict.subject,
-        status: if verdict.holds { "pass" } else { "fail" },
+        status: if verdict.answer == Answer::Holds { "pass" } else { "fail" },
         message: &verdict.message,
         evidence: &verdict.evidence,
         severity: verdict.severity.name(),

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::escape;
-use crate::check::{Report, Severity};
+use crate::check::{Answer, Report, Severity};
 
 /// Annotations that a step shows; GitHub drops those beyond ten of a sort.
 const SHOWN: usize = 10;
@@ -14,9 +14,10 @@ const SHOWN: usize = 10;
 /// What the writer meets.
 pub fn write(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     for severity in [Severity::Error, Severity::Warning] {
-        let failing = report.verdicts.iter().filter(|verdict| !verdict.holds && verdict.severity == severity);
+        let failing =
+            report.verdicts.iter().filter(|verdict| verdict.answer != Answer::Holds && verdict.severity == severity);
         for verdict in failing.take(SHOWN) {
-            let title = property(&format!("{} {}", verdict.kind, verdict.subject));
+            let title = property(&format!("{} {}", verdict.kind.name, verdict.subject));
             let mut text = verdict.message.clone();
             if let Some(reason) = &verdict.reason {
                 text.push_str(&format!(" ({reason})"));

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
-use crate::check::{Report, Severity, Verdict};
+use crate::check::{Answer, Report, Severity, Verdict};
 
 /// Writes one suite with a case for each verdict. Warnings that fail are cases that pass, with the warning as their output.
 ///
@@ -39,10 +39,10 @@ pub fn write(out: &mut dyn Write, report: &Report, image: &str) -> io::Result<()
 
 fn case<W: Write>(writer: &mut Writer<W>, verdict: &Verdict) -> io::Result<()> {
     let (class, name) =
-        (format!("nixoscope.{}", verdict.kind), clean(&format!("{} {}", verdict.kind, verdict.subject)));
+        (format!("nixoscope.{}", verdict.kind.name), clean(&format!("{} {}", verdict.kind.name, verdict.subject)));
     let element =
         writer.create_element("testcase").with_attributes([("classname", class.as_str()), ("name", name.as_str())]);
-    if verdict.holds {
+    if verdict.answer == Answer::Holds {
         element.write_empty()?;
         return Ok(());
     }
@@ -52,7 +52,7 @@ fn case<W: Write>(writer: &mut Writer<W>, verdict: &Verdict) -> io::Result<()> {
     element.write_inner_content(|writer| {
         match verdict.severity {
             Severity::Error => {
-                let attributes = [("message", message.as_str()), ("type", verdict.kind)];
+                let attributes = [("message", message.as_str()), ("type", verdict.kind.name)];
                 let failure = writer.create_element("failure").with_attributes(attributes);
                 failure.write_text_content(BytesText::new(&text))?;
             }

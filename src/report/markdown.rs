@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::escape;
-use crate::check::{Report, Severity, Verdict};
+use crate::check::{Answer, Report, Severity, Verdict};
 
 /// Verdicts that the table has; those that fail come first.
 const SHOWN: usize = 200;
@@ -27,19 +27,20 @@ pub fn write(out: &mut dyn Write, report: &Report, image: &str) -> io::Result<()
     if !report.verdicts.is_empty() {
         writeln!(out, "| | assertion | subject | what is there |\n|---|---|---|---|")?;
     }
-    let (good, bad): (Vec<&Verdict>, Vec<&Verdict>) = report.verdicts.iter().partition(|verdict| verdict.holds);
+    let (good, bad): (Vec<&Verdict>, Vec<&Verdict>) =
+        report.verdicts.iter().partition(|verdict| verdict.answer == Answer::Holds);
     for verdict in bad.iter().chain(&good).take(SHOWN) {
-        let sign = match (verdict.holds, verdict.severity) {
+        let sign = match (verdict.answer == Answer::Holds, verdict.severity) {
             (true, _) => "✅",
             (false, Severity::Error) => "❌",
             (false, Severity::Warning) => "⚠️",
         };
-        let reason = verdict.reason.as_ref().filter(|_| !verdict.holds);
+        let reason = verdict.reason.as_ref().filter(|_| verdict.answer != Answer::Holds);
         let reason = reason.map(|reason| format!("<br>{}", cell(reason))).unwrap_or_default();
         writeln!(
             out,
             "| {sign} | {} | {} | {}{reason} |",
-            verdict.kind,
+            verdict.kind.name,
             cell(&verdict.subject),
             cell(&verdict.message)
         )?;

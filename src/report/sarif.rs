@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::check::{Report, Severity, Verdict};
+use crate::check::{Answer, Kind, Report, Severity, Verdict};
 
 /// Writes one run: a rule for each kind, a result for each verdict that fails. What could not be judged makes the run
 /// unsuccessful.
@@ -13,10 +13,11 @@ use crate::check::{Report, Severity, Verdict};
 /// # Errors
 /// What the writer meets.
 pub fn write(out: &mut dyn Write, report: &Report, image: &str) -> io::Result<()> {
-    let kinds: BTreeMap<&str, &Verdict> = report.verdicts.iter().map(|verdict| (verdict.kind, verdict)).collect();
-    let index = |kind: &str| kinds.keys().position(|known| *known == kind);
-    let rules: Vec<Value> = kinds.keys().map(|kind| rule(kind)).collect();
-    let failing = report.verdicts.iter().filter(|verdict| !verdict.holds);
+    let kinds: BTreeMap<&str, &Kind> =
+        report.verdicts.iter().map(|verdict| (verdict.kind.name, verdict.kind)).collect();
+    let index = |kind: &Kind| kinds.keys().position(|known| *known == kind.name);
+    let rules: Vec<Value> = kinds.values().map(|kind| rule(kind)).collect();
+    let failing = report.verdicts.iter().filter(|verdict| verdict.answer != Answer::Holds);
     let results: Vec<Value> = failing.map(|verdict| result(verdict, index(verdict.kind), image)).collect();
     let notifications: Vec<Value> =
         report.troubles.iter().map(|error| json!({"level": "error", "message": {"text": error.to_string()}})).collect();
@@ -46,7 +47,7 @@ fn result(verdict: &Verdict, index: Option<usize>, image: &str) -> Value {
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
-    let mut text = format!("{} {}: {}", verdict.kind, verdict.subject, verdict.message);
+    let mut text = format!("{} {}: {}", verdict.kind.name, verdict.subject, verdict.message);
     if let Some(reason) = &verdict.reason {
         text.push_str(&format!(" ({reason})"));
     }
@@ -55,7 +56,7 @@ fn result(verdict: &Verdict, index: Option<usize>, image: &str) -> Value {
         place.insert("logicalLocations".to_owned(), json!([{"fullyQualifiedName": first}]));
     }
     json!({
-        "ruleId": verdict.kind,
+        "ruleId": verdict.kind.name,
         "ruleIndex": index,
         "level": level,
         "message": {"text": text},
@@ -73,46 +74,13 @@ fn place(verdict: &Verdict, image: &str) -> Value {
     }
 }
 
-/// What an assertion of a kind is, in the three lengths that GitHub asks for.
-fn rule(kind: &str) -> Value {
-    let text = match kind {
-        "package" => "a package is in the image",
-        "installed" => "a package is installed in the default system",
-        "not-installed" => "a package is not installed in the default system",
-        "forbid" => "a package is not in the image",
-        "max-copies" => "a package is in the image in no more copies than asked for",
-        "command" => "a command leads through the system path to an executable",
-        "file" => "a file is there, as it was asked for",
-        "no-file" => "a file is not there",
-        "key" => "sshd accepts a key",
-        "only-keys" => "sshd accepts no other keys",
-        "user" => "a user is as it was asked for",
-        "ssh" => "sshd is set up as it was asked for",
-        "no-empty-passwords" => "no empty password opens anything",
-        "access" => "nobody gets in who should not",
-        "secrets" => "no private keys, passwords, hashes or tokens are in the image",
-        "integrity" => "every byte of the store is what is registered of it, and all is there that boots",
-        "max-size" => "the image is no larger than asked for",
-        "volume-id" => "the volume is called as it was asked for",
-        "system" => "the default system is for the platform",
-        "boot" => "the image boots from the firmware",
-        "kernel" => "the kernel has the version that was asked for",
-        "param" => "a kernel parameter is in the entry that boots by default",
-        "no-param" => "a kernel parameter is in no menu entry",
-        _ => "what the image holds is as it was asked for",
-    };
-    let help = match kind {
-        "forbid" => "The properties of the result have the chain of references that brings the package in.",
-        "secrets" => {
-            "Whoever has the image can read them: keep them out of the store, with sops-nix, agenix or hashedPasswordFile, and \
-             replace those that have been handed out. What is meant to be there goes among the globs of allow in [secrets]."
-        }
-        _ => "The message says what is there instead, and the properties of the result where.",
-    };
+/// What an assertion of a kind says, in the three lengths that GitHub asks for.
+fn rule(kind: &Kind) -> Value {
+    let help = kind.advice.unwrap_or("The message says what is there instead, and the properties of the result where.");
     json!({
-        "id": kind,
-        "shortDescription": {"text": text},
-        "fullDescription": {"text": text},
+        "id": kind.name,
+        "shortDescription": {"text": kind.says},
+        "fullDescription": {"text": kind.says},
         "help": {"text": help},
         "defaultConfiguration": {"level": "error"},
     })

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::escape;
-use crate::check::{Report, Severity, Verdict};
+use crate::check::{Answer, Report, Severity, Verdict};
 
 /// Writes one test point for each verdict; what could not be judged bails out at the end.
 ///
@@ -12,14 +12,18 @@ use crate::check::{Report, Severity, Verdict};
 pub fn write(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     writeln!(out, "TAP version 13\n1..{}", report.verdicts.len())?;
     for (number, verdict) in (1..).zip(&report.verdicts) {
-        let status = if verdict.holds { "ok" } else { "not ok" };
+        let status = if verdict.answer == Answer::Holds { "ok" } else { "not ok" };
         // A warning that fails is what TAP calls a known defect.
-        let directive = match (verdict.holds, verdict.severity) {
+        let directive = match (verdict.answer == Answer::Holds, verdict.severity) {
             (false, Severity::Warning) => " # TODO warning",
             _ => "",
         };
-        writeln!(out, "{status} {number} - {}{directive}", plain(&format!("{} {}", verdict.kind, verdict.subject)))?;
-        if !verdict.holds {
+        writeln!(
+            out,
+            "{status} {number} - {}{directive}",
+            plain(&format!("{} {}", verdict.kind.name, verdict.subject))
+        )?;
+        if verdict.answer != Answer::Holds {
             diagnostic(out, verdict)?;
         }
     }

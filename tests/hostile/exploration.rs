@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 
 use nixoscope::Troubles;
+use nixoscope::check::kind::{Boot, Command, File, Forbid, Installed, Key, NoEmptyPasswords, NoParam, Package, Ssh};
 use nixoscope::check::policy::Firmware;
 use nixoscope::check::{self, Assertion, Demand, PackageQuery, WantedKey};
 use nixoscope::diff::{Difference, Manifest, Pair};
@@ -84,16 +85,16 @@ fn assertions() -> Vec<Assertion> {
     let package = || PackageQuery::parse("git").expect("a name");
     let key = WantedKey::parse("SHA256:t2OsNBhPwj/q3ZhvXsqNyex0nr3b3DKm3TYL+q/1l2k").expect("a fingerprint");
     vec![
-        Assertion::Package(package()),
-        Assertion::Installed(package()),
-        Assertion::Forbid(package()),
-        Assertion::Command("vim".to_owned()),
-        Assertion::File(b"/etc/os-release".to_vec()),
-        Assertion::Key { key, user: None },
-        Assertion::NoEmptyPasswords,
-        Assertion::SshEnabled(true),
-        Assertion::Boot(Firmware::Uefi),
-        Assertion::NoParam("quiet".to_owned()),
+        Package(package()).into(),
+        Installed(package()).into(),
+        Forbid(package()).into(),
+        Command("vim".to_owned()).into(),
+        File::at(b"/etc/os-release").into(),
+        Key { key, user: None }.into(),
+        NoEmptyPasswords.into(),
+        Ssh::Enabled(true).into(),
+        Boot(Firmware::Uefi).into(),
+        NoParam("quiet".to_owned()).into(),
     ]
 }
 

@@ -4,7 +4,10 @@ use std::path::Path;
 
 use globset::Glob;
 
-use super::super::assertion::{Assertion, FileAssertion, UserAssertion};
+use super::super::kind::{
+    Assertion, Boot, Command, Copies, File, Forbid, Installed, Integrity, Kernel, Key, MaxSize, NoFile, NoParam,
+    NoSecrets, NotInstalled, OnlyKeys, Package, Param, Platform, Ssh, User, VolumeId,
+};
 use super::super::query::{PackageQuery, WantedKey};
 use super::super::size;
 use super::file::{Check, Policy};
@@ -47,7 +50,7 @@ impl Policy {
             add(table.assertions()?, &table.severity, &table.reason);
         }
         for table in self.command.iter().map(|checked| &checked.0) {
-            add(vec![Assertion::Command(table.name.0.clone())], &table.severity, &table.reason);
+            add(vec![Command(table.name.0.clone()).into()], &table.severity, &table.reason);
         }
         for table in self.file.iter().map(|checked| &checked.0) {
             add(vec![table.assertion()?], &table.severity, &table.reason);
@@ -59,23 +62,24 @@ impl Policy {
         let keys: Vec<(&KeyTable, Vec<WantedKey>)> =
             keys.map(|table| Ok((table, table.keys(folder)?))).collect::<Result<_, String>>()?;
         for (table, wanted) in &keys {
-            let assertion = |key: &WantedKey| Assertion::Key { key: key.clone(), user: table.user.clone() };
+            let assertion =
+                |key: &WantedKey| -> Assertion { Key { key: key.clone(), user: table.user.clone() }.into() };
             add(wanted.iter().map(assertion).collect(), &table.severity, &table.reason);
             if table.only == Some(true) {
                 // All keys that the policy names for that user, or for any, may let the user in.
                 let same = |other: &KeyTable| table.user.is_none() || other.user.is_none() || other.user == table.user;
                 let allowed = keys.iter().filter(|(other, _)| same(other)).flat_map(|(_, keys)| keys.clone()).collect();
-                add(vec![Assertion::OnlyKeys { user: table.user.clone(), allowed }], &table.severity, &table.reason);
+                add(vec![OnlyKeys { user: table.user.clone(), allowed }.into()], &table.severity, &table.reason);
             }
         }
         for table in self.ssh.iter().map(|checked| &checked.0) {
             add(table.assertions(), &table.severity, &table.reason);
         }
         for table in self.secrets.iter().map(|checked| &checked.0) {
-            add(vec![Assertion::NoSecrets(table.allowed()?)], &table.severity, &table.reason);
+            add(vec![NoSecrets(table.allowed()?).into()], &table.severity, &table.reason);
         }
         for table in self.integrity.iter().map(|checked| &checked.0) {
-            add(vec![Assertion::Integrity], &table.severity, &table.reason);
+            add(vec![Integrity.into()], &table.severity, &table.reason);
         }
         Ok(demands)
     }
@@ -88,22 +92,22 @@ fn nothing(given: &[bool], what: &str) -> Result<(), String> {
 
 impl ImageTable {
     fn assertions(&self) -> Result<Vec<Assertion>, String> {
-        let mut all = Vec::new();
+        let mut all: Vec<Assertion> = Vec::new();
         if let Some(size) = &self.max_size {
-            all.push(Assertion::MaxSize(size.bytes()?));
+            all.push(MaxSize(size.bytes()?).into());
         }
         if let Some(glob) = &self.volume_id {
             let compiled = Glob::new(glob).map_err(|_| format!("{glob} is no glob"))?.compile_matcher();
-            all.push(Assertion::VolumeId(compiled));
+            all.push(VolumeId(compiled).into());
         }
-        all.extend(self.system.clone().map(Assertion::Platform));
-        all.extend(self.boot.iter().flatten().map(|firmware| Assertion::Boot(*firmware)));
+        all.extend(self.system.clone().map(|system| Platform(system).into()));
+        all.extend(self.boot.iter().flatten().map(|firmware| Boot(*firmware).into()));
         if let Some(kernel) = &self.kernel {
-            all.push(Assertion::Kernel(kernel.clone(), requirement(kernel)?));
+            all.push(Kernel { text: kernel.clone(), version: requirement(kernel)? }.into());
         }
         for params in self.params.iter().map(|checked| &checked.0) {
-            all.extend(params.require.iter().cloned().map(Assertion::Param));
-            all.extend(params.forbid.iter().cloned().map(Assertion::NoParam));
+            all.extend(params.require.iter().cloned().map(|param| Param(param).into()));
+            all.extend(params.forbid.iter().cloned().map(|param| NoParam(param).into()));
         }
         Ok(all)
     }
@@ -154,18 +158,18 @@ impl PackageTable {
 
     fn assertions(&self) -> Result<Vec<Assertion>, String> {
         let query = self.query()?;
-        let mut all = Vec::new();
+        let mut all: Vec<Assertion> = Vec::new();
         match (self.state, self.installed) {
-            (PackageState::Forbidden, Some(true)) => all.push(Assertion::NotInstalled(query.clone())),
-            (PackageState::Forbidden, _) => all.push(Assertion::Forbid(query.clone())),
-            (PackageState::Required, Some(true)) => all.push(Assertion::Installed(query.clone())),
+            (PackageState::Forbidden, Some(true)) => all.push(NotInstalled(query.clone()).into()),
+            (PackageState::Forbidden, _) => all.push(Forbid(query.clone()).into()),
+            (PackageState::Required, Some(true)) => all.push(Installed(query.clone()).into()),
             (PackageState::Required, Some(false)) => {
-                all.push(Assertion::Package(query.clone()));
-                all.push(Assertion::NotInstalled(query.clone()));
+                all.push(Package(query.clone()).into());
+                all.push(NotInstalled(query.clone()).into());
             }
-            (PackageState::Required, None) => all.push(Assertion::Package(query.clone())),
+            (PackageState::Required, None) => all.push(Package(query.clone()).into()),
         }
-        all.extend(self.max_copies.map(|most| Assertion::Copies { query, most }));
+        all.extend(self.max_copies.map(|most| Copies { query, most }.into()));
         Ok(all)
     }
 }
@@ -182,7 +186,7 @@ impl Check for PackageTable {
 impl FileTable {
     fn assertion(&self) -> Result<Assertion, String> {
         if self.absent == Some(true) {
-            return Ok(Assertion::NoFile(self.path.clone().into_bytes()));
+            return Ok(NoFile(self.path.clone().into_bytes()).into());
         }
         let digest = |text: &String| {
             let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
@@ -198,13 +202,14 @@ impl FileTable {
             FileWord::Directory => FileType::Directory,
             FileWord::Symlink => FileType::Symlink,
         });
-        Ok(Assertion::FileIs(Box::new(FileAssertion {
+        Ok(File {
             path: self.path.clone().into_bytes(),
             file_type,
             mode: self.mode.as_ref().map(mode).transpose()?,
             sha256: self.sha256.as_ref().map(digest).transpose()?,
             contains: self.contains.clone(),
-        })))
+        }
+        .into())
     }
 }
 
@@ -241,13 +246,14 @@ impl UserTable {
             PasswordWord::Hashed => PasswordState::Hashed,
             PasswordWord::File => PasswordState::File,
         };
-        Assertion::User(Box::new(UserAssertion {
+        User {
             name: self.name.clone(),
             exists: self.exists.unwrap_or(true),
             password: self.password.as_ref().map(|words| words.as_slice().iter().map(state).collect()),
             shell: self.shell.clone(),
             groups: self.groups.clone().unwrap_or_default(),
-        }))
+        }
+        .into()
     }
 }
 
@@ -317,9 +323,9 @@ impl SshTable {
             RootLogin::One(one) => vec![word(one)],
             RootLogin::Many(many) => many.iter().map(word).collect(),
         });
-        let enabled = self.enabled.map(Assertion::SshEnabled);
-        let passwords = self.password_authentication.map(Assertion::SshPasswords);
-        enabled.into_iter().chain(passwords).chain(permitted.map(Assertion::PermitRootLogin)).collect()
+        let enabled = self.enabled.map(Ssh::Enabled);
+        let passwords = self.password_authentication.map(Ssh::Passwords);
+        enabled.into_iter().chain(passwords).chain(permitted.map(Ssh::PermitRootLogin)).map(Assertion::from).collect()
     }
 }
 

@@ -12,7 +12,7 @@ pub use preset::Preset;
 pub use tables::Firmware;
 pub use trouble::PolicyError;
 
-use super::assertion::Assertion;
+use super::kind::Assertion;
 
 /// An assertion, and what somebody said of it.
 #[derive(Clone, Debug)]

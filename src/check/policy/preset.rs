@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::assertion::Assertion;
+use super::super::kind::{Assertion, NoFinding, Ssh};
 use crate::nixos::access::FindingId;
 
 /// A set of assertions with a name.
@@ -23,9 +23,8 @@ const OF_INSTALLERS: [&str; 2] = ["root", "nixos"];
 
 impl Preset {
     pub(super) fn assertions(self) -> Vec<Assertion> {
-        let none = |id, except: &[&str]| Assertion::NoFinding {
-            id,
-            except: except.iter().map(|&name| name.to_owned()).collect(),
+        let none = |id, except: &[&str]| -> Assertion {
+            NoFinding { id, except: except.iter().map(|&name| name.to_owned()).collect() }.into()
         };
         let mut all = vec![
             none(FindingId::PlaintextPassword, &[]),
@@ -44,7 +43,7 @@ impl Preset {
                 all.push(none(FindingId::InitrdShell, &[]));
                 all.push(none(FindingId::EmergencyShell, &[]));
                 all.push(none(FindingId::RootPasswordOverSsh, &[]));
-                all.push(Assertion::SshPasswords(false));
+                all.push(Ssh::Passwords(false).into());
             }
         }
         all

@@ -1,13 +1,18 @@
-//! Assertions on keys.
+//! `--key KEY` and `[[key]]`: sshd would accept the key.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 
-use super::{Judgement, Subject, WantedKey};
+use super::{Ask, Kind};
+use crate::check::{Judgement, Subject, WantedKey};
 use crate::error::{Error, Place as At, Result};
 use crate::nixos::answer::{Answer, with_doubts};
 use crate::nixos::ssh::{AuthorizedKey, Entrance, KeysFiles, Sshd, search};
 use crate::nixos::{User, Users};
+
+/// The row of the table of kinds.
+pub(super) const KIND: Kind = Kind { name: "key", says: "sshd accepts a key", advice: None, flag: None };
 
 /// Names and conditions that a message shows; more of them are counted.
 const SHOWN: usize = 4;
@@ -17,6 +22,34 @@ const MOST_PLACES: usize = 100_000;
 
 /// Keys that are shown where the one asked for is not there.
 const MOST_INSTEAD: usize = 100;
+
+/// sshd would accept the key.
+#[derive(Clone, Debug)]
+pub struct Key {
+    /// The key.
+    pub key: WantedKey,
+    /// For which user; `None` asks for any.
+    pub user: Option<String>,
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.user {
+            Some(user) => write!(formatter, "{} for {user}", self.key),
+            None => write!(formatter, "{}", self.key),
+        }
+    }
+}
+
+impl Ask for Key {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
+        key(subject, &self.key, self.user.as_deref())
+    }
+}
 
 /// Where the key stands for a user, and what sshd makes of it there.
 struct Place {
@@ -60,7 +93,7 @@ impl<'a> Asked<'a> {
 }
 
 /// sshd would accept the key for the user, or for any.
-pub(super) fn key(subject: &Subject<'_, '_>, wanted: &WantedKey, user: Option<&str>) -> Result<Judgement> {
+fn key(subject: &Subject<'_, '_>, wanted: &WantedKey, user: Option<&str>) -> Result<Judgement> {
     let tree = subject.disc.tree();
     let system = match subject.system()? {
         Ok(system) => system,

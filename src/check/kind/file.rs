@@ -1,11 +1,15 @@
-//! Assertions on what a file is and holds.
+//! `--file PATH` and `[[file]]`: the file exists, and is as it should be.
 
+use std::fmt;
 use std::io::Read;
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use super::{FileAssertion, Judgement, Subject};
+use super::super::nearest::listed;
+use super::super::paths::{broken, leads_to, siblings, text};
+use super::{Ask, Flag, Kind, Takes};
+use crate::check::{Answer, Judgement, Subject};
 use crate::error::{Error, Result};
 use crate::fs::path::{self, Found};
 use crate::fs::{FileType, Tree};
@@ -13,24 +17,96 @@ use crate::fs::{FileType, Tree};
 /// Bytes that are read in one go.
 const PART: usize = 1 << 18;
 
-/// There is no such file.
-pub(super) fn absent(subject: &Subject<'_, '_>, wanted: &[u8]) -> Result<Judgement> {
-    // What is in a store that cannot be read, nobody knows.
-    if subject.disc.store_is_broken() {
-        subject.disc.require_store()?;
+/// Paths that lead into the store.
+const AFTER_BOOT: [&[u8]; 3] = [b"/nix", b"/etc", b"/run"];
+
+/// The row of the table of kinds.
+pub(super) const KIND: Kind = Kind {
+    name: "file",
+    says: "a file is there, as it was asked for",
+    advice: None,
+    flag: Some(Flag { takes: Takes::Path("PATH", |path| File::at(path).into()), help: "The file exists" }),
+};
+
+/// The file exists, links resolved, with such a type, mode and contents.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct File {
+    /// Its path in the running system.
+    pub path: Vec<u8>,
+    /// Its type, links followed. A symbolic link is asked of the path itself.
+    pub file_type: Option<FileType>,
+    /// Its permission bits.
+    pub mode: Option<u16>,
+    /// The SHA-256 of its contents.
+    pub sha256: Option<[u8; 32]>,
+    /// A text in it.
+    pub contains: Option<String>,
+}
+
+impl File {
+    /// The file at the path, whatever it is.
+    #[must_use]
+    pub fn at(path: &[u8]) -> Self {
+        Self { path: path.to_vec(), ..Self::default() }
     }
-    Ok(match path::resolve_link(subject.disc.tree(), wanted) {
-        Ok(found) => Judgement::fail("it is there", vec![text(&found.path)]),
-        Err(Error::NotFound { .. } | Error::WrongType { .. }) => Judgement::pass("not there", Vec::new()),
-        Err(error) => return Err(error),
-    })
+
+    fn is_any(&self) -> bool {
+        self.file_type.is_none() && self.mode.is_none() && self.sha256.is_none() && self.contains.is_none()
+    }
+}
+
+/// The path, and what is asserted of it.
+impl fmt::Display for File {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", String::from_utf8_lossy(&self.path))?;
+        if let Some(mode) = self.mode {
+            write!(formatter, " mode {mode:04o}")?;
+        }
+        if self.sha256.is_some() {
+            write!(formatter, " sha256")?;
+        }
+        match &self.contains {
+            Some(text) => write!(formatter, " contains {text:?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Ask for File {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
+        let there = exists(subject, &self.path)?;
+        if self.is_any() { Ok(there) } else { is(subject, self, there) }
+    }
+}
+
+/// The file exists, links resolved.
+fn exists(subject: &Subject<'_, '_>, wanted: &[u8]) -> Result<Judgement> {
+    let tree = subject.disc.tree();
+    match path::resolve(tree, wanted) {
+        Ok(found) => Ok(Judgement::pass(leads_to(wanted, &found.path), vec![text(&found.path)])),
+        // With the store unread, nobody knows what is in it.
+        Err(_) if subject.disc.store_is_broken() && AFTER_BOOT.iter().any(|place| wanted.starts_with(place)) => {
+            Err(subject.disc.require_store().err().unwrap_or(Error::NotFound { path: wanted.to_vec() }))
+        }
+        Err(error) => {
+            let near = siblings(tree, wanted)?;
+            let near: Vec<&str> = near.iter().map(String::as_str).collect();
+            Ok(Judgement::fail(
+                format!("{}{}", broken(tree, wanted, error)?, listed(&near)),
+                near.iter().map(|&name| name.to_owned()).collect(),
+            ))
+        }
+    }
 }
 
 /// The file is there, and as it should be.
-pub(super) fn is(subject: &Subject<'_, '_>, file: &FileAssertion) -> Result<Judgement> {
-    let there = super::file::exists(subject, &file.path)?;
+fn is(subject: &Subject<'_, '_>, file: &File, there: Judgement) -> Result<Judgement> {
     let tree = subject.disc.tree();
-    if !there.holds && file.file_type != Some(FileType::Symlink) {
+    if there.answer != Answer::Holds && file.file_type != Some(FileType::Symlink) {
         return Ok(there);
     }
     let found = match file.file_type {
@@ -121,8 +197,4 @@ fn word(file_type: FileType) -> &'static str {
         FileType::Fifo => "named pipe",
         FileType::Socket => "socket",
     }
-}
-
-fn text(path: &[u8]) -> String {
-    String::from_utf8_lossy(path).into_owned()
 }

@@ -1,0 +1,56 @@
+//! `boot`: the image boots from the firmware.
+
+use std::fmt;
+
+use super::{Ask, Kind};
+use crate::check::policy::Firmware;
+use crate::check::{Judgement, Subject};
+use crate::error::Result;
+use crate::fs::iso9660::Platform;
+use crate::nixos::Medium;
+
+/// The row of the table of kinds.
+pub(super) const KIND: Kind =
+    Kind { name: "boot", says: "the image boots from the firmware", advice: None, flag: None };
+
+/// The image boots from this firmware.
+#[derive(Clone, Debug)]
+pub struct Boot(pub Firmware);
+
+impl fmt::Display for Boot {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self.0 {
+            Firmware::Bios => "bios",
+            Firmware::Uefi => "uefi",
+        })
+    }
+}
+
+impl Ask for Boot {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
+        let Medium::Volume(volume) = &subject.disc.carrier else {
+            return Ok(Judgement::fail("a bare squashfs does not boot by itself", Vec::new()));
+        };
+        let images = volume.boot_catalog()?.map(|catalog| catalog.images).unwrap_or_default();
+        let wanted = match self.0 {
+            Firmware::Bios => Platform::Bios,
+            Firmware::Uefi => Platform::Uefi,
+        };
+        let is_wanted = |platform: Platform| platform == wanted;
+        if images.iter().any(|image| image.bootable && is_wanted(image.platform)) {
+            return Ok(Judgement::pass("El Torito has a boot image for it", Vec::new()));
+        }
+        let others: Vec<String> = images.iter().map(|image| image.platform.to_string()).collect();
+        Ok(Judgement::fail(
+            match others.len() {
+                0 => "El Torito has no boot image".to_owned(),
+                _ => format!("El Torito has boot images for {} only", others.join(", ")),
+            },
+            Vec::new(),
+        ))
+    }
+}

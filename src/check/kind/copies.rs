@@ -1,0 +1,60 @@
+//! `max-copies`: no more versions of the package are in the image.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::super::packages::{is_beside, texts};
+use super::{Ask, Kind};
+use crate::check::{Judgement, PackageQuery, Subject};
+use crate::error::Result;
+use crate::store::StorePath;
+use crate::store::name::Name;
+
+/// The row of the table of kinds.
+pub(super) const KIND: Kind = Kind {
+    name: "max-copies",
+    says: "a package is in the image in no more versions than asked for",
+    advice: None,
+    flag: None,
+};
+
+/// No more than so many versions of the package are in the image.
+#[derive(Clone, Debug)]
+pub struct Copies {
+    /// The package.
+    pub query: PackageQuery,
+    /// The most versions of it.
+    pub most: usize,
+}
+
+impl fmt::Display for Copies {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}, at most {}", self.query, self.most)
+    }
+}
+
+impl Ask for Copies {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
+        let software = subject.software()?;
+        let present = software.present().map(|(_, object)| &object.path);
+        let found: Vec<&StorePath> = present.filter(|path| self.query.matches(path) && !is_beside(path)).collect();
+        let versions: BTreeSet<(&str, &str)> =
+            found.iter().map(|path| Name::parse(path.name())).map(|name| (name.pname, name.version)).collect();
+        let told = format!(
+            "{} in the image",
+            match versions.len() {
+                1 => "1 version".to_owned(),
+                many => format!("{many} versions"),
+            }
+        );
+        Ok(if versions.len() <= self.most {
+            Judgement::pass(told, texts(&found))
+        } else {
+            Judgement::fail(told, texts(&found))
+        })
+    }
+}

@@ -1,0 +1,156 @@
+//! The kinds of assertions: a file for each, and the table of them all.
+
+pub(super) mod access;
+mod boot;
+mod command;
+mod copies;
+mod file;
+mod forbid;
+mod installed;
+mod integrity;
+mod kernel;
+mod key;
+mod max_size;
+mod no_empty_passwords;
+mod no_file;
+mod no_param;
+mod not_installed;
+mod only_keys;
+mod package;
+mod param;
+mod secrets;
+mod ssh;
+mod system;
+mod user;
+mod volume_id;
+
+pub use access::NoFinding;
+pub use boot::Boot;
+pub use command::Command;
+pub use copies::Copies;
+pub use file::File;
+pub use forbid::Forbid;
+pub use installed::Installed;
+pub use integrity::Integrity;
+pub use kernel::Kernel;
+pub use key::Key;
+pub use max_size::MaxSize;
+pub use no_empty_passwords::NoEmptyPasswords;
+pub use no_file::NoFile;
+pub use no_param::NoParam;
+pub use not_installed::NotInstalled;
+pub use only_keys::OnlyKeys;
+pub use package::Package;
+pub use param::Param;
+pub use secrets::NoSecrets;
+pub use ssh::Ssh;
+pub use system::Platform;
+pub use user::User;
+pub use volume_id::VolumeId;
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Judgement, Subject};
+use crate::error::Result;
+
+/// All kinds, those with a flag first, in the order of the help.
+pub const KINDS: [&Kind; 23] = [
+    &package::KIND,
+    &installed::KIND,
+    &forbid::KIND,
+    &command::KIND,
+    &file::KIND,
+    &no_empty_passwords::KIND,
+    &max_size::KIND,
+    &key::KIND,
+    &not_installed::KIND,
+    &copies::KIND,
+    &no_file::KIND,
+    &only_keys::KIND,
+    &user::KIND,
+    &ssh::KIND,
+    &access::KIND,
+    &secrets::KIND,
+    &integrity::KIND,
+    &volume_id::KIND,
+    &system::KIND,
+    &boot::KIND,
+    &kernel::KIND,
+    &param::KIND,
+    &no_param::KIND,
+];
+
+/// A kind of assertion.
+#[derive(Debug)]
+pub struct Kind {
+    /// The word for it in reports. If it has a flag, that is the name of the flag, too.
+    pub name: &'static str,
+    /// What such an assertion says, as a sentence without a full stop.
+    pub says: &'static str,
+    /// What to do about a failure, where the message and the evidence do not tell.
+    pub advice: Option<&'static str>,
+    /// The flag of `check` that asserts it. Keys have two flags that belong together, which this table cannot describe.
+    pub flag: Option<Flag>,
+}
+
+/// A flag of `check`.
+#[derive(Debug)]
+pub struct Flag {
+    /// Its value.
+    pub takes: Takes,
+    /// Its line in the help.
+    pub help: &'static str,
+}
+
+/// The value of a flag: its name in the help, and how it becomes an assertion.
+#[derive(Debug)]
+pub enum Takes {
+    /// No value.
+    Nothing(fn() -> Assertion),
+    /// Text, which may be refused with a reason.
+    Text(&'static str, fn(&str) -> std::result::Result<Assertion, String>),
+    /// A path.
+    Path(&'static str, fn(&[u8]) -> Assertion),
+}
+
+/// What a kind of assertion can do. Its text is the subject: what is asserted of what.
+pub trait Ask: fmt::Debug + fmt::Display + Send + Sync {
+    /// Its row in the table.
+    fn kind(&self) -> &'static Kind;
+
+    /// Judges it.
+    ///
+    /// # Errors
+    /// If something that decides cannot be read.
+    fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement>;
+}
+
+/// An assertion of any kind.
+#[derive(Clone, Debug)]
+pub struct Assertion(Arc<dyn Ask>);
+
+impl Assertion {
+    /// Its row in the table.
+    #[must_use]
+    pub fn kind(&self) -> &'static Kind {
+        self.0.kind()
+    }
+
+    pub(super) fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
+        self.0.judge(subject)
+    }
+}
+
+impl<A: Ask + 'static> From<A> for Assertion {
+    fn from(asked: A) -> Self {
+        Self(Arc::new(asked))
+    }
+}
+
+/// The subject.
+impl fmt::Display for Assertion {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}

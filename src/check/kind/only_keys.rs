@@ -1,0 +1,76 @@
+//! `only = true`: no other keys let the user in, or anybody.
+
+use std::fmt;
+
+use super::{Ask, Kind};
+use crate::check::{Judgement, Subject, WantedKey};
+use crate::error::Result;
+use crate::nixos::ssh::{AuthorizedKey, PublicKey};
+
+/// The row of the table of kinds.
+pub(super) const KIND: Kind = Kind { name: "only-keys", says: "sshd accepts no other keys", advice: None, flag: None };
+
+/// No keys but these let the user in, or anybody.
+#[derive(Clone, Debug)]
+pub struct OnlyKeys {
+    /// The user; `None` for all users.
+    pub user: Option<String>,
+    /// The keys that may.
+    pub allowed: Vec<WantedKey>,
+}
+
+impl fmt::Display for OnlyKeys {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.user.as_deref().unwrap_or("all users"))
+    }
+}
+
+impl Ask for OnlyKeys {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
+        let access = match subject.default_access()? {
+            Ok(access) => access,
+            Err(none) => return Ok(none),
+        };
+        let (mut others, mut unknown): (Vec<(String, String)>, Vec<String>) = (Vec::new(), Vec::new());
+        let accounts = access
+            .people
+            .accounts
+            .iter()
+            .filter(|account| self.user.as_ref().is_none_or(|user| *user == account.user.name));
+        for account in accounts {
+            let (name, grants) = (&account.user.name, &account.ssh);
+            let may = |key: &PublicKey| self.allowed.iter().any(|allowed| allowed.is(key));
+            let place = |key: &AuthorizedKey| format!("{}:{}", String::from_utf8_lossy(&key.file), key.number);
+            for granted in grants.keys.iter().filter(|granted| !may(&granted.key.line.key)) {
+                let key = &granted.key;
+                match (granted.answer.opens(), granted.answer.doubts.first()) {
+                    (true, _) => others.push((format!("{} for {name}", key.line.key), place(key))),
+                    (false, Some(doubt)) => unknown.push(format!("{} is refused for {name}; {doubt}", key.line.key)),
+                    (false, None) => {}
+                }
+            }
+            if grants.entrance.answer().opens() {
+                for authority in grants.authorities.iter().filter(|authority| !may(&authority.key.line.key)) {
+                    let told = format!("any that {} certifies for {name}", authority.key.line.key);
+                    others.push((told, place(&authority.key)));
+                }
+            }
+            let command = grants.entrance.command();
+            unknown.extend(command.map(|command| format!("{command} of {name}")));
+            if grants.entrance.answer().opens() {
+                unknown.extend(grants.elsewhere.iter().map(|file| format!("{file} may hold keys of {name} at boot")));
+            }
+        }
+        let (names, places): (Vec<String>, Vec<String>) = others.into_iter().unzip();
+        Ok(match (names.first(), unknown.first()) {
+            (None, None) => Judgement::pass("no other key lets anybody in", Vec::new()),
+            (None, Some(first)) => Judgement::fail(format!("cannot tell: {first}"), unknown),
+            (Some(first), _) if names.len() == 1 => Judgement::fail(format!("another key does: {first}"), places),
+            (Some(first), _) => Judgement::fail(format!("{} other keys do, such as {first}", names.len()), places),
+        })
+    }
+}

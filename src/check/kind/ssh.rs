@@ -1,0 +1,104 @@
+//! `[ssh]`: sshd is set up as it should be.
+
+use std::fmt;
+
+use super::{Ask, Kind};
+use crate::check::{Judgement, Subject};
+use crate::error::Result;
+
+/// The row of the table of kinds.
+pub(super) const KIND: Kind =
+    Kind { name: "ssh", says: "sshd is set up as it was asked for", advice: None, flag: None };
+
+/// What is asserted of sshd.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ssh {
+    /// It starts at boot, or does not.
+    Enabled(bool),
+    /// It takes passwords, or does not.
+    Passwords(bool),
+    /// `PermitRootLogin` has one of these values.
+    PermitRootLogin(Vec<String>),
+}
+
+impl fmt::Display for Ssh {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Enabled(true) => write!(formatter, "enabled"),
+            Self::Enabled(false) => write!(formatter, "not enabled"),
+            Self::Passwords(true) => write!(formatter, "password-authentication"),
+            Self::Passwords(false) => write!(formatter, "no password-authentication"),
+            Self::PermitRootLogin(values) => write!(formatter, "permit-root-login {}", values.join(" or ")),
+        }
+    }
+}
+
+impl Ask for Ssh {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
+        match self {
+            Self::Enabled(wanted) => enabled(subject, *wanted),
+            Self::Passwords(wanted) => passwords(subject, *wanted),
+            Self::PermitRootLogin(values) => permit_root_login(subject, values),
+        }
+    }
+}
+
+/// sshd starts at boot, or does not.
+fn enabled(subject: &Subject<'_, '_>, wanted: bool) -> Result<Judgement> {
+    let access = match subject.default_access()? {
+        Ok(access) => access,
+        Err(none) => return Ok(none),
+    };
+    let sshd = &access.people.sshd;
+    let evidence: Vec<String> = sshd.unit.iter().cloned().collect();
+    let told = match (&sshd.unit, sshd.starts) {
+        (Some(_), true) => "sshd starts at boot",
+        (Some(_), false) => "sshd is there, and nothing starts it at boot",
+        (None, _) => "there is no sshd in the default system",
+    };
+    let starts = sshd.unit.is_some() && sshd.starts;
+    Ok(if starts == wanted { Judgement::pass(told, evidence) } else { Judgement::fail(told, evidence) })
+}
+
+/// sshd takes passwords, or does not.
+fn passwords(subject: &Subject<'_, '_>, wanted: bool) -> Result<Judgement> {
+    let access = match subject.default_access()? {
+        Ok(access) => access,
+        Err(none) => return Ok(none),
+    };
+    let evidence: Vec<String> = access.people.sshd.config.iter().cloned().collect();
+    let blocks = access.people.sshd.password_blocks();
+    let (takes, told) = match (&access.people.sshd.unit, access.people.sshd.password_authentication(), blocks.first()) {
+        (None, ..) => (false, "there is no sshd in the default system".to_owned()),
+        (Some(_), true, _) => (true, "sshd takes passwords".to_owned()),
+        (Some(_), false, Some(block)) => (true, format!("sshd takes passwords under `Match {block}`")),
+        (Some(_), false, None) => (false, "sshd takes no passwords".to_owned()),
+    };
+    Ok(if takes == wanted { Judgement::pass(told, evidence) } else { Judgement::fail(told, evidence) })
+}
+
+/// `PermitRootLogin` has one of the values.
+fn permit_root_login(subject: &Subject<'_, '_>, values: &[String]) -> Result<Judgement> {
+    let access = match subject.default_access()? {
+        Ok(access) => access,
+        Err(none) => return Ok(none),
+    };
+    let evidence: Vec<String> = access.people.sshd.config.iter().cloned().collect();
+    if access.people.sshd.unit.is_none() {
+        return Ok(Judgement::pass("there is no sshd in the default system", evidence));
+    }
+    let own = access.people.sshd.permit_root_login();
+    let other = access.people.sshd.permit_root_login_blocks().into_iter().find(|(value, _)| !values.contains(value));
+    let told = format!("PermitRootLogin {own}");
+    Ok(match other {
+        _ if !values.contains(&own) => Judgement::fail(told, evidence),
+        Some((value, block)) => {
+            Judgement::fail(format!("{told}; PermitRootLogin {value} under `Match {block}`"), evidence)
+        }
+        None => Judgement::pass(told, evidence),
+    })
+}

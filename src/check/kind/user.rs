@@ -1,0 +1,99 @@
+//! `[[user]]`: the user is there or not, with such a password, shell and groups.
+
+use std::fmt;
+
+use super::super::nearest::{listed, nearest};
+use super::{Ask, Kind};
+use crate::check::{Judgement, Subject};
+use crate::error::Result;
+use crate::nixos::PasswordState;
+
+/// The row of the table of kinds.
+pub(super) const KIND: Kind = Kind { name: "user", says: "a user is as it was asked for", advice: None, flag: None };
+
+/// The user is there or not, with such a password, shell and groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Login name.
+    pub name: String,
+    /// Whether there is such a user.
+    pub exists: bool,
+    /// States that the password may be in.
+    pub password: Option<Vec<PasswordState>>,
+    /// Login shell.
+    pub shell: Option<String>,
+    /// Groups that the user is in.
+    pub groups: Vec<String>,
+}
+
+/// The name, and what is asserted.
+impl fmt::Display for User {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.name)?;
+        if !self.exists {
+            write!(formatter, " does not exist")?;
+        }
+        if let Some(states) = &self.password {
+            let names: Vec<&str> = states.iter().map(|state| state.name()).collect();
+            write!(formatter, " password {}", names.join(" or "))?;
+        }
+        if let Some(shell) = &self.shell {
+            write!(formatter, " shell {shell}")?;
+        }
+        if self.groups.is_empty() { Ok(()) } else { write!(formatter, " in {}", self.groups.join(", ")) }
+    }
+}
+
+impl Ask for User {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
+        let access = match subject.default_access()? {
+            Ok(access) => access,
+            Err(none) => return Ok(none),
+        };
+        // Of a user whom only a file of keys implies, nobody knows whether he is there.
+        let account = access.people.account(&self.name);
+        if !access.people.users_known && (account.is_none() || self.name != "root") {
+            return Ok(Judgement::fail("cannot tell: the image lists its users in no form that is known", Vec::new()));
+        }
+        let Some(account) = account else {
+            if !self.exists {
+                return Ok(Judgement::pass("there is no such user", Vec::new()));
+            }
+            let names = access.people.accounts.iter().map(|account| account.user.name.as_str());
+            let near = nearest(&self.name, names);
+            return Ok(Judgement::fail(format!("there is no such user{}", listed(&near)), Vec::new()));
+        };
+        let (user, mut wrong) = (&account.user, Vec::new());
+        let evidence: Vec<String> = user.password.source.iter().cloned().collect();
+        if !self.exists {
+            return Ok(Judgement::fail("there is such a user", evidence));
+        }
+        if self.password.is_some() && user.password.state == PasswordState::Unknown {
+            wrong.push("cannot tell: the image does not say what the password is".to_owned());
+        } else if self.password.as_ref().is_some_and(|states| !states.contains(&user.password.state)) {
+            let option = user.password.option.as_ref().map(|option| format!(" ({option})")).unwrap_or_default();
+            wrong.push(format!("the password is {}{option}", user.password.state));
+        }
+        if self.shell.is_some() && self.shell != user.shell {
+            wrong.push(format!("the shell is {}", user.shell.as_deref().unwrap_or("not declared")));
+        }
+        let groups = user.groups.as_deref().unwrap_or_default();
+        let missing: Vec<&str> =
+            self.groups.iter().filter(|group| !groups.contains(group)).map(String::as_str).collect();
+        if !missing.is_empty() {
+            wrong.push(match (&user.groups, groups) {
+                (None, _) => "cannot tell: the image does not list its groups".to_owned(),
+                (_, []) => format!("not in {}, in no group at all", missing.join(", ")),
+                _ => format!("not in {}, only in {}", missing.join(", "), groups.join(", ")),
+            });
+        }
+        Ok(match wrong.len() {
+            0 => Judgement::pass(format!("{}: {}", user.name, account.sentence()), evidence),
+            _ => Judgement::fail(wrong.join("; "), evidence),
+        })
+    }
+}

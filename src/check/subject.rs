@@ -1,0 +1,68 @@
+//! The disc that is checked.
+
+use std::cell::{OnceCell, RefCell};
+
+use super::Judgement;
+use crate::error::{Error, Result, Troubles};
+use crate::image::Progress;
+use crate::nixos::access::Access;
+use crate::nixos::software::Software;
+use crate::nixos::{Disc, System};
+
+/// The disc that is checked, and what has been read of it so far.
+pub struct Subject<'d, 'i> {
+    pub(super) disc: &'d Disc<'i>,
+    pub(super) progress: Progress<'d>,
+    troubles: RefCell<Troubles>,
+    software: OnceCell<Software>,
+    access: OnceCell<Vec<(System, Access)>>,
+}
+
+impl<'d, 'i> Subject<'d, 'i> {
+    pub(super) fn new(disc: &'d Disc<'i>, progress: Progress<'d>) -> Self {
+        Self { disc, progress, troubles: RefCell::default(), software: OnceCell::new(), access: OnceCell::new() }
+    }
+
+    /// The packages; read when the first assertion needs them.
+    pub(super) fn software(&self) -> Result<&Software> {
+        if let Some(software) = self.software.get() {
+            return Ok(software);
+        }
+        let software = Software::of(self.disc, &mut self.troubles.borrow_mut())?;
+        Ok(self.software.get_or_init(|| software))
+    }
+
+    /// Who gets in, for each system that is there, the default one first; read when the first assertion needs it.
+    pub(super) fn access(&self) -> Result<&[(System, Access)]> {
+        if let Some(access) = self.access.get() {
+            return Ok(access);
+        }
+        let there = self.disc.systems.iter().filter(|system| system.present);
+        let access = there.map(|system| Ok((system.clone(), Access::of(self.disc, system)?))).collect::<Result<_>>()?;
+        Ok(self.access.get_or_init(|| access))
+    }
+
+    /// Who gets in to the default system, or the judgement if there is none.
+    pub(super) fn default_access(&self) -> Result<std::result::Result<&Access, Judgement>> {
+        if let Err(none) = self.system()? {
+            return Ok(Err(none));
+        }
+        let default = self.access()?.iter().find(|(system, _)| system.default);
+        let none = || Judgement::fail("the default system is not in the store", Vec::new());
+        Ok(default.map(|(_, access)| access).ok_or_else(none))
+    }
+
+    /// The default system, or the judgement of what needs one if there is none.
+    pub(super) fn system(&self) -> Result<std::result::Result<&'d System, Judgement>> {
+        match self.disc.default_system() {
+            Ok(system) => Ok(Ok(system)),
+            Err(error @ Error::NoSystem { .. }) => Ok(Err(Judgement::fail(error.to_string(), Vec::new()))),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What could not be read, although the assertions have been judged.
+    pub(super) fn into_troubles(self) -> Troubles {
+        self.troubles.into_inner()
+    }
+}

@@ -1,0 +1,73 @@
+//! What became of an assertion.
+
+use super::policy::Demand;
+use super::{Kind, Severity};
+
+/// The answer to an assertion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is true.
+    Holds,
+    /// It is not true.
+    Fails,
+    /// The image does not tell.
+    Unknown,
+}
+
+/// What became of one assertion.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// The same for the same assertion in every run: kind and subject.
+    pub id: String,
+    /// The kind of the assertion.
+    pub kind: &'static Kind,
+    /// What is asserted of what: a package, a path, a key.
+    pub subject: String,
+    /// Whether it holds.
+    pub answer: Answer,
+    /// One line: what was found, what is there instead, or why it cannot be decided.
+    pub message: String,
+    /// What the verdict rests on: store paths, files with lines, chains of references.
+    pub evidence: Vec<String>,
+    /// What follows if it does not hold.
+    pub severity: Severity,
+    /// Why it is asked for.
+    pub reason: Option<String>,
+    /// The policy file that asks for it; `None` for a flag.
+    pub policy: Option<String>,
+}
+
+impl Verdict {
+    pub(super) fn new(demand: &Demand, judgement: Judgement) -> Self {
+        let (kind, subject) = (demand.assertion.kind(), demand.assertion.to_string());
+        Self {
+            id: format!("{}:{subject}", kind.name),
+            kind,
+            subject,
+            answer: judgement.answer,
+            message: judgement.message,
+            evidence: judgement.evidence,
+            severity: demand.severity,
+            reason: demand.reason.clone(),
+            policy: demand.policy.clone(),
+        }
+    }
+}
+
+/// A verdict before it knows what it is about.
+#[derive(Debug)]
+pub struct Judgement {
+    pub(super) answer: Answer,
+    pub(super) message: String,
+    pub(super) evidence: Vec<String>,
+}
+
+impl Judgement {
+    pub(super) fn pass(message: impl Into<String>, evidence: Vec<String>) -> Self {
+        Self { answer: Answer::Holds, message: message.into(), evidence }
+    }
+
+    pub(super) fn fail(message: impl Into<String>, evidence: Vec<String>) -> Self {
+        Self { answer: Answer::Fails, message: message.into(), evidence }
+    }
+}
