@@ -19,6 +19,7 @@ mod nix;
 mod reports;
 mod squashfs;
 mod ssh;
+mod sshd;
 mod sysusers;
 mod tool;
 mod units;

@@ -1,0 +1,111 @@
+//! Who gets in through ssh: the real sshd and nixoscope are asked the same questions about the same files.
+//!
+//! `NIXOSCOPE_ORACLE_SEED` and `NIXOSCOPE_ORACLE_COUNT` choose other configurations and how many;
+//! `NIXOSCOPE_ORACLE_LOG` prints what sshd logs.
+
+mod case;
+mod generator;
+mod image;
+mod judge;
+
+use std::fmt::Write as _;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use case::Case;
+use image::{Ours, Says};
+use judge::{Keys, Theirs};
+
+/// Configurations that are compared unless the environment says otherwise.
+const COUNT: u64 = 300;
+
+fn number<T: FromStr>(name: &str, default: T) -> T {
+    std::env::var(name).ok().map_or(default, |value| value.parse().ok().unwrap_or_else(|| panic!("{name}={value}")))
+}
+
+#[test]
+fn nobody_gets_into_a_system_by_a_way_that_is_not_reported() {
+    let (seed, count) = (number("NIXOSCOPE_ORACLE_SEED", 1), number("NIXOSCOPE_ORACLE_COUNT", COUNT));
+    let first = number("NIXOSCOPE_ORACLE_FIRST", 0);
+    let keys = Keys::new();
+    let cases: Vec<Case> = (first..first + count).map(|number| generator::case(seed, number, &keys)).collect();
+    let ours = image::ask(&cases, &keys);
+    let theirs = ask_sshd(&cases, &keys);
+    let mut told = String::new();
+    let mut wrong = 0;
+    for ((case, ours), theirs) in cases.iter().zip(&ours).zip(&theirs) {
+        let differences = differences(case, ours, theirs);
+        if !differences.is_empty() {
+            wrong += 1;
+            writeln!(told, "{}\n{}", described(case, theirs), differences.join("\n")).unwrap();
+        }
+    }
+    let started = theirs.iter().filter(|theirs| theirs.broken.is_none()).count();
+    let open = theirs.iter().flat_map(|theirs| theirs.open.values().flatten()).filter(|open| **open).count();
+    // Otherwise nothing was compared.
+    assert!(count < 100 || started * 10 > cases.len() * 5 && open > cases.len(), "{started} start, {open} open");
+    assert!(wrong == 0, "{wrong} of {count} configurations of seed {seed} disagree\n{told}");
+}
+
+/// Asks the real sshd about all cases. Most of the time a client waits for its server, so many run at once.
+fn ask_sshd(cases: &[Case], keys: &Keys) -> Vec<Theirs> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut answers = Vec::new();
+        while let Some((at, case)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, cases.get(at)?))) {
+            answers.push((at, judge::ask(case, keys)));
+        }
+        answers
+    };
+    let mut answers: Vec<(usize, Theirs)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..4).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("a worker")).collect()
+    });
+    answers.sort_by_key(|(at, _)| *at);
+    answers.into_iter().map(|(_, theirs)| theirs).collect()
+}
+
+/// Where nixoscope is wrong, the worst first.
+fn differences(case: &Case, ours: &Ours, theirs: &Theirs) -> Vec<String> {
+    let mut found = Vec::new();
+    for ((user, credential), says) in &ours.says {
+        let open = &theirs.open[&(user.clone(), *credential)];
+        let told = match says {
+            Says::No(why) if open.contains(&true) => format!("0 LETS IN UNSEEN: nixoscope says no ({why})"),
+            Says::Yes if open.contains(&false) => "1 FALSE ALARM: nixoscope says yes".to_owned(),
+            // Where nothing depends on the client, what opens under conditions opens.
+            Says::Perhaps(why) if case.addresses.len() == 1 && open == &[false] && !may_stay_shut(why) => {
+                format!("1 FALSE ALARM: nixoscope says perhaps ({why})")
+            }
+            _ => continue,
+        };
+        found.push(format!("{told}: {user} {credential:?} {open:?}"));
+    }
+    match (&theirs.broken, ours.mistakes.first()) {
+        (Some(message), None) => found.push(format!("2 sshd does not start, which is not reported: {message}")),
+        (None, Some(mistake)) => found.push(format!("1 FALSE ALARM: sshd starts, but {mistake}")),
+        (Some(_), Some(_)) => {}
+        (None, None) if ours.ports != theirs.ports => {
+            found.push(format!("2 ports are {:?}, not {:?}", theirs.ports, ours.ports));
+        }
+        (None, None) => {}
+    }
+    found.sort();
+    found
+}
+
+/// Conditions that the client here does not meet, wherever it connects from.
+fn may_stay_shut(why: &str) -> bool {
+    ["AuthenticationMethods", "RevokedKeys"].iter().any(|word| why.contains(word))
+}
+
+fn described(case: &Case, theirs: &Theirs) -> String {
+    let mut text = format!("==== {} (password {:?}, from {:?})\n", case.name, case.people[0].hash, case.addresses);
+    for (path, (file, _)) in case.files.iter().filter(|(path, _)| path.ends_with(".conf") || path.ends_with("_config")) {
+        writeln!(text, "-- {path}\n{}", file.trim_end()).unwrap();
+    }
+    if let Some(broken) = &theirs.broken {
+        writeln!(text, "-- {broken}").unwrap();
+    }
+    text
+}
