@@ -73,8 +73,6 @@ pub enum Condition {
     UnlistedGroups,
     /// This file does not revoke the key (`RevokedKeys`).
     NotRevoked(String),
-    /// No `!` locks the account, since sshd works without PAM (`UsePAM no`).
-    NotLocked,
     /// Somebody starts sshd: nothing does at boot.
     StartedByHand,
     /// A condition of a rule of sudo or doas.
@@ -99,6 +97,8 @@ pub enum Refusal {
     NoCommand(String),
     /// The configuration that sshd reads is not in the image.
     NoConfiguration(String),
+    /// sshd does not start with its configuration: what is wrong with it.
+    Broken(String),
     /// The system has no such user.
     NoUser(String),
     /// `PubkeyAuthentication no`.
@@ -120,6 +120,10 @@ pub enum Refusal {
     CommandsOnly,
     /// `RefuseConnection yes`.
     Connection,
+    /// `MaxAuthTries 0`.
+    NoTries,
+    /// A `!` locks the account, which counts for keys too, since sshd works without PAM (`UsePAM no`).
+    LockedAccount(String),
     /// No list of `AuthenticationMethods` has keys.
     MethodsWithoutKeys(String),
     /// No list of `AuthenticationMethods` has passwords.

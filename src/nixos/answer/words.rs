@@ -47,7 +47,6 @@ impl Display for Condition {
             Self::NotRevoked(file) => write!(out, "unless RevokedKeys {file} lists the key"),
             Self::Rule(condition) => condition.fmt(out),
             Self::StartedByHand => out.write_str("once somebody starts sshd: nothing does at boot"),
-            Self::NotLocked => out.write_str("unless a `!` locks the account, since UsePAM is no"),
         }
     }
 }
@@ -62,6 +61,7 @@ impl Display for Refusal {
             }
             Self::NoCommand(unit) => write!(out, "sshd cannot start: {unit} has no command that runs it"),
             Self::NoConfiguration(file) => write!(out, "sshd reads {file}, which is not in the image"),
+            Self::Broken(mistake) => write!(out, "sshd does not start with its configuration: {mistake}"),
             Self::NoUser(name) => write!(out, "there is no user {name} in this system"),
             Self::KeysOff => out.write_str("sshd does not accept keys (PubkeyAuthentication no)"),
             Self::PasswordsOff => out.write_str("sshd does not accept passwords (PasswordAuthentication no)"),
@@ -77,6 +77,13 @@ impl Display for Refusal {
             Self::MethodsWithoutKeys(lists) => write!(out, "sshd does not accept keys (AuthenticationMethods {lists})"),
             Self::MethodsWithoutPasswords(lists) => {
                 write!(out, "sshd does not accept passwords (AuthenticationMethods {lists})")
+            }
+            Self::NoTries => out.write_str("sshd lets nobody try (MaxAuthTries 0)"),
+            Self::LockedAccount(user) => {
+                write!(
+                    out,
+                    "sshd does not let {user} in: a `!` locks the account, and sshd works without PAM (UsePAM no)"
+                )
             }
             Self::DenyUsers(user) => write!(out, "sshd does not let {user} in (DenyUsers)"),
             Self::AllowUsers(user) => write!(out, "sshd does not let {user} in (not in AllowUsers)"),

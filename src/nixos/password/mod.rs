@@ -28,6 +28,8 @@ pub struct Password {
     pub digits: Option<String>,
     /// The file of the image that sets it.
     pub source: Option<String>,
+    /// Whether the field begins with `!`: without PAM, sshd then refuses keys too.
+    pub disabled: bool,
 }
 
 /// The kind of a password.
@@ -53,13 +55,13 @@ impl Password {
     /// A password about which the image says nothing.
     #[must_use]
     pub fn unknown() -> Self {
-        Self { state: PasswordState::Unknown, option: None, scheme: None, digits: None, source: None }
+        Self { state: PasswordState::Unknown, option: None, scheme: None, digits: None, source: None, disabled: false }
     }
 
     /// No password is declared.
     #[must_use]
     pub fn none() -> Self {
-        Self { state: PasswordState::None, ..Self::unknown() }
+        Self { state: PasswordState::None, disabled: true, ..Self::unknown() }
     }
 
     /// The password of a field in `/etc/shadow`, which is a hash, empty, or locked.
@@ -75,7 +77,8 @@ impl Password {
             digits.truncate(DIGITS);
             digits
         });
-        Self { state, option: Some(option.to_owned()), scheme, digits, source: Some(source.to_owned()) }
+        let disabled = field.starts_with('!');
+        Self { state, option: Some(option.to_owned()), scheme, digits, source: Some(source.to_owned()), disabled }
     }
 
     /// A password in clear text.

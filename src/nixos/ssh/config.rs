@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::criteria::{Holds, holds};
 use super::daemon::Arguments;
-use super::keywords::{DECIDING, mistake, today};
-use super::pattern::fits;
-use super::words::words;
+use super::include;
+use super::keywords::{DECIDING, Part, arguments, is_global, mistake, today};
+use super::words::Written;
 use crate::error::{Error, Place, Result};
 use crate::fs::path;
 use crate::nixos::Root;
@@ -58,6 +58,8 @@ struct Block {
     /// The block that includes this one's file; always an earlier one.
     outer: Option<usize>,
     criteria: Vec<String>,
+    /// `Match all`, and not in a file that another block includes: its lines count as those of the global part do.
+    whole: bool,
 }
 
 /// A line that says who gets in.
@@ -95,22 +97,20 @@ impl<'t> Reader<'t> {
     }
 
     /// Takes the options of a command line, which count before the lines of files.
-    pub(super) fn with_options(mut self, arguments: &Arguments, unit: &str) -> Result<Self> {
+    pub(super) fn with_options(mut self, options: &Arguments, unit: &str) -> Result<Self> {
         let cause = Cause { path: unit.into(), line: None };
-        for line in &arguments.options {
-            let mut words = words(line);
-            if words.is_empty() {
-                continue;
-            }
-            let keyword = today(&words.remove(0));
-            if let Some(keyword) = DECIDING.iter().find(|known| **known == keyword) {
-                self.config.lines.push(Line { block: None, keyword, arguments: words, cause: cause.clone() });
+        for line in &options.options {
+            let Some(written) = Written::of(line) else { continue };
+            let keyword = today(written.keyword);
+            if let Some(known) = DECIDING.iter().find(|known| **known == keyword) {
+                let arguments = arguments(written, known);
+                self.config.lines.push(Line { block: None, keyword: known, arguments, cause: cause.clone() });
             }
         }
         if self.config.lines.len() > MOST_LINES {
             return Err(Error::Limit { what: "10,000 options of sshd", place: Place::File(unit.as_bytes().to_vec()) });
         }
-        for port in &arguments.ports {
+        for port in &options.ports {
             self.config.lines.push(Line {
                 block: None,
                 keyword: "port",
@@ -118,19 +118,26 @@ impl<'t> Reader<'t> {
                 cause: cause.clone(),
             });
         }
-        self.ports_given = !arguments.ports.is_empty();
+        self.ports_given = !options.ports.is_empty();
         Ok(self)
     }
 
     /// The configuration without a file: what the command line says, and defaults.
     pub(super) fn without_file(self) -> Config {
-        self.config
+        self.finished()
     }
 
     /// Reads the file at `path` with all that it includes; keywords are known in any case.
     pub(super) fn read(mut self, path: &[u8]) -> Result<Config> {
         self.file(path, None, 0)?;
-        Ok(self.config)
+        Ok(self.finished())
+    }
+
+    /// The configuration, with the mistakes that only the whole of it shows.
+    fn finished(mut self) -> Config {
+        let found = self.config.contradictions();
+        self.config.mistakes.extend(found);
+        self.config
     }
 
     fn file(&mut self, path: &[u8], outer: Option<usize>, depth: usize) -> Result<()> {
@@ -147,82 +154,129 @@ impl<'t> Reader<'t> {
         self.bytes += bytes.len();
         let mut block = outer;
         let shown: Arc<str> = String::from_utf8_lossy(path).into();
-        for (number, line) in (1u64..).zip(String::from_utf8_lossy(&bytes).lines()) {
-            let mut words = words(line);
-            if words.is_empty() {
-                continue;
-            }
-            let keyword = today(&words.remove(0));
-            if let Some(message) = mistake(line, &keyword, &words)
+        for (number, line) in (1u64..).zip(String::from_utf8_lossy(&bytes).split('\n')) {
+            let Some(written) = Written::of(line) else { continue };
+            let keyword = today(written.keyword);
+            let part = if block.is_none_or(|block| self.is_whole(block)) { Part::Global } else { Part::Match };
+            if let Some(message) = mistake(written, &keyword, part)
                 && self.config.mistakes.len() < MOST_MISTAKES
             {
-                let file = String::from_utf8_lossy(path).into_owned();
-                self.config.mistakes.push(Mistake { file, line: number, message });
+                self.config.mistakes.push(Mistake { file: shown.to_string(), line: number, message });
             }
-            if keyword == "include" {
-                let place = Place::Line { file: String::from_utf8_lossy(path).into_owned(), line: number };
-                for pattern in &words {
-                    for included in self.included(pattern, &place)? {
-                        self.file(&included, block, depth + 1)?;
-                    }
-                }
-                continue;
-            }
-            let known = DECIDING.iter().find(|known| **known == keyword);
-            if known.is_none() && keyword != "match" {
-                continue;
-            }
-            self.words += words.len();
-            if self.words > MOST_WORDS {
-                return over("10,000 words of sshd_config");
-            }
-            if self.config.lines.len() + self.config.blocks.len() >= MOST_LINES {
-                return over("10,000 lines of sshd_config");
-            }
-            match known {
-                Some(keyword) if self.ports_given && *keyword == "port" => {}
-                Some(keyword) => {
-                    let cause = Cause { path: shown.clone(), line: Some(number) };
-                    self.config.lines.push(Line { block, keyword, arguments: words, cause });
-                }
-                None => {
+            let arguments = arguments(written, &keyword);
+            let cause = Cause { path: shown.clone(), line: Some(number) };
+            match keyword.as_str() {
+                "include" => self.include(&arguments, &cause, (block, depth))?,
+                "match" => {
+                    self.count(&arguments, path)?;
+                    let whole = arguments.iter().eq(["all"]) && outer.is_none_or(|outer| self.is_whole(outer));
                     block = Some(self.config.blocks.len());
-                    self.config.blocks.push(Block { outer, criteria: words });
+                    self.config.blocks.push(Block { outer, criteria: arguments, whole });
+                }
+                "port" if self.ports_given => {}
+                keyword => {
+                    let Some(keyword) = DECIDING.iter().find(|known| **known == keyword) else { continue };
+                    self.count(&arguments, path)?;
+                    self.config.lines.push(Line { block, keyword, arguments, cause });
                 }
             }
         }
         Ok(())
     }
 
-    /// The files that an `Include` names, in the order of their names.
-    fn included(&mut self, pattern: &str, place: &Place) -> Result<Vec<Vec<u8>>> {
-        let pattern = if pattern.starts_with('/') { pattern.to_owned() } else { format!("/etc/ssh/{pattern}") };
-        let (directory, name) = pattern.rsplit_once('/').unwrap_or(("", &pattern));
-        if directory.contains(['*', '?', '[']) || name.contains('[') {
-            return Err(Error::Unsupported { what: format!("Include {pattern:?}").into(), place: place.clone() });
-        }
-        if !name.contains(['*', '?']) {
-            let found = self.root.find(&pattern)?.map(|found| found.path);
-            // `/etc` is all there; another place may be filled at boot.
-            if found.is_none() && !pattern.starts_with("/etc/") {
-                self.config.unread.push(pattern);
+    /// Reads the files that an `Include` names, which stands under that block and at that depth.
+    fn include(&mut self, patterns: &[String], cause: &Cause, (block, depth): (Option<usize>, usize)) -> Result<()> {
+        let place = Place::Line { file: cause.path.to_string(), line: cause.line.unwrap_or_default() };
+        for pattern in patterns {
+            let included = include::find(self.root, pattern, &place)?;
+            self.config.unread.extend(included.missing);
+            for file in included.files {
+                self.file(&file, block, depth + 1)?;
             }
-            return Ok(found.into_iter().collect());
         }
-        let names = self.root.entries(directory)?.into_iter().filter(|entry| {
-            let hidden = entry.name.starts_with(b".") && !name.starts_with('.');
-            !hidden && fits(name, &String::from_utf8_lossy(&entry.name))
-        });
-        let found = names.map(|entry| self.root.find(&format!("{directory}/{}", String::from_utf8_lossy(&entry.name))));
-        found.filter_map(|found| found.map(|found| found.map(|found| found.path)).transpose()).collect()
+        Ok(())
+    }
+
+    fn is_whole(&self, block: usize) -> bool {
+        self.config.blocks.get(block).is_some_and(|block| block.whole)
+    }
+
+    /// Counts what is about to be kept.
+    fn count(&mut self, arguments: &[String], path: &[u8]) -> Result<()> {
+        let over = |what| Err(Error::Limit { what, place: Place::File(path.to_vec()) });
+        self.words += arguments.len();
+        if self.words > MOST_WORDS {
+            return over("10,000 words of sshd_config");
+        }
+        if self.config.lines.len() + self.config.blocks.len() >= MOST_LINES {
+            return over("10,000 lines of sshd_config");
+        }
+        Ok(())
     }
 }
 
 impl Config {
     /// The arguments of all lines of a keyword in the global part.
     pub(super) fn global(&self, keyword: &str) -> impl Iterator<Item = &[String]> {
-        let lines = self.lines.iter().filter(move |line| line.block.is_none() && line.keyword == keyword);
+        let lines = self.lines.iter().filter(move |line| line.keyword == keyword && self.is_global(line));
         lines.map(|line| line.arguments.as_slice())
+    }
+
+    /// What sshd does not start with although each line is right: commands without a user to run them as, and
+    /// `AuthenticationMethods` that nothing can satisfy.
+    fn contradictions(&self) -> Vec<Mistake> {
+        let first = |keyword: &str| self.lines.iter().find(|line| line.keyword == keyword && self.is_global(line));
+        let says = |keyword: &str, value: &str| {
+            first(keyword)
+                .and_then(|line| line.arguments.first())
+                .is_some_and(|first| first.eq_ignore_ascii_case(value))
+        };
+        let mut mistakes = Vec::new();
+        let mut wrong = |line: &Line, message: &str| {
+            let Cause { path, line } = &line.cause;
+            mistakes.push(Mistake {
+                file: path.to_string(),
+                line: line.unwrap_or_default(),
+                message: message.to_owned(),
+            });
+        };
+        for (command, user, message) in [
+            (
+                "authorizedkeyscommand",
+                "authorizedkeyscommanduser",
+                "AuthorizedKeysCommand needs AuthorizedKeysCommandUser",
+            ),
+            (
+                "authorizedprincipalscommand",
+                "authorizedprincipalscommanduser",
+                "AuthorizedPrincipalsCommand needs AuthorizedPrincipalsCommandUser",
+            ),
+        ] {
+            match first(command) {
+                Some(line) if !says(command, "none") && first(user).is_none() => wrong(line, message),
+                _ => {}
+            }
+        }
+        let is_on = |method: &str| match method.split(':').next().unwrap_or_default() {
+            "publickey" => !says("pubkeyauthentication", "no"),
+            "password" => !says("passwordauthentication", "no"),
+            "keyboard-interactive" => !says("kbdinteractiveauthentication", "no"),
+            "hostbased" => says("hostbasedauthentication", "yes"),
+            "gssapi-with-mic" => says("gssapiauthentication", "yes"),
+            "none" => says("permitemptypasswords", "yes"),
+            _ => true,
+        };
+        if let Some(line) = first("authenticationmethods")
+            && !line.arguments.iter().any(|list| list.split(',').all(is_on))
+        {
+            wrong(line, "no list of AuthenticationMethods can be satisfied by what is on");
+        }
+        mistakes
+    }
+
+    /// Whether a line counts for the configuration as a whole, before anybody connects.
+    fn is_global(&self, line: &Line) -> bool {
+        line.block.is_none_or(|block| self.blocks.get(block).is_some_and(|block| block.whole))
     }
 
     /// The first arguments of a keyword in `Match` blocks that hold for the user, or may, with their criteria.
@@ -258,8 +312,9 @@ impl<'c> Settings<'c> {
 
     /// The line that gives a keyword its value.
     pub(super) fn line(&self, keyword: &str) -> Option<&'c Line> {
-        let within = self.lines(keyword).find(|line| self.of(line) == Some(&Holds::Yes));
-        within.or_else(|| self.lines(keyword).find(|line| line.block.is_none()))
+        // Of a keyword that no block may set, even `Match all` changes nothing later.
+        let within = self.lines(keyword).find(|line| !is_global(keyword) && self.of(line) == Some(&Holds::Yes));
+        within.or_else(|| self.lines(keyword).find(|line| self.config.is_global(line)))
     }
 
     /// The first argument of a keyword.
@@ -403,7 +458,5 @@ Match all
             let error = read(&[(PLACE, &text)]).unwrap_err().to_string();
             assert_eq!(error, format!("{what}{PLACE}: over the limit"));
         }
-        let error = read(&[(PLACE, "\nInclude /srv/*/x\n")]).unwrap_err().to_string();
-        assert_eq!(error, format!("Include \"/srv/*/x\" at {PLACE}:2: not supported"));
     }
 }

@@ -32,7 +32,7 @@ pub struct Entrance {
 }
 
 /// The keywords that decide whether sshd lets a user in with a key.
-const DECIDING: [&str; 11] = [
+const DECIDING: [&str; 12] = [
     "allowgroups",
     "allowusers",
     "authenticationmethods",
@@ -40,6 +40,7 @@ const DECIDING: [&str; 11] = [
     "denygroups",
     "denyusers",
     "forcecommand",
+    "maxauthtries",
     "permitrootlogin",
     "pubkeyacceptedalgorithms",
     "pubkeyauthentication",
@@ -67,15 +68,15 @@ impl Sshd {
                 let off = root && settings.says("permitrootlogin", "no");
                 off.then(|| settings.caused(Refusal::RootOff(user.name.clone()), "permitrootlogin"))
             })
+            .or_else(|| {
+                // Without PAM, sshd itself looks for the `!` of a locked account.
+                let locked = user.password.disabled && !settings.says("usepam", "yes");
+                locked.then(|| settings.caused(Refusal::LockedAccount(user.name.clone()), "usepam"))
+            })
             .or_else(|| refused(&settings))
             .or_else(|| methods(&settings, Method::Key, &mut conditions))
             .or_else(|| lists(&settings, user, &mut conditions));
         conditions.extend(forced(&settings));
-        // Without PAM, sshd itself looks for the `!` of a locked account.
-        let locked = matches!(user.password.state, PasswordState::Locked | PasswordState::None);
-        if locked && !settings.says("usepam", "yes") {
-            conditions.push(settings.caused(Condition::NotLocked, "usepam"));
-        }
         let deciding = DECIDING.into_iter().filter(|keyword| !is_absent && (root || *keyword != "permitrootlogin"));
         let doubts = unknown.into_iter().chain(settings.doubts(deciding)).collect();
         let named = |keyword| {
@@ -109,6 +110,10 @@ impl Sshd {
                 Some(Caused::by(refusal, Cause { path: unit.into(), line: None }))
             }
             (None, None) => Some(Caused::by_default(Refusal::NoSshd)),
+            (Some(_), _) if !self.settings.mistakes.is_empty() => self.settings.mistakes.first().map(|mistake| {
+                let cause = Cause { path: mistake.file.as_str().into(), line: Some(mistake.line) };
+                Caused::by(Refusal::Broken(mistake.message.clone()), cause)
+            }),
             (Some(_), _) if users.known && !users.list.iter().any(|user| user.name == name) => {
                 Some(Caused::by_default(Refusal::NoUser(name.to_owned())))
             }
@@ -231,10 +236,13 @@ impl Method {
     }
 }
 
-/// Why sshd lets nobody in (`RefuseConnection`).
+/// Why sshd lets nobody in (`RefuseConnection`, `MaxAuthTries`).
 pub(super) fn refused(settings: &Settings<'_>) -> Option<Caused<Refusal>> {
     let refuses = settings.says("refuseconnection", "yes");
-    refuses.then(|| settings.caused(Refusal::Connection, "refuseconnection"))
+    refuses.then(|| settings.caused(Refusal::Connection, "refuseconnection")).or_else(|| {
+        let none = settings.first("maxauthtries").and_then(|tries| tries.parse::<u32>().ok()) == Some(0);
+        none.then(|| settings.caused(Refusal::NoTries, "maxauthtries"))
+    })
 }
 
 /// The command that runs, whatever the user asks for.

@@ -6,6 +6,7 @@ mod config;
 mod criteria;
 mod daemon;
 mod entrance;
+mod include;
 mod key;
 mod keys_file;
 mod keywords;

@@ -9,7 +9,7 @@ use crate::nixos::users::{User, Users};
 use crate::store::version;
 
 /// The keywords that say whether a user is let in with a password.
-const DECIDING: [&str; 12] = [
+const DECIDING: [&str; 13] = [
     "allowgroups",
     "allowusers",
     "authenticationmethods",
@@ -17,6 +17,7 @@ const DECIDING: [&str; 12] = [
     "denyusers",
     "forcecommand",
     "kbdinteractiveauthentication",
+    "maxauthtries",
     "passwordauthentication",
     "permitemptypasswords",
     "permitrootlogin",

@@ -38,6 +38,59 @@ pub(super) fn fits(pattern: &str, name: &str) -> bool {
     }
 }
 
+/// Whether the name of a file fits a pattern of glob(7): as above, and `[abc]`, `[a-c]`, `[!a]`. A period at the beginning
+/// is matched by a period alone.
+pub(super) fn globs(pattern: &str, name: &str) -> bool {
+    let mut letters = pattern.chars().peekable();
+    // The places in the name that the pattern can have come to.
+    let name: Vec<char> = name.chars().collect();
+    if name.first() == Some(&'.') && letters.peek() != Some(&'.') {
+        return false;
+    }
+    let mut reached = vec![false; name.len() + 1];
+    reached.iter_mut().take(1).for_each(|first| *first = true);
+    while let Some(letter) = letters.next() {
+        let class = if letter == '[' { class(&mut letters) } else { None };
+        let takes = |other: char| match &class {
+            Some((negated, ranges)) => ranges.iter().any(|(from, to)| (*from..=*to).contains(&other)) != *negated,
+            None => letter == '?' || letter == other,
+        };
+        let mut further = vec![false; name.len() + 1];
+        let mut before = false;
+        for (at, (is, next)) in reached.iter().zip(further.iter_mut()).enumerate() {
+            *next = match letter {
+                '*' => before || *is,
+                _ => before && at.checked_sub(1).and_then(|at| name.get(at)).is_some_and(|other| takes(*other)),
+            };
+            before = if letter == '*' { *next } else { *is };
+        }
+        reached = further;
+    }
+    reached.last() == Some(&true)
+}
+
+/// What stands between brackets: whether it excludes, and the ranges. `None` without a closing bracket, where `[` is a letter.
+fn class(letters: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<(bool, Vec<(char, char)>)> {
+    let mut ahead = letters.clone();
+    let negated = ahead.next_if(|letter| matches!(letter, '!' | '^')).is_some();
+    let mut ranges = Vec::new();
+    loop {
+        match ahead.next()? {
+            ']' if !ranges.is_empty() => break,
+            from => {
+                let mut range = ahead.clone();
+                let to = range.next_if_eq(&'-').and_then(|_| range.next_if(|to| *to != ']'));
+                if to.is_some() {
+                    ahead = range;
+                }
+                ranges.push((from, to.unwrap_or(from)));
+            }
+        }
+    }
+    *letters = ahead;
+    Some((negated, ranges))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

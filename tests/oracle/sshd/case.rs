@@ -92,6 +92,8 @@ impl Case {
     pub(crate) fn questions(&self) -> Vec<(&Person, Credential, &'static str)> {
         let people = self.people.iter();
         let shown = people.flat_map(|person| self.credentials.iter().map(move |credential| (person, *credential)));
-        shown.flat_map(|(person, credential)| self.addresses.iter().map(move |from| (person, credential, *from))).collect()
+        shown
+            .flat_map(|(person, credential)| self.addresses.iter().map(move |from| (person, credential, *from)))
+            .collect()
     }
 }

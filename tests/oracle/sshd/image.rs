@@ -6,10 +6,10 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use nixoscope::image::Image;
-use nixoscope::nixos::access::{Access, Account};
+use nixoscope::nixos::Disc;
+use nixoscope::nixos::access::{Access, Account, Entrance};
 use nixoscope::nixos::answer::{Answer, Verdict};
 use nixoscope::nixos::ssh::KeyLine;
-use nixoscope::nixos::{Disc, Users};
 use serde_json::json;
 
 use super::case::{Case, Credential};
@@ -65,8 +65,7 @@ fn ask_image(cases: &[Case], keys: &Keys) -> Vec<Ours> {
     let path = image(cases, folder.path());
     let image = Image::open(&path, &mut |_, _| {}).expect("the image");
     let disc = Disc::open(&image).expect("the disc");
-    let systems: BTreeMap<String, _> =
-        disc.systems.iter().map(|system| (system.path.to_string(), system)).collect();
+    let systems: BTreeMap<String, _> = disc.systems.iter().map(|system| (system.path.to_string(), system)).collect();
     let ours = |(number, case): (usize, &Case)| {
         let system = systems[&format!("/nix/store/{}", toplevel(number))];
         match Access::of(&disc, system) {
@@ -78,30 +77,29 @@ fn ask_image(cases: &[Case], keys: &Keys) -> Vec<Ours> {
 }
 
 fn of(case: &Case, access: &Access, keys: &Keys) -> Ours {
-    let mistakes = access.sshd.mistakes().iter();
+    let mistakes = access.people.sshd.mistakes().iter();
     let mistakes = mistakes.map(|mistake| format!("{}:{}: {}", mistake.file, mistake.line, mistake.message));
-    let users = Users { known: true, list: access.accounts.iter().map(|account| account.user.clone()).collect() };
     let mut says = BTreeMap::new();
     for person in &case.people {
-        let account = access.account(&person.name).expect("a user");
+        let account = access.people.accounts.iter().find(|account| account.user.name == person.name).expect("a user");
         for credential in &case.credentials {
             let answer = match credential {
                 Credential::Key(name) => key(account, &keys.public(name)),
                 Credential::Certificate(name) => certificate(account, name, keys),
-                Credential::Password => Says::of(&access.sshd.password(&users, &account.user)),
+                Credential::Password => password(account),
             };
             says.insert((person.name.clone(), *credential), answer);
         }
     }
-    Ours { mistakes: mistakes.collect(), ports: access.sshd.ports(), says }
+    Ours { mistakes: mistakes.collect(), ports: access.people.sshd.ports(), says }
 }
 
 /// Whether the key lets the user in.
 fn key(account: &Account, line: &str) -> Says {
     let key = KeyLine::parse(line).unwrap().unwrap().key;
-    let listed = account.grants.keys.iter().filter(|granted| granted.key.line.key == key);
+    let listed = account.ssh.keys.iter().filter(|granted| granted.key.line.key == key);
     let answers = listed.map(|granted| Says::of(&granted.answer));
-    let elsewhere: Vec<String> = account.grants.entrance.doubts_of_absence().map(ToString::to_string).collect();
+    let elsewhere: Vec<String> = account.ssh.entrance.doubts_of_absence().map(ToString::to_string).collect();
     let nowhere = match elsewhere.is_empty() {
         true => Says::No("no file lists the key".to_owned()),
         false => Says::Perhaps(elsewhere.join("; ")),
@@ -109,16 +107,24 @@ fn key(account: &Account, line: &str) -> Says {
     answers.fold(nowhere, Says::or)
 }
 
+/// Whether the password lets the user in, in either way that sshd asks for it.
+fn password(account: &Account) -> Says {
+    let ways = [Entrance::SshPassword, Entrance::SshKeyboardInteractive];
+    let grants = account.entrances.iter().filter(|grant| ways.contains(&grant.entrance));
+    let answers = grants.map(|grant| Says::of(&grant.answer));
+    answers.reduce(Says::or).expect("an answer for passwords")
+}
+
 /// Whether the certificate lets the user in, by the authorities.
 fn certificate(account: &Account, name: &str, keys: &Keys) -> Says {
     let (_, authority, principals, _) = CERTIFICATES.iter().find(|(known, ..)| *known == name).expect("a certificate");
     let signer = KeyLine::parse(&keys.public(authority)).unwrap().unwrap().key;
     let names = |principal: &String| principals.split(',').any(|own| own == principal);
-    let trusted = account.grants.authorities.iter().any(|authority| {
+    let trusted = account.ssh.authorities.iter().any(|authority| {
         authority.key.line.key == signer && (authority.unsure || authority.principals.iter().any(names))
     });
     match trusted {
-        true => Says::of(account.grants.entrance.answer()),
+        true => Says::of(account.ssh.entrance.answer()),
         false => Says::No("no authority that is trusted for the user has signed it".to_owned()),
     }
 }

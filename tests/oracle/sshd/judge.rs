@@ -80,7 +80,7 @@ pub(crate) struct Theirs {
     /// Why it does not start.
     pub(crate) broken: Option<String>,
     pub(crate) ports: Vec<u16>,
-    /// For each user and credential, whether it opens from each address.
+    /// For each user and credential, whether it opens from each address; not for users who get in without it.
     pub(crate) open: BTreeMap<(String, Credential), Vec<bool>>,
 }
 
@@ -118,22 +118,28 @@ pub(crate) fn ask(case: &Case, keys: &Keys) -> Theirs {
         eprintln!("{}:\n{}", case.name, log());
     }
     let mut theirs = Theirs::default();
-    let mut opens = vec![None; questions.len()];
+    let mut opens: Vec<Option<String>> = vec![None; questions.len()];
     for line in told.lines() {
         match line.split_once(' ').unwrap_or((line, "")) {
             ("broken", message) => theirs.broken = Some(message.trim().to_owned()),
             ("ports", ports) => theirs.ports = ports.split(' ').filter_map(|port| port.parse().ok()).collect(),
-            (number, answer) => opens[number.parse::<usize>().expect("a number")] = Some(answer == "yes"),
+            (number, answer) => opens[number.parse::<usize>().expect("a number")] = Some(answer.to_owned()),
         }
     }
-    for ((person, credential, _), opens) in questions.iter().zip(opens) {
-        let open = theirs.open.entry((person.name.clone(), *credential)).or_default();
+    let mut otherwise = Vec::new();
+    for ((person, credential, _), answer) in questions.iter().zip(opens) {
         // A sshd that does not start lets in nobody.
-        open.push(opens.unwrap_or_else(|| {
+        let answer = answer.unwrap_or_else(|| {
             assert!(theirs.broken.is_some(), "{}: a question without an answer\n{told}", case.name);
-            false
-        }));
+            "no".to_owned()
+        });
+        let question = (person.name.clone(), *credential);
+        if answer == "otherwise" {
+            otherwise.push(question.clone());
+        }
+        theirs.open.entry(question).or_default().push(answer == "yes");
     }
+    theirs.open.retain(|question, _| !otherwise.contains(question));
     theirs
 }
 

@@ -5,7 +5,8 @@
 #
 # ROOT holds the etc and homes of the system in question; programs come from the machine. KEYS holds the clients' keys. A
 # question is a line: number, user, client address, then `key FILE`, `certificate FILE` or `password WORD`. The answers
-# go to standard output: `broken MESSAGE` if sshd does not start, else `ports …`, and `NUMBER yes|no` for each question.
+# go to standard output: `broken MESSAGE` if sshd does not start, else `ports …`, and `NUMBER yes|no|otherwise` for each
+# question: otherwise if the user is let in without being asked for it.
 set -euo pipefail
 root=$1 keys=$2
 
@@ -55,13 +56,16 @@ ask() {
     esac
     local server=127.0.0.1
     [[ $address == *:* ]] && server=::1
-    # The credential `-` is the empty password. A session may fail afterwards: who is in is in.
+    # The credential `-` is the empty password. Only who can have a command run is in: the client is told of some successes
+    # that the monitor of sshd then refuses.
     local said
     said=$(WORD=${credential#-} timeout 30 ssh "${options[@]}" "${own[@]}" -b "$address" "$user@$server" true 2>&1) || true
-    if grep -aq "^Authenticated to .* using \"$by\"" <<<"$said"; then
+    if ! grep -aq '^debug1: Sending command' <<<"$said"; then
+        printf '%s no\n' "$number"
+    elif grep -aq "^Authenticated to .* using \"$by\"" <<<"$said"; then
         printf '%s yes\n' "$number"
     else
-        printf '%s no\n' "$number"
+        printf '%s otherwise\n' "$number"
     fi
 }
 

@@ -1,5 +1,8 @@
 //! Who gets in through ssh: the real sshd and nixoscope are asked the same questions about the same files.
 //!
+//! Not asked, because an OpenSSH of an image may be newer than the one here: names of algorithms that are unknown here, and
+//! the keywords `RefuseConnection`, `PerSourcePenalties`, `PAMServiceName` and `SshdSessionPath`.
+//!
 //! `NIXOSCOPE_ORACLE_SEED` and `NIXOSCOPE_ORACLE_COUNT` choose other configurations and how many;
 //! `NIXOSCOPE_ORACLE_LOG` prints what sshd logs.
 
@@ -52,7 +55,9 @@ fn ask_sshd(cases: &[Case], keys: &Keys) -> Vec<Theirs> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut answers = Vec::new();
-        while let Some((at, case)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, cases.get(at)?))) {
+        while let Some((at, case)) =
+            Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, cases.get(at)?)))
+        {
             answers.push((at, judge::ask(case, keys)));
         }
         answers
@@ -69,7 +74,7 @@ fn ask_sshd(cases: &[Case], keys: &Keys) -> Vec<Theirs> {
 fn differences(case: &Case, ours: &Ours, theirs: &Theirs) -> Vec<String> {
     let mut found = Vec::new();
     for ((user, credential), says) in &ours.says {
-        let open = &theirs.open[&(user.clone(), *credential)];
+        let Some(open) = theirs.open.get(&(user.clone(), *credential)) else { continue };
         let told = match says {
             Says::No(why) if open.contains(&true) => format!("0 LETS IN UNSEEN: nixoscope says no ({why})"),
             Says::Yes if open.contains(&false) => "1 FALSE ALARM: nixoscope says yes".to_owned(),
@@ -101,7 +106,8 @@ fn may_stay_shut(why: &str) -> bool {
 
 fn described(case: &Case, theirs: &Theirs) -> String {
     let mut text = format!("==== {} (password {:?}, from {:?})\n", case.name, case.people[0].hash, case.addresses);
-    for (path, (file, _)) in case.files.iter().filter(|(path, _)| path.ends_with(".conf") || path.ends_with("_config")) {
+    for (path, (file, _)) in case.files.iter().filter(|(path, _)| path.ends_with(".conf") || path.ends_with("_config"))
+    {
         writeln!(text, "-- {path}\n{}", file.trim_end()).unwrap();
     }
     if let Some(broken) = &theirs.broken {
