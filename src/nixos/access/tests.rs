@@ -43,17 +43,16 @@ fn where_the_image_cannot_tell_nobody_is_said_to_be_shut_out() {
         ("!", "UsePAM yes\nAuthorizedKeysCommand none\n", "", "cannot log in: the password is locked, no key", false),
         (
             "!",
-            "AuthorizedKeysCommand /bin/keys\n",
+            "UsePAM yes\nAuthorizedKeysCommand /bin/keys\nAuthorizedKeysCommandUser nobody\n",
             "",
-            "may be able to log in through ssh with a key (unless a `!` locks the account, since UsePAM is no; AuthorizedKeysCommand /bin/keys may know more keys)",
+            "may be able to log in through ssh with a key (AuthorizedKeysCommand /bin/keys may know more keys)",
             true,
         ),
         (
             "!",
-            &format!("PubkeyAuthentication no\n{block}PubkeyAuthentication yes\n"),
+            &format!("UsePAM yes\nPubkeyAuthentication no\n{block}PubkeyAuthentication yes\n"),
             KEY,
-            "may be able to log in through ssh with a key (sshd does not accept keys (PubkeyAuthentication no); unless a `!` locks \
-             the account, since UsePAM is no; a `Match Address` block may say otherwise)",
+            "may be able to log in through ssh with a key (sshd does not accept keys (PubkeyAuthentication no); a `Match Address` block may say otherwise)",
             true,
         ),
         (
@@ -78,7 +77,15 @@ fn where_the_image_cannot_tell_nobody_is_said_to_be_shut_out() {
             "can log in through ssh with a certificate of SHA256:XqW7m0NKQIB9dC5GlP34cwjymuFHC1zNSQHW7flwxtc",
             false,
         ),
-        ("!", "", KEY, "can log in through ssh with a key (unless a `!` locks the account, since UsePAM is no)", false),
+        (
+            "!",
+            "",
+            KEY,
+            "cannot log in: the password is locked, no key counts: sshd does not let eve in: a `!` locks the account, and \
+             sshd works without PAM (UsePAM no)",
+            false,
+        ),
+        ("*", "", KEY, "can log in through ssh with a key", false),
     ] {
         assert_eq!(told(hash, config, keys), (sentence.to_owned(), unsure), "{config}");
     }
@@ -109,7 +116,7 @@ fn what_is_wrong_or_elsewhere_is_a_finding() {
     for (files, expected) in [
         (
             &[UNIT, WANTED, ("/s/etc/ssh/sshd_config", "PermitRootLogn no\n")][..],
-            "malformed-sshd-config sshd: does not start because of this line: PermitRootLogn is no keyword that is known",
+            "malformed-sshd-config sshd: does not start because of this line: unknown keyword PermitRootLogn",
         ),
         (
             &[UNIT, WANTED, ("/s/etc/ssh/sshd_config", "Include /run/sshd.conf\n")],

@@ -3,6 +3,29 @@
 use super::key::CERTIFICATE;
 use super::pattern::listed;
 
+/// The algorithms that sshd accepts by default (sshd_config(5); those of certificates have the same names with a suffix).
+const DEFAULTS: [&str; 8] = [
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+    "rsa-sha2-512",
+    "rsa-sha2-256",
+];
+
+/// Whether a list that takes away leaves nothing. Then sshd ignores it.
+fn takes_all<'p>(patterns: impl Iterator<Item = &'p str> + Clone) -> bool {
+    let of_certificate = |algorithm: &str| match algorithm.split_once('@') {
+        Some((name, _)) => format!("{name}{CERTIFICATE}"),
+        None => format!("{algorithm}{CERTIFICATE}"),
+    };
+    DEFAULTS
+        .iter()
+        .all(|algorithm| listed(patterns.clone(), algorithm) && listed(patterns.clone(), &of_certificate(algorithm)))
+}
+
 /// Whether a key of that type can sign with an algorithm that `PubkeyAcceptedAlgorithms` leaves. A list that begins with
 /// `+` or `^` adds to sshd's own, one with `-` takes away from it.
 pub(super) fn accepts(list: &str, kind: &str) -> bool {
@@ -18,6 +41,7 @@ pub(super) fn accepts(list: &str, kind: &str) -> bool {
     let named = |algorithm: &&str| listed(patterns(), algorithm);
     match list.chars().next() {
         Some('+' | '^') => !by_default.is_empty() || signed.iter().any(named),
+        Some('-') if takes_all(patterns()) => !by_default.is_empty(),
         Some('-') => by_default.iter().any(|algorithm| !named(algorithm)),
         _ => signed.iter().any(named),
     }
@@ -36,6 +60,10 @@ mod tests {
             ("-ssh-rsa", "ssh-rsa", true),
             ("-*rsa*", "ssh-rsa", false),
             ("-ssh-ed25519", "ssh-ed25519", false),
+            ("-*", "ssh-ed25519", true),
+            ("-*", "ssh-dss", false),
+            ("-ssh-*,ecdsa-*,rsa-*,sk-*", "ssh-ed25519", true),
+            ("-ssh-*,ecdsa-*,rsa-*", "ssh-ed25519", false),
             ("+ssh-rsa", "ssh-ed25519", true),
             ("+ssh-rsa", "ssh-dss", false),
             ("+ssh-dss", "ssh-dss", true),

@@ -10,7 +10,6 @@ use super::password::PasswordMethod;
 use super::pattern::fits;
 use super::sshd::Sshd;
 use crate::nixos::answer::{Answer, Cause, Caused, Condition, Doubt, Refusal};
-use crate::nixos::password::PasswordState;
 use crate::nixos::users::{User, Users};
 use crate::store::version;
 
@@ -54,8 +53,12 @@ impl Sshd {
         let settings = self.settings.settings(user);
         let root = user.is_root();
         let mut conditions = Vec::new();
-        let absent = self.absent(users, &user.name);
-        // No `Match` changes that there is no sshd, or no such user.
+        let absent = self.absent(users, &user.name).or_else(|| {
+            // Without PAM, sshd itself looks for the `!` of a locked account.
+            let locked = user.password.disabled && !settings.says("usepam", "yes");
+            locked.then(|| settings.caused(Refusal::LockedAccount(user.name.clone()), "usepam"))
+        });
+        // No `Match` changes that there is no sshd, no such user, or no PAM.
         let is_absent = absent.is_some();
         let (unread, unknown) = self.unread_config().filter(|_| !is_absent).unzip();
         let refusal = absent
@@ -67,11 +70,6 @@ impl Sshd {
             .or_else(|| {
                 let off = root && settings.says("permitrootlogin", "no");
                 off.then(|| settings.caused(Refusal::RootOff(user.name.clone()), "permitrootlogin"))
-            })
-            .or_else(|| {
-                // Without PAM, sshd itself looks for the `!` of a locked account.
-                let locked = user.password.disabled && !settings.says("usepam", "yes");
-                locked.then(|| settings.caused(Refusal::LockedAccount(user.name.clone()), "usepam"))
             })
             .or_else(|| refused(&settings))
             .or_else(|| methods(&settings, Method::Key, &mut conditions))
@@ -87,6 +85,7 @@ impl Sshd {
         Entrance {
             keys: Answer { refusal, conditions, doubts },
             command: named("authorizedkeyscommand")
+                .filter(|_| !is_absent)
                 .map(|command| settings.caused(Doubt::KeysCommand(command), "authorizedkeyscommand")),
             commands_only: settings.line("permitrootlogin").filter(|_| commands_only).map(|line| line.cause.clone()),
             algorithms: settings
