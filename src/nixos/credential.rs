@@ -7,6 +7,8 @@ pub(crate) enum Credential<'n> {
     Password(&'n str),
     /// The hash of a user's password.
     PasswordHash(&'n str),
+    /// Public keys that let a user in through ssh.
+    Keys(&'n str),
     /// Another secret, such as a passphrase or a private key.
     Secret,
     /// A setting that anyone may know, such as a locale or a public key.
@@ -28,6 +30,9 @@ impl<'n> Credential<'n> {
         if let Some(user) = name.strip_prefix("passwd.hashed-password.") {
             return Self::PasswordHash(user);
         }
+        if let Some(user) = name.strip_prefix("ssh.authorized_keys.") {
+            return Self::Keys(user);
+        }
         if name.starts_with("passwd.") {
             return Self::Setting;
         }
@@ -38,7 +43,7 @@ impl<'n> Credential<'n> {
 
     /// Whether its value is for nobody to read.
     pub(crate) fn is_secret(self) -> bool {
-        self != Self::Setting
+        !matches!(self, Self::Setting | Self::Keys(_))
     }
 }
 
@@ -56,7 +61,7 @@ mod tests {
             ("network.wireguard.private.wg0", Credential::Secret),
             ("wifi.PSK", Credential::Secret),
             ("github-token", Credential::Secret),
-            ("ssh.authorized_keys.root", Credential::Setting),
+            ("ssh.authorized_keys.root", Credential::Keys("root")),
             ("network.wireguard.public.wg0", Credential::Setting),
             ("firstboot.locale", Credential::Setting),
             ("passwd.shell.root", Credential::Setting),

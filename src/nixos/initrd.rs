@@ -141,6 +141,12 @@ impl Initrd {
             }
         } else {
             self.take_text(kind, &text, &shown);
+            if kind == Text::Stage1 {
+                // Files that the script appends to the list of keys are in the initrd as well.
+                for file in appended(&text) {
+                    targets.entry(file.clone()).or_insert((file, Text::AuthorizedKeys));
+                }
+            }
         }
         Ok(Some(path))
     }
@@ -175,6 +181,18 @@ impl Initrd {
             Text::Environment => {}
         }
     }
+}
+
+/// The files that a stage 1 appends to root's list of keys: `cat FILE >> /root/.ssh/authorized_keys`.
+fn appended(script: &str) -> Vec<String> {
+    let mut files = Vec::new();
+    for (command, list) in script.lines().filter_map(|line| line.split_once(">>")) {
+        let mut words = command.split_ascii_whitespace().map(|word| word.trim_matches(['"', '\'']));
+        if list.contains("authorized_keys") && words.any(|word| word == "cat" || word.ends_with("/cat")) {
+            files.extend(words.filter(|word| word.starts_with('/')).map(str::to_owned));
+        }
+    }
+    files
 }
 
 /// The variable that makes emergency shells ask for no password (systemd, docs/ENVIRONMENT.md).
@@ -258,6 +276,24 @@ mod tests {
         let unread: Vec<_> = initrd.unread.iter().map(|(link, target)| format!("{link} {target}")).collect();
         assert_eq!(unread, ["/etc/shadow /nix/store/e-gone", "/init /bin/stage-1"]);
         assert_eq!(initrd.root, None);
+    }
+
+    #[test]
+    fn files_of_keys_that_stage_1_appends_are_read_in_any_order() {
+        let script = "#!/ash\nmkdir -p /root/.ssh\ncat /nix/store/e-bob.pub >> /root/.ssh/authorized_keys\n\
+                      cat /nix/store/e-gone.pub >> /root/.ssh/authorized_keys\ncat /etc/motd >> /dev/console\n";
+        let members = [
+            ("init", "-> /nix/store/e-stage-1-init.sh"),
+            ("nix/store/e-bob.pub", KEY),
+            ("nix/store/e-stage-1-init.sh", script),
+        ];
+        let turned: Vec<_> = members.iter().rev().copied().collect();
+        for members in [&members[..], &turned] {
+            let initrd = read(members);
+            let files: Vec<&str> = initrd.keys.iter().map(|(_, file)| file.as_str()).collect();
+            assert_eq!(files, ["/nix/store/e-bob.pub"]);
+            assert_eq!(initrd.unread, [("/nix/store/e-gone.pub".to_owned(), "/nix/store/e-gone.pub".to_owned())]);
+        }
     }
 
     #[test]

@@ -9,6 +9,12 @@ use super::credential::Credential;
 pub(crate) enum Effect<'w> {
     /// Sets a user's password.
     Password(&'w str, Form),
+    /// Gives a user a key that sshd accepts.
+    Key(&'w str),
+    /// Runs a command as root.
+    Command,
+    /// Stops in a root shell.
+    Breakpoint(Stage),
     /// Opens a root shell on the ninth console.
     DebugShell(Stage),
     /// Opens a root shell if booting fails.
@@ -56,8 +62,10 @@ enum Value {
 
 /// Parameters of NixOS (stage-1-init.sh, installer/cd-dvd/installation-cd-base.nix, installer/netboot/netboot.nix), of systemd
 /// (systemd(1), systemd-debug-generator(8)) and of the kernel (kernel-parameters.txt).
-const PARAMETERS: [Row; 15] = {
-    use Effect::{DebugShell, InitrdProgram, InitrdShell, OpenEmergencyShell, Password, ShellOnFailure};
+const PARAMETERS: [Row; 20] = {
+    use Effect::{
+        Breakpoint, Command, DebugShell, InitrdProgram, InitrdShell, OpenEmergencyShell, Password, ShellOnFailure,
+    };
     use Value::{Any, Begins, On};
     const fn row(name: &'static str, value: Value, effect: Effect<'static>) -> Row {
         Row { name, value, effect }
@@ -71,6 +79,11 @@ const PARAMETERS: [Row; 15] = {
         row("systemd.debug_shell", On, DebugShell(Stage::System)),
         row("rd.systemd.debug-shell", On, DebugShell(Stage::Initrd)),
         row("rd.systemd.debug_shell", On, DebugShell(Stage::Initrd)),
+        row("systemd.wants", Begins("debug-shell"), DebugShell(Stage::System)),
+        row("rd.systemd.wants", Begins("debug-shell"), DebugShell(Stage::Initrd)),
+        row("systemd.run", Any, Command),
+        row("systemd.break", On, Breakpoint(Stage::System)),
+        row("rd.systemd.break", On, Breakpoint(Stage::Initrd)),
         row("boot.shell_on_fail", On, ShellOnFailure),
         row("boot.debug1", On, InitrdShell),
         row("boot.debug1devices", On, InitrdShell),
@@ -116,6 +129,7 @@ pub(crate) fn effect(parameter: &str) -> Option<Effect<'_>> {
     let credential = credential(parameter).map(|secret| secret.of);
     match credential {
         Some(Credential::Password(user)) => return Some(Effect::Password(user, Form::Clear)),
+        Some(Credential::Keys(user)) => return Some(Effect::Key(user)),
         Some(Credential::PasswordHash(user)) => return Some(Effect::Password(user, Form::Hash)),
         _ => {}
     }
@@ -191,6 +205,13 @@ mod tests {
             ("systemd.debug_shell", Some(DebugShell(Stage::System))),
             ("rd.systemd.debug_shell=1", Some(DebugShell(Stage::Initrd))),
             ("systemd.debug_shell=0", None),
+            ("systemd.debug_shell=ttyS0", Some(DebugShell(Stage::System))),
+            ("systemd.wants=debug-shell.service", Some(DebugShell(Stage::System))),
+            ("systemd.wants=sshd.service", None),
+            ("systemd.run=\"/bin/sh -c x\"", Some(Effect::Command)),
+            ("rd.systemd.break=pre-mount", Some(Effect::Breakpoint(Stage::Initrd))),
+            ("systemd.set_credential=ssh.authorized_keys.root:ssh-ed25519", Some(Effect::Key("root"))),
+            ("systemd.set_credential_binary=ssh.authorized_keys.root:c3No", Some(Effect::Key("root"))),
             ("systemd.setenv=SYSTEMD_SULOGIN_FORCE=1", Some(OpenEmergencyShell)),
             ("systemd.setenv=SYSTEMD_SULOGIN_FORCE=0", None),
             ("systemd.setenv=LANG=C", None),

@@ -215,6 +215,21 @@ fn a_configuration_that_is_not_in_the_image_is_a_finding_and_no_default_is_shown
 }
 
 #[test]
+fn without_a_menu_the_parameters_of_the_system_itself_count() {
+    let found = findings(&document("access/netboot.squashfs"));
+    let expected = [
+        "warning key-refused root",
+        "warning key-on-kernel-line systemd.set_credential=ssh.authorized_keys.root:ssh-ed25519",
+        "warning users-unknown users",
+        "info sshd-masked sshd",
+        "info shell-on-kernel-line systemd.debug_shell",
+    ];
+    assert_eq!(found, expected);
+    let page = run(&["access", fixture("access/netboot.squashfs").to_str().unwrap()]).out;
+    assert!(page.contains("opens a root shell on the ninth console (the system's own kernel parameters)"), "{page}");
+}
+
+#[test]
 fn sshd_is_described_as_it_would_run() {
     let of = |image: &str, field: &str| document(image)["sshd"][field].clone();
     assert_eq!(of("access/userborn.squashfs", "ports"), json!([2022]));

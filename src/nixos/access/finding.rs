@@ -137,6 +137,8 @@ findings! {
     InitrdHostKey = "initrd-host-key", Error;
     /// A kernel line sets a password.
     PasswordOnKernelLine = "password-on-kernel-line", Error;
+    /// A kernel line lets a user in with a key.
+    KeyOnKernelLine = "key-on-kernel-line", Warning;
     /// A kernel line opens a root shell.
     ShellOnKernelLine = "shell-on-kernel-line", Info;
     /// The image does not list its users in a known form.
@@ -153,7 +155,10 @@ impl Finding {
     /// the same parameters open the same doors.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
-        let of_menu = matches!(self.id, FindingId::PasswordOnKernelLine | FindingId::ShellOnKernelLine);
+        let of_menu = matches!(
+            self.id,
+            FindingId::PasswordOnKernelLine | FindingId::KeyOnKernelLine | FindingId::ShellOnKernelLine
+        );
         let key = |finding: &Self| (finding.id, finding.severity);
         key(self) == key(other)
             && self.subject == other.subject

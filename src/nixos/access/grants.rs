@@ -126,8 +126,9 @@ pub(super) fn of(facts: &Facts, user: &User, sources: &SshSources, rules: &[&Rul
         }
     }
     grants.extend(root(user, rules));
-    if let Some(shell) = user.shell.as_deref().filter(|shell| ends_at_once(shell)) {
-        let refusal = Caused::by_default(Refusal::Shell(shell.rsplit('/').next().unwrap_or(shell).to_owned()));
+    let shell = user.shell.as_deref().filter(|shell| ends_at_once(shell));
+    let shell = shell.map(|shell| Refusal::Shell(shell.rsplit('/').next().unwrap_or(shell).to_owned()));
+    if let Some(refusal) = user.refusal().or_else(|| shell.map(Caused::by_default)) {
         // A service needs no shell to run sudo.
         for grant in grants.iter_mut().filter(|grant| !matches!(grant.entrance, Entrance::Root(_))) {
             grant.answer = Answer::denied(refusal.clone());

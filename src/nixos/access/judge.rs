@@ -327,7 +327,10 @@ fn initrd(shells: &Shells) -> Vec<Finding> {
         add(FindingId::MalformedKey, message, &format!("{file}:{number}"));
     }
     for (link, target) in &initrd.unread {
-        let message = format!("{link} links to {target}, which is not in the initrd: what it opens is unknown");
+        let message = match link == target {
+            true => format!("reads keys from {target}, which is not in the initrd: whom it lets in is unknown"),
+            false => format!("{link} links to {target}, which is not in the initrd: what it opens is unknown"),
+        };
         add(FindingId::InitrdUnread, message, link);
     }
     for file in &initrd.host_keys {
@@ -349,15 +352,15 @@ fn menu(entries: &[&MenuEntry]) -> Vec<Finding> {
                 }
                 continue;
             }
-            let id = match door.password {
-                true => FindingId::PasswordOnKernelLine,
-                false => FindingId::ShellOnKernelLine,
-            };
             let file = String::from_utf8_lossy(&entry.file).into_owned();
-            findings.push((Finding::new(id, &door.name, door.effect.clone(), Some(&file)), vec![title]));
+            findings.push((Finding::new(door.id, &door.name, door.effect.clone(), Some(&file)), vec![title]));
         }
     }
     let told = |(mut finding, titles): (Finding, Vec<String>)| {
+        if titles.iter().all(|title| title == "\"\"") {
+            finding.message.push_str(" (the system's own kernel parameters)");
+            return finding;
+        }
         let shown = titles.get(..SHOWN).unwrap_or(&titles).join(", ");
         let more = titles.len().saturating_sub(SHOWN);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };

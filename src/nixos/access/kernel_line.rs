@@ -1,5 +1,6 @@
 //! What the kernel lines of a boot menu open.
 
+use super::finding::FindingId;
 use crate::nixos::kernel_line::{Effect, Form, Stage, effect, effect_of_init, secret};
 use crate::nixos::menu::MenuEntry;
 
@@ -10,15 +11,22 @@ pub(super) struct Door {
     pub(super) name: String,
     /// What follows for whoever starts the entry.
     pub(super) effect: String,
-    /// Whether it is a password in clear text, or its hash.
-    pub(super) password: bool,
+    /// The kind of finding.
+    pub(super) id: FindingId,
 }
 
 /// What an entry's parameters open.
 pub(super) fn doors(entry: &MenuEntry) -> Vec<Door> {
     let parameters = entry.params.iter().filter_map(|parameter| Some((shown(parameter), effect(parameter)?)));
     let init = entry.init.as_deref().and_then(|init| Some((format!("init={init}"), effect_of_init(init)?)));
-    let door = |(name, effect)| Door { name, effect: words(effect), password: matches!(effect, Effect::Password(..)) };
+    let door = |(name, effect)| {
+        let id = match effect {
+            Effect::Password(..) => FindingId::PasswordOnKernelLine,
+            Effect::Key(_) => FindingId::KeyOnKernelLine,
+            _ => FindingId::ShellOnKernelLine,
+        };
+        Door { name, effect: words(effect), id }
+    };
     parameters.chain(init).map(door).collect()
 }
 
@@ -35,6 +43,10 @@ fn words(effect: Effect<'_>) -> String {
         Effect::Password(user, Form::Hash) => {
             format!("sets the password of {user} by a hash that anyone who has the image can read")
         }
+        Effect::Key(user) => format!("lets {user} in through ssh with a key"),
+        Effect::Command => "runs a command as root".to_owned(),
+        Effect::Breakpoint(Stage::System) => "stops in a root shell".to_owned(),
+        Effect::Breakpoint(Stage::Initrd) => "stops in a root shell, in the initrd".to_owned(),
         Effect::DebugShell(Stage::System) => "opens a root shell on the ninth console".to_owned(),
         Effect::DebugShell(Stage::Initrd) => "opens a root shell on the ninth console, in the initrd".to_owned(),
         Effect::ShellOnFailure => "opens a root shell if booting fails".to_owned(),

@@ -191,8 +191,14 @@ impl Access {
             let started = toplevel(disc.tree(), entry).ok().flatten();
             started.is_none_or(|started| started == system.path)
         };
+        let root = disc.root_of(system);
+        if !disc.menu.iter().any(|entry| entry.linux.is_some()) {
+            // Without a menu, as in a netboot image, whatever boots the system takes its own parameters.
+            let own = MenuEntry::of_system(&root)?;
+            return Self::read(&root, own.iter().collect());
+        }
         let entries = disc.menu.iter().filter(|entry| entry.linux.is_some()).filter(own).collect();
-        Self::read(&disc.root_of(system), entries)
+        Self::read(&root, entries)
     }
 
     fn read(root: &Root<'_>, entries: Vec<&MenuEntry>) -> Result<Self> {

@@ -101,6 +101,15 @@ pub enum Refusal {
     Broken(String),
     /// The system has no such user.
     NoUser(String),
+    /// Nothing makes the account, because the file of its password is missing.
+    NoAccount {
+        /// The user.
+        user: String,
+        /// The missing file.
+        file: String,
+    },
+    /// The account expired on this day.
+    Expired(String),
     /// `PubkeyAuthentication no`.
     KeysOff,
     /// `PasswordAuthentication no`, and keyboard-interactive is no way around it.

@@ -63,6 +63,10 @@ impl Display for Refusal {
             Self::NoConfiguration(file) => write!(out, "sshd reads {file}, which is not in the image"),
             Self::Broken(mistake) => write!(out, "sshd does not start with its configuration: {mistake}"),
             Self::NoUser(name) => write!(out, "there is no user {name} in this system"),
+            Self::NoAccount { user, file } => {
+                write!(out, "userborn does not make the account {user}: {file} is not in the image")
+            }
+            Self::Expired(day) => write!(out, "the account expired on {day}"),
             Self::KeysOff => out.write_str("sshd does not accept keys (PubkeyAuthentication no)"),
             Self::PasswordsOff => out.write_str("sshd does not accept passwords (PasswordAuthentication no)"),
             Self::EmptyPasswordsOff => out.write_str("sshd does not accept empty passwords (PermitEmptyPasswords no)"),

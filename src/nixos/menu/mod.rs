@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::error::{Error, Place, Result, Troubles};
 use crate::fs::path::{any_case, join};
 use crate::fs::{FileType, Tree, path};
+use crate::nixos::Root;
 
 /// No menu is longer; that of a graphical installer with four specialisations has some 60 KiB.
 const LONGEST: u64 = 1 << 20;
@@ -84,6 +85,18 @@ pub struct MenuEntry {
 }
 
 impl MenuEntry {
+    /// The parameters that a system itself asks for (`boot.kernelParams`). `None` if it has no list of them.
+    ///
+    /// # Errors
+    /// If the list is there but cannot be read.
+    pub(super) fn of_system(root: &Root<'_>) -> Result<Option<Self>> {
+        let file = root.own("kernel-params");
+        let Some(text) = root.text(&file)? else { return Ok(None) };
+        let mut entry = Self { file: file.into_bytes(), ..Self::default() };
+        entry.parameters(text.split_ascii_whitespace());
+        Ok(Some(entry))
+    }
+
     /// Takes the words behind the kernel: `init=`, `initrd=`, and the rest.
     fn parameters<'w>(&mut self, words: impl IntoIterator<Item = &'w str>) {
         for word in words {

@@ -116,7 +116,7 @@ impl Sshd {
             (Some(_), _) if users.known && !users.list.iter().any(|user| user.name == name) => {
                 Some(Caused::by_default(Refusal::NoUser(name.to_owned())))
             }
-            _ => None,
+            _ => users.list.iter().find(|user| user.name == name).and_then(User::refusal),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{MOST_MEMBERS, User, checked, required, words};
 use crate::error::{Error, Place, Result};
@@ -26,7 +26,10 @@ struct Account {
     home_mode: Option<String>,
     /// The primary group.
     group: Option<String>,
-    shell: Option<String>,
+    /// Null for an account without a shell; absent where the list has no shells.
+    #[serde(default, deserialize_with = "present")]
+    shell: Option<Option<String>>,
+    expires: Option<String>,
     is_system_user: Option<bool>,
     /// In userborn's form.
     is_normal: Option<bool>,
@@ -37,6 +40,11 @@ struct Account {
     password_file: Option<String>,
     initial_password: Option<String>,
     initial_hashed_password: Option<String>,
+}
+
+/// Tells null from what is absent.
+fn present<'d, D: Deserializer<'d>>(value: D) -> std::result::Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(value).map(Some)
 }
 
 #[derive(Deserialize)]
@@ -111,14 +119,17 @@ impl Document {
             let primary = account.group.as_deref();
             let others = of_groups.filter(|group| Some(*group) != primary);
             let all = primary.into_iter().chain(others).map(str::to_owned);
+            let password = account.password(root, file, precedence)?;
             Ok(User {
                 name: account.name.clone(),
                 uid: account.uid,
                 home: account.home.clone().unwrap_or_else(|| "/var/empty".to_owned()),
                 groups: self.groups.is_some().then(|| all.collect()),
-                shell: account.shell.clone(),
+                shell: account.shell.clone().map(|shell| shell.unwrap_or_else(|| "nologin".to_owned())),
                 normal: account.is_normal(),
-                password: account.password(root, file, precedence)?,
+                expires: account.expires.clone(),
+                broken: account.broken(&password, precedence),
+                password,
             })
         };
         checked(self.users.iter().map(user).collect::<Result<_>>()?, &place)
@@ -131,6 +142,13 @@ impl Account {
     fn is_normal(&self) -> Option<bool> {
         let system = self.uid.is_some_and(|uid| uid < 1000) || self.home.as_deref() == Some("/var/empty");
         self.is_normal.or_else(|| self.is_system_user.map(|is_system| !is_system && !system))
+    }
+
+    /// The file of the store whose absence keeps userborn from making the account. Another one may come at boot.
+    fn broken(&self, password: &Password, precedence: Precedence) -> Option<String> {
+        let file = password.source.as_ref().filter(|_| password.state == PasswordState::File)?;
+        let stored = StorePath::containing(file.as_bytes()).is_some();
+        (precedence == Precedence::Userborn && stored).then(|| file.clone())
     }
 
     fn password(&self, root: &Root<'_>, list: &str, precedence: Precedence) -> Result<Password> {
@@ -226,6 +244,30 @@ mod tests {
             let users = read(&format!(r#"{{"users": [{{"name": "a", {account}}}]}}"#), Precedence::Userborn).unwrap();
             assert_eq!(users[0].normal, normal, "{account}");
         }
+    }
+
+    #[test]
+    fn a_null_shell_is_no_login_and_expiry_and_broken_accounts_are_known() {
+        let read = |account: &str, precedence| {
+            read(&format!(r#"{{"users": [{{"name": "a", {account}}}]}}"#), precedence).unwrap().remove(0)
+        };
+        let shell = |text: &str| read(text, Precedence::HashedFirst).shell;
+        assert_eq!(shell(r#""shell": null"#).as_deref(), Some("nologin"));
+        assert_eq!(shell(r#""shell": "/bin/sh""#).as_deref(), Some("/bin/sh"));
+        assert_eq!(shell(r#""uid": 1"#), None);
+        let refusal = |text: &str, precedence| read(text, precedence).refusal().map(|refusal| refusal.to_string());
+        assert_eq!(
+            refusal(r#""expires": "2001-01-01""#, Precedence::HashedFirst).as_deref(),
+            Some("the account expired on 2001-01-01")
+        );
+        assert_eq!(refusal(r#""expires": "9999-01-01""#, Precedence::HashedFirst), None);
+        assert_eq!(refusal(r#""expires": null"#, Precedence::HashedFirst), None);
+        let gone = "/nix/store/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-gone";
+        let file = format!(r#""hashedPasswordFile": "{gone}""#);
+        let expected = format!("userborn does not make the account a: {gone} is not in the image");
+        assert_eq!(refusal(&file, Precedence::Userborn), Some(expected));
+        assert_eq!(refusal(&file, Precedence::HashedFirst), None);
+        assert_eq!(refusal(r#""hashedPasswordFile": "/run/secrets/a""#, Precedence::Userborn), None);
     }
 
     #[test]

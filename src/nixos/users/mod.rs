@@ -1,5 +1,6 @@
 //! The users that a system declares, in the forms of all releases.
 
+mod expiry;
 mod json;
 mod merger;
 mod passwd;
@@ -7,6 +8,7 @@ mod records;
 mod sysusers;
 mod userborn;
 
+use super::answer::{Cause, Caused, Refusal};
 use super::password::Password;
 use crate::error::{Error, Place, Result};
 use crate::nixos::Root;
@@ -47,6 +49,10 @@ pub struct User {
     pub normal: Option<bool>,
     /// The password on a fresh boot.
     pub password: Password,
+    /// The day on which the account expires, `2031-12-31`.
+    pub expires: Option<String>,
+    /// A file that is missing, so that the account is not made.
+    pub broken: Option<String>,
 }
 
 impl Users {
@@ -56,13 +62,22 @@ impl Users {
     /// Where a list is there but cannot be read.
     pub fn of(root: &Root<'_>) -> Result<Self> {
         let script = root.text(&root.own("activate"))?.unwrap_or_default();
-        let sources = [json::read, userborn::read, sysusers::read, merger::read, records::read];
+        let sources = [userborn::ready, json::read, userborn::read, sysusers::read, merger::read, records::read];
         let mut users = Self::default();
         for source in sources {
             if let Some(list) = source(root, &script)? {
                 users = Self { known: true, list };
                 break;
             }
+        }
+        let shadow = "/etc/shadow";
+        if users.known
+            && root.find("/etc/passwd")?.is_none()
+            && let Some(text) = root.text(shadow)?
+        {
+            // A file of environment.etc replaces what any script has made.
+            users.list.iter_mut().for_each(|user| user.password = Password::unknown());
+            passwd::take_shadow(&mut users.list, &text, &root.inside(shadow))?;
         }
         if !users.known {
             for name in implied(root)?.into_iter().chain(["root".to_owned()]) {
@@ -128,6 +143,18 @@ impl User {
         self.uid == Some(0) || self.name == "root"
     }
 
+    /// Why nobody gets in as this user, whatever the password or key.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Caused<Refusal>> {
+        let cause = || self.password.source.as_deref().map(|path| Cause { path: path.into(), line: None });
+        let what = match (&self.broken, self.expires.as_deref().filter(|day| expiry::is_past(day))) {
+            (Some(file), _) => Refusal::NoAccount { user: self.name.clone(), file: file.clone() },
+            (None, Some(day)) => Refusal::Expired(day.to_owned()),
+            (None, None) => return None,
+        };
+        Some(Caused { what, cause: cause() })
+    }
+
     /// A user of whom only the name is known, with the home that NixOS would give.
     #[must_use]
     pub fn implied(name: &str) -> Self {
@@ -140,6 +167,8 @@ impl User {
             shell: None,
             normal: None,
             password: Password::unknown(),
+            expires: None,
+            broken: None,
         }
     }
 }
@@ -155,4 +184,33 @@ fn implied(root: &Root<'_>) -> Result<Vec<String>> {
         return Err(Error::Limit { what: "10,000 users", place });
     }
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nixos::made::Made;
+
+    const LIST: &str = "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-users-groups.json";
+
+    /// The users with their passwords, of a system with a list and these files in `etc`.
+    fn shown(files: &[(&str, &str)]) -> Vec<String> {
+        let list = r#"{"users": [{"name": "a", "hashedPassword": "!"}, {"name": "b", "hashedPassword": "$6$a$b"}]}"#;
+        let script = format!("perl update-users-groups.pl {LIST}\n");
+        let own = [("/s/activate", script.as_str()), (LIST, list)];
+        let users = Users::of(&Made::of(&[&own[..], files].concat()).system()).unwrap();
+        users.list.iter().map(|user| format!("{} {}", user.name, user.password.state)).collect()
+    }
+
+    #[test]
+    fn files_of_environment_etc_replace_what_the_script_makes() {
+        assert_eq!(shown(&[]), ["a locked", "b hashed"]);
+        let shadow = ("/s/etc/shadow", "a::1::::::\n");
+        assert_eq!(shown(&[shadow]), ["a empty", "b none"]);
+        let passwd = (
+            "/s/etc/passwd",
+            "a:x:1000:100::/home/a:/bin/sh\nc::1001:100::/home/c:/bin/sh\nd:$6$a$b:0:0::/root:/bin/sh\n",
+        );
+        assert_eq!(shown(&[shadow, passwd]), ["a empty", "c empty", "d hashed"]);
+    }
 }

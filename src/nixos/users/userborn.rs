@@ -6,7 +6,7 @@ use super::{User, passwd, required, words};
 use crate::error::Result;
 use crate::nixos::Root;
 
-/// Reads what `userborn.service` names; with `services.userborn.static`, the files that lie ready in `/etc`.
+/// Reads what `userborn.service` names.
 pub(super) fn read(root: &Root<'_>, _: &str) -> Result<Option<Vec<User>>> {
     let unit = root.text("/etc/systemd/system/userborn.service")?;
     if let Some(unit) = unit
@@ -14,6 +14,12 @@ pub(super) fn read(root: &Root<'_>, _: &str) -> Result<Option<Vec<User>>> {
     {
         return Document::parse(&required(root, list)?, list)?.users(root, list, Precedence::Userborn).map(Some);
     }
+    Ok(None)
+}
+
+/// Reads the files that are ready in `/etc`: with `services.userborn.static`, or of `environment.etc`. They replace what a
+/// script has made.
+pub(super) fn ready(root: &Root<'_>, _: &str) -> Result<Option<Vec<User>>> {
     let file = |name: &str| root.inside(&format!("/etc/{name}"));
     let (Some(users), Some(shadow)) = (root.text("/etc/passwd")?, root.text("/etc/shadow")?) else {
         return Ok(None);

@@ -70,7 +70,7 @@ fn found(secret: Secret<'_>, what: &'static str, length: usize) -> Option<Found>
     let value = std::str::from_utf8(&decoded).ok().map(|value| value.trim_start_matches('"'));
     let scheme = value.map(str::trim_end).and_then(Scheme::of);
     let (kind, what) = match (secret.of, scheme) {
-        (Credential::Setting, _) => return None,
+        (Credential::Setting | Credential::Keys(_), _) => return None,
         (Credential::PasswordHash(_), None) => return None,
         (_, Some(scheme)) if scheme.begins_with_dollar() && secret.encoding == Encoding::Text => return None,
         (Credential::PasswordHash(_), Some(scheme)) => ("password-hash", scheme.name()),
