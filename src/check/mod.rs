@@ -8,6 +8,7 @@ pub mod policy;
 mod query;
 mod size;
 mod subject;
+mod systems;
 mod verdict;
 
 pub use kind::{Assertion, Kind};
@@ -61,6 +62,7 @@ pub fn run(disc: &Disc<'_>, demands: &[Demand], progress: Progress<'_>) -> Repor
     let subject = Subject::new(disc, progress);
     let mut report = Report::default();
     for demand in demands {
+        subject.only.replace(demand.system.clone());
         match demand.assertion.judge(&subject) {
             Ok(judgement) => report.verdicts.push(Verdict::new(demand, judgement)),
             Err(error) => report.troubles.push(error),

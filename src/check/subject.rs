@@ -13,6 +13,8 @@ use crate::nixos::{Disc, System};
 pub struct Subject<'d, 'i> {
     pub(super) disc: &'d Disc<'i>,
     pub(super) progress: Progress<'d>,
+    /// The only system that the table of the current assertion is about.
+    pub(super) only: RefCell<Option<String>>,
     troubles: RefCell<Troubles>,
     software: OnceCell<Software>,
     access: OnceCell<Vec<(System, Access)>>,
@@ -20,7 +22,14 @@ pub struct Subject<'d, 'i> {
 
 impl<'d, 'i> Subject<'d, 'i> {
     pub(super) fn new(disc: &'d Disc<'i>, progress: Progress<'d>) -> Self {
-        Self { disc, progress, troubles: RefCell::default(), software: OnceCell::new(), access: OnceCell::new() }
+        Self {
+            disc,
+            progress,
+            only: RefCell::default(),
+            troubles: RefCell::default(),
+            software: OnceCell::new(),
+            access: OnceCell::new(),
+        }
     }
 
     /// The packages; read when the first assertion needs them.
@@ -42,14 +51,10 @@ impl<'d, 'i> Subject<'d, 'i> {
         Ok(self.access.get_or_init(|| access))
     }
 
-    /// Who gets in to the default system, or the judgement if there is none.
-    pub(super) fn default_access(&self) -> Result<std::result::Result<&Access, Judgement>> {
-        if let Err(none) = self.system()? {
-            return Ok(Err(none));
-        }
-        let default = self.access()?.iter().find(|(system, _)| system.default);
-        let none = || Judgement::fail("the default system is not in the store", Vec::new());
-        Ok(default.map(|(_, access)| access).ok_or_else(none))
+    /// Who gets in to a system that is there.
+    pub(super) fn access_of(&self, system: &System) -> Result<&Access> {
+        let access = self.access()?.iter().find(|(known, _)| known.path == system.path);
+        access.map(|(_, access)| access).ok_or_else(|| Error::NotFound { path: system.path.to_string().into_bytes() })
     }
 
     /// The default system, or the judgement of what needs one if there is none.

@@ -29,6 +29,8 @@ pub struct Verdict {
     pub message: String,
     /// What the verdict rests on: store paths, files with lines, chains of references.
     pub evidence: Vec<String>,
+    /// The system that decides; `None` for what is asserted of the image.
+    pub system: Option<String>,
     /// What follows if it does not hold.
     pub severity: Severity,
     /// Why it is asked for.
@@ -47,6 +49,7 @@ impl Verdict {
             answer: judgement.answer,
             message: judgement.message,
             evidence: judgement.evidence,
+            system: judgement.system,
             severity: demand.severity,
             reason: demand.reason.clone(),
             policy: demand.policy.clone(),
@@ -60,14 +63,16 @@ pub struct Judgement {
     pub(super) answer: Answer,
     pub(super) message: String,
     pub(super) evidence: Vec<String>,
+    /// The system that decides; `None` for what is asserted of the image.
+    pub(super) system: Option<String>,
 }
 
 impl Judgement {
     pub(super) fn pass(message: impl Into<String>, evidence: Vec<String>) -> Self {
-        Self { answer: Answer::Holds, message: message.into(), evidence }
+        Self { answer: Answer::Holds, message: message.into(), evidence, system: None }
     }
 
     pub(super) fn fail(message: impl Into<String>, evidence: Vec<String>) -> Self {
-        Self { answer: Answer::Fails, message: message.into(), evidence }
+        Self { answer: Answer::Fails, message: message.into(), evidence, system: None }
     }
 }

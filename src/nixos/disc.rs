@@ -163,7 +163,7 @@ impl<'i> Disc<'i> {
 
     /// The systems that a menu starts when nobody chooses. Without a menu, the default one.
     pub fn default_systems(&self) -> impl Iterator<Item = &System> {
-        self.systems.iter().filter(|system| system.default || !system.default_of.is_empty())
+        self.systems.iter().filter(|system| system.boots_by_default())
     }
 
     /// The systems that a menu entry starts. Without a menu, all of them.

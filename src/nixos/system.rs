@@ -47,6 +47,28 @@ pub struct Description {
 }
 
 impl System {
+    /// Its name as a specialisation, `default`, or the base name of its store path.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match &self.specialisation {
+            Some(name) => name,
+            None if self.default => "default",
+            None => self.path.base(),
+        }
+    }
+
+    /// Whether somebody means this system by that name.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name() == name || self.path.base() == name || self.default && name == "default"
+    }
+
+    /// Whether a menu starts it when nobody chooses.
+    #[must_use]
+    pub fn boots_by_default(&self) -> bool {
+        self.default || !self.default_of.is_empty()
+    }
+
     /// Reads what the toplevel says of itself. Finding a system needs no contents of files, this does.
     ///
     /// # Errors

@@ -73,7 +73,7 @@ fn every_document_has_its_schema_and_its_fields() {
             &["check", "--json", &today, "--package", "git", "--command", "vim"],
             &[
                 ("", "schema results passed failed warnings"),
-                ("results[].", "id kind subject status message evidence severity reason policy"),
+                ("results[].", "id kind subject system status message evidence severity reason policy"),
             ],
         ),
         (

@@ -267,3 +267,44 @@ fn the_example_passes_with_its_warning() {
     assert_eq!(failed, ["fail access no plaintext-password", "fail forbid firefox"]);
     assert_eq!((run.code, &document["warnings"]), (Some(1), &json!(1)));
 }
+
+/// What a policy says of a disc with two systems: each result's status, subject, system and message.
+fn of_systems(disc: &str, more: &str) -> Vec<String> {
+    let key = std::fs::read_to_string(fixture("keys/root.pub")).unwrap();
+    let policy = format!(
+        "[[user]]\nname = \"root\"\npassword = \"locked\"\n{more}[[key]]\nuser = \"root\"\nkey = \"{}\"\nonly = true\n{more}\
+         [ssh]\nenabled = true\npassword-authentication = false\n{more}",
+        key.trim()
+    );
+    let (_, document) = check(&format!("menus/{disc}.iso"), "policy.toml", &policy);
+    let text = |value: &str| value.split(" (").next().unwrap().split(": ssh-").next().unwrap().to_owned();
+    let shown = |result: &Value| {
+        ["status", "kind", "system", "message"]
+            .map(|field| result[field].as_str().map_or("-".to_owned(), text))
+            .join(" | ")
+    };
+    document["results"].as_array().unwrap().iter().map(shown).collect()
+}
+
+#[test]
+fn what_must_be_there_is_asked_of_every_default_and_what_must_not_of_every_entry() {
+    let open = "specialisation open";
+    let in_open = [
+        format!("fail | user | open | {open}: the password is empty"),
+        format!("fail | only-keys | open | {open}: another key does"),
+        format!("fail | ssh | open | {open}: sshd takes passwords"),
+    ];
+    let key = "pass | key | default | sshd accepts it for root";
+    let enabled = "pass | ssh | default | sshd starts at boot";
+    assert_eq!(of_systems("same", ""), [&in_open[0], key, &in_open[1], enabled, &in_open[2]]);
+    // Here the menu of UEFI starts the specialisation, in which the key lets nobody in.
+    let mixed = of_systems("mixed", "");
+    assert!(mixed[1].starts_with("fail | key | open | specialisation open: found in /nix/store/1111"), "{}", mixed[1]);
+    assert_eq!([&mixed[0], &mixed[2], &mixed[3], &mixed[4]], [&in_open[0], &in_open[1], enabled, &in_open[2]]);
+    // A table may name its system.
+    let narrowed = of_systems("mixed", "system = \"default\"\n");
+    assert!(narrowed.iter().all(|result| result.starts_with("pass | ")), "{narrowed:?}");
+    let unknown = of_systems("same", "system = \"opne\"\n");
+    let told = "no system is called opne; there are default, open";
+    assert!(unknown.iter().all(|result| result.ends_with(told)), "{unknown:?}");
+}

@@ -1,8 +1,10 @@
 //! What a preset refuses: no system has such a finding of `access`.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use super::{Ask, Kind};
+use crate::check::systems::Scope;
 use crate::check::{Judgement, Subject};
 use crate::error::Result;
 use crate::nixos::PasswordState;
@@ -42,9 +44,10 @@ impl Ask for NoFinding {
 
 /// No system has such a finding, but of those whom it is accepted of.
 pub(super) fn no_findings(subject: &Subject<'_, '_>, ids: &[FindingId], except: &[String]) -> Result<Judgement> {
-    if let Err(none) = subject.system()? {
-        return Ok(none);
-    }
+    let systems = match subject.systems(Scope::Offered)? {
+        Ok(systems) => systems,
+        Err(none) => return Ok(none),
+    };
     // What cannot be read may hold anything.
     let of_initrd = ids.iter().any(|id| id.is_of_initrd());
     let of_rules = ids.contains(&FindingId::PasswordlessRoot);
@@ -60,8 +63,9 @@ pub(super) fn no_findings(subject: &Subject<'_, '_>, ids: &[FindingId], except: 
             OF_PASSWORDS.contains(id) || *id == FindingId::EmptyPasswordOverSsh && access.people.sshd.unit.is_some()
         })
     };
-    let (mut told, mut places) = (Vec::new(), Vec::new());
-    for (system, access) in subject.access()? {
+    let (mut told, mut places, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
+    for system in systems {
+        let access = subject.access_of(system)?;
         if !access.people.users_known {
             return Ok(Judgement::fail("cannot tell: the image lists its users in no form that is known", Vec::new()));
         }
@@ -79,12 +83,12 @@ pub(super) fn no_findings(subject: &Subject<'_, '_>, ids: &[FindingId], except: 
             let place =
                 system.specialisation.as_ref().map(|name| format!(" (specialisation {name})")).unwrap_or_default();
             let text = format!("{}: {}", finding.subject, finding.message);
-            if !told.contains(&text) {
+            if seen.insert(text.clone()) {
                 let path = finding.path.clone().unwrap_or_else(|| format!("{text}{place}"));
                 if !places.contains(&path) {
                     places.push(path);
                 }
-                told.push(text);
+                told.push(format!("{text}{place}"));
             }
         }
     }

@@ -5,11 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Ask, Kind};
+use crate::check::systems::{Scope, in_each};
 use crate::check::{Judgement, Subject, WantedKey};
 use crate::error::{Error, Place as At, Result};
 use crate::nixos::answer::{Answer, with_doubts};
 use crate::nixos::ssh::{AuthorizedKey, Entrance, KeysFiles, Sshd, search};
-use crate::nixos::{User, Users};
+use crate::nixos::{System, User, Users};
 
 /// The row of the table of kinds.
 pub(super) const KIND: Kind = Kind { name: "key", says: "sshd accepts a key", advice: None, flag: None };
@@ -47,7 +48,7 @@ impl Ask for Key {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
-        key(subject, &self.key, self.user.as_deref())
+        in_each(subject, Scope::Default, |system| key(subject, system, self))
     }
 }
 
@@ -93,12 +94,8 @@ impl<'a> Asked<'a> {
 }
 
 /// sshd would accept the key for the user, or for any.
-fn key(subject: &Subject<'_, '_>, wanted: &WantedKey, user: Option<&str>) -> Result<Judgement> {
-    let tree = subject.disc.tree();
-    let system = match subject.system()? {
-        Ok(system) => system,
-        Err(none) => return Ok(none),
-    };
+fn key(subject: &Subject<'_, '_>, system: &System, asked: &Key) -> Result<Judgement> {
+    let (tree, wanted, user) = (subject.disc.tree(), &asked.key, asked.user.as_deref());
     let root = subject.disc.root_of(system);
     let (sshd, mut users) = (Sshd::of(&root)?, Users::of(&root)?);
     if let Some(name) = user

@@ -3,8 +3,10 @@
 use std::fmt;
 
 use super::{Ask, Kind};
+use crate::check::systems::{Scope, in_each};
 use crate::check::{Judgement, Subject, WantedKey};
 use crate::error::Result;
+use crate::nixos::access::Access;
 use crate::nixos::ssh::{AuthorizedKey, PublicKey};
 
 /// The row of the table of kinds.
@@ -31,10 +33,12 @@ impl Ask for OnlyKeys {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
-        let access = match subject.default_access()? {
-            Ok(access) => access,
-            Err(none) => return Ok(none),
-        };
+        in_each(subject, Scope::Offered, |system| Ok(self.judge_of(subject.access_of(system)?)))
+    }
+}
+
+impl OnlyKeys {
+    fn judge_of(&self, access: &Access) -> Judgement {
         let (mut others, mut unknown): (Vec<(String, String)>, Vec<String>) = (Vec::new(), Vec::new());
         let accounts = access
             .people
@@ -66,11 +70,11 @@ impl Ask for OnlyKeys {
             }
         }
         let (names, places): (Vec<String>, Vec<String>) = others.into_iter().unzip();
-        Ok(match (names.first(), unknown.first()) {
+        match (names.first(), unknown.first()) {
             (None, None) => Judgement::pass("no other key lets anybody in", Vec::new()),
             (None, Some(first)) => Judgement::fail(format!("cannot tell: {first}"), unknown),
             (Some(first), _) if names.len() == 1 => Judgement::fail(format!("another key does: {first}"), places),
             (Some(first), _) => Judgement::fail(format!("{} other keys do, such as {first}", names.len()), places),
-        })
+        }
     }
 }

@@ -3,8 +3,10 @@
 use std::fmt;
 
 use super::{Ask, Kind};
+use crate::check::systems::{Scope, in_each};
 use crate::check::{Judgement, Subject};
 use crate::error::Result;
+use crate::nixos::access::Access;
 
 /// The row of the table of kinds.
 pub(super) const KIND: Kind =
@@ -39,66 +41,61 @@ impl Ask for Ssh {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
-        match self {
-            Self::Enabled(wanted) => enabled(subject, *wanted),
-            Self::Passwords(wanted) => passwords(subject, *wanted),
-            Self::PermitRootLogin(values) => permit_root_login(subject, values),
-        }
+        let scope = match self {
+            Self::Enabled(true) | Self::Passwords(true) => Scope::Default,
+            Self::Enabled(false) | Self::Passwords(false) | Self::PermitRootLogin(_) => Scope::Offered,
+        };
+        in_each(subject, scope, |system| {
+            let access = subject.access_of(system)?;
+            Ok(match self {
+                Self::Enabled(wanted) => enabled(access, *wanted),
+                Self::Passwords(wanted) => passwords(access, *wanted),
+                Self::PermitRootLogin(values) => permit_root_login(access, values),
+            })
+        })
     }
 }
 
 /// sshd starts at boot, or does not.
-fn enabled(subject: &Subject<'_, '_>, wanted: bool) -> Result<Judgement> {
-    let access = match subject.default_access()? {
-        Ok(access) => access,
-        Err(none) => return Ok(none),
-    };
+fn enabled(access: &Access, wanted: bool) -> Judgement {
     let sshd = &access.people.sshd;
     let evidence: Vec<String> = sshd.unit.iter().cloned().collect();
     let told = match (&sshd.unit, sshd.starts) {
         (Some(_), true) => "sshd starts at boot",
         (Some(_), false) => "sshd is there, and nothing starts it at boot",
-        (None, _) => "there is no sshd in the default system",
+        (None, _) => "there is no sshd",
     };
     let starts = sshd.unit.is_some() && sshd.starts;
-    Ok(if starts == wanted { Judgement::pass(told, evidence) } else { Judgement::fail(told, evidence) })
+    if starts == wanted { Judgement::pass(told, evidence) } else { Judgement::fail(told, evidence) }
 }
 
 /// sshd takes passwords, or does not.
-fn passwords(subject: &Subject<'_, '_>, wanted: bool) -> Result<Judgement> {
-    let access = match subject.default_access()? {
-        Ok(access) => access,
-        Err(none) => return Ok(none),
-    };
+fn passwords(access: &Access, wanted: bool) -> Judgement {
     let evidence: Vec<String> = access.people.sshd.config.iter().cloned().collect();
     let blocks = access.people.sshd.password_blocks();
     let (takes, told) = match (&access.people.sshd.unit, access.people.sshd.password_authentication(), blocks.first()) {
-        (None, ..) => (false, "there is no sshd in the default system".to_owned()),
+        (None, ..) => (false, "there is no sshd".to_owned()),
         (Some(_), true, _) => (true, "sshd takes passwords".to_owned()),
         (Some(_), false, Some(block)) => (true, format!("sshd takes passwords under `Match {block}`")),
         (Some(_), false, None) => (false, "sshd takes no passwords".to_owned()),
     };
-    Ok(if takes == wanted { Judgement::pass(told, evidence) } else { Judgement::fail(told, evidence) })
+    if takes == wanted { Judgement::pass(told, evidence) } else { Judgement::fail(told, evidence) }
 }
 
 /// `PermitRootLogin` has one of the values.
-fn permit_root_login(subject: &Subject<'_, '_>, values: &[String]) -> Result<Judgement> {
-    let access = match subject.default_access()? {
-        Ok(access) => access,
-        Err(none) => return Ok(none),
-    };
+fn permit_root_login(access: &Access, values: &[String]) -> Judgement {
     let evidence: Vec<String> = access.people.sshd.config.iter().cloned().collect();
     if access.people.sshd.unit.is_none() {
-        return Ok(Judgement::pass("there is no sshd in the default system", evidence));
+        return Judgement::pass("there is no sshd", evidence);
     }
     let own = access.people.sshd.permit_root_login();
     let other = access.people.sshd.permit_root_login_blocks().into_iter().find(|(value, _)| !values.contains(value));
     let told = format!("PermitRootLogin {own}");
-    Ok(match other {
+    match other {
         _ if !values.contains(&own) => Judgement::fail(told, evidence),
         Some((value, block)) => {
             Judgement::fail(format!("{told}; PermitRootLogin {value} under `Match {block}`"), evidence)
         }
         None => Judgement::pass(told, evidence),
-    })
+    }
 }

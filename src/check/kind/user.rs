@@ -4,9 +4,11 @@ use std::fmt;
 
 use super::super::nearest::{listed, nearest};
 use super::{Ask, Kind};
+use crate::check::systems::{Scope, in_each};
 use crate::check::{Judgement, Subject};
 use crate::error::Result;
 use crate::nixos::PasswordState;
+use crate::nixos::access::Access;
 
 /// The row of the table of kinds.
 pub(super) const KIND: Kind = Kind { name: "user", says: "a user is as it was asked for", advice: None, flag: None };
@@ -50,27 +52,41 @@ impl Ask for User {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
-        let access = match subject.default_access()? {
-            Ok(access) => access,
-            Err(none) => return Ok(none),
-        };
+        in_each(subject, Scope::Offered, |system| {
+            let access = subject.access_of(system)?;
+            if subject.is_asked_in_full(system) {
+                return Ok(self.judge_of(access));
+            }
+            // Elsewhere only what must not be there counts.
+            let forbids = User { shell: None, groups: Vec::new(), ..self.clone() };
+            let is_absent = access.people.users_known && access.people.account(&self.name).is_none();
+            if self.exists && (self.password.is_none() || is_absent) {
+                return Ok(Judgement::pass("nothing is asked of this system", Vec::new()));
+            }
+            Ok(forbids.judge_of(access))
+        })
+    }
+}
+
+impl User {
+    fn judge_of(&self, access: &Access) -> Judgement {
         // Of a user whom only a file of keys implies, nobody knows whether he is there.
         let account = access.people.account(&self.name);
         if !access.people.users_known && (account.is_none() || self.name != "root") {
-            return Ok(Judgement::fail("cannot tell: the image lists its users in no form that is known", Vec::new()));
+            return Judgement::fail("cannot tell: the image lists its users in no form that is known", Vec::new());
         }
         let Some(account) = account else {
             if !self.exists {
-                return Ok(Judgement::pass("there is no such user", Vec::new()));
+                return Judgement::pass("there is no such user", Vec::new());
             }
             let names = access.people.accounts.iter().map(|account| account.user.name.as_str());
             let near = nearest(&self.name, names);
-            return Ok(Judgement::fail(format!("there is no such user{}", listed(&near)), Vec::new()));
+            return Judgement::fail(format!("there is no such user{}", listed(&near)), Vec::new());
         };
         let (user, mut wrong) = (&account.user, Vec::new());
         let evidence: Vec<String> = user.password.source.iter().cloned().collect();
         if !self.exists {
-            return Ok(Judgement::fail("there is such a user", evidence));
+            return Judgement::fail("there is such a user", evidence);
         }
         if self.password.is_some() && user.password.state == PasswordState::Unknown {
             wrong.push("cannot tell: the image does not say what the password is".to_owned());
@@ -91,9 +107,9 @@ impl Ask for User {
                 _ => format!("not in {}, only in {}", missing.join(", "), groups.join(", ")),
             });
         }
-        Ok(match wrong.len() {
+        match wrong.len() {
             0 => Judgement::pass(format!("{}: {}", user.name, account.sentence()), evidence),
             _ => Judgement::fail(wrong.join("; "), evidence),
-        })
+        }
     }
 }

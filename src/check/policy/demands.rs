@@ -21,6 +21,20 @@ use crate::fs::FileType;
 use crate::nixos::PasswordState;
 use crate::secrets::Allow;
 
+/// What a table says of all its assertions, besides the severity.
+#[derive(Clone, Copy)]
+struct Said<'t> {
+    reason: &'t Option<String>,
+    system: &'t Option<String>,
+}
+
+impl<'t> Said<'t> {
+    /// A table that names no system.
+    fn of(reason: &'t Option<String>) -> Self {
+        Self { reason, system: &None }
+    }
+}
+
 impl Policy {
     /// The assertions, in the order of the tables in the documentation. Files with keys are read from `folder` on.
     ///
@@ -28,7 +42,7 @@ impl Policy {
     /// Why a file with keys cannot be read, or holds none.
     pub fn demands(&self, name: &str, folder: &Path) -> Result<Vec<Demand>, String> {
         let mut demands = Vec::new();
-        let mut add = |assertions: Vec<Assertion>, severity: &SeverityWord, reason: &Option<String>| {
+        let mut add = |assertions: Vec<Assertion>, severity: &SeverityWord, said: Said<'_>| {
             let severity = match severity {
                 SeverityWord::Error => Severity::Error,
                 SeverityWord::Warning => Severity::Warning,
@@ -36,50 +50,55 @@ impl Policy {
             demands.extend(assertions.into_iter().map(|assertion| Demand {
                 assertion,
                 severity,
-                reason: reason.clone(),
+                reason: said.reason.clone(),
                 policy: Some(name.to_owned()),
+                system: said.system.clone(),
             }));
         };
         for preset in self.preset.iter().flat_map(OneOrMany::as_slice) {
-            add(preset.assertions(), &SeverityWord::Error, &None);
+            add(preset.assertions(), &SeverityWord::Error, Said::of(&None));
         }
         for table in self.image.iter().map(|checked| &checked.0) {
-            add(table.assertions()?, &table.severity, &table.reason);
+            add(table.assertions()?, &table.severity, Said::of(&table.reason));
         }
         for table in self.package.iter().map(|checked| &checked.0) {
-            add(table.assertions()?, &table.severity, &table.reason);
+            add(table.assertions()?, &table.severity, Said::of(&table.reason));
         }
         for table in self.command.iter().map(|checked| &checked.0) {
-            add(vec![Command(table.name.0.clone()).into()], &table.severity, &table.reason);
+            add(vec![Command(table.name.0.clone()).into()], &table.severity, Said::of(&table.reason));
         }
         for table in self.file.iter().map(|checked| &checked.0) {
-            add(vec![table.assertion()?], &table.severity, &table.reason);
+            add(vec![table.assertion()?], &table.severity, Said::of(&table.reason));
         }
         for table in self.user.iter().map(|checked| &checked.0) {
-            add(vec![table.assertion()], &table.severity, &table.reason);
+            add(vec![table.assertion()], &table.severity, Said { reason: &table.reason, system: &table.system });
         }
         let keys = self.key.iter().map(|checked| &checked.0);
         let keys: Vec<(&KeyTable, Vec<WantedKey>)> =
             keys.map(|table| Ok((table, table.keys(folder)?))).collect::<Result<_, String>>()?;
         for (table, wanted) in &keys {
+            let said = Said { reason: &table.reason, system: &table.system };
             let assertion =
                 |key: &WantedKey| -> Assertion { Key { key: key.clone(), user: table.user.clone() }.into() };
-            add(wanted.iter().map(assertion).collect(), &table.severity, &table.reason);
+            add(wanted.iter().map(assertion).collect(), &table.severity, said);
             if table.only == Some(true) {
                 // All keys that the policy names for that user, or for any, may let the user in.
-                let same = |other: &KeyTable| table.user.is_none() || other.user.is_none() || other.user == table.user;
+                let same = |other: &KeyTable| {
+                    let same_user = table.user.is_none() || other.user.is_none() || other.user == table.user;
+                    same_user && (other.system.is_none() || other.system == table.system)
+                };
                 let allowed = keys.iter().filter(|(other, _)| same(other)).flat_map(|(_, keys)| keys.clone()).collect();
-                add(vec![OnlyKeys { user: table.user.clone(), allowed }.into()], &table.severity, &table.reason);
+                add(vec![OnlyKeys { user: table.user.clone(), allowed }.into()], &table.severity, said);
             }
         }
         for table in self.ssh.iter().map(|checked| &checked.0) {
-            add(table.assertions(), &table.severity, &table.reason);
+            add(table.assertions(), &table.severity, Said { reason: &table.reason, system: &table.system });
         }
         for table in self.secrets.iter().map(|checked| &checked.0) {
-            add(vec![NoSecrets(table.allowed()?).into()], &table.severity, &table.reason);
+            add(vec![NoSecrets(table.allowed()?).into()], &table.severity, Said::of(&table.reason));
         }
         for table in self.integrity.iter().map(|checked| &checked.0) {
-            add(vec![Integrity.into()], &table.severity, &table.reason);
+            add(vec![Integrity.into()], &table.severity, Said::of(&table.reason));
         }
         Ok(demands)
     }

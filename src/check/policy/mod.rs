@@ -25,6 +25,8 @@ pub struct Demand {
     pub reason: Option<String>,
     /// The policy file that asks for it; none for a flag.
     pub policy: Option<String>,
+    /// The only system that it is about; `None` for those that the kind of assertion asks for.
+    pub system: Option<String>,
 }
 
 /// What follows if an assertion does not hold.
@@ -50,6 +52,6 @@ impl Severity {
 
 impl From<Assertion> for Demand {
     fn from(assertion: Assertion) -> Self {
-        Self { assertion, severity: Severity::Error, reason: None, policy: None }
+        Self { assertion, severity: Severity::Error, reason: None, policy: None, system: None }
     }
 }

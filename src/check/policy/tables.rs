@@ -187,6 +187,9 @@ pub(super) struct UserTable {
     pub(super) shell: Option<String>,
     /// Groups that the user must be in.
     pub(super) groups: Option<Vec<String>>,
+    /// The only system that it is about: the name of a specialisation, or `default`.
+    #[serde(default, deserialize_with = "values::name")]
+    pub(super) system: Option<String>,
     /// Shown where it fails.
     pub(super) reason: Option<String>,
     /// What follows where it fails.
@@ -221,6 +224,9 @@ pub(super) struct KeyTable {
     pub(super) fingerprint: Option<String>,
     /// Whether no other keys may let that user in, or anybody.
     pub(super) only: Option<bool>,
+    /// The only system that it is about: the name of a specialisation, or `default`.
+    #[serde(default, deserialize_with = "values::name")]
+    pub(super) system: Option<String>,
     /// Shown where it fails.
     pub(super) reason: Option<String>,
     /// What follows where it fails.
@@ -238,6 +244,9 @@ pub(super) struct SshTable {
     pub(super) password_authentication: Option<bool>,
     /// Values that `PermitRootLogin` may have; `true` and `false` stand for `yes` and `no`.
     pub(super) permit_root_login: Option<RootLogin>,
+    /// The only system that it is about: the name of a specialisation, or `default`.
+    #[serde(default, deserialize_with = "values::name")]
+    pub(super) system: Option<String>,
     /// Shown where it fails.
     pub(super) reason: Option<String>,
     /// What follows where it fails.
