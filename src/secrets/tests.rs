@@ -3,6 +3,10 @@ use super::scanner::{Scanner, Sighting};
 
 const ED25519: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gt\n-----END OPENSSH PRIVATE KEY-----";
 
+/// `{"alg":"HS256","typ":"JWT"}` and `{"cache":"main","push":true}`.
+const JWT_HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";
+const JWT_PAYLOAD: &str = "eyJjYWNoZSI6Im1haW4iLCJwdXNoIjp0cnVlfQ";
+
 fn kind(path: &str) -> FileKind {
     FileKind::of(std::iter::once(path.as_bytes()))
 }
@@ -102,6 +106,19 @@ fn every_sort_of_secret_is_found() {
         ("/ssh_host_dss_key", binary("ssh-dss", 5), "private-key dropbear ssh-dss"),
         ("/ssh_host_rsa_key", binary("ssh-rsa", 3), "private-key dropbear ssh-rsa"),
         ("/x", format!("$gy$j9T$salt${}", random(43)), "password-hash gost-yescrypt"),
+        ("/client.conf", format!("-----BEGIN OpenVPN Static key V1-----\n{}-----END OpenVPN Static key V1-----\n", format!("{}\n", "0a1b2c3d4e5f6789".repeat(2)).repeat(16)), "private-key OpenVPN Static key V1"),
+        (
+            "/nebula/host.key",
+            "-----BEGIN NEBULA X25519 PRIVATE KEY-----\nyAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\n-----END NEBULA X25519 PRIVATE KEY-----\n".to_owned(),
+            "private-key NEBULA X25519 PRIVATE KEY",
+        ),
+        (
+            "/etc/kubernetes/admin.conf",
+            format!("    client-key-data: {}\n", data_encoding::BASE64.encode(format!("{ED25519}\n").as_bytes())),
+            "private-key OPENSSH PRIVATE KEY in base64",
+        ),
+        ("/x", format!("token: {JWT_HEADER}.{JWT_PAYLOAD}.{}\n", random(43)), "token JWT"),
+        ("/db.env", "DATABASE_URL=postgres://app:hunter2pw@db.example.org/app\n".to_owned(), "password in a URL"),
         ("/x", format!("$sm3y$j9T$salt${}", random(43)), "password-hash sm3-yescrypt"),
         ("/x", format!("$6$${crypt}"), "password-hash sha512"),
         ("/etc/shadow", format!("root:aaHaX0Jza1Cbc{}:1::::::\n", random(11)), "password-hash bigcrypt"),
@@ -236,6 +253,20 @@ fn what_only_looks_like_a_secret_is_none() {
         ("/a.service", "Environment=DB_PASSWORD_FILE=/run/x TOKEN=%d/t PASSWORD=$OTHER TOKEN_TTL=36000000 SECRET=/run/s\n".to_owned()),
         ("/x.c", "DB_PASSWORD=hunter2\n".to_owned()),
         ("/installation-cd-base.nix", "live.nixos.passwd=*)\n`live.nixos.passwd=`\nlive.nixos.password=<secret>\n".to_owned()),
+        ("/client.conf", "-----BEGIN OpenVPN Static key V1-----\n0a1b2c3d\n-----END OpenVPN Static key V1-----\n".to_owned()),
+        ("/nebula/ca.crt", "-----BEGIN NEBULA CERTIFICATE-----\nCkAKDm5lYnVsYQ==\n-----END NEBULA CERTIFICATE-----\n".to_owned()),
+        ("/nebula/host.pub", "-----BEGIN NEBULA X25519 PUBLIC KEY-----\nyAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\n-----END NEBULA X25519 PUBLIC KEY-----\n".to_owned()),
+        (
+            "/etc/kubernetes/admin.conf",
+            format!("    certificate-authority-data: {}\n", data_encoding::BASE64.encode(b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")),
+        ),
+        ("/x", format!("{JWT_HEADER}.{JWT_PAYLOAD}.your-256-bit-secret-{}\n", random(43))),
+        ("/x", format!("{JWT_HEADER}.{JWT_PAYLOAD}\n")),
+        ("/x", format!("{JWT_HEADER}.eyJzdWIiOiIxMjM0NTY3ODkwIiwiYWRtaW4iOnRydWV9.{}\n", random(43))),
+        ("/lib/libx.so", format!("{JWT_HEADER}.{JWT_PAYLOAD}.{}\0", random(43))),
+        ("/db.env", "A=postgres://app@db/app B=http://[::1]:80/a@b C=postgres://app:$PASS@db D=redis://:@h\n".to_owned()),
+        ("/share/x.c", "postgres://scott:tiger@localhost/test\n".to_owned()),
+        ("/bin/wpa_supplicant", "password=\"%s\"\npsk=%s-and-more\n".to_owned()),
         ("/grub.cfg", "linux /x systemd.set_credential=ssh.authorized_keys.root:ssh-ed25519 quiet\n".to_owned()),
         ("/grub.cfg", "linux /x systemd.set_credential=passwd.hashed-password.root:! systemd.set_credential=tty.token:\n".to_owned()),
         ("/grub.cfg", "linux /x systemd.set_credential_binary=firstboot.locale:Qy5VVEYtOA==\n".to_owned()),

@@ -6,13 +6,21 @@ use super::Identity::Told;
 use super::places::NETWORKS;
 use super::{Before, EVERYWHERE, Rule, Test, needle, pattern};
 
-pub(super) static RULES: [Rule; 5] = [
+pub(super) static RULES: [Rule; 6] = [
     Rule {
         noticed: Cow::Borrowed(&[needle("-----BEGIN ", 4)]),
         kind: "private-key",
         places: EVERYWHERE,
         before: Before::NoWord,
         test: Test::Pem,
+    },
+    Rule {
+        // `-----BEGIN ` in base64, but for the last two bits.
+        noticed: Cow::Borrowed(&[needle("LS0tLS1CRUdJTi", 6)]),
+        kind: "private-key",
+        places: EVERYWHERE,
+        before: Before::Anything,
+        test: Test::WrappedPem,
     },
     Rule {
         noticed: Cow::Borrowed(&[needle("AGE-SECRET-KEY-", 3)]),

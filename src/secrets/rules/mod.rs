@@ -30,8 +30,8 @@ const EVERYWHERE: Places = Places::NONE;
 /// A random secret has at least this many different bytes; `XXXXXXXX` is a placeholder.
 const FEWEST_DIFFERENT: usize = 8;
 
-/// Words in placeholders.
-const STANDING_IN: [&[u8]; 4] = [b"example", b"your", b"placeholder", b"xxxxxx"];
+/// Words in placeholders, in lower case. The last one is `{"sub":"1234567890` in base64, the subject of example tokens.
+const STANDING_IN: [&[u8]; 5] = [b"example", b"your", b"placeholder", b"xxxxxx", b"eyjzdwiioiixmjm0nty3odkw"];
 
 /// Passwords in the example configurations of wpa_supplicant and hostapd, which NixOS installs as documentation.
 const IN_EXAMPLES: [&[u8]; 19] = [
@@ -70,6 +70,8 @@ pub(super) struct Found {
 enum Test {
     /// A private key in an armour.
     Pem,
+    /// A private key in an armour in base64.
+    WrappedPem,
     /// A credential of a unit, or a parameter of the kernel.
     Assigned(Assignment),
     Pattern(Pattern),
@@ -196,6 +198,10 @@ impl Rule {
                 let key = pem::read(candidate.text)?;
                 Some(Found { kind: self.kind, what: key.label, length: key.length, identity: Some(key.bytes) })
             }
+            Test::WrappedPem => {
+                let key = pem::read_wrapped(candidate.text)?;
+                Some(Found { kind: self.kind, what: key.label, length: key.length, identity: Some(key.bytes) })
+            }
             _ if joined && self.before == Before::NoWord => None,
             Test::Assigned(assignment) => assignment.test(candidate),
             Test::Pattern(pattern @ Pattern { what, identity, .. }) => {
@@ -224,7 +230,7 @@ fn is_random(secret: &[u8]) -> bool {
         && !STANDING_IN.iter().any(|word| memmem::find(&lower, word).is_some())
 }
 
-/// Whether a value stands for another: `ext:NAME`, `@NAME@`, `${NAME}`, `<password>`, or a locked account's field.
+/// Whether a value stands for another: a format string, `ext:NAME`, `@NAME@`, `${NAME}`, `<password>`, or a locked account's field.
 fn stands_for_another(value: &[u8]) -> bool {
     let value = unquoted(value).trim_ascii();
     let within = |open: &[u8], close: &[u8]| value.strip_prefix(open).is_some_and(|rest| rest.ends_with(close));
@@ -238,6 +244,7 @@ fn stands_for_another(value: &[u8]) -> bool {
         || within(b"<", b">")
         || within(b"%", b"%")
         || variable
+        || memmem::find(value, b"%s").is_some()
         || value.starts_with(b"!")
         || matches!(value, b"(null)" | b"null" | b"none" | b"true" | b"false")
         || value.len() > 2 && value.iter().all(|byte| Some(byte) == first)

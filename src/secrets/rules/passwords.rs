@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use super::Identity::Hidden;
-use super::places::{ACCOUNTS, ENVIRONMENT, NETRC, NETWORKS};
+use super::places::{ACCOUNTS, ENVIRONMENT, NETRC, NETWORKS, NIX};
 use super::{Assignment, Before, EVERYWHERE, Rule, Test, needle, pattern};
 
-pub(super) static RULES: [Rule; 8] = [
+pub(super) static RULES: [Rule; 9] = [
     Rule {
         noticed: Cow::Borrowed(&[needle("\"password\"", 0), needle("\"initialPassword\"", 7)]),
         kind: "password",
@@ -38,6 +38,13 @@ pub(super) static RULES: [Rule; 8] = [
             Hidden,
             r#"PASS(?:WORD|WD|PHRASE)(?:_[0-9]+)?=["']?([^\s"'/$%@<({\\][^\s"']{2,})"#,
         ),
+    },
+    Rule {
+        noticed: Cow::Borrowed(&[needle("://", 0)]),
+        kind: "password",
+        places: ENVIRONMENT.and(NIX),
+        before: Before::Anything,
+        test: pattern("in a URL", Hidden, r#"://[^\s/:@"'$]{1,64}:([^\s/@"'`$%@<({\\][^\s/@"']{2,})@[A-Za-z0-9\[]"#),
     },
     Rule {
         noticed: Cow::Borrowed(&[needle("psk", 0)]),

@@ -7,7 +7,7 @@ use super::places::{ENVIRONMENT, NIX, NPM};
 use super::{Before, EVERYWHERE, Rule, Test, needle, pattern};
 use crate::secrets::filter::Needle;
 
-pub(super) static RULES: [Rule; 22] = [
+pub(super) static RULES: [Rule; 23] = [
     token(
         &[needle("ghp_", 0), needle("gho_", 0), needle("ghu_", 0), needle("ghs_", 0), needle("ghr_", 0)],
         pattern("GitHub", Told, r"(gh[pousr]_[A-Za-z0-9]{36})(?:[^A-Za-z0-9]|$)"),
@@ -66,6 +66,16 @@ pub(super) static RULES: [Rule; 22] = [
     ),
     token(&[needle("dop_v1_", 2)], pattern("DigitalOcean", Told, r"(dop_v1_[0-9a-f]{64})(?:[^A-Za-z0-9]|$)")),
     token(&[needle("hvs.", 0)], pattern("Vault", Told, r"(hvs\.[A-Za-z0-9_-]{24,200})(?:[^A-Za-z0-9_-]|$)")),
+    token(
+        // `{"alg":`, `{"typ":` and `{"kid":` in base64.
+        &[needle("eyJhbGci", 3), needle("eyJ0eXAi", 3), needle("eyJraWQi", 3)],
+        pattern(
+            "JWT",
+            Told,
+            // A zero byte ends what a program uses for its own tests.
+            r"(eyJ[A-Za-z0-9_-]{17,500}\.eyJ[A-Za-z0-9_-]{17,4000}\.[A-Za-z0-9_-]{40,700})(?:[^A-Za-z0-9_.\x00-]|$)",
+        ),
+    ),
     Rule {
         noticed: Cow::Borrowed(&[needle("_authToken", 3)]),
         kind: "token",
