@@ -168,7 +168,7 @@ fn images_without_hashes_are_read_and_said_to_be_unverified() {
         let (code, found) = document(&fixture(image), &["--require-hashes"]);
         assert_eq!((code, problems(&found)), (Some(1), vec![("unregistered", "nix-path-registration")]));
         let text = run(&["verify", fixture(image).to_str().unwrap()]).out;
-        assert!(text.contains(&format!("of {paths} store paths no hash is recorded")), "{text}");
+        assert!(text.contains(&format!("{paths} store paths without a recorded hash")), "{text}");
     }
 }
 

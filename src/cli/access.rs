@@ -15,7 +15,7 @@ use super::{Global, Outcome, cause, output, report_troubles};
 pub(super) struct Args {
     #[command(flatten)]
     image: ImageArg,
-    /// Show service accounts that cannot log in, too
+    /// Also show service accounts that cannot log in
     #[arg(short, long)]
     all: bool,
 }
@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     Ok(report_troubles(&disc, &troubles, Outcome::Holds))
 }
 
-/// The access of each system that is there, the default one first.
+/// Who gets into each system in the image, the default one first.
 fn systems(disc: &Disc<'_>, troubles: &mut Troubles) -> Vec<(System, Access)> {
     let mut all = Vec::new();
     for system in disc.systems.iter().filter(|system| system.present) {

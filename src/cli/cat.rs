@@ -16,7 +16,7 @@ use super::{Global, Outcome, output};
 pub(super) struct Args {
     #[command(flatten)]
     image: ImageArg,
-    /// The files, in the order in which they are printed
+    /// Files to print, in this order
     #[arg(required = true)]
     paths: Vec<OsString>,
 }

@@ -17,25 +17,25 @@ use super::{Global, Outcome, TOLD, advice, output, report_troubles};
 /// Arguments of `diff`.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The image before, or its manifest
+    /// The old image, or its manifest
     #[arg(value_name = "OLD")]
     old: PathBuf,
-    /// The image after, or its manifest
+    /// The new image, or its manifest
     #[arg(value_name = "NEW")]
     new: PathBuf,
-    /// List rebuilds, store paths and what every build makes different, such as dates
+    /// Also list rebuilds, store paths, and what every build changes, such as dates
     #[arg(short, long)]
     all: bool,
-    /// Look into changed store paths: files that came, went or changed length, mode or target
+    /// Compare the files in changed store paths
     #[arg(long)]
     files: bool,
-    /// Look into the files, too: texts line by line; what differs in hash parts of store paths alone is left out
+    /// Compare file contents too, text line by line; changes only in store hashes are ignored
     #[arg(long)]
     content: bool,
-    /// Tell instead in which layer two builds part: image, disc, packing of the store, contents
+    /// Report the first layer in which two builds differ: image, disc, packing of the store, contents
     #[arg(long, conflicts_with_all = ["all", "files", "content", "markdown"])]
     reproducible: bool,
-    /// Write Markdown that a pull request can take
+    /// Write Markdown for a pull request
     #[arg(long, conflicts_with = "json")]
     markdown: bool,
 }

@@ -17,10 +17,10 @@ use super::{Global, Outcome, output, report_troubles};
 pub(super) struct Args {
     #[command(flatten)]
     image: ImageArg,
-    /// Patterns: of the name, or of the whole path if there is a / in it (** for any number of directories)
+    /// Globs for names, or for whole paths if they contain a / (** matches any number of directories)
     #[arg(required = true, value_name = "GLOB")]
     globs: Vec<String>,
-    /// Only the disc's own tree, without the store and what boot would add
+    /// Search only the disc's own tree, without the store and the links that booting adds
     #[arg(short = 'x', long)]
     own: bool,
 }

@@ -17,19 +17,19 @@ use super::{Global, Outcome, output, report_troubles};
 pub(super) struct Args {
     #[command(flatten)]
     image: ImageArg,
-    /// Where to begin
+    /// Files or directories to list
     #[arg(default_value = "/")]
     paths: Vec<OsString>,
     /// Show mode, owner, size and time
     #[arg(short, long)]
     long: bool,
-    /// Show all that lies below
+    /// List subdirectories too
     #[arg(short = 'R', long)]
     recursive: bool,
-    /// Show a directory itself, not what is in it
+    /// List a directory itself, not its contents
     #[arg(short, long, conflicts_with = "recursive")]
     directory: bool,
-    /// Only the disc's own tree, without the store and what boot would add
+    /// List only the disc's own tree, without the store and the links that booting adds
     #[arg(short = 'x', long)]
     own: bool,
 }
@@ -83,7 +83,7 @@ fn listing<'t>(tree: &'t dyn Tree, args: &Args, asked: &[u8]) -> Result<Box<dyn 
     Ok(if args.recursive { Box::new(walk) } else { Box::new(Level(walk)) })
 }
 
-/// One directory, without those below it.
+/// One directory, without its subdirectories.
 struct Level<'t>(Walk<'t>);
 
 impl Iterator for Level<'_> {

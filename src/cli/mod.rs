@@ -1,4 +1,4 @@
-//! The command line: arguments in, exit codes out. A file a subcommand.
+//! The command line: arguments in, exit codes out. One file for each subcommand.
 
 mod access;
 mod asked;
@@ -25,7 +25,7 @@ use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use nixoscope::nixos::Disc;
 use nixoscope::{Error, Troubles};
 
-/// Looks into NixOS ISO images: no root, no mount, no unpacking, no Nix.
+/// Inspects and verifies NixOS images: no root, no mount, no unpacking, no Nix.
 #[derive(Parser)]
 #[command(name = "nixoscope", version, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
@@ -38,7 +38,7 @@ struct Cli {
 const EXIT_CODES: &str = "\
 IMAGE is an ISO file or device, the result of a nix-build, an .iso.zst or .iso.bz2, or a bare squashfs.
 
-Exit codes: 0 all holds or nothing differs, 1 something asked for is not there, is damaged or differs,
+Exit codes: 0 everything holds or nothing differs, 1 something is missing, damaged or different,
 2 could not tell.";
 
 #[derive(Args)]
@@ -49,10 +49,10 @@ struct Global {
     /// When to use colour
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     color: Color,
-    /// Threads to use [default: one a core]
+    /// Threads to use [default: one per core]
     #[arg(short, long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
-    /// Print no messages, only results
+    /// Print results only, no messages
     #[arg(short, long, global = true)]
     quiet: bool,
     /// Print no progress
@@ -62,7 +62,7 @@ struct Global {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Color {
-    /// Where a terminal reads, unless NO_COLOR is set
+    /// On a terminal, unless NO_COLOR is set
     Auto,
     /// Always
     Always,
@@ -72,7 +72,7 @@ enum Color {
 
 #[derive(Subcommand)]
 enum Command {
-    /// What is this disc? Volume, boot ways, menus, systems, store, software and keys in one page
+    /// Show volume, boot methods, menus, systems, store, software and keys on one page
     Inspect(inspect::Args),
     /// List files
     Ls(ls::Args),
@@ -82,30 +82,30 @@ enum Command {
     Find(find::Args),
     /// List software with versions and sizes
     Packages(packages::Args),
-    /// Who can log in, how, and from where?
+    /// Show who can log in, how, and from where
     Access(access::Args),
-    /// Assert that packages, commands, files and authorized keys are really there
+    /// Check that packages, commands, files and authorized keys are really there
     Check(check::Args),
-    /// What changed between two images?
+    /// Show what changed between two images
     Diff(diff::Args),
-    /// Write a small JSON that diff and verify --against take in the place of an image
+    /// Write a manifest that diff and verify --against accept in place of an image
     Manifest(manifest::Args),
-    /// Write a policy that the image satisfies, to start from
+    /// Write a policy that the image satisfies, as a first draft
     Policy(policy::Args),
-    /// Are private keys, passwords, hashes or tokens in it?
+    /// Find private keys, passwords, password hashes and tokens
     Secrets(secrets::Args),
-    /// Is every byte of the store what is registered of it, and is all there that boots?
+    /// Check the store against its registered hashes, and that everything needed to boot is there
     Verify(verify::Args),
 }
 
-/// How a command ended, when it could tell.
+/// How a command ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Outcome {
-    /// All holds.
+    /// Everything holds.
     Holds,
     /// Something asked for is not there.
     Fails,
-    /// A part could not be read; the rest was.
+    /// A part could not be read, so the answer is incomplete.
     Unsure,
 }
 
@@ -163,7 +163,7 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
 /// Troubles that are printed.
 const TOLD: usize = 20;
 
-/// An error with its causes, each said once: some say their cause themselves.
+/// An error with its causes. Some errors contain their cause, which is not repeated.
 fn told(error: &anyhow::Error) -> String {
     error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.contains(&cause) {
         true => told,
@@ -172,7 +172,7 @@ fn told(error: &anyhow::Error) -> String {
     })
 }
 
-/// Says what could not be read, and what that means for the exit code.
+/// Prints what could not be read, and gives the outcome that follows.
 fn report_troubles(disc: &Disc<'_>, troubles: &Troubles, outcome: Outcome) -> Outcome {
     let truncated = |trouble: &Error| matches!(trouble, Error::Truncated { .. });
     // One end that is missing explains all that lies there.
@@ -198,7 +198,7 @@ fn cause(troubles: Troubles, error: Error) -> anyhow::Error {
     troubles.into_iter().next().unwrap_or(error).into()
 }
 
-/// What to do about an error, where that is known.
+/// Advice on an error, if there is any.
 fn advice(error: &Error) -> &'static str {
     match error {
         Error::Truncated { .. } => "; the image is cut off, copy or download it again",

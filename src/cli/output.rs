@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use anstream::{AutoStream, ColorChoice};
 use nixoscope::report::escape;
 
-/// Applies `--color`; `NO_COLOR`, `CLICOLOR_FORCE` and the terminal decide where it says `auto`.
+/// Applies `--color`. With `auto`, `NO_COLOR`, `CLICOLOR_FORCE` and the terminal decide.
 pub(super) fn choose_color(choice: clap::ColorChoice) {
     match choice {
         clap::ColorChoice::Auto => ColorChoice::Auto,
@@ -15,22 +15,22 @@ pub(super) fn choose_color(choice: clap::ColorChoice) {
     .write_global();
 }
 
-/// Results. Styles are taken out where no terminal reads them.
+/// Standard output for text. Styles are removed unless a terminal shows them.
 pub(super) fn results() -> BufWriter<AutoStream<io::Stdout>> {
     BufWriter::with_capacity(1 << 16, AutoStream::auto(io::stdout()))
 }
 
-/// Results that are bytes: JSON, and contents of files.
+/// Standard output for bytes: JSON, and contents of files.
 pub(super) fn bytes() -> BufWriter<io::StdoutLock<'static>> {
     BufWriter::with_capacity(1 << 16, io::stdout().lock())
 }
 
-/// Writes results whose outcome is known, and counts even where the reader closes the pipe before they are all written.
+/// Writes results whose outcome is known. A reader that closes the pipe early does not change it.
 pub(super) fn unless_closed(write: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
     write().or_else(|error| if is_broken_pipe(&error) { Ok(()) } else { Err(error) })
 }
 
-/// A reader that closes the pipe early has seen enough.
+/// Whether the reader has closed the pipe, because it has seen enough.
 pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let plain = cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
@@ -39,13 +39,13 @@ pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-/// Columns that a table may take; none where no terminal reads it.
+/// The width of the terminal, or `None` if output goes elsewhere.
 pub(super) fn width() -> Option<u16> {
     let terminal = io::stdout().is_terminal();
     if terminal { terminal_size::terminal_size().map(|(width, _)| width.0) } else { None }
 }
 
-/// Says on standard error, in one line, what went wrong.
+/// Prints one line on standard error.
 pub(super) fn complain(message: &str) {
     // Nobody is left to tell if this fails.
     let _ = writeln!(io::stderr().lock(), "nixoscope: {}", escape(message.as_bytes()));

@@ -16,27 +16,27 @@ use super::{Global, Outcome, cause, output, report_troubles};
 pub(super) struct Args {
     #[command(flatten)]
     image: ImageArg,
-    /// Only these, as NAME or NAME@VERSION; NAME may be a glob
+    /// List only these packages, as NAME or NAME@VERSION; NAME may be a glob
     #[arg(value_name = "NAME", value_parser = PackageQuery::parse)]
     names: Vec<PackageQuery>,
-    /// Only what the default system has in its system path (environment.systemPackages)
+    /// List only packages in the default system's environment.systemPackages
     #[arg(long)]
     installed: bool,
-    /// Show store paths without a version too: units, configuration, sources
+    /// List store paths without a version too: units, configuration, sources
     #[arg(short, long)]
     all: bool,
-    /// What comes first
+    /// Sort order
     #[arg(long, value_enum, value_name = "KEY")]
     sort: Option<Sort>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Sort {
-    /// The largest by itself
+    /// Largest first
     Size,
-    /// The largest with all that it needs
+    /// Largest closure first
     Closure,
-    /// The largest on the disc, compressed
+    /// Largest on the disc (compressed) first
     Disk,
     /// By name and version
     Name,

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Global;
 
-/// Work that is over before this is not worth a progress bar.
+/// Shorter work needs no progress bar.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Exit code of a program that Ctrl-C ended, as shells have it: 128 and the number of the signal.
@@ -26,7 +26,7 @@ fn clear_at_interrupt() {
     });
 }
 
-/// A bar that appears when the work takes long. Any thread may tell it how far the work has come.
+/// A progress bar that appears when the work takes long. Any thread may update it.
 pub(super) struct Watch {
     what: &'static str,
     begun: Instant,
@@ -43,7 +43,7 @@ impl Watch {
         Self { what, begun: Instant::now(), watched, bar: OnceLock::new() }
     }
 
-    /// Takes the bytes that are done, and those in all.
+    /// Updates the bar: bytes done, and bytes in total.
     pub(super) fn tell(&self, done: u64, of: u64) {
         if self.watched && self.begun.elapsed() > PATIENCE {
             let bar = self.bar.get_or_init(|| self.bar(of));
@@ -52,7 +52,7 @@ impl Watch {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn finish(self) {
         if let Some(bar) = self.bar.get() {
             bar.finish_and_clear();

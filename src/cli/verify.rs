@@ -16,13 +16,13 @@ use super::{Global, Outcome, output};
 pub(super) struct Args {
     #[command(flatten)]
     image: ImageArg,
-    /// Fail where no hashes are recorded, as in images before 18.03
+    /// Fail if store paths have no recorded hash, as in images before 18.03
     #[arg(long)]
     require_hashes: bool,
-    /// SHA-256 of the image file: 64 digits, or a FILE as it was published
+    /// SHA-256 that the image file must have: 64 digits, or a FILE as published
     #[arg(long, value_name = "HEX|FILE")]
     sha256: Option<String>,
-    /// What the store should hold: a manifest, nix path-info --json -r, or a registration; several make one closure
+    /// What the store must hold: a manifest, the output of nix path-info --json -r, or a registration; several add up
     #[arg(long, value_name = "FILE")]
     against: Vec<PathBuf>,
 }

@@ -56,44 +56,39 @@ fn problem(out: &mut dyn Write, problem: &Problem) -> io::Result<()> {
     Ok(())
 }
 
-/// What is no problem, and should be known all the same.
+/// Facts that are no problem but that the reader should know.
 fn notes(report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
     if !report.strays.is_empty() {
         let names: Vec<_> = report.strays.iter().take(SHOWN).map(|name| escape(name)).collect();
         let more = if report.strays.len() > SHOWN { ", …" } else { "" };
-        notes.push(format!("in the store's directory, but no store paths: {}{more}", names.join(", ")));
+        notes.push(format!("not store paths, but in the store's directory: {}{more}", names.join(", ")));
     }
     if !report.has_registration && report.present > 0 {
-        notes.push("the store has no registration: what its paths should hold is not known".to_owned());
+        notes.push("the store has no registration, so its paths are unverified".to_owned());
     }
     if report.without_hash > 0 {
         notes.push(format!(
-            "of {} store paths no hash is recorded, as in all images before 18.03: they could be read whole, not compared",
-            report.without_hash
+            "{} without a recorded hash, as in all images before 18.03: readable but unverified",
+            counted(report.without_hash, "store path")
         ));
     }
     if report.implanted_md5 == Some(true) {
-        notes.push("the image has the MD5 that is implanted in it (isomd5sum)".to_owned());
+        notes.push("the embedded MD5 (isomd5sum) matches".to_owned());
     }
     if report.expected_file == Some(true) {
-        notes.push("the image file has the SHA-256 that was given".to_owned());
+        notes.push("the image file matches the given SHA-256".to_owned());
     } else if report.against_closure && report.problems.is_empty() {
-        notes.push(
-            "the store holds the closure that was given, and nothing else; boot loaders and menus are not in it"
-                .to_owned(),
-        );
+        notes.push("the store holds exactly the given closure, which does not cover boot loaders and menus".to_owned());
     } else if report.verified > 0 && report.problems.is_empty() {
         notes.push(
-            "this proves integrity, not authenticity: nothing broke, but who changes files and registration together \
-             is not found out without --sha256 or --against"
-                .to_owned(),
+            "files match the registration; tampering with both is only detected with --sha256 or --against".to_owned(),
         );
     }
     notes
 }
 
-/// The document of `verify`.
+/// Writes the JSON document of `verify`.
 ///
 /// # Errors
 /// What the writer meets.

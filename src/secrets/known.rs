@@ -1,4 +1,4 @@
-//! Test keys that everybody knows, from nixpkgs (whose sources are on every installer) and from GnuTLS's self-tests. They are
+//! Well-known test keys, from nixpkgs (whose sources are on every installer) and from GnuTLS's self-tests. They are
 //! recognized by their contents, not by their paths: another key beside them is still found.
 
 use sha2::{Digest, Sha256};

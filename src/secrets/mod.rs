@@ -1,7 +1,7 @@
-//! Secrets: private keys, passwords, hashes of passwords and tokens, which everybody reads who has the image.
+//! Secrets: private keys, passwords, password hashes and tokens. Anyone who has the image can read them.
 //!
-//! Every file of the store, of the disc and of the initrds is searched, as it comes out of decompression. What is found is told by
-//! its sort and its place; the secret itself is never kept.
+//! Every file of the store, of the disc and of the initrds is searched as it is decompressed. A finding has a kind and a place; the
+//! secret itself is never kept.
 
 mod allow;
 mod filter;
@@ -25,39 +25,38 @@ use crate::error::{Result, Troubles};
 use crate::image::Progress;
 use crate::nixos::Disc;
 
-/// Secrets that are told one by one.
+/// Secrets that are listed.
 const MOST: usize = 10_000;
 
-/// A secret that was found.
+/// A secret in a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Secret {
-    /// The file, in the namespace of the image; one in an initrd behind the initrd's own path and a blank.
+    /// The path in the image's namespace. In an initrd: the initrd's path, a blank, and the path inside.
     pub path: Vec<u8>,
     /// Its first byte in the file.
     pub offset: u64,
-    /// Its line, counted from 1; none in a file that is no text.
+    /// Its line, counted from 1. `None` if the file is not text.
     pub line: Option<u64>,
-    /// What sort of secret: `private-key`, `password-hash`.
+    /// The kind of secret: `private-key`, `password-hash`.
     pub kind: &'static str,
-    /// What it is more exactly: `OPENSSH PRIVATE KEY`, `sha512`.
+    /// What exactly it is: `OPENSSH PRIVATE KEY`, `sha512`.
     pub what: String,
-    /// The first digits of the SHA-256 of the secret, where nobody could guess the secret by them: two places that have the same
-    /// are of the same secret.
+    /// The first digits of its SHA-256, by which equal secrets are recognized. `None` if the secret could be guessed from them.
     pub fingerprint: Option<String>,
 }
 
-/// What a search came to.
+/// The result of a search.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// The secrets, by path and place: the first ten thousand.
+    /// The secrets, sorted by path and offset: the first ten thousand.
     pub secrets: Vec<Secret>,
-    /// Secrets beyond those.
+    /// How many more there are.
     pub further: usize,
-    /// Places of keys that are no secret: they are for tests, and known to everybody.
+    /// Places with well-known test keys.
     pub known: usize,
-    /// Secrets in files that may hold some.
+    /// Secrets in allowed files.
     pub allowed: usize,
-    /// Globs that allow nothing that was found: what they were for is no longer there, or elsewhere.
+    /// Globs that matched nothing.
     pub unused: Vec<String>,
     /// Files that were searched.
     pub files: u64,
@@ -70,7 +69,7 @@ pub struct Report {
 /// Searches a disc. `progress` hears how many bytes of files are searched.
 ///
 /// # Errors
-/// Where its tree cannot be walked at all; what is broken deeper is among the troubles of the report.
+/// If the tree cannot be walked at all. What is broken deeper is among the troubles of the report.
 pub fn scan(disc: &Disc<'_>, allow: &Allow, progress: Progress<'_>) -> Result<Report> {
     let mut report = reading::run(disc, progress)?;
     let (before, mut used) = (report.secrets.len(), Vec::new());
@@ -89,8 +88,8 @@ pub fn scan(disc: &Disc<'_>, allow: &Allow, progress: Progress<'_>) -> Result<Re
     Ok(report)
 }
 
-/// The contents of the file at `path`, of which somebody may learn a digest: where a secret is in them that could be found by its
-/// digest, such as a password in clear text, all secrets are replaced by what they are.
+/// The contents of the file at `path`, safe to publish a digest of. If they contain a secret that the digest would give away, such
+/// as a password in clear text, every secret is replaced by a description.
 #[must_use]
 pub fn without_guessable<'b>(path: &[u8], contents: &'b [u8]) -> Cow<'b, [u8]> {
     let of = rules::FileKind::of(iter::once(path));
@@ -102,8 +101,7 @@ pub fn without_guessable<'b>(path: &[u8], contents: &'b [u8]) -> Cow<'b, [u8]> {
     }
 }
 
-/// The contents of the file at `path` with what is secret in them replaced by what it is, in brackets. Keys that everybody knows
-/// stay.
+/// The contents of the file at `path`, with every secret replaced by a description in brackets. Well-known test keys stay.
 #[must_use]
 pub fn redacted<'b>(path: &[u8], contents: &'b [u8]) -> Cow<'b, [u8]> {
     let mut room = Vec::new();

@@ -81,7 +81,7 @@ impl<'i> Store<'i> {
         Self::search(volume, troubles).or(directory)
     }
 
-    /// Looks into every file of the disc that begins as a squashfs does. What is in the way is told only if no store is
+    /// Looks into every file of the disc that begins as a squashfs does. What is in the way is reported only if no store is
     /// found behind it.
     fn search(volume: &Arc<Volume<'i>>, troubles: &mut Troubles) -> Option<Self> {
         let mut walk = Walk::new(&**volume, volume.root(), b"/");

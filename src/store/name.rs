@@ -13,7 +13,7 @@ const OUTPUTS: &[&str] = &[
 pub struct Name<'n> {
     /// Package name: all before the version.
     pub pname: &'n str,
-    /// Version; empty where there is none.
+    /// Version; may be empty.
     pub version: &'n str,
     /// The output, where the name ends in one and a version stands before it.
     pub output: Option<&'n str>,

@@ -27,7 +27,7 @@ const MOST_PATHS: usize = 1 << 17;
 pub struct Registration {
     /// Every path that is registered or referred to.
     pub paths: Vec<StorePath>,
-    /// The record of each of `paths`; none where it is only referred to.
+    /// The record of each of `paths`. `None` if it is only referred to.
     pub records: Vec<Option<Record>>,
     /// What ended the reading before the end of the file.
     pub trouble: Option<Error>,

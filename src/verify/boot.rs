@@ -20,7 +20,7 @@ const PART: usize = 1 << 18;
 /// Problems by what they are of: menus name the same files again and again.
 #[derive(Default)]
 struct Findings {
-    /// The problem, or that there is none, and the entries that share it beyond the first.
+    /// The problem, if there is one, and how many further entries share it.
     known: HashMap<(String, Option<StorePath>), usize>,
     problems: Vec<(Option<Problem>, usize)>,
 }

@@ -42,7 +42,7 @@ pub(super) fn check(disc: &Disc<'_>, progress: Progress<'_>) -> Result<Option<Op
         Some((start, end)) => format!("; the first damage lies in its bytes {start} to {}", end.saturating_sub(1)),
         None => String::new(),
     };
-    let message = format!("the image is not what the MD5 says that is implanted in it (isomd5sum){place}");
+    let message = format!("the image does not match its embedded MD5 (isomd5sum){place}");
     let problem = Problem::new(ProblemKind::HashMismatch, own_path(disc), message);
     Ok(Some(Some(problem.expected(format!("md5:{}", implanted.digest)).actual(format!("md5:{actual}")))))
 }

@@ -52,13 +52,13 @@ pub struct Report {
     pub present: usize,
     /// Store paths whose contents have the registered hash.
     pub verified: usize,
-    /// Store paths that are registered and there, but of which no hash is recorded.
+    /// Store paths that are registered without a hash.
     pub without_hash: usize,
     /// Whether there is a registration at all.
     pub has_registration: bool,
-    /// Whether the image file has the hash that was expected of it; none where none was.
+    /// Whether the image file has the expected hash. `None` if no hash was given.
     pub expected_file: Option<bool>,
-    /// Whether the image has the MD5 that is implanted in it; none where none is.
+    /// Whether the embedded MD5 matches. `None` if there is none.
     pub implanted_md5: Option<bool>,
     /// Whether the store was compared with a closure known from elsewhere.
     pub against_closure: bool,
@@ -124,7 +124,8 @@ impl Report {
     pub fn require_hashes(&mut self) {
         let message = match (self.has_registration, self.without_hash) {
             (true, 0) => return,
-            (true, paths) => format!("no hash is recorded of {paths} store paths"),
+            (true, 1) => "1 store path has no recorded hash".to_owned(),
+            (true, paths) => format!("{paths} store paths have no recorded hash"),
             (false, _) => "the store has no registration".to_owned(),
         };
         self.problems.push(Problem::new(ProblemKind::Unregistered, registration::FILE, message));
@@ -139,8 +140,7 @@ impl Report {
             Medium::Archive(archive) => ("squashfs", archive.superblock().bytes_used),
         };
         if available < wanted {
-            let message =
-                format!("the {what} has {wanted} bytes, of which the last {} are missing", wanted - available);
+            let message = format!("the {what} has {wanted} bytes; the last {} are missing", wanted - available);
             let problem = Problem::new(ProblemKind::Truncated, own_path(disc), message);
             self.problems.push(problem.expected(wanted.to_string()).actual(available.to_string()));
         }

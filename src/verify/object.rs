@@ -8,7 +8,7 @@ use crate::fs::squashfs::{Archive, Blocks, DataBlock, Fragment, Stored};
 use crate::store::nar::{Contents, Piece, Pieces, Trouble};
 use crate::store::{Carrier, Store};
 
-/// Damages of one object that are told one by one.
+/// Damages of one object that are listed.
 const MOST_DAMAGES: usize = 16;
 
 /// What came of reading an object.
@@ -16,7 +16,7 @@ const MOST_DAMAGES: usize = 16;
 pub(super) struct Outcome {
     /// Length of its NAR in bytes.
     pub(super) size: u64,
-    /// The hash of its NAR; none where nothing could be compared with it, or not all could be read.
+    /// The hash of its NAR. `None` if there is nothing to compare it with, or if a part could not be read.
     pub(super) hash: Option<[u8; 32]>,
     /// What could not be read of it.
     pub(super) damages: Vec<Damage>,
@@ -44,7 +44,7 @@ impl Damage {
 
     pub(super) fn of(error: &Error) -> Self {
         Self::new(match error {
-            Error::WrongType { wanted, .. } => format!("not a {wanted}"), // the path is told anyway
+            Error::WrongType { wanted, .. } => format!("not a {wanted}"), // the report names the path
             error => error.to_string(),
         })
     }
@@ -57,7 +57,7 @@ impl Damage {
 }
 
 impl Outcome {
-    /// Keeps a damage of the file at `path`. A block that several files share is told once.
+    /// Keeps a damage of the file at `path`. A block that several files share is reported once.
     pub(super) fn damaged(&mut self, path: &[u8], damage: Damage) {
         let same = |known: &&mut Damage| known.bytes.is_some() && known.bytes == damage.bytes;
         if let Some(known) = self.damages.iter_mut().find(same) {

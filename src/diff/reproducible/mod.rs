@@ -49,7 +49,7 @@ pub struct FirstDifference {
     pub structure: String,
     /// The file, if it is in one.
     pub path: Option<Vec<u8>>,
-    /// The first byte that differs: in the file, or in the image where there is none.
+    /// The first byte that differs, in the file if there is one, else in the image.
     pub offset: Option<u64>,
     /// How it differs, for a file: `its contents differ`, `is only in the new image`.
     pub message: String,
@@ -62,7 +62,7 @@ pub struct Reproducibility {
     pub verdict: Verdict,
     /// The first byte that differs in the images.
     pub image: Option<FirstDifference>,
-    /// The first difference of the layer that the verdict names; none where the images are identical.
+    /// The first difference in that layer. `None` if the images are identical.
     pub first: Option<FirstDifference>,
     /// Files that differ, the first among them.
     pub files: u64,

@@ -44,7 +44,7 @@ const MAGIC: [(&[u8], Compression); 9] = [
 ];
 
 impl Compression {
-    /// Tells what comes next; none where it is nothing known.
+    /// Recognizes what comes next. `None` if the magic is unknown.
     pub(super) fn next(input: &mut dyn BufRead) -> io::Result<Option<Self>> {
         let buffer = input.fill_buf()?;
         let found = MAGIC.iter().find(|(magic, _)| buffer.starts_with(magic));

@@ -27,7 +27,7 @@ const LONGEST: u64 = 4 << 30;
 /// Archives and compressed parts behind one another; real ones have two.
 const MOST_PARTS: usize = 1_000;
 
-/// What is told of each member: what it is, and its contents.
+/// One member, and its contents.
 pub type Visitor<'v> = &'v mut dyn FnMut(&Member, &mut dyn Read) -> Result<ControlFlow<()>>;
 
 /// Reads an initrd, and says how its parts are compressed. `file` stands for it in errors. Where the visitor breaks off, the

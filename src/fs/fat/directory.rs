@@ -34,7 +34,7 @@ pub(super) struct DirectoryEntry {
     attributes: u8,
     /// Whether the base (0x08) and the extension (0x10) are lower case, as Windows NT and mtools note it.
     case: u8,
-    /// First cluster; 0 where there is none.
+    /// First cluster; 0 for an empty file.
     pub(super) cluster: u32,
     /// Time of the last change, in seconds since 1970. FAT knows no time zone; UTC is what mtools and Linux take.
     pub(super) written: i64,

@@ -25,7 +25,7 @@ pub struct Date {
     pub minute: u8,
     /// From 0 to 59.
     pub second: u8,
-    /// Hundredths of a second; 0 in the short form, which has none.
+    /// Hundredths of a second; always 0 in the short form.
     pub hundredths: u8,
     /// Quarters of an hour east of Greenwich, from -48 to 52.
     pub quarters: i8,

@@ -158,7 +158,7 @@ impl<'a> Volume<'a> {
         }
     }
 
-    /// What Rock Ridge says in a record; nothing where the volume has none.
+    /// What Rock Ridge says in a record; empty if the volume has no Rock Ridge.
     fn rock_ridge(&self, record: &DirectoryRecord<'_>) -> Result<RockRidge> {
         let mut found = RockRidge::default();
         self.take_rock_ridge(record, &mut found)?;

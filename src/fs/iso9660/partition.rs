@@ -13,9 +13,9 @@ pub(super) const SECTOR: u64 = 512;
 /// The partitions of an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Partitions {
-    /// Those of the master boot record; `None` where there is none.
+    /// Those of the master boot record, if there is one.
     pub mbr: Option<Vec<Partition>>,
-    /// Those of the GUID partition table; `None` where there is none.
+    /// Those of the GUID partition table, if there is one.
     pub gpt: Option<GuidTable>,
 }
 
@@ -43,7 +43,7 @@ pub struct Partition {
     pub start: u64,
     /// Length in bytes.
     pub length: u64,
-    /// Whether the BIOS is told to boot it; always false in a GUID partition table.
+    /// Whether it is marked active for the BIOS. Always false in a GUID partition table.
     pub active: bool,
     /// Its name in a GUID partition table; empty elsewhere.
     pub name: String,

@@ -28,7 +28,7 @@ impl<'a> Volume<'a> {
                 if !first || record.is_dot() || record.has(DirectoryRecord::ASSOCIATED) {
                     continue;
                 }
-                // What is wrong with one node is told when that node is asked for: the others can still be listed.
+                // Damage of one node is reported when that node is asked for. The others can still be listed.
                 let mut rock_ridge = RockRidge::default();
                 let _ = self.take_rock_ridge(&record, &mut rock_ridge);
                 if rock_ridge.relocated {

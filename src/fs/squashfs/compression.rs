@@ -167,7 +167,7 @@ fn finish(mut stream: Stream, input: &[u8], output: &mut [u8]) -> Option<usize> 
     }
 }
 
-/// Runs a stream of zstd until the output is full; none where it cannot become full.
+/// Runs a zstd stream until the output is full. `None` if it ends before that.
 fn fill(context: &mut DCtx<'_>, input: &mut InBuffer<'_>, output: &mut [u8]) -> Option<()> {
     let (room, mut output) = (output.len(), OutBuffer::around(output));
     while output.pos() < room {

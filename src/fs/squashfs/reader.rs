@@ -24,7 +24,7 @@ pub(super) struct FileReader<'s> {
     /// The block that is being handed out, and how many of its bytes were.
     current: usize,
     offset: usize,
-    /// What stopped the reading. It is told after all that stands before it.
+    /// What stopped the reading. It is reported after everything before it.
     trouble: Option<Error>,
 }
 

@@ -34,7 +34,7 @@ pub struct Superblock {
     pub(super) root: u64,
     /// Index of the id table (`id_table_start`).
     pub(super) id_table: u64,
-    /// Index of the table of extended attributes, all ones where there is none (`xattr_id_table_start`).
+    /// Index of the table of extended attributes, all ones if there is no table (`xattr_id_table_start`).
     pub(super) xattr_table: u64,
     /// First metadata block of the inodes (`inode_table_start`).
     pub(super) inode_table: u64,
@@ -42,7 +42,7 @@ pub struct Superblock {
     pub(super) directory_table: u64,
     /// Index of the fragment table (`fragment_table_start`).
     pub(super) fragment_table: u64,
-    /// Index of the export table, all ones where there is none (`lookup_table_start`).
+    /// Index of the export table, all ones if there is no table (`lookup_table_start`).
     pub(super) export_table: u64,
 }
 

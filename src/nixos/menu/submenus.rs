@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-/// Submenus that are told; loaders show no menu as deep.
+/// Submenus that are kept; no loader shows a menu this deep.
 const DEEPEST: usize = 16;
 
-/// Open submenus, of which only the outermost are kept by name.
+/// Open submenus. Only the outermost are kept by name.
 #[derive(Debug, Default)]
 pub(super) struct Submenus {
     names: Vec<Arc<str>>,

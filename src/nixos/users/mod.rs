@@ -41,11 +41,11 @@ pub struct User {
     pub uid: Option<u64>,
     /// Home directory.
     pub home: String,
-    /// The groups that the user is in; none where the image does not list groups.
+    /// The user's groups; empty if the image does not list groups.
     pub groups: Option<Vec<String>>,
     /// Login shell, where one is declared.
     pub shell: Option<String>,
-    /// Whether it is a person's account (`isNormalUser`) and not a service's; none where the image does not tell.
+    /// Whether it is a person's account (`isNormalUser`), not a service's. `None` if the image does not say.
     pub normal: Option<bool>,
     /// The password on a fresh boot.
     pub password: Password,
