@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::count::counted;
 use super::escape;
 use super::files::{raw, text};
 use crate::verify::{Problem, Report};
@@ -36,8 +37,7 @@ pub fn page(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     let Report { registered, present, verified, .. } = report;
     let (style, verdict) = match report.problems.len() {
         0 => (GOOD, "no problems".to_owned()),
-        1 => (BAD, "1 problem".to_owned()),
-        many => (BAD, format!("{many} problems")),
+        many => (BAD, counted(many, "problem")),
     };
     writeln!(
         out,

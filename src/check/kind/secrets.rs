@@ -56,7 +56,7 @@ impl Ask for NoSecrets {
             count => format!(", {count} allowed"),
         };
         let unused =
-            report.unused.iter().fold(String::new(), |told, glob| format!("{told}; allow = {glob:?} matched nothing"));
+            report.unused.iter().fold(String::new(), |told, glob| format!("{told}; allow {glob} matched nothing"));
         Ok(match (report.secrets.len() + report.further, places.first()) {
             (0, _) | (_, None) => {
                 Judgement::pass(format!("none in {} files{allowed}{unused}", report.files), Vec::new())
