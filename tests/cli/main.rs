@@ -18,6 +18,7 @@ mod login;
 mod namespace;
 mod output;
 mod policy;
+mod readme;
 mod reports;
 mod reproducible;
 mod secrets;

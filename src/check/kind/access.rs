@@ -28,7 +28,7 @@ pub struct NoFinding {
 impl fmt::Display for NoFinding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "no {}", self.id)?;
-        if self.except.is_empty() { Ok(()) } else { write!(formatter, " but of {}", self.except.join(", ")) }
+        if self.except.is_empty() { Ok(()) } else { write!(formatter, " except for {}", self.except.join(", ")) }
     }
 }
 
@@ -42,7 +42,7 @@ impl Ask for NoFinding {
     }
 }
 
-/// No system has such a finding, but of those whom it is accepted of.
+/// No system has one of these findings, except for the accepted subjects.
 pub(super) fn no_findings(subject: &Subject<'_, '_>, ids: &[FindingId], except: &[String]) -> Result<Judgement> {
     let systems = match subject.systems(Scope::Offered)? {
         Ok(systems) => systems,
