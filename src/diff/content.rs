@@ -7,10 +7,10 @@ use serde_json::Value;
 use similar::TextDiff;
 
 use super::Pair;
-use super::bytes::first_of_streams;
 use super::facts::{Masked, masked};
 use super::files::Placed;
 use crate::error::{Error, Result};
+use crate::fs::digest;
 use crate::secrets::redacted;
 
 /// Files up to this length in bytes are compared line by line.
@@ -83,11 +83,11 @@ pub(super) fn compare(files: Pair<Placed<'_>>, path: &[u8]) -> Result<Compared> 
         Ok(Pair { old: old.open(old_node)?, new: new.open(new_node)? })
     };
     let Pair { mut old, mut new } = open()?;
-    if first_of_streams(&mut *old, &mut *new).map_err(failed)?.is_none() {
+    if digest::first_difference_of_readers(&mut *old, &mut *new).map_err(failed)?.is_none() {
         return Ok(Compared::Same);
     }
     let Pair { mut old, mut new } = open()?.map(Masked::new);
-    let Some(offset) = first_of_streams(&mut old, &mut new).map_err(failed)? else {
+    let Some(offset) = digest::first_difference_of_readers(&mut old, &mut new).map_err(failed)? else {
         return Ok(Compared::OnlyHashParts);
     };
     let read = |file: Box<dyn Read + Send + '_>| {

@@ -1,6 +1,5 @@
 //! What changed between two images. A manifest can stand for an image.
 
-mod bytes;
 mod change;
 mod content;
 mod facts;

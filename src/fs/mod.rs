@@ -1,6 +1,7 @@
 //! File systems: one trait, and what is the same for all of them.
 
 pub mod cpio;
+pub mod digest;
 pub mod fat;
 pub mod iso9660;
 pub mod namespace;

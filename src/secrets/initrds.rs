@@ -1,19 +1,14 @@
 //! The members of initrds, which no registration and no other file shows: `boot.initrd.secrets` puts secrets there.
 
 use std::collections::HashSet;
-use std::ffi::OsStr;
-use std::io::{BufReader, Read};
+use std::io::BufReader;
 use std::ops::ControlFlow;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
-
-use sha2::{Digest, Sha256};
 
 use super::reading::{PART, scan};
 use super::scanner::Sighting;
-use crate::error::{Error, Result, Troubles};
+use crate::error::{Result, Troubles};
 use crate::fs::path::{self, Found};
-use crate::fs::{Tree, cpio};
+use crate::fs::{Tree, cpio, digest};
 use crate::nixos::Disc;
 
 /// Searches the initrds of all systems and menus, and tells `found` what is in each member, behind the initrd's own path.
@@ -47,20 +42,7 @@ struct Seen {
 
 impl Seen {
     fn is_new(&mut self, tree: &dyn Tree, file: &Found) -> Result<bool> {
-        Ok(self.paths.insert(file.path.clone()) && self.contents.insert(digest(tree, file)?))
-    }
-}
-
-fn digest(tree: &dyn Tree, file: &Found) -> Result<[u8; 32]> {
-    let mut reader = tree.open(file.id)?;
-    let (mut digest, mut buffer) = (Sha256::new(), vec![0; PART]);
-    loop {
-        let read = reader.read(&mut buffer);
-        let read = read.map_err(|error| Error::from_read(error, Path::new(OsStr::from_bytes(&file.path))))?;
-        if read == 0 {
-            return Ok(digest.finalize().into());
-        }
-        digest.update(buffer.get(..read).unwrap_or_default());
+        Ok(self.paths.insert(file.path.clone()) && self.contents.insert(digest::of_file(tree, file)?))
     }
 }
 

@@ -18,7 +18,7 @@ use super::{Report, Secret};
 use crate::error::{Error, Result, Troubles};
 use crate::fs::squashfs::{Archive, Fragment};
 use crate::fs::walk::{Entered, Visit, Walk};
-use crate::fs::{Entry, FileType, Kind, NodeId, Tree, path};
+use crate::fs::{Entry, FileType, Kind, NodeId, Tree, digest, path};
 use crate::image::Progress;
 use crate::nixos::Disc;
 use crate::store::{Carrier, STORE};
@@ -315,14 +315,9 @@ fn past_its_block(path: &[u8]) -> Error {
 
 /// Searches what a reader gives.
 pub(super) fn scan(reader: &mut dyn Read, path: &[u8]) -> Result<Vec<Sighting>> {
-    let (mut buffer, mut window) = (vec![0; PART], Vec::new());
+    let mut window = Vec::new();
     let mut scanner = Scanner::new(FileKind::of(iter::once(path)), &mut window);
-    loop {
-        let read =
-            reader.read(&mut buffer).map_err(|error| Error::from_read(error, Path::new(OsStr::from_bytes(path))))?;
-        if read == 0 {
-            return Ok(scanner.finish(&[]));
-        }
-        scanner.take(buffer.get(..read).unwrap_or_default());
-    }
+    let read = digest::parts(reader, &mut |bytes| scanner.take(bytes));
+    read.map_err(|error| Error::from_read(error, Path::new(OsStr::from_bytes(path))))?;
+    Ok(scanner.finish(&[]))
 }

@@ -3,6 +3,7 @@
 pub mod contents;
 pub mod disk;
 pub mod graph;
+pub mod hashing;
 pub mod name;
 pub mod nar;
 pub mod nix32;

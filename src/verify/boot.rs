@@ -1,21 +1,16 @@
 //! What the boot menus name, and what the systems that they start name in turn.
 
 use std::collections::HashMap;
-use std::io::Read;
 
 use data_encoding::HEXLOWER;
-use sha2::{Digest, Sha256};
 
 use super::problem::{Problem, ProblemKind};
 use crate::error::{Error, Result};
 use crate::fs::path::{self, Found};
-use crate::fs::{Kind, Tree};
+use crate::fs::{Kind, Tree, digest};
 use crate::nixos::menu::MenuEntry;
 use crate::nixos::{Disc, toplevel};
 use crate::store::StorePath;
-
-/// Bytes that are hashed in one go.
-const PART: usize = 1 << 18;
 
 /// Problems by what they are of: menus name the same files again and again.
 #[derive(Default)]
@@ -117,8 +112,8 @@ fn equal(
     let own = format!("{system}/{name}");
     // Systems before 2010 and containers have none.
     let Some(of_system) = path::find(disc.tree(), own.as_bytes())? else { return Ok(None) };
-    let expected = digest(disc.tree(), &of_system)?;
-    let actual = digest(disc.own_tree(), &path::resolve(disc.own_tree(), file.as_bytes())?)?;
+    let expected = sha256(disc.tree(), &of_system)?;
+    let actual = sha256(disc.own_tree(), &path::resolve(disc.own_tree(), file.as_bytes())?)?;
     if expected == actual {
         return Ok(None);
     }
@@ -126,18 +121,8 @@ fn equal(
     Ok(Some(problem(entry, file, &message).expected(expected).actual(actual)))
 }
 
-fn digest(tree: &dyn Tree, file: &Found) -> Result<String> {
-    let mut reader = tree.open(file.id)?;
-    let mut digest = Sha256::new();
-    let mut buffer = vec![0; PART];
-    let shown = || std::path::PathBuf::from(String::from_utf8_lossy(&file.path).into_owned());
-    loop {
-        let read = reader.read(&mut buffer).map_err(|error| Error::from_read(error, &shown()))?;
-        if read == 0 {
-            return Ok(format!("sha256:{}", HEXLOWER.encode(&digest.finalize())));
-        }
-        digest.update(buffer.get(..read).unwrap_or_default());
-    }
+fn sha256(tree: &dyn Tree, file: &Found) -> Result<String> {
+    Ok(format!("sha256:{}", HEXLOWER.encode(&digest::of_file(tree, file)?)))
 }
 
 fn problem(entry: &MenuEntry, path: &str, message: &str) -> Problem {

@@ -1,4 +1,4 @@
-//! The image file itself, against a hash that was published of it.
+//! Compares the image file itself with a published hash.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,29 +10,27 @@ use sha2::{Digest, Sha256};
 
 use super::{Problem, ProblemKind, own_path};
 use crate::error::{Error, Result};
+use crate::fs::digest;
 use crate::image::Progress;
 use crate::nixos::{Disc, Medium};
 
-/// Bytes that are hashed in one go.
-const PART: usize = 1 << 20;
-
-/// Reads a published SHA-256: bare digits, lines as `sha256sum` prints them, or as BSD does (`SHA256 (name) = digits`). Of
-/// several lines the one counts that names the image.
+/// Reads a published SHA-256: bare digits, or lines as `sha256sum` or BSD (`SHA256 (name) = digits`) prints them. If there are
+/// several lines, the one that names the image counts.
 ///
 /// # Errors
-/// Why no hash is in it, or which of several is meant is not clear.
+/// If the text has no hash, or several and none of them names the image.
 pub fn published(text: &str, image: &Path) -> std::result::Result<[u8; 32], String> {
     let wanted = image.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let all: Vec<([u8; 32], &str)> = text.lines().filter_map(|line| entry(line.trim())).collect();
     let mut named = all.iter().filter(|(_, name)| name.rsplit('/').next() == Some(wanted.as_str()));
     match (named.next(), all.as_slice()) {
         (Some((hash, _)), _) | (None, [(hash, _)]) => Ok(*hash),
-        (None, []) => Err("no SHA-256 in it: expected 64 hexadecimal digits".to_owned()),
-        (None, all) => Err(format!("{} hashes in it, and none of {wanted}", all.len())),
+        (None, []) => Err("no SHA-256 found; expected 64 hexadecimal digits".to_owned()),
+        (None, all) => Err(format!("{} hashes found, but none for {wanted}", all.len())),
     }
 }
 
-/// A line: the hash, and the file's name, which may be empty.
+/// Parses a line: the hash, and the file's name, which may be empty.
 fn entry(line: &str) -> Option<([u8; 32], &str)> {
     if let Some((name, digits)) = line.strip_prefix("SHA256 (").and_then(|rest| rest.rsplit_once(") = ")) {
         return Some((hash(digits)?, name));
@@ -45,12 +43,14 @@ fn hash(digits: &str) -> Option<[u8; 32]> {
     HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok()?.try_into().ok()
 }
 
-/// Hashes the file that was opened, as it was downloaded: still compressed if it was. Of a device only the volume counts, and
-/// of a longer file the volume will do: what lies behind it is what the stick held before.
+/// Compares the image file with a published hash. A compressed image is hashed as it was downloaded.
+///
+/// Only the volume counts on a device, and the hash of the volume alone is accepted for a longer file: what follows is what the
+/// stick held before.
 pub(super) fn check(disc: &Disc<'_>, expected: &[u8; 32], progress: Progress<'_>) -> Result<Option<Problem>> {
     let path = disc.path();
     let named = |source: io::Error| Error::Io { path: path.to_path_buf(), source };
-    let mut file = File::open(path).map_err(named)?;
+    let file = File::open(path).map_err(named)?;
     let metadata = file.metadata().map_err(named)?;
     let is_device = metadata.file_type().is_block_device();
     let volume = match &disc.carrier {
@@ -58,33 +58,22 @@ pub(super) fn check(disc: &Disc<'_>, expected: &[u8; 32], progress: Progress<'_>
         Medium::Archive(_) => u64::MAX,
     };
     let total = if is_device { volume } else { metadata.len() };
-    let mut digest = Sha256::new();
-    let mut of_volume = None;
-    let mut buffer = vec![0; PART];
-    let mut done = 0u64;
-    loop {
-        if done == volume {
-            of_volume = Some(<[u8; 32]>::from(digest.clone().finalize()));
-            if is_device {
-                break;
-            }
-        }
-        let most = usize::try_from(volume.checked_sub(done).filter(|&left| left > 0).unwrap_or(u64::MAX));
-        let part = buffer.len().min(most.unwrap_or(usize::MAX));
-        let read = file.read(buffer.get_mut(..part).unwrap_or_default()).map_err(named)?;
-        if read == 0 {
-            break;
-        }
-        digest.update(buffer.get(..read).unwrap_or_default());
-        done = done.saturating_add(u64::try_from(read).unwrap_or(0));
-        progress(done, total);
-    }
-    let actual = <[u8; 32]>::from(digest.finalize());
-    if actual == *expected || of_volume.as_ref() == Some(expected) {
+    let (mut sum, mut done) = (Sha256::new(), 0u64);
+    let mut take = |reader: &mut dyn Read| -> Result<[u8; 32]> {
+        let read = digest::parts(reader, &mut |bytes| {
+            sum.update(bytes);
+            done = done.saturating_add(u64::try_from(bytes.len()).unwrap_or(0));
+            progress(done, total);
+        });
+        read.map_err(named)?;
+        Ok(sum.clone().finalize().into())
+    };
+    let of_volume = take(&mut (&file).take(volume))?;
+    let actual = if is_device { of_volume } else { take(&mut &file)? };
+    if [actual, of_volume].contains(expected) {
         return Ok(None);
     }
-    let problem =
-        Problem::new(ProblemKind::HashMismatch, own_path(disc), "the image file is not the one that was published");
+    let problem = Problem::new(ProblemKind::HashMismatch, own_path(disc), "the image file is not the published one");
     Ok(Some(problem.expected(shown(expected)).actual(shown(&actual))))
 }
 
@@ -112,9 +101,9 @@ mod tests {
             assert_eq!(published(&text, image), Ok([0x1c; 32]), "{text}");
         }
         for (text, message) in [
-            (format!("{one}  a.iso\n{other}  b.iso\n"), "2 hashes in it, and none of nixos.iso"),
-            ("hello\n".to_owned(), "no SHA-256 in it: expected 64 hexadecimal digits"),
-            (one[1..].to_owned(), "no SHA-256 in it: expected 64 hexadecimal digits"),
+            (format!("{one}  a.iso\n{other}  b.iso\n"), "2 hashes found, but none for nixos.iso"),
+            ("hello\n".to_owned(), "no SHA-256 found; expected 64 hexadecimal digits"),
+            (one[1..].to_owned(), "no SHA-256 found; expected 64 hexadecimal digits"),
         ] {
             assert_eq!(published(&text, image), Err(message.to_owned()));
         }

@@ -3,18 +3,12 @@
 //! Each registered path is hashed straight from the image, a block on the core that has just decompressed it. That proves
 //! integrity: nothing broke since the image was made. Who changes image and registration together is not found out.
 
-mod ahead;
 mod boot;
 mod closure;
-mod copies;
-mod crew;
 mod efi;
 mod file;
-mod fragments;
 mod implanted;
 mod known;
-mod object;
-mod plan;
 mod problem;
 
 #[cfg(test)]
@@ -24,14 +18,11 @@ pub use file::published;
 pub use known::Known;
 pub use problem::{Problem, ProblemKind};
 
-use crew::Crew;
-use object::{Damage, Outcome};
-use plan::Plan;
-
 use crate::error::{Error, Result, Troubles};
 use crate::image::Progress;
 use crate::nixos::{Disc, Medium};
 use crate::store::contents::Object;
+use crate::store::hashing::{self, Damage, Outcome};
 use crate::store::{Carrier, Contents, STORE, Store, nix32, registration};
 
 /// What is known from elsewhere.
@@ -183,11 +174,11 @@ impl Report {
             self.against_closure = true;
             self.problems.append(&mut known.compare(&contents));
         }
-        let threads = rayon::current_num_threads();
-        let mut plan = Plan::of(store, &contents, known, threads);
-        let refused = std::mem::take(&mut plan.refused).into_iter();
-        let refused = refused.map(|(object, damage)| (object, Outcome { damages: vec![damage], ..Outcome::default() }));
-        for (index, outcome) in Crew::new(store, plan, threads, progress).run().into_iter().chain(refused) {
+        let wanted = |object: &Object| {
+            object.record.as_ref().is_some_and(|record| record.nar_hash.is_some())
+                || known.is_some_and(|known| known.hash(&object.path).is_some())
+        };
+        for (index, outcome) in hashing::run(store, &contents, &wanted, progress) {
             if let Some(object) = contents.objects.get(index) {
                 let foreign = outcome.hash.and_then(|hash| known?.judge(&object.path, &hash));
                 self.problems.extend(foreign);

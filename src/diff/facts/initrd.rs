@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::mask::{named, public, text};
 use crate::error::{Error, Place, Result};
-use crate::fs::{cpio, path};
+use crate::fs::{cpio, digest, path};
 use crate::nixos::{Disc, System};
 
 /// Members that are compared; real ones have some thousands.
@@ -80,21 +80,12 @@ fn members(disc: &Disc<'_>, file: &str) -> Result<Vec<MemberFacts>> {
 }
 
 fn digest(path: &str, contents: &mut dyn Read, size: u64) -> std::io::Result<String> {
-    let mut digest = Sha256::new();
-    if size <= SMALL {
-        let mut bytes = Vec::new();
-        contents.take(SMALL).read_to_end(&mut bytes)?;
-        digest.update(public(path, &bytes));
-    } else {
-        let mut part = vec![0; 1 << 16];
-        loop {
-            match contents.read(&mut part)? {
-                0 => break,
-                read => digest.update(part.get(..read).unwrap_or_default()),
-            }
-        }
+    if size > SMALL {
+        return Ok(HEXLOWER.encode(&digest::sha256(contents)?));
     }
-    Ok(HEXLOWER.encode(&digest.finalize()))
+    let mut bytes = Vec::new();
+    contents.take(SMALL).read_to_end(&mut bytes)?;
+    Ok(HEXLOWER.encode(&Sha256::digest(public(path, &bytes))))
 }
 
 /// Members of the same path, which later parts may have, are told apart by a number.

@@ -10,13 +10,10 @@ use sha2::{Digest, Sha256};
 
 use super::{DiscFile, Masked, is_of_store};
 use crate::diff::Pair;
-use crate::diff::bytes::first_difference;
 use crate::error::{Error, Result, Troubles};
+use crate::fs::digest;
 use crate::image::Region;
 use crate::nixos::{Disc, Medium};
-
-/// Bytes that are read at once.
-const PART: usize = 1 << 16;
 
 /// Hashes the large files of a disc, so that they can be compared when the disc is gone.
 pub(in crate::diff) fn read(files: &mut [DiscFile], disc: &Disc<'_>, troubles: &mut Troubles) {
@@ -56,14 +53,9 @@ impl DiscFile {
     fn hash(&mut self, disc: &Disc<'_>) -> Result<()> {
         let Some(node) = self.node else { return Ok(()) };
         let mut exact = Exact { input: disc.own_tree().open(node)?, digest: Sha256::new() };
-        let (mut masked, mut digest, mut part) = (Masked::new(&mut exact), Sha256::new(), vec![0; PART]);
-        loop {
-            match masked.read(&mut part).map_err(|error| Error::from_read(error, Path::new(&self.path)))? {
-                0 => break,
-                read => digest.update(part.get(..read).unwrap_or_default()),
-            }
-        }
-        let (same, exact) = (HEXLOWER.encode(&digest.finalize()), HEXLOWER.encode(&exact.digest.finalize()));
+        let same = digest::sha256(&mut Masked::new(&mut exact));
+        let same = HEXLOWER.encode(&same.map_err(|error| Error::from_read(error, Path::new(&self.path)))?);
+        let exact = HEXLOWER.encode(&exact.digest.finalize());
         self.exact = Some(exact).filter(|exact| *exact != same);
         self.sha256 = Some(same);
         Ok(())
@@ -87,7 +79,7 @@ impl<R: Read> Read for Exact<R> {
 /// Whether the stored bytes of two files differ. That is quicker than hashing both. Compressed files may always differ.
 fn differ(files: Pair<(&DiscFile, &Disc<'_>)>) -> Result<bool> {
     match files.map(|(file, disc)| region(file, disc)) {
-        Pair { old: Some(old), new: Some(new) } => Ok(first_difference(&old, &new)?.is_some()),
+        Pair { old: Some(old), new: Some(new) } => Ok(digest::first_difference(&old, &new)?.is_some()),
         _ => Ok(true),
     }
 }

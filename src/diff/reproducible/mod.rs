@@ -5,10 +5,10 @@ mod place;
 mod trees;
 
 use super::Pair;
-use super::bytes;
 use super::change::{Change, Value, changes};
 use super::facts::{Noise, list, noise};
 use crate::error::{Result, Troubles};
+use crate::fs::digest;
 use crate::fs::squashfs::Archive;
 use crate::image::Region;
 use crate::nixos::{Disc, Medium};
@@ -83,7 +83,7 @@ impl Reproducibility {
             let troubles = Troubles::default();
             Self { verdict: Verdict::Identical, image: None, first: None, files: 0, differences, troubles }
         };
-        let Some(offset) = bytes::first_difference(&before, &after)? else { return Ok(identical(Vec::new())) };
+        let Some(offset) = digest::first_difference(&before, &after)? else { return Ok(identical(Vec::new())) };
         // A stick is longer than what was written to it.
         if let [Some(one), Some(other)] = [behind(old), behind(new)]
             && offset == before.length().min(after.length())
@@ -105,7 +105,7 @@ impl Reproducibility {
         let mut differences = changes(Pair { old: &old_noise, new: &new_noise });
         differences.retain(|change| !change.is_empty());
         let packing = match (archive(old), archive(new)) {
-            (Some((one, packed)), Some((other, packed_new))) => match bytes::first_difference(&packed, &packed_new)? {
+            (Some((one, packed)), Some((other, packed_new))) => match digest::first_difference(&packed, &packed_new)? {
                 None => None,
                 Some(at) => {
                     trees.compare_stores(one, other);

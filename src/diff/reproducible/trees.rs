@@ -9,11 +9,10 @@ use super::super::facts::{BOOT_INFO, is_isolinux};
 use super::FirstDifference;
 use crate::diff::Change;
 use crate::diff::Pair;
-use crate::diff::bytes::first_of_streams;
 use crate::error::{Error, Result, Troubles};
 use crate::fs::squashfs::Archive;
 use crate::fs::walk::{Visit, Walk};
-use crate::fs::{FileType, Kind, Node, Tree, path};
+use crate::fs::{FileType, Kind, Node, Tree, digest, path};
 use crate::nixos::{Disc, Medium};
 use crate::store::{Carrier, STORE};
 
@@ -209,7 +208,8 @@ fn judge((old, new): (&dyn Tree, &dyn Tree), (one, other): (&Visit, &Visit), mas
             let differs = match masked {
                 Some(aside) => aside.compare((old, new), (one, other))?,
                 None => {
-                    let at = first_of_streams(&mut *old.open(one.id)?, &mut *new.open(other.id)?).map_err(failed)?;
+                    let at = digest::first_difference_of_readers(&mut *old.open(one.id)?, &mut *new.open(other.id)?)
+                        .map_err(failed)?;
                     at.map_or(Compared::Same, Compared::From)
                 }
             };

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
-use super::known::Known;
 use super::object::Damage;
 use crate::error::{self, Error, Result};
 use crate::fs::NodeId;
@@ -16,6 +15,9 @@ use crate::store::{Carrier, Contents, Store};
 /// No image holds more: NARs of this many bytes take most of an hour to hash. Metadata that compress to nothing can ask
 /// for millions of times as much.
 const LARGEST: u64 = 4 << 40;
+
+/// Whether the hash of an object is wanted. The others are only read.
+type Wanted<'w> = dyn Fn(&Object) -> bool + Sync + 'w;
 
 /// The objects to read.
 #[derive(Default)]
@@ -43,18 +45,18 @@ pub(super) struct Item {
     pub(super) size: u64,
     /// Where the last of its contents are stored. Those that stand in for equal ones of another object come before.
     pub(super) last: u64,
-    /// Whether a hash is registered that could be compared.
+    /// Whether its hash is wanted.
     pub(super) hashed: bool,
 }
 
 impl Plan {
     /// Measures the registered objects that are there. Only inodes and directories are read.
-    pub(super) fn of(store: &Store<'_>, contents: &Contents, known: Option<&Known>, threads: usize) -> Self {
+    pub(super) fn of(store: &Store<'_>, contents: &Contents, wanted: &Wanted<'_>, threads: usize) -> Self {
         let measured: Vec<(Item, Parts)> = contents
             .objects
             .par_iter()
             .enumerate()
-            .filter_map(|(index, object)| measure(store, known, (index, object)))
+            .filter_map(|(index, object)| measure(store, wanted, (index, object)))
             .collect();
         let mut plan = Self::default();
         for (item, parts) in measured {
@@ -97,16 +99,15 @@ struct Parts {
 }
 
 /// An object with the parts of its files.
-fn measure(store: &Store<'_>, known: Option<&Known>, (index, object): (usize, &Object)) -> Option<(Item, Parts)> {
-    let (place, record) = (object.node?, object.record.as_ref()?);
-    let hashed = record.nar_hash.is_some() || known.is_some_and(|known| known.hash(&object.path).is_some());
-    let mut item = Item { object: index, node: place.id, size: 0, last: 0, hashed };
+fn measure(store: &Store<'_>, wanted: &Wanted<'_>, (index, object): (usize, &Object)) -> Option<(Item, Parts)> {
+    let place = object.node.filter(|_| object.record.is_some())?;
+    let mut item = Item { object: index, node: place.id, size: 0, last: 0, hashed: wanted(object) };
     let mut parts = Parts::default();
     for piece in Pieces::new(store.tree(), place.id) {
         let added = match piece {
             Ok(Piece::Text(text)) => u64::try_from(text.len()).unwrap_or(u64::MAX),
             Ok(Piece::Contents(contents)) => {
-                // What cannot be read is told when it is hashed.
+                // What cannot be read is reported when it is hashed.
                 let start = start(store, &contents, &mut parts).ok().flatten();
                 item.last = item.last.max(start.unwrap_or(0));
                 contents.size

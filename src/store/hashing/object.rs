@@ -13,28 +13,28 @@ const MOST_DAMAGES: usize = 16;
 
 /// What came of reading an object.
 #[derive(Debug, Default)]
-pub(super) struct Outcome {
+pub struct Outcome {
     /// Length of its NAR in bytes.
-    pub(super) size: u64,
+    pub size: u64,
     /// The hash of its NAR. `None` if there is nothing to compare it with, or if a part could not be read.
-    pub(super) hash: Option<[u8; 32]>,
+    pub hash: Option<[u8; 32]>,
     /// What could not be read of it.
-    pub(super) damages: Vec<Damage>,
+    pub damages: Vec<Damage>,
     /// Damages beyond those.
-    pub(super) further: u64,
+    pub further: u64,
 }
 
 /// A part of an object that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Damage {
+pub struct Damage {
     /// The first file that needs it, from the object on.
-    pub(super) path: Vec<u8>,
+    pub path: Vec<u8>,
     /// Further files of the object that need it.
-    pub(super) files: u64,
+    pub files: u64,
     /// What is wrong.
-    pub(super) message: String,
+    pub message: String,
     /// First and last byte in the image.
-    pub(super) bytes: Option<(Place, Place)>,
+    pub bytes: Option<(Place, Place)>,
 }
 
 impl Damage {

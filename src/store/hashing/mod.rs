@@ -1,0 +1,37 @@
+//! Hashes the NARs of all store objects in parallel, straight from the image.
+//!
+//! A block is hashed on the core that has just decompressed it. `plan` says which objects are read in which order, and which
+//! blocks they share; `crew` is the threads. A thread without an object decompresses blocks for the others (`ahead`). Blocks that
+//! several files share are kept (`fragments`, `copies`) until the last of these files has been hashed.
+
+mod ahead;
+mod copies;
+mod crew;
+mod fragments;
+mod hasher;
+mod object;
+mod plan;
+
+pub use object::{Damage, Outcome};
+
+use super::contents::Object;
+use super::{Contents, Store};
+use crate::image::Progress;
+use crew::Crew;
+use plan::Plan;
+
+/// Reads the NARs of the registered objects that are present, and hashes those that `wanted` accepts. The outcomes come in no
+/// particular order, each with the index of its object in [`Contents::objects`]. `progress` hears of bytes of NARs.
+#[must_use]
+pub fn run(
+    store: &Store<'_>,
+    contents: &Contents,
+    wanted: &(dyn Fn(&Object) -> bool + Sync),
+    progress: Progress<'_>,
+) -> Vec<(usize, Outcome)> {
+    let threads = rayon::current_num_threads();
+    let mut plan = Plan::of(store, contents, wanted, threads);
+    let refused = std::mem::take(&mut plan.refused).into_iter();
+    let refused = refused.map(|(object, damage)| (object, Outcome { damages: vec![damage], ..Outcome::default() }));
+    Crew::new(store, plan, threads, progress).run().into_iter().chain(refused).collect()
+}
