@@ -5,6 +5,7 @@ use std::io::Write;
 use nixoscope::Troubles;
 use nixoscope::nixos::access::Access;
 use nixoscope::nixos::{Disc, System};
+use nixoscope::report::About;
 use nixoscope::report::access::{self, Shown};
 
 use super::open::{ImageArg, disc, open};
@@ -29,7 +30,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let systems = systems(&disc, &mut troubles);
     if global.json {
         let mut out = output::bytes();
-        access::json(&mut out, &disc.path().display().to_string(), &systems)?;
+        access::json(&mut out, About { image: disc.path(), troubles: &troubles }, &systems)?;
         out.flush()?;
     } else {
         let mut out = output::results();

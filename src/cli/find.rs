@@ -7,6 +7,7 @@ use anyhow::Context;
 use globset::{Glob, GlobBuilder, GlobMatcher};
 use nixoscope::fs::path;
 use nixoscope::fs::walk::Walk;
+use nixoscope::report::About;
 use nixoscope::report::files;
 
 use super::open::{ImageArg, disc, open};
@@ -51,7 +52,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     output::unless_closed(|| {
         if global.json {
             let mut out = output::bytes();
-            files::owned_json(&mut out, "nixoscope.find.v1", found)?;
+            files::owned_json(&mut out, About { image: disc.path(), troubles: &troubles }, &found)?;
             out.flush()?;
         } else {
             let mut out = output::results();

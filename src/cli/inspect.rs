@@ -21,7 +21,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let summary = Summary::of(&disc, &mut troubles);
     if global.json {
         let mut out = output::bytes();
-        inspect::json(&mut out, &summary)?;
+        inspect::json(&mut out, &summary, &troubles)?;
         out.flush()?;
     } else {
         let mut out = output::results();

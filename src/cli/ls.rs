@@ -47,11 +47,11 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     }
     let mut out = output::bytes();
     if global.json || args.long {
-        let nodes = visits.filter_map(|visit| troubles.keep(visit.and_then(|visit| with_node(tree, visit))));
+        let nodes = visits.map(|visit| visit.and_then(|visit| with_node(tree, visit)));
         if global.json {
-            files::json(&mut out, "nixoscope.ls.v1", nodes)?;
+            files::json(&mut out, disc.path(), &mut troubles, nodes)?;
         } else {
-            for (visit, node) in nodes {
+            for (visit, node) in nodes.filter_map(|node| troubles.keep(node)) {
                 files::long_line(&mut out, &visit, &node)?;
             }
         }

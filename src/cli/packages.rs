@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use nixoscope::check::PackageQuery;
 use nixoscope::nixos::package::{self, Column, Order};
 use nixoscope::nixos::software::Software;
+use nixoscope::report::About;
 use nixoscope::report::packages;
 
 use super::open::{ImageArg, disc, open};
@@ -80,7 +81,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     output::unless_closed(|| {
         if global.json {
             let mut out = output::bytes();
-            packages::json(&mut out, &software, &rows)?;
+            packages::json(&mut out, About { image: disc.path(), troubles: &troubles }, &software, &rows)?;
             out.flush()?;
         } else {
             let every = args.all || !args.names.is_empty();

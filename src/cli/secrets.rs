@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use anyhow::anyhow;
+use nixoscope::report::About;
 use nixoscope::report::secrets as report_secrets;
 use nixoscope::secrets::{self, Allow};
 
@@ -25,18 +26,19 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(&args.image.path, global)?;
     let (disc, mut troubles) = disc(&image)?;
     let watch = Watch::new("searching", global);
-    let report = secrets::scan(&disc, &allow, &|done, of| watch.tell(done, of))?;
+    let mut report = secrets::scan(&disc, &allow, &|done, of| watch.tell(done, of))?;
     watch.finish();
+    let unsearched = report.troubles.len();
+    troubles.append(std::mem::take(&mut report.troubles));
     if global.json {
         let mut out = output::bytes();
-        report_secrets::json(&mut out, &report)?;
+        report_secrets::json(&mut out, About { image: disc.path(), troubles: &troubles }, &report)?;
         out.flush()?;
     } else {
         let mut out = output::results();
-        report_secrets::page(&mut out, &report, output::width())?;
+        report_secrets::page(&mut out, &report, unsearched, output::width())?;
         out.flush()?;
     }
-    troubles.append(report.troubles);
     let outcome = if report.secrets.is_empty() { Outcome::Holds } else { Outcome::Fails };
     Ok(report_troubles(&disc, &troubles, outcome))
 }

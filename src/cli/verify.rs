@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
+use nixoscope::report::About;
 use nixoscope::report::verify as report_verify;
 use nixoscope::verify::{self, Expectations, Known};
 
@@ -43,7 +44,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     }
     if global.json {
         let mut out = output::bytes();
-        report_verify::json(&mut out, &report)?;
+        report_verify::json(&mut out, About { image: disc.path(), troubles: &troubles }, &report)?;
         out.flush()?;
     } else {
         let mut out = output::results();

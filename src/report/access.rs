@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::document::{self, About};
 use super::escape;
 use super::table::{self, STRONG};
 use crate::nixos::access::{Access, Account, Finding, FindingId, Grant, Needs, Rule, Severity, Tool};
@@ -133,7 +134,7 @@ fn sshd(access: &Access) -> String {
 ///
 /// # Errors
 /// What the writer meets.
-pub fn json(out: &mut dyn Write, image: &str, systems: &[(System, Access)]) -> serde_json::Result<()> {
+pub fn json(out: &mut dyn Write, about: About<'_>, systems: &[(System, Access)]) -> serde_json::Result<()> {
     let default = systems.first().map(|(_, access)| access);
     let all = systems.iter().map(|(system, access)| {
         let same = default.is_some_and(|default| default.is_like(access));
@@ -145,17 +146,13 @@ pub fn json(out: &mut dyn Write, image: &str, systems: &[(System, Access)]) -> s
             access: (!same).then(|| Facts::of(access)),
         }
     });
-    let document =
-        Document { schema: "nixoscope.access.v1", image, facts: default.map(Facts::of), systems: all.collect() };
-    serde_json::to_writer(&mut *out, &document)?;
-    out.write_all(b"\n").map_err(serde_json::Error::io)
+    let body = Body { facts: default.map(Facts::of), systems: all.collect() };
+    document::write(out, "nixoscope.access.v1", about, &body)
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Document<'a> {
-    schema: &'static str,
-    image: &'a str,
+struct Body<'a> {
     #[serde(flatten)]
     facts: Option<Facts<'a>>,
     systems: Vec<Other<'a>>,

@@ -2,10 +2,13 @@
 
 use std::cell::RefCell;
 use std::io::{self, Write};
+use std::path::Path;
 
 use serde::{Serialize, Serializer};
 
+use super::document::{self, About, Document, Messages};
 use super::{escape, table};
+use crate::error::{Result, Troubles};
 use crate::fs::walk::Visit;
 use crate::fs::{FileType, Kind, Node};
 use crate::nixos::software::shown;
@@ -39,24 +42,34 @@ pub fn long_line(out: &mut dyn Write, visit: &Visit, node: &Node) -> io::Result<
     }
 }
 
-/// A document of `entries`, written as they come.
+/// The document of `ls`, written while the entries are read. What cannot be read is added to `troubles`, which end the document.
 ///
 /// # Errors
 /// What the writer meets.
-pub fn json(out: &mut dyn Write, schema: &str, entries: impl Iterator<Item = (Visit, Node)>) -> serde_json::Result<()> {
-    document(out, schema, entries.map(|(visit, node)| FileEntry::new(&visit, &node)))
+pub fn json(
+    out: &mut dyn Write,
+    image: &Path,
+    troubles: &mut Troubles,
+    entries: impl Iterator<Item = Result<(Visit, Node)>>,
+) -> serde_json::Result<()> {
+    let troubles = RefCell::new(troubles);
+    let entries = entries.filter_map(|entry| troubles.borrow_mut().keep(entry));
+    let entries = Sequence(RefCell::new(entries.map(|(visit, node)| FileEntry::new(&visit, &node))));
+    let image = image.display().to_string();
+    let document = Document { schema: "nixoscope.ls.v1", image, body: Body { entries }, troubles: Late(&troubles) };
+    document::line(out, &document)
 }
 
-/// A document of `entries`, each with the store path that holds it.
+/// The document of `find`: files, each with the store path that holds it.
 ///
 /// # Errors
 /// What the writer meets.
-pub fn owned_json(out: &mut dyn Write, schema: &str, entries: Vec<(Visit, Node)>) -> serde_json::Result<()> {
+pub fn owned_json(out: &mut dyn Write, about: About<'_>, entries: &[(Visit, Node)]) -> serde_json::Result<()> {
     let owned = entries.iter().map(|(visit, node)| OwnedEntry {
         entry: FileEntry::new(visit, node),
         store_path: StorePath::containing(&visit.path).map(|(path, _)| path.to_string()),
     });
-    document(out, schema, owned)
+    document::write(out, "nixoscope.find.v1", about, &Body { entries: owned.collect::<Vec<_>>() })
 }
 
 /// A table of files with the packages that own them.
@@ -79,26 +92,25 @@ pub fn owned_table(out: &mut dyn Write, entries: &[(Visit, Node)], width: Option
     table::write(out, table)
 }
 
-fn document(
-    out: &mut dyn Write,
-    schema: &str,
-    entries: impl Iterator<Item = impl Serialize>,
-) -> serde_json::Result<()> {
-    serde_json::to_writer(&mut *out, &Document { schema, entries: Sequence(RefCell::new(entries)) })?;
-    out.write_all(b"\n").map_err(serde_json::Error::io)
+#[derive(Serialize)]
+struct Body<E> {
+    entries: E,
 }
 
-#[derive(Serialize)]
-struct Document<'s, E> {
-    schema: &'s str,
-    entries: E,
+/// Troubles that are still being collected while the entries before them are written.
+struct Late<'l, 't>(&'l RefCell<&'t mut Troubles>);
+
+impl Serialize for Late<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        Messages(&self.0.borrow()).serialize(serializer)
+    }
 }
 
 /// Writes the items of an iterator, which is used up.
 struct Sequence<I>(RefCell<I>);
 
 impl<I: Iterator<Item: Serialize>> Serialize for Sequence<I> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         serializer.collect_seq(&mut *self.0.borrow_mut())
     }
 }
@@ -208,6 +220,7 @@ fn time(seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
     use crate::fs::NodeId;
 
     fn file(path: &[u8], kind: Kind, mode: u16) -> (Visit, Node) {
@@ -234,8 +247,10 @@ mod tests {
     #[test]
     fn a_name_that_is_no_utf8_is_given_raw_too() {
         let mut out = Vec::new();
-        json(&mut out, "nixoscope.ls.v1", std::iter::once(file(b"/caf\xe9", Kind::File { size: 0 }, 0o444))).unwrap();
-        let expected = r#"{"schema":"nixoscope.ls.v1","entries":[{"path":"/caf\\xe9","pathBase64":"L2NhZuk=","type":"file","size":0,"mode":292,"uid":0,"gid":30000,"mtime":315532800,"target":null,"targetBase64":null}]}"#;
+        let entries =
+            [Ok(file(b"/caf\xe9", Kind::File { size: 0 }, 0o444)), Err(Error::NotFound { path: b"/b".to_vec() })];
+        json(&mut out, Path::new("a.iso"), &mut Troubles::default(), entries.into_iter()).unwrap();
+        let expected = r#"{"schema":"nixoscope.ls.v1","image":"a.iso","entries":[{"path":"/caf\\xe9","pathBase64":"L2NhZuk=","type":"file","size":0,"mode":292,"uid":0,"gid":30000,"mtime":315532800,"target":null,"targetBase64":null}],"troubles":["/b: no such file in the image"]}"#;
         assert_eq!(String::from_utf8(out).unwrap().trim_end(), expected);
     }
 }

@@ -5,9 +5,11 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::document::{self, Messages};
 use super::files::text;
 use super::table::{self, STRONG};
 use super::{escape, size};
+use crate::error::Troubles;
 use crate::fs::iso9660::{self, Extension, PartitionKind};
 use crate::nixos::access::{Account, People, Way};
 use crate::nixos::menu::MenuEntry;
@@ -186,7 +188,7 @@ fn parameters(entry: &MenuEntry) -> Vec<Cow<'_, str>> {
 ///
 /// # Errors
 /// What the writer meets.
-pub fn json(out: &mut dyn Write, summary: &Summary) -> serde_json::Result<()> {
+pub fn json(out: &mut dyn Write, summary: &Summary, troubles: &Troubles) -> serde_json::Result<()> {
     let document = Document {
         schema: "nixoscope.inspect.v1",
         image: Image {
@@ -254,9 +256,9 @@ pub fn json(out: &mut dyn Write, summary: &Summary) -> serde_json::Result<()> {
             logins: logins(access).map(Login::of).collect(),
             keys: accepted(access).map(Key::of).collect(),
         }),
+        troubles: Messages(troubles),
     };
-    serde_json::to_writer(&mut *out, &document)?;
-    out.write_all(b"\n").map_err(serde_json::Error::io)
+    document::line(out, &document)
 }
 
 /// Whether a system boots when nobody chooses, and by which menus if they differ.
@@ -320,6 +322,7 @@ struct Document<'s> {
     store: Option<Store<'s>>,
     systems: Vec<System<'s>>,
     access: Option<Access<'s>>,
+    troubles: Messages<'s>,
 }
 
 #[derive(Serialize)]

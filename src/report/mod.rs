@@ -4,6 +4,7 @@ pub mod access;
 pub mod check;
 pub mod count;
 pub mod diff;
+mod document;
 mod escape;
 pub mod files;
 pub mod github;
@@ -20,4 +21,5 @@ mod table;
 pub mod tap;
 pub mod verify;
 
+pub use document::About;
 pub use escape::escape;

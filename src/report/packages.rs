@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::document::{self, About};
 use super::{size, table};
 use crate::nixos::package::{Column, Package};
 use crate::nixos::software::Software;
@@ -84,7 +85,7 @@ pub fn table(
 ///
 /// # Errors
 /// What the writer meets.
-pub fn json(out: &mut dyn Write, software: &Software, rows: &[Package]) -> serde_json::Result<()> {
+pub fn json(out: &mut dyn Write, about: About<'_>, software: &Software, rows: &[Package]) -> serde_json::Result<()> {
     let objects = &software.contents.objects;
     let reference = |index: usize| objects.get(index).map(|object| object.path.to_string());
     let packages = rows.iter().map(|row| {
@@ -103,14 +104,11 @@ pub fn json(out: &mut dyn Write, software: &Software, rows: &[Package]) -> serde
             references: software.contents.graph.of(row.index).filter_map(reference).collect(),
         }
     });
-    let document = Document { schema: "nixoscope.packages.v1", packages: packages.collect() };
-    serde_json::to_writer(&mut *out, &document)?;
-    out.write_all(b"\n").map_err(serde_json::Error::io)
+    document::write(out, "nixoscope.packages.v1", about, &Body { packages: packages.collect() })
 }
 
 #[derive(Serialize)]
-struct Document<'n> {
-    schema: &'static str,
+struct Body<'n> {
     packages: Vec<Entry<'n>>,
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::count::counted;
+use super::document::{self, About};
 use super::files::{raw, text};
 use super::{escape, size, table};
 use crate::secrets::{Report, Secret};
@@ -19,7 +20,7 @@ const SHOWN: usize = 100;
 ///
 /// # Errors
 /// What the writer meets.
-pub fn page(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Result<()> {
+pub fn page(out: &mut dyn Write, report: &Report, unsearched: usize, width: Option<u16>) -> io::Result<()> {
     if !report.secrets.is_empty() {
         let mut table = table::new(&["KIND", "WHAT", "PLACE", "FINGERPRINT"], width);
         for secret in report.secrets.iter().take(SHOWN) {
@@ -59,7 +60,7 @@ pub fn page(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Res
         0 => (GOOD, "no secrets".to_owned()),
         many => (BAD, counted(many, "secret")),
     };
-    let unsure = match report.troubles.len() {
+    let unsure = match unsearched {
         0 => String::new(),
         many => format!(", {} could not be searched", counted(many, "place")),
     };
@@ -70,9 +71,8 @@ pub fn page(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Res
 ///
 /// # Errors
 /// What the writer meets.
-pub fn json(out: &mut dyn Write, report: &Report) -> serde_json::Result<()> {
-    let document = Document {
-        schema: "nixoscope.secrets.v1",
+pub fn json(out: &mut dyn Write, about: About<'_>, report: &Report) -> serde_json::Result<()> {
+    let body = Body {
         secrets: report.secrets.iter().map(Entry::of).collect(),
         further: report.further,
         known: report.known,
@@ -81,13 +81,11 @@ pub fn json(out: &mut dyn Write, report: &Report) -> serde_json::Result<()> {
         files: report.files,
         bytes: report.bytes,
     };
-    serde_json::to_writer(&mut *out, &document)?;
-    out.write_all(b"\n").map_err(serde_json::Error::io)
+    document::write(out, "nixoscope.secrets.v1", about, &body)
 }
 
 #[derive(Serialize)]
-struct Document<'r> {
-    schema: &'static str,
+struct Body<'r> {
     secrets: Vec<Entry<'r>>,
     further: usize,
     known: usize,

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::count::counted;
+use super::document::{self, About};
 use super::escape;
 use super::files::{raw, text};
 use crate::verify::{Problem, Report};
@@ -92,7 +93,7 @@ fn notes(report: &Report) -> Vec<String> {
 ///
 /// # Errors
 /// What the writer meets.
-pub fn json(out: &mut dyn Write, report: &Report) -> serde_json::Result<()> {
+pub fn json(out: &mut dyn Write, about: About<'_>, report: &Report) -> serde_json::Result<()> {
     let problems = report.problems.iter().map(|problem| Entry {
         kind: problem.kind.name(),
         path: text(&problem.path),
@@ -101,8 +102,7 @@ pub fn json(out: &mut dyn Write, report: &Report) -> serde_json::Result<()> {
         actual: problem.actual.as_deref(),
         message: &problem.message,
     });
-    let document = Document {
-        schema: "nixoscope.verify.v1",
+    let body = Body {
         paths: Paths {
             registered: report.registered,
             present: report.present,
@@ -114,14 +114,12 @@ pub fn json(out: &mut dyn Write, report: &Report) -> serde_json::Result<()> {
         strays: report.strays.iter().map(|name| text(name)).collect(),
         problems: problems.collect(),
     };
-    serde_json::to_writer(&mut *out, &document)?;
-    out.write_all(b"\n").map_err(serde_json::Error::io)
+    document::write(out, "nixoscope.verify.v1", about, &body)
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Document<'r> {
-    schema: &'static str,
+struct Body<'r> {
     paths: Paths,
     expected_file: Option<bool>,
     implanted_md5: Option<bool>,

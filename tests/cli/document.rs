@@ -56,15 +56,15 @@ const FILE: &str = "path pathBase64 type size mode uid gid mtime target targetBa
 fn every_document_has_its_schema_and_its_fields() {
     let today = fixture("today/result").display().to_string();
     for (arguments, groups) in [
-        (&["ls", "-R", "--json", &today][..], &[("", "schema entries"), ("entries[].", FILE)][..]),
+        (&["ls", "-R", "--json", &today][..], &[("", "schema image entries troubles"), ("entries[].", FILE)][..]),
         (
             &["find", "--json", &today, "*vim*", "grub.cfg"],
-            &[("", "schema entries"), ("entries[].", FILE), ("entries[].", "storePath")],
+            &[("", "schema image entries troubles"), ("entries[].", FILE), ("entries[].", "storePath")],
         ),
         (
             &["packages", "--json", &today],
             &[
-                ("", "schema packages"),
+                ("", "schema image packages troubles"),
                 ("packages[].", "path name pname version output installed"),
                 ("packages[].", "narSize closureSize diskSize narHash references"),
             ],
@@ -79,7 +79,7 @@ fn every_document_has_its_schema_and_its_fields() {
         (
             &["access", "--json", &today],
             &[
-                ("", "schema image usersKnown users sshd sudo autologin findings systems"),
+                ("", "schema image usersKnown users sshd sudo autologin findings systems troubles"),
                 ("users[].", "name uid normal shell home groups password keys certificateAuthorities logins sentence"),
                 ("users[].", "entrances"),
                 ("users[].entrances[].", "entrance verdict needs fingerprint conditions reason cause"),
@@ -109,9 +109,20 @@ fn every_document_has_its_schema_and_its_fields() {
             ],
         ),
         (
+            &["secrets", "--json", &today, "--allow", "**"],
+            &[("", "schema image secrets further known allowed unused files bytes troubles")],
+        ),
+        (
+            &["verify", "--json", &today],
+            &[
+                ("", "schema image paths expectedFile implantedMd5 strays problems troubles"),
+                ("paths.", "registered present verified withoutHash"),
+            ],
+        ),
+        (
             &["inspect", "--json", &today],
             &[
-                ("", "schema image volume boot store systems access"),
+                ("", "schema image volume boot store systems access troubles"),
                 ("image.", "path bytes kind"),
                 ("volume.", "id system publisher application preparer created blocks blockSize extensions"),
                 ("boot.", "elTorito partitions menu"),

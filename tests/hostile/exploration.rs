@@ -40,11 +40,11 @@ pub(crate) fn explore(bytes: Vec<u8>) {
     let summary = Summary::of(&disc, &mut troubles);
     troubles.iter().for_each(one_line);
     report::inspect::page(&mut io::sink(), &summary, None).unwrap();
-    report::inspect::json(&mut io::sink(), &summary).unwrap();
+    report::inspect::json(&mut io::sink(), &summary, &troubles).unwrap();
     if let Some(software) = told(Software::of(&disc, &mut troubles))
         && let Some(rows) = told(package::list(&disc, &software, &[Column::Closure, Column::Disk], &mut troubles))
     {
-        report::packages::json(&mut io::sink(), &software, &rows).unwrap();
+        report::packages::json(&mut io::sink(), about(&troubles), &software, &rows).unwrap();
     }
     let demands: Vec<Demand> = assertions().into_iter().map(Demand::from).collect();
     let verdicts = check::run(&disc, &demands, &|_, _| {});
@@ -53,7 +53,7 @@ pub(crate) fn explore(bytes: Vec<u8>) {
     for system in disc.systems.iter().filter(|system| system.present) {
         if let Some(access) = told(Access::of(&disc, system)) {
             report::access::page(&mut io::sink(), (system, &access), report::access::Shown::All, Some(80)).unwrap();
-            report::access::json(&mut io::sink(), "image", &[(system.clone(), access)]).unwrap();
+            report::access::json(&mut io::sink(), about(&troubles), &[(system.clone(), access)]).unwrap();
         }
     }
     if let Some(mut manifest) = told(Manifest::of(&disc, &mut troubles)) {
@@ -64,13 +64,17 @@ pub(crate) fn explore(bytes: Vec<u8>) {
     }
     if let Some(report) = told(secrets::scan(&disc, &Allow::default(), &|_, _| {})) {
         report.troubles.iter().for_each(one_line);
-        report::secrets::page(&mut io::sink(), &report, Some(80)).unwrap();
-        report::secrets::json(&mut io::sink(), &report).unwrap();
+        report::secrets::page(&mut io::sink(), &report, 0, Some(80)).unwrap();
+        report::secrets::json(&mut io::sink(), about(&report.troubles), &report).unwrap();
     }
     if let Some(report) = told(verify::run(&disc, &disc.troubles, &Expectations::default(), &|_, _| {})) {
         report::verify::page(&mut io::sink(), &report).unwrap();
-        report::verify::json(&mut io::sink(), &report).unwrap();
+        report::verify::json(&mut io::sink(), about(&disc.troubles), &report).unwrap();
     }
+}
+
+fn about(troubles: &Troubles) -> report::About<'_> {
+    report::About { image: std::path::Path::new("image"), troubles }
 }
 
 /// Reads all of a boot image of UEFI.
