@@ -1,4 +1,4 @@
-//! What can go wrong while an image is read, and where.
+//! Errors: what can go wrong while an image is read, and where.
 
 mod troubles;
 
@@ -12,67 +12,67 @@ use std::path::PathBuf;
 /// A result whose error is [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why something could not be read. One variant per kind of trouble, whatever structure it struck.
+/// Why something could not be read. There is one variant per kind of trouble, for all structures.
 ///
-/// An `Error` says that we could not read; what was read and found wrong is a finding, never an `Error`.
+/// An `Error` means that we could not read. What we read and found wrong is a finding, never an `Error`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The operating system refused.
+    /// The operating system reported an error.
     #[error("{}: {source}", path.display())]
     Io {
-        /// The file or device that was asked.
+        /// The file or device.
         path: PathBuf,
-        /// What it answered.
+        /// The error.
         source: io::Error,
     },
-    /// The path given as an image leads to none.
+    /// The given path does not lead to an image.
     #[error("{}: {reason}", path.display())]
     NoImage {
         /// The path as the user gave it.
         path: PathBuf,
-        /// What is there instead, and what to do about it.
+        /// What it is instead, and what to do about it.
         reason: String,
     },
-    /// The image has no store that could be asked.
+    /// The image has no readable store.
     #[error("{}: {reason}", path.display())]
     NoStore {
         /// The image.
         path: PathBuf,
-        /// Whether there is none, or none that can be read.
+        /// Whether there is no store, or it cannot be read.
         reason: &'static str,
     },
-    /// The image has no system that would boot.
+    /// The image has no system that boots.
     #[error("{}: {}", path.display(), no_system(missing.as_deref()))]
     NoSystem {
         /// The image.
         path: PathBuf,
-        /// The system that its menu names, which is not in its store.
+        /// The system that the menu names, if it is not in the store.
         missing: Option<String>,
     },
-    /// A field holds what its standard does not allow.
+    /// A field has a value that the standard does not allow.
     #[error("{structure} at {place}: invalid {field}")]
     Malformed {
-        /// The structure, by its name in the standard.
+        /// The structure's name in the standard.
         structure: &'static str,
         /// The field of the structure, or what is wrong with it.
         field: &'static str,
-        /// Where the field stands.
+        /// Where the field is.
         place: Place,
     },
     /// The image ends before the structure does.
     #[error("{structure} at {place}: truncated, needs {wanted} bytes, {available} are there")]
     Truncated {
-        /// The structure, by its name in the standard.
+        /// The structure's name in the standard.
         structure: &'static str,
         /// Where the structure begins.
         place: Place,
-        /// How many bytes the structure takes from there.
+        /// How many bytes the structure needs.
         wanted: u64,
         /// How many of them the image has.
         available: u64,
     },
-    /// The image is right, but this version cannot read it.
+    /// The image is valid, but this version cannot read it.
     #[error("{what} at {place}: not supported")]
     Unsupported {
         /// What is not supported.
@@ -80,32 +80,32 @@ pub enum Error {
         /// Where it was met.
         place: Place,
     },
-    /// Reading on would take more than any real image asks for.
+    /// Reading on would take more than any real image needs.
     #[error("{what} at {place}: over the limit")]
     Limit {
-        /// Which named limit was reached.
+        /// Which limit was reached.
         what: &'static str,
         /// Where it was reached.
         place: Place,
     },
-    /// No file of that path is in the image.
+    /// The image has no file at that path.
     #[error("{}: no such file in the image", path.escape_ascii())]
     NotFound {
         /// The path, in the namespace of the image.
         path: Vec<u8>,
     },
-    /// The symbolic links that a path leads through have no end.
-    #[error("{}: its links go round in a circle", path.escape_ascii())]
+    /// A path leads through a loop of symbolic links.
+    #[error("{}: symbolic link loop", path.escape_ascii())]
     LinkLoop {
         /// The path, in the namespace of the image.
         path: Vec<u8>,
     },
-    /// The file is there, but it is of another type than was asked for.
+    /// The file is of another type than wanted.
     #[error("{}: not a {wanted}", path.escape_ascii())]
     WrongType {
         /// The path, in the namespace of the image.
         path: Vec<u8>,
-        /// The type that was asked for.
+        /// The type that is wanted.
         wanted: &'static str,
     },
 }
@@ -113,16 +113,16 @@ pub enum Error {
 fn no_system(missing: Option<&str>) -> String {
     match missing {
         Some(system) => format!("the default system {system} is not in the store"),
-        None => "no system is in the image".to_owned(),
+        None => "the image has no system".to_owned(),
     }
 }
 
-/// Coordinates that a reader of a message can visit.
+/// Where something is, in coordinates that a reader of a message can look up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// A byte of the image file: `0x8800`, as `xxd -s` takes it.
+    /// A byte of the image file: `0x8800`, as `xxd -s` accepts it.
     Byte(u64),
-    /// A byte of a decompressed metadata block: `0x3c40+0x1f`, the block by its place in the image.
+    /// A byte of a decompressed metadata block: `0x3c40+0x1f`.
     Metadata {
         /// The byte of the image at which the metadata block begins.
         block: u64,
@@ -165,7 +165,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// A reader can only hand out [`io::Error`]: the real error travels inside it.
+/// A reader can only return an [`io::Error`], so the real error travels inside it.
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = match &error {
@@ -179,7 +179,7 @@ impl From<Error> for io::Error {
 }
 
 impl Error {
-    /// Takes the error back out of a reader's [`io::Error`]; a plain one is of the file at `path`.
+    /// Takes the error back out of a reader's [`io::Error`]. A plain one belongs to the file at `path`.
     #[must_use]
     pub fn from_read(error: io::Error, path: &std::path::Path) -> Self {
         match error.downcast::<Self>() {

@@ -121,7 +121,7 @@ fn a_menu_that_names_what_is_not_on_the_disc_is_a_problem() {
     let (code, document) = document(&image, &[]);
     assert_eq!((code, problems(&document)), (Some(1), vec![("boot", "/boot/gonetest.bi")]));
     let message =
-        "the menu entry \"Memtest86+\" of /isolinux/isolinux.cfg starts it as kernel, and it is not on the disc";
+        "the menu entry \"Memtest86+\" of /isolinux/isolinux.cfg starts it as kernel, but it is not on the disc";
     assert_eq!(document["problems"][0]["message"], message);
 }
 
@@ -180,8 +180,8 @@ fn what_is_not_as_registered_is_named() {
     let right = "sha256:03fq7rbj1andqq7ifckfbqivznj1rscw08vzpj3kqlyn6hvxpx8p";
     let wrong = "sha256:1iyvhnjspcwmh41xgmdj10nam6279afl3ansjp0rkiasivb89sgi";
     for (image, kind, path, expected, actual, message) in [
-        ("missing", "missing", hello, json!(null), json!(null), "registered, and not in the store"),
-        ("unregistered", "unregistered", hosts, json!(null), json!(null), "in the store, and not registered"),
+        ("missing", "missing", hello, json!(null), json!(null), "registered, but not in the store"),
+        ("unregistered", "unregistered", hosts, json!(null), json!(null), "in the store, but not registered"),
         (
             "dangling",
             "dangling-reference",
@@ -196,7 +196,7 @@ fn what_is_not_as_registered_is_named() {
             hello,
             json!("4096"),
             json!("1416"),
-            "the hash is right, but its NAR has 1416 bytes, 4096 are registered",
+            "the hash matches, but its NAR has 1416 bytes instead of the registered 4096",
         ),
         (
             "executable",
@@ -204,7 +204,7 @@ fn what_is_not_as_registered_is_named() {
             hosts,
             json!(right),
             json!(wrong),
-            "its contents are not those that are registered: its NAR has 200 bytes, 168 are registered",
+            "its contents do not match the registered hash: its NAR has 200 bytes instead of the registered 168",
         ),
         (
             "fifo",
@@ -234,7 +234,7 @@ fn a_damaged_block_is_named_with_its_file_and_place_and_the_rest_is_verified() {
     assert_eq!((code, problems(&document)), (Some(1), vec![("unreadable", block.path.as_str())]));
     let (first, last) = (block.bytes.start, block.bytes.end - 1);
     let message =
-        format!("data block at {first:#x}: invalid compressed data; it is bytes {first:#x} to {last:#x} of the image");
+        format!("data block at {first:#x}: invalid compressed data; bytes {first:#x} to {last:#x} of the image");
     assert_eq!(document["problems"][0]["message"], json!(message));
     assert_eq!(document["paths"]["verified"], json!(129));
 }
@@ -344,7 +344,7 @@ fn a_store_is_compared_with_a_closure_known_from_elsewhere() {
     let (file, image) = (folder.path().join("closure"), image.to_str().unwrap());
     std::fs::write(&file, "{}").unwrap();
     let run = run(&["verify", image, "--against", file.to_str().unwrap()]);
-    let message = format!("nixoscope: --against {}: no store path in it\n", file.display());
+    let message = format!("nixoscope: --against {}: no store path found\n", file.display());
     assert_eq!((run.code, run.errors), (Some(2), message));
 }
 

@@ -25,7 +25,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(&args.image.path, global)?;
     let (disc, troubles) = disc(&image)?;
     let tree = disc.tree();
-    // What is broken elsewhere on the disc matters only if a path is not found.
+    // What is broken elsewhere on the disc matters only if a path cannot be read.
     let context = |asked: &[u8]| match troubles.first() {
         Some(trouble) => format!("cannot read {} ({trouble})", escape(asked)),
         None => format!("cannot read {}", escape(asked)),

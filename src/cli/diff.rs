@@ -113,7 +113,7 @@ fn once(mut messages: Vec<String>) -> Vec<String> {
 fn outcome(troubles: &[String], same: bool) -> Outcome {
     troubles.iter().take(TOLD).for_each(|trouble| output::complain(trouble));
     if let Some(more @ 1..) = troubles.len().checked_sub(TOLD) {
-        output::complain(&format!("and {more} more that could not be read"));
+        output::complain(&format!("{more} more errors"));
     }
     match (troubles.is_empty(), same) {
         (false, _) => Outcome::Unsure,

@@ -34,11 +34,11 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let mut found = Vec::new();
     let bases: BTreeSet<Vec<u8>> = patterns.iter().map(|pattern| pattern.base.clone()).collect();
     for base in bases {
-        // A path that leads through links is found as it is asked for.
+        // A base that leads through links is shown as the pattern has it.
         let Some(directory) = path::find(tree, &base)? else { continue };
         for visit in Walk::new(tree, directory.id, &base) {
             let step = visit.and_then(|visit| {
-                // Every pattern is tried: each has to say whether it found anything.
+                // Every pattern is tried, because each has to report whether it matched anything.
                 let here = patterns.iter_mut().filter(|pattern| pattern.base == base);
                 if here.fold(false, |any, pattern| any | pattern.matches(&visit.path)) {
                     let node = tree.node(visit.id)?;
@@ -65,7 +65,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     for pattern in patterns.iter().filter(|pattern| !pattern.found) {
         outcome = Outcome::Fails;
         if !global.quiet {
-            output::complain(&format!("{}: no file of that name", pattern.text));
+            output::complain(&format!("{}: no file matches", pattern.text));
         }
     }
     Ok(report_troubles(&disc, &troubles, outcome))
@@ -85,7 +85,7 @@ impl Pattern {
         let whole_path = text.contains('/');
         let anchored = if whole_path && !text.starts_with(['/', '*']) { format!("**/{text}") } else { text.to_owned() };
         let glob: Result<Glob, _> = GlobBuilder::new(&anchored).literal_separator(true).build();
-        let matcher = glob.with_context(|| format!("{text} is no pattern"))?.compile_matcher();
+        let matcher = glob.with_context(|| format!("invalid pattern {text}"))?.compile_matcher();
         Ok(Self { text: text.to_owned(), matcher, whole_path, base: base(text), found: false })
     }
 
@@ -98,7 +98,7 @@ impl Pattern {
     }
 }
 
-/// The directories that a pattern begins with, up to the first that is a pattern itself.
+/// The directories at the start of a pattern, up to the first with a wildcard.
 fn base(text: &str) -> Vec<u8> {
     let mut directories: Vec<&str> = text.strip_prefix('/').unwrap_or_default().split('/').collect();
     directories.pop();

@@ -69,9 +69,9 @@ fn with_node(tree: &dyn Tree, visit: Visit) -> Result<(Visit, Node)> {
     Ok((visit, node))
 }
 
-/// What one argument asks for. Paths begin as they were asked for, links or not, as those of ls(1) do.
+/// The files that one argument asks for. Their paths start with the argument, even if it is a link, as those of ls(1) do.
 fn listing<'t>(tree: &'t dyn Tree, args: &Args, asked: &[u8]) -> Result<Box<dyn Iterator<Item = Result<Visit>> + 't>> {
-    // A link named on the command line is shown itself in a long listing, and followed in a short one.
+    // As with ls(1), a long listing shows a link named on the command line; a short one follows it.
     let itself = args.directory || args.long && !asked.ends_with(b"/");
     let found = if itself { path::resolve_link(tree, asked)? } else { path::resolve(tree, asked)? };
     let shown = path::plain(asked).unwrap_or(found.path);

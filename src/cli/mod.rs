@@ -46,7 +46,7 @@ struct Global {
     /// Print one JSON document
     #[arg(long, global = true)]
     json: bool,
-    /// When to use colour
+    /// When to use color
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     color: Color,
     /// Threads to use [default: one per core]
@@ -55,7 +55,7 @@ struct Global {
     /// Print results only, no messages
     #[arg(short, long, global = true)]
     quiet: bool,
-    /// Print no progress
+    /// Show no progress
     #[arg(long, global = true)]
     no_progress: bool,
 }
@@ -103,7 +103,7 @@ enum Command {
 enum Outcome {
     /// Everything holds.
     Holds,
-    /// Something asked for is not there.
+    /// Something is missing, damaged or different.
     Fails,
     /// A part could not be read, so the answer is incomplete.
     Unsure,
@@ -175,7 +175,7 @@ fn told(error: &anyhow::Error) -> String {
 /// Prints what could not be read, and gives the outcome that follows.
 fn report_troubles(disc: &Disc<'_>, troubles: &Troubles, outcome: Outcome) -> Outcome {
     let truncated = |trouble: &Error| matches!(trouble, Error::Truncated { .. });
-    // One end that is missing explains all that lies there.
+    // The missing end explains every truncated structure.
     let cause = disc.missing_end().filter(|_| troubles.iter().any(truncated));
     if let Some(cause) = &cause {
         output::complain(&format!("{}: {cause}{}", disc.path().display(), advice(cause)));
@@ -188,12 +188,12 @@ fn report_troubles(disc: &Disc<'_>, troubles: &Troubles, outcome: Outcome) -> Ou
     let others = troubles.len() - troubles.iter().filter(|trouble| !own(trouble)).count();
     match others.saturating_sub(TOLD) {
         0 => {}
-        more => output::complain(&format!("and {more} more that could not be read")),
+        more => output::complain(&format!("{more} more errors")),
     }
     if troubles.is_empty() { outcome } else { Outcome::Unsure }
 }
 
-/// Why a command cannot begin. What is broken on the disc says more than that there is no store or system.
+/// Why a command cannot start. What is broken on the disc explains more than the missing store or system.
 fn cause(troubles: Troubles, error: Error) -> anyhow::Error {
     troubles.into_iter().next().unwrap_or(error).into()
 }
@@ -201,7 +201,7 @@ fn cause(troubles: Troubles, error: Error) -> anyhow::Error {
 /// Advice on an error, if there is any.
 fn advice(error: &Error) -> &'static str {
     match error {
-        Error::Truncated { .. } => "; the image is cut off, copy or download it again",
+        Error::Truncated { .. } => "; the image is cut off: copy or download it again",
         _ => "",
     }
 }

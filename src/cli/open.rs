@@ -17,7 +17,7 @@ pub(super) struct ImageArg {
     pub(super) path: PathBuf,
 }
 
-/// Opens an image, with progress where a person watches.
+/// Opens an image, with a progress bar on a terminal.
 pub(super) fn open(path: &Path, global: &Global) -> anyhow::Result<Image> {
     let watch = Watch::new("unpacking", global);
     let image = Image::open(path, &|done, of| watch.tell(done, of));
@@ -28,7 +28,7 @@ pub(super) fn open(path: &Path, global: &Global) -> anyhow::Result<Image> {
 /// Opens the disc in an image. The caller reports its troubles.
 pub(super) fn disc(image: &Image) -> anyhow::Result<(Disc<'_>, Troubles)> {
     let mut disc = Disc::open(image).map_err(|error| match error {
-        // Which names the image itself.
+        // This error names the image itself.
         error @ Error::NoImage { .. } => anyhow::Error::new(error),
         error => anyhow::Error::new(error).context(format!("cannot read {}", image.path().display())),
     })?;

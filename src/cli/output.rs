@@ -47,6 +47,6 @@ pub(super) fn width() -> Option<u16> {
 
 /// Prints one line on standard error.
 pub(super) fn complain(message: &str) {
-    // Nobody is left to tell if this fails.
+    // If this fails, the failure cannot be reported either.
     let _ = writeln!(io::stderr().lock(), "nixoscope: {}", escape(message.as_bytes()));
 }

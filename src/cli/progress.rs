@@ -1,4 +1,4 @@
-//! Progress of long work, where a person watches.
+//! Progress bars of long work, on a terminal.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
@@ -11,14 +11,13 @@ use super::Global;
 /// Shorter work needs no progress bar.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Exit code of a program that Ctrl-C ended, as shells have it: 128 and the number of the signal.
+/// The exit code of a program ended by Ctrl-C, as in shells: 128 plus the number of the signal.
 const INTERRUPTED: i32 = 130;
 
-/// Leaves the terminal at the start of a line when Ctrl-C comes. The bar fills its line, so that a terminal shows the `^C` on
-/// the next one: that goes, and the bar stays to tell how far the work came. Temporary files have no names, so nothing else is
-/// left behind.
+/// Leaves the terminal at the start of a line after Ctrl-C. The bar fills its line, so the terminal shows `^C` on the next one.
+/// That is erased; the bar stays and shows how far the work came. Temporary files have no names, so nothing else is left behind.
 fn clear_at_interrupt() {
-    // Only the first work of a run sets it; without it, Ctrl-C ends the program all the same.
+    // Only the first call in a run succeeds. Without a handler, Ctrl-C still ends the program.
     let _ = ctrlc::set_handler(|| {
         let mut out = io::stderr().lock();
         let _ = out.write_all(b"\r\x1b[2K").and_then(|()| out.flush());

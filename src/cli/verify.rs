@@ -29,7 +29,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
-    // A file that cannot be read is told before the work begins.
+    // A file that cannot be read is an error before the work starts.
     let published = self::published(args.sha256.as_deref())?;
     let closure = self::closure(&args.against)?;
     let image = open(&args.image.path, global)?;
@@ -54,7 +54,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     Ok(if report.problems.is_empty() { Outcome::Holds } else { Outcome::Fails })
 }
 
-/// The text that has the hash: the argument itself, or the file that it names.
+/// The text with the hash: the argument itself, or the file that it names.
 fn published(argument: Option<&str>) -> anyhow::Result<Option<String>> {
     let Some(argument) = argument else { return Ok(None) };
     if argument.len() == 64 && argument.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -63,7 +63,7 @@ fn published(argument: Option<&str>) -> anyhow::Result<Option<String>> {
     std::fs::read_to_string(argument).with_context(|| format!("--sha256 {argument}")).map(Some)
 }
 
-/// What the files tell together.
+/// The closure in all files together.
 fn closure(files: &[PathBuf]) -> anyhow::Result<Option<Known>> {
     let mut known = Known::default();
     for file in files {

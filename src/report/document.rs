@@ -48,7 +48,7 @@ pub(super) struct Messages<'t>(pub(super) &'t Troubles);
 impl Serialize for Messages<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let more = self.0.len() - self.0.iter().count();
-        let more = (more > 0).then(|| format!("and {more} more that could not be read"));
+        let more = (more > 0).then(|| format!("{more} more errors"));
         serializer.collect_seq(self.0.iter().map(ToString::to_string).chain(more))
     }
 }

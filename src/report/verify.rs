@@ -1,4 +1,4 @@
-//! What `verify` found.
+//! The results of `verify`.
 
 use std::io::{self, Write};
 
@@ -13,10 +13,10 @@ use crate::verify::{Problem, Report};
 const GOOD: anstyle::Style = anstyle::AnsiColor::Green.on_default().bold();
 const BAD: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
 
-/// Problems of one kind that a page shows; a truncated image has thousands.
+/// Problems of one kind that a page shows. A truncated image has thousands.
 const SHOWN: usize = 20;
 
-/// The problems, what could not be verified, and the sum.
+/// Writes the problems, the notes and a summary line.
 ///
 /// # Errors
 /// What the writer meets.
@@ -42,7 +42,7 @@ pub fn page(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     };
     writeln!(
         out,
-        "{style}{verdict}{style:#}: {registered} store paths registered, {present} there, {verified} verified"
+        "{style}{verdict}{style:#}: {registered} store paths registered, {present} present, {verified} verified"
     )
 }
 

@@ -1,4 +1,4 @@
-//! What the boot menus name, and what the systems that they start name in turn.
+//! The files that the boot menus name, and those of the systems that they start.
 
 use std::collections::HashMap;
 
@@ -12,15 +12,16 @@ use crate::nixos::menu::MenuEntry;
 use crate::nixos::{Disc, toplevel};
 use crate::store::StorePath;
 
-/// Problems by what they are of: menus name the same files again and again.
+/// Problems by file and system. Menus name the same files again and again.
 #[derive(Default)]
 struct Findings {
-    /// The problem, if there is one, and how many further entries share it.
+    /// Where the answer is in `problems`.
     known: HashMap<(String, Option<StorePath>), usize>,
+    /// The problem, if there is one, and how many further entries share it.
     problems: Vec<(Option<Problem>, usize)>,
 }
 
-/// Every entry's kernel, initrd and `init=` are there, and the disc's kernel and initrd are those of the system.
+/// Checks that every entry's kernel, initrd and `init=` exist, and that kernel and initrd on the disc are those of the system.
 pub(super) fn check(disc: &Disc<'_>) -> Vec<Problem> {
     let mut findings = Findings::default();
     for entry in &disc.menu {
@@ -46,8 +47,8 @@ pub(super) fn check(disc: &Disc<'_>) -> Vec<Problem> {
         if let Some(init) = &entry.init {
             findings.add(init.clone(), None, || match path::find(disc.tree(), init.as_bytes()) {
                 Ok(Some(_)) => None,
-                Ok(None) if disc.store_is_broken() => None, // which the store has told
-                Ok(None) => Some(problem(entry, init, "starts it as init, and it is not in the image")),
+                Ok(None) if disc.store_is_broken() => None, // the store's own trouble explains it
+                Ok(None) => Some(problem(entry, init, "starts it as init, but it is not in the image")),
                 Err(error) => Some(unreadable(init, entry, &error)),
             });
         }
@@ -57,9 +58,9 @@ pub(super) fn check(disc: &Disc<'_>) -> Vec<Problem> {
                 Ok(None)
                     if !disc.store_is_broken() && entry.init.as_ref().is_none_or(|init| !init.starts_with(&path)) =>
                 {
-                    Some(problem(entry, &path, "starts this system, and it is not in the store"))
+                    Some(problem(entry, &path, "starts this system, but it is not in the store"))
                 }
-                _ => None, // which `init=` has told
+                _ => None, // `init=` has reported it
             });
         }
     }
@@ -67,7 +68,7 @@ pub(super) fn check(disc: &Disc<'_>) -> Vec<Problem> {
 }
 
 impl Findings {
-    /// Looks for a problem once for each file and system.
+    /// Looks for a problem once per file and system.
     fn add(&mut self, file: String, system: Option<StorePath>, look: impl FnOnce() -> Option<Problem>) {
         if let Some((_, more)) =
             self.known.get(&(file.clone(), system.clone())).and_then(|&at| self.problems.get_mut(at))
@@ -84,8 +85,8 @@ impl Findings {
             let problem = problem?;
             let message = match more {
                 0 => problem.message,
-                1 => format!("{}; so does one entry more", problem.message),
-                more => format!("{}; so do {more} entries more", problem.message),
+                1 => format!("{}; so does 1 other entry", problem.message),
+                more => format!("{}; so do {more} other entries", problem.message),
             };
             Some(Problem { message, ..problem })
         };
@@ -93,16 +94,16 @@ impl Findings {
     }
 }
 
-/// The file that an entry names is on the disc.
+/// Checks that the file that an entry names is on the disc.
 fn on_disc(disc: &Disc<'_>, entry: &MenuEntry, what: &str, file: &str) -> Result<Option<Problem>> {
     Ok(match path::find(disc.own_tree(), file.as_bytes())? {
         Some(found) if matches!(disc.own_tree().node(found.id)?.kind, Kind::File { .. }) => None,
-        Some(_) => Some(problem(entry, file, &format!("starts it as {what}, and it is no file"))),
-        None => Some(problem(entry, file, &format!("starts it as {what}, and it is not on the disc"))),
+        Some(_) => Some(problem(entry, file, &format!("starts it as {what}, but it is not a regular file"))),
+        None => Some(problem(entry, file, &format!("starts it as {what}, but it is not on the disc"))),
     })
 }
 
-/// The file on the disc has the bytes of the system's own.
+/// Checks that the file on the disc has the same contents as the system's own.
 fn equal(
     disc: &Disc<'_>,
     entry: &MenuEntry,
@@ -110,14 +111,14 @@ fn equal(
     (name, system): (&str, &StorePath),
 ) -> Result<Option<Problem>> {
     let own = format!("{system}/{name}");
-    // Systems before 2010 and containers have none.
+    // Systems before 2010 and containers have no such file.
     let Some(of_system) = path::find(disc.tree(), own.as_bytes())? else { return Ok(None) };
     let expected = sha256(disc.tree(), &of_system)?;
     let actual = sha256(disc.own_tree(), &path::resolve(disc.own_tree(), file.as_bytes())?)?;
     if expected == actual {
         return Ok(None);
     }
-    let message = format!("starts it as {what}, and it differs from {own} of the system that it starts");
+    let message = format!("starts it as {what}, but it differs from {own} of the system that the entry starts");
     Ok(Some(problem(entry, file, &message).expected(expected).actual(actual)))
 }
 

@@ -1,22 +1,22 @@
-//! The registration against the store's directory, and the references against both.
+//! Compares the registration with the store directory, and the references with both.
 
 use super::problem::{Problem, ProblemKind};
 use crate::store::Contents;
 use crate::store::contents::Object;
 
-/// Paths that are registered and missing, or there and not registered, and references that lead to neither.
+/// Finds missing paths, unregistered paths, and references to paths that are neither present nor registered.
 pub(super) fn check(contents: &Contents) -> Vec<Problem> {
     let mut problems = Vec::new();
-    // Of what is registered behind a damage nothing is known.
+    // If the registration is damaged, what follows the damage is unknown.
     let whole = contents.registered && contents.complete;
     for (index, object) in contents.objects.iter().enumerate() {
         let path = || object.path.to_string();
         match (&object.node, &object.record) {
             (None, Some(_)) => {
-                problems.push(Problem::new(ProblemKind::Missing, path(), "registered, and not in the store"));
+                problems.push(Problem::new(ProblemKind::Missing, path(), "registered, but not in the store"));
             }
             (Some(_), None) if whole => {
-                problems.push(Problem::new(ProblemKind::Unregistered, path(), "in the store, and not registered"));
+                problems.push(Problem::new(ProblemKind::Unregistered, path(), "in the store, but not registered"));
             }
             _ => {}
         }

@@ -73,7 +73,7 @@ fn of_image(volume: &Volume<'_>, id: crate::fs::NodeId, path: &[u8]) -> Result<V
         }
     }
     if !has_loader {
-        let message = "UEFI boots from this image, and it has no loader (EFI/BOOT/BOOT*.EFI)";
+        let message = "UEFI boots from this image, but it has no boot loader (EFI/BOOT/BOOT*.EFI)";
         problems.push(Problem::new(ProblemKind::Boot, path, message));
     }
     Ok(problems)
@@ -126,7 +126,7 @@ pub(super) fn menus(menu: &[MenuEntry]) -> Vec<Problem> {
         for (file, init) in here {
             if !there.iter().any(|(_, other)| other == init) {
                 let file = String::from_utf8_lossy(file);
-                let message = format!("{file} starts it, and the menu of {firmware} does not");
+                let message = format!("{file} starts it, but the {firmware} menu does not");
                 problems.insert(Problem::new(ProblemKind::Boot, init.as_str(), message));
             }
         }
@@ -196,8 +196,8 @@ mod tests {
         assert_eq!(
             told,
             [
-                "/isolinux/isolinux.cfg starts it, and the menu of UEFI does not",
-                "/EFI/BOOT/grub.cfg starts it, and the menu of BIOS does not"
+                "/isolinux/isolinux.cfg starts it, but the UEFI menu does not",
+                "/EFI/BOOT/grub.cfg starts it, but the BIOS menu does not"
             ]
         );
         assert_eq!(menus(&both[..1]), []);

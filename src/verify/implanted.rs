@@ -1,4 +1,4 @@
-//! The MD5 that isomd5sum implants in an image, against the image.
+//! Compares an image with the MD5 that isomd5sum embeds in it.
 
 use data_encoding::HEXLOWER;
 use md5::{Digest, Md5};
@@ -9,10 +9,10 @@ use crate::fs::iso9660::ImplantedMd5;
 use crate::image::Progress;
 use crate::nixos::{Disc, Medium};
 
-/// Bytes that are hashed in one go. Fragments end where such a part ends, so isomd5sum's own length is kept.
+/// Bytes that are hashed at once. Fragments end where such a part ends, so this must be the length that isomd5sum uses.
 const PART: u64 = 32_768;
 
-/// Hashes the volume as isomd5sum does, where a digest is implanted.
+/// Hashes the volume as isomd5sum does, if it has an embedded digest.
 pub(super) fn check(disc: &Disc<'_>, progress: Progress<'_>) -> Result<Option<Option<Problem>>> {
     let Medium::Volume(volume) = &disc.carrier else { return Ok(None) };
     let Some(implanted) = volume.implanted_md5()? else { return Ok(None) };
@@ -39,7 +39,7 @@ pub(super) fn check(disc: &Disc<'_>, progress: Progress<'_>) -> Result<Option<Op
         return Ok(Some(None));
     }
     let place = match fragments.first_wrong {
-        Some((start, end)) => format!("; the first damage lies in its bytes {start} to {}", end.saturating_sub(1)),
+        Some((start, end)) => format!("; the first damage is in bytes {start} to {}", end.saturating_sub(1)),
         None => String::new(),
     };
     let message = format!("the image does not match its embedded MD5 (isomd5sum){place}");

@@ -1,4 +1,4 @@
-//! A closure that is known from elsewhere: which paths there should be, and what they should hold.
+//! A closure known from elsewhere: which store paths should be present, and their hashes.
 
 use std::collections::BTreeMap;
 
@@ -14,21 +14,21 @@ use crate::store::{Contents, StorePath};
 pub struct Known(BTreeMap<StorePath, [u8; 32]>);
 
 impl Known {
-    /// Adds what a text tells: a manifest, the output of `nix path-info --json -r` in any of its forms, or a registration.
+    /// Adds the store paths in a text: a manifest, the output of `nix path-info --json -r` in any of its forms, or a registration.
     ///
     /// # Errors
-    /// Why the text is neither, or lacks a hash.
+    /// If the text is none of these, or a hash is missing.
     pub fn add(&mut self, text: &[u8]) -> Result<(), String> {
         let before = self.0.len();
         match text.trim_ascii_start().first() {
             Some(b'[' | b'{') => self.path_info(&serde_json::from_slice(text).map_err(|error| error.to_string())?)?,
             _ => self.registration(text)?,
         }
-        if self.0.len() == before { Err("no store path in it".to_owned()) } else { Ok(()) }
+        if self.0.len() == before { Err("no store path found".to_owned()) } else { Ok(()) }
     }
 
     fn path_info(&mut self, document: &Value) -> Result<(), String> {
-        // The newest form of Nix has the paths below `info`, by their base names; a manifest has them in a list.
+        // The newest Nix has the paths below `info`, by their base names. A manifest has them in a list.
         let inner =
             ["info", "paths"].into_iter().find_map(|name| document.get(name).filter(|inner| !inner.is_string()));
         match inner.unwrap_or(document) {
@@ -44,10 +44,10 @@ impl Known {
     fn insert(&mut self, path: &str, info: &Value) -> Result<(), String> {
         let known =
             StorePath::from_path(path.as_bytes()).or_else(|| StorePath::from_base(path.as_bytes())).ok_or_else(
-                || format!("{path} is no store path; expected a manifest, or the output of nix path-info --json"),
+                || format!("{path} is not a store path; expected a manifest, or the output of nix path-info --json"),
             )?;
         let hash = info.get("narHash").and_then(Value::as_str).and_then(|hash| registration::hash(hash.as_bytes())?);
-        self.0.insert(known, hash.ok_or_else(|| format!("no SHA-256 of {path}"))?);
+        self.0.insert(known, hash.ok_or_else(|| format!("no SHA-256 for {path}"))?);
         Ok(())
     }
 
@@ -58,7 +58,7 @@ impl Known {
         }
         for (path, record) in paths.into_iter().zip(records) {
             let Some(record) = record else { continue };
-            let hash = record.nar_hash.ok_or_else(|| format!("no SHA-256 of {path}"))?;
+            let hash = record.nar_hash.ok_or_else(|| format!("no SHA-256 for {path}"))?;
             self.0.insert(path, hash);
         }
         Ok(())
@@ -69,28 +69,28 @@ impl Known {
         self.0.get(path)
     }
 
-    /// Compares the paths of a store; what they hold is compared once it is hashed.
+    /// Compares the paths of a store. Their contents are compared once they are hashed.
     pub(super) fn compare(&self, contents: &Contents) -> Vec<Problem> {
         let present = |path: &StorePath| {
             let object = contents.index(path).and_then(|index| contents.objects.get(index));
             object.is_some_and(|object| object.node.is_some())
         };
         let missing = self.0.iter().filter(|(path, _)| !present(path)).map(|(path, hash)| {
-            let message = "in the closure that is given, and not in the store";
+            let message = "in the given closure, but not in the store";
             Problem::new(ProblemKind::Missing, path.to_string(), message).expected(shown(hash))
         });
         let objects = contents.objects.iter().filter(|object| object.node.is_some());
         let further = objects.filter(|object| !self.0.contains_key(&object.path)).map(|object| {
-            let message = "in the store, and not in the closure that is given";
+            let message = "in the store, but not in the given closure";
             Problem::new(ProblemKind::Unregistered, object.path.to_string(), message)
         });
         missing.chain(further).collect()
     }
 
-    /// Compares what a path holds.
+    /// Compares the contents of a path.
     pub(super) fn judge(&self, path: &StorePath, actual: &[u8; 32]) -> Option<Problem> {
         let expected = self.0.get(path).filter(|expected| *expected != actual)?;
-        let message = "its contents are not those of the closure that is given";
+        let message = "its contents do not match the given closure";
         let problem = Problem::new(ProblemKind::HashMismatch, path.to_string(), message);
         Some(problem.expected(shown(expected)).actual(shown(actual)))
     }
@@ -126,15 +126,15 @@ mod tests {
     #[test]
     fn what_tells_no_hashes_is_refused() {
         for (text, message) in [
-            (format!(r#"{{"{PATH}":null}}"#), format!("no SHA-256 of {PATH}")),
-            (format!("{PATH}\n{}\n0\n\n0\n", "0".repeat(64)), format!("no SHA-256 of {PATH}")),
+            (format!(r#"{{"{PATH}":null}}"#), format!("no SHA-256 for {PATH}")),
+            (format!("{PATH}\n{}\n0\n\n0\n", "0".repeat(64)), format!("no SHA-256 for {PATH}")),
             (
                 r#"{"schema":1}"#.to_owned(),
-                "schema is no store path; expected a manifest, or the output of nix path-info --json".to_owned(),
+                "schema is not a store path; expected a manifest, or the output of nix path-info --json".to_owned(),
             ),
             ("[{}]".to_owned(), "an entry without a path".to_owned()),
-            ("[]".to_owned(), "no store path in it".to_owned()),
-            (String::new(), "no store path in it".to_owned()),
+            ("[]".to_owned(), "no store path found".to_owned()),
+            (String::new(), "no store path found".to_owned()),
         ] {
             assert_eq!(known(&text), Err(message), "{text}");
         }

@@ -1,7 +1,7 @@
-//! Verification: every byte of the store is what the registration says, and what boots is there.
+//! Verification: the store matches its registration, and everything needed to boot is there.
 //!
-//! Each registered path is hashed straight from the image, a block on the core that has just decompressed it. That proves
-//! integrity: nothing broke since the image was made. Who changes image and registration together is not found out.
+//! That proves integrity: nothing broke since the image was made. It does not detect a change of both the image and its
+//! registration.
 
 mod boot;
 mod closure;
@@ -25,7 +25,7 @@ use crate::store::contents::Object;
 use crate::store::hashing::{self, Damage, Outcome};
 use crate::store::{Carrier, Contents, STORE, Store, nix32, registration};
 
-/// What is known from elsewhere.
+/// What is known about the image from elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expectations {
     /// SHA-256 of the image file.
@@ -34,35 +34,35 @@ pub struct Expectations {
     pub closure: Option<Known>,
 }
 
-/// What became of a verification.
+/// The result of a verification.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Store paths that are registered.
+    /// Registered store paths.
     pub registered: usize,
-    /// Store paths that are there.
+    /// Store paths that are present.
     pub present: usize,
     /// Store paths whose contents have the registered hash.
     pub verified: usize,
     /// Store paths that are registered without a hash.
     pub without_hash: usize,
-    /// Whether there is a registration at all.
+    /// Whether the store has a registration.
     pub has_registration: bool,
     /// Whether the image file has the expected hash. `None` if no hash was given.
     pub expected_file: Option<bool>,
     /// Whether the embedded MD5 matches. `None` if there is none.
     pub implanted_md5: Option<bool>,
-    /// Whether the store was compared with a closure known from elsewhere.
+    /// Whether the store was compared with a given closure.
     pub against_closure: bool,
-    /// What lies in the store's directory and is no store path, which is no error.
+    /// Names in the store directory that are not store paths. They are not errors.
     pub strays: Vec<Vec<u8>>,
-    /// What is wrong, in the order of [`ProblemKind`] and the paths.
+    /// The problems, sorted by [`ProblemKind`] and path.
     pub problems: Vec<Problem>,
 }
 
 /// Verifies a disc. `troubles` are those met while opening it. `progress` hears how many bytes of NARs are hashed.
 ///
 /// # Errors
-/// Where the disc has no store, or one in a form that is not supported. What is damaged is a problem of the report.
+/// Where the disc has no store, or its format is not supported. Damage is a problem in the report.
 pub fn run(
     disc: &Disc<'_>,
     troubles: &Troubles,
@@ -111,7 +111,7 @@ pub fn run(
 }
 
 impl Report {
-    /// Counts it as a problem that hashes are not recorded.
+    /// Makes missing hashes a problem.
     pub fn require_hashes(&mut self) {
         let message = match (self.has_registration, self.without_hash) {
             (true, 0) => return,
@@ -123,7 +123,7 @@ impl Report {
         self.problems.sort();
     }
 
-    /// The image is as long as its file system says.
+    /// Checks that the image is as long as its file system says.
     fn length(&mut self, disc: &Disc<'_>) {
         let available = disc.image().region().length();
         let (what, wanted) = match &disc.carrier {
@@ -137,10 +137,10 @@ impl Report {
         }
     }
 
-    /// A structure that stands for many files cannot be read.
+    /// Adds a structure that many files depend on and that cannot be read.
     fn unreadable(&mut self, disc: &Disc<'_>, error: &Error, cut_off: bool) {
         let consequence = match error {
-            Error::Truncated { .. } if cut_off => "; it lies in the end that is missing",
+            Error::Truncated { .. } if cut_off => "; it is in the part that is missing",
             _ => "",
         };
         self.problems.push(Problem::new(ProblemKind::Unreadable, own_path(disc), format!("{error}{consequence}")));
@@ -188,25 +188,25 @@ impl Report {
         self.strays = contents.strays;
     }
 
-    /// Compares an object with what is registered of it.
+    /// Compares an object with its registration.
     fn judge(&mut self, object: &Object, outcome: Outcome) {
         let Some(record) = &object.record else { return };
         let path = object.path.to_string();
         if !outcome.damages.is_empty() {
             self.problems.extend(outcome.damages.iter().map(|damage| damaged(&path, damage)));
             if outcome.further > 0 {
-                let message = format!("{} further places of it cannot be read", outcome.further);
+                let message = format!("{} more places in it cannot be read", outcome.further);
                 self.problems.push(Problem::new(ProblemKind::Unreadable, path, message));
             }
             return;
         }
         let wrong_size = record.nar_size.filter(|&size| size != outcome.size);
-        let sizes = |size: u64| format!("its NAR has {} bytes, {size} are registered", outcome.size);
+        let sizes = |size: u64| format!("its NAR has {} bytes instead of the registered {size}", outcome.size);
         match (record.nar_hash, outcome.hash) {
             (Some(expected), Some(actual)) if expected != actual => {
                 let message = match wrong_size {
-                    Some(size) => format!("its contents are not those that are registered: {}", sizes(size)),
-                    None => "its contents are not those that are registered".to_owned(),
+                    Some(size) => format!("its contents do not match the registered hash: {}", sizes(size)),
+                    None => "its contents do not match the registered hash".to_owned(),
                 };
                 let problem = Problem::new(ProblemKind::HashMismatch, path, message);
                 self.problems.push(problem.expected(shown(&expected)).actual(shown(&actual)));
@@ -214,7 +214,7 @@ impl Report {
             (hash, _) => {
                 if let Some(size) = wrong_size {
                     let message = match hash {
-                        Some(_) => format!("the hash is right, but {}", sizes(size)),
+                        Some(_) => format!("the hash matches, but {}", sizes(size)),
                         None => sizes(size),
                     };
                     let problem = Problem::new(ProblemKind::HashMismatch, path, message);
@@ -227,18 +227,18 @@ impl Report {
     }
 }
 
-/// Names the file, and the bytes of the image that are to blame.
+/// Names the damaged file and the bytes of the image that cannot be read.
 fn damaged(object: &str, damage: &Damage) -> Problem {
     let mut path = object.as_bytes().to_vec();
     path.extend_from_slice(&damage.path);
     let mut message = damage.message.clone();
     if let Some((first, last)) = &damage.bytes {
-        message.push_str(&format!("; it is bytes {first} to {last} of the image"));
+        message.push_str(&format!("; bytes {first} to {last} of the image"));
     }
     match damage.files {
         0 => {}
-        1 => message.push_str(", and one more file here needs it"),
-        files => message.push_str(&format!(", and {files} more files here need it")),
+        1 => message.push_str(", also needed by 1 other file of the store path"),
+        files => message.push_str(&format!(", also needed by {files} other files of the store path")),
     }
     Problem::new(ProblemKind::Unreadable, path, message)
 }

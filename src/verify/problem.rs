@@ -1,41 +1,41 @@
-//! What is wrong with an image.
+//! Problems: what is wrong with an image.
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
-    /// What sort of thing.
+    /// What kind of problem.
     pub kind: ProblemKind,
-    /// Where: a store path, a file in one, a file of the disc, or the image itself.
+    /// Where: a store path, a file in a store path, a file on the disc, or the image itself.
     pub path: Vec<u8>,
-    /// What should be there, where that can be said in a word.
+    /// The expected value, if there is one.
     pub expected: Option<String>,
-    /// What is there instead.
+    /// The actual value.
     pub actual: Option<String>,
     /// One line for people.
     pub message: String,
 }
 
-/// The sorts of things that can be wrong.
+/// The kinds of problems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ProblemKind {
     /// The image ends before it should.
     Truncated,
-    /// Something cannot be read: a block is damaged, or the medium is.
+    /// Something cannot be read, because a block or the medium is damaged.
     Unreadable,
-    /// A store path is not what is registered of it, or a file not what it should be.
+    /// A store path does not match its registration, or a file does not have the expected contents.
     HashMismatch,
-    /// A registered path is not there.
+    /// A registered path is not present.
     Missing,
-    /// A path is there and not registered, or registered without what is asked for.
+    /// A path is present but not registered, or registered without a hash.
     Unregistered,
-    /// A path refers to one that is neither there nor registered.
+    /// A path refers to one that is neither present nor registered.
     DanglingReference,
-    /// A menu entry cannot start what it names.
+    /// A menu entry names something that cannot be started.
     Boot,
 }
 
 impl ProblemKind {
-    /// The word for it in documents.
+    /// Its name in documents.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -45,7 +45,7 @@ fn a_bad_sector_is_a_problem_of_the_files_that_lie_there_and_the_rest_is_verifie
         let disc = Disc::open(&image).unwrap();
         let report = run(&disc, &Troubles::default(), &Expectations::default(), &|_, _| {}).unwrap();
         let last = block.end - 1;
-        let range = format!("it is bytes {:#x} to {last:#x} of the image", block.start);
+        let range = format!("bytes {:#x} to {last:#x} of the image", block.start);
         // A kernel that lies there is a problem of the menu as well.
         let in_store = report.problems.iter().filter(|problem| problem.path.starts_with(b"/nix/store"));
         let in_store: Vec<_> = in_store.filter(|problem| !problem.message.contains("menu entry")).collect();

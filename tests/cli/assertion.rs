@@ -47,7 +47,7 @@ fn each_assertion_holds_or_says_what_is_there_instead() {
             "a dangling link: it leads to /…/odd-commands-1.0/libexec/gone, which is not there",
         ),
         ("--command", "gone-tool", false, "a dangling link: it leads to /…/gone-1.0, which is not there"),
-        ("--command", "loop-a", false, "its links go round in a circle"),
+        ("--command", "loop-a", false, "symbolic link loop"),
         ("--command", "not-executable", false, "/…/odd-commands-1.0/bin/not-executable is not executable (mode 0444)"),
         ("--command", "nvm", false, "not a command of the default system; nearest: nvim"),
         ("--file", "/etc/os-release", true, "/…/etc-os-release"),

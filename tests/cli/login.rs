@@ -279,5 +279,5 @@ fn no_password_and_no_hash_is_printed() {
 fn an_image_without_a_system_cannot_be_judged() {
     let run = run(&["access", fixture("squashfs/zstd.squashfs").to_str().unwrap()]);
     assert_eq!((run.code, run.out.as_str()), (Some(2), ""));
-    assert!(run.errors.contains("no system is in the image"), "{}", run.errors);
+    assert!(run.errors.contains("the image has no system"), "{}", run.errors);
 }

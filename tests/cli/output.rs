@@ -122,7 +122,7 @@ fn no_name_of_an_image_reaches_the_terminal_unescaped() {
 fn quiet_leaves_only_results() {
     let image = today();
     for (arguments, message) in [
-        (&["find", &image, "no-such-file"][..], "nixoscope: no-such-file: no file of that name\n"),
+        (&["find", &image, "no-such-file"][..], "nixoscope: no-such-file: no file matches\n"),
         (&["packages", &image, "emacs"], "nixoscope: emacs: not in the image\n"),
     ] {
         let (loud, quiet) = (run(arguments), run(&[arguments, &["-q"]].concat()));

@@ -73,7 +73,7 @@ fn the_directories_of_a_truncated_image_are_listed() {
         let cut = run(&["ls", "-R", "-x", image.to(length)]);
         assert_eq!((cut.code, cut.out), (Some(2), whole.out.clone()), "{length}");
         let missing = format!("volume at 0x0: truncated, needs {} bytes, {length} are there", image.whole.len());
-        let advice = "the image is cut off, copy or download it again";
+        let advice = "the image is cut off: copy or download it again";
         assert_eq!(cut.errors, format!("nixoscope: {}: {missing}; {advice}\n", image.file.display()));
     }
 }
