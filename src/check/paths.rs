@@ -13,7 +13,7 @@ pub(super) fn broken(tree: &dyn Tree, asked: &[u8], error: Error) -> Result<Stri
         Error::NotFound { .. } if !itself => Ok("no such file".to_owned()),
         Error::NotFound { path } => Ok(format!("a dangling link: it leads to {}, which is not there", text(&path))),
         Error::WrongType { path, .. } => Ok(format!("no such file: {} is not a directory", text(&path))),
-        Error::LinkLoop { .. } => Ok("its links go round in a circle".to_owned()),
+        Error::LinkLoop { .. } => Ok("symbolic link loop".to_owned()),
         other => Err(other),
     }
 }
