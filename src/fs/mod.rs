@@ -4,12 +4,15 @@ pub mod cpio;
 pub mod digest;
 pub mod fat;
 pub mod iso9660;
+mod listing;
 pub mod namespace;
 pub mod path;
 pub mod squashfs;
 pub mod walk;
 
 use std::io::Read;
+
+pub use listing::{Listing, Listings};
 
 use crate::error::Result;
 
@@ -43,13 +46,12 @@ pub trait Tree: Send + Sync {
     /// Where the part of the directory that would hold the name cannot be read.
     fn lookup(&self, directory: NodeId, name: &[u8]) -> Result<Option<NodeId>>;
 
-    /// What tells the listing of one directory from those of others. No writer has two directories share a listing; a
-    /// hostile image may, to make a walk endless.
+    /// Where the entries of a directory are stored, in coordinates of this tree.
     ///
     /// # Errors
     /// Where the record of the directory cannot be read.
-    fn listing(&self, directory: NodeId) -> Result<NodeId> {
-        Ok(directory)
+    fn listing(&self, directory: NodeId) -> Result<Listing> {
+        Ok(Listing { start: directory.0, end: directory.0.saturating_add(1) })
     }
 
     /// Reads the contents of a regular file. A failing read carries an [`Error`](crate::Error) inside.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
 
-use super::{Entry, Kind, Node, NodeId, Tree};
+use super::{Entry, Kind, Listing, Node, NodeId, Tree};
 use crate::error::{Error, Result};
 
 /// Bits of a [`NodeId`] that are the node's own; those above say which tree it is in.
@@ -178,11 +178,15 @@ impl Tree for Namespace<'_> {
         }
     }
 
-    fn listing(&self, directory: NodeId) -> Result<NodeId> {
+    fn listing(&self, directory: NodeId) -> Result<Listing> {
         match self.provided_at(directory) {
             // Two provided directories may lie over one, which has its entries shown in both.
-            Some(_) => Ok(directory),
-            None => Ok(mark(self.tree(directory)?.listing(own(directory))?, number(directory))),
+            Some(_) => Ok(Listing { start: directory.0, end: directory.0.saturating_add(1) }),
+            None => {
+                let Listing { start, end } = self.tree(directory)?.listing(own(directory))?;
+                let first = number(directory) << OWN_BITS;
+                Ok(Listing { start: first.saturating_add(start), end: first.saturating_add(end) })
+            }
         }
     }
 

@@ -1,21 +1,20 @@
-//! Every file below a directory, without recursion and without an end that an image could put off.
+//! Every file below a directory, without recursion. Every walk ends, whatever the image.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::vec;
 
 use super::path::join;
-use super::{Entry, FileType, NodeId, Tree};
+use super::{Entry, FileType, Listings, NodeId, Tree};
 use crate::error::{Error, Place, Result};
 
 /// Entries that are held at once: those still to be visited, of all directories from the root down. The largest
 /// directories have some 50,000.
 const MOST_HELD: usize = 2_000_000;
 
-/// Visits all that lies below a directory: parents before their children, names by their bytes.
+/// Visits everything below a directory: parents before their children, names sorted by their bytes.
 ///
-/// A directory that cannot be read is an error among the visits; the walk goes on behind it. A listing that is met again,
-/// which no writer makes and a hostile image may, is such an error too, so that every walk ends.
+/// A directory that cannot be read is an error among the visits, and the walk goes on after it. So is a directory whose listing
+/// overlaps one that has been entered: no writer makes that, and no entry is read twice.
 pub struct Walk<'t> {
     tree: &'t dyn Tree,
     levels: Vec<Level>,
@@ -27,9 +26,9 @@ pub struct Walk<'t> {
     pending: Option<(NodeId, Vec<u8>)>,
 }
 
-/// Listings that walks have met. Walks of several threads that share it enter each listing once together; which of two
-/// directories with the same one comes first is then left to chance.
-pub type Entered = Arc<Mutex<HashSet<NodeId>>>;
+/// Listings that walks have entered. Walks that share it, on several threads, enter each listing once together. Which of two
+/// overlapping ones comes first is then left to chance.
+pub type Entered = Arc<Mutex<Listings>>;
 
 struct Level {
     /// Length of the directory's path in bytes.
@@ -70,7 +69,7 @@ impl<'t> Walk<'t> {
     fn enter(&mut self, directory: NodeId, path: Vec<u8>) -> Result<()> {
         let listing = self.tree.listing(directory)?;
         if !self.entered.lock().unwrap_or_else(PoisonError::into_inner).insert(listing) {
-            let field = "place: its entries are those of another directory";
+            let field = "place: it shares entries with another directory";
             return Err(Error::Malformed { structure: "directory", field, place: Place::File(path) });
         }
         let entries = self.tree.entries(directory)?.into_iter();

@@ -1,14 +1,12 @@
 //! The NixOS systems of an image: each a store path that `system.build.toplevel` made.
 
-use std::collections::HashSet;
-
 use serde_json::Value;
 
 use super::Root;
 use super::menu::{Loader, MenuEntry};
 use crate::error::{Error, Place, Result};
 use crate::fs::path::{self, join};
-use crate::fs::{FileType, Kind, Tree};
+use crate::fs::{FileType, Kind, Listings, Tree};
 use crate::store::{STORE, StorePath, name::Name};
 
 /// No image has more systems; four specialisations are many.
@@ -162,8 +160,8 @@ pub(super) fn add_hidden(tree: &dyn Tree, systems: &mut Vec<System>) -> Result<(
 pub(super) fn in_store(tree: &dyn Tree) -> Result<Vec<StorePath>> {
     let Some(store) = path::find(tree, STORE.as_bytes())? else { return Ok(Vec::new()) };
     let mut found = Vec::new();
-    // Each listing once: no two store paths share one but in an image that is made to keep us busy.
-    let mut seen = HashSet::new();
+    // Each listing is read once. Only hostile images let two store paths share entries.
+    let mut seen = Listings::default();
     for entry in tree.entries(store.id)? {
         let (FileType::Directory, Some(path)) = (entry.file_type, StorePath::from_base(&entry.name)) else { continue };
         if !seen.insert(tree.listing(entry.id)?) {

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::contents::Place;
 use super::{Carrier, Contents, Store};
 use crate::error::{self, Error, Result};
-use crate::fs::{FileType, NodeId};
+use crate::fs::{FileType, Listings, NodeId};
 
 /// Blocks of files and parts of fragment blocks that are counted. An image of 10 GB has some 200,000.
 const MOST_USES: usize = 8_000_000;
@@ -61,11 +61,14 @@ pub fn sizes(store: &Store<'_>, contents: &Contents) -> Result<Vec<u64>> {
 /// What one object's files use.
 fn uses(store: &Store<'_>, object: usize, place: Place, counted: &AtomicUsize) -> Result<Vec<Use>> {
     let mut uses = Vec::new();
-    let mut entered: HashSet<NodeId> = HashSet::new();
+    let (mut entered, mut listings) = (HashSet::new(), Listings::default());
     let mut ahead = vec![place];
     while let Some(Place { id, file_type }) = ahead.pop() {
         match file_type {
-            FileType::Directory if entered.insert(id) => {
+            FileType::Directory => {
+                if !listings.insert(store.tree().listing(id)?) {
+                    continue;
+                }
                 let entries = store.tree().entries(id)?;
                 ahead.extend(entries.into_iter().map(|entry| Place { id: entry.id, file_type: entry.file_type }));
             }

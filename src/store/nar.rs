@@ -3,14 +3,13 @@
 //! It holds types, names in the order of their bytes, the owner's execute bit, link targets and contents; no times, owners or
 //! other permissions. Every string is a length of eight bytes, the bytes, and zeros up to the next multiple of eight.
 
-use std::collections::HashSet;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::vec;
 
 use crate::error::{Error, Place, Result};
 use crate::fs::path::join;
-use crate::fs::{Entry, Kind, Node, NodeId, Tree};
+use crate::fs::{Entry, Kind, Listings, Node, NodeId, Tree};
 
 /// The owner may execute the file.
 const EXECUTABLE: u16 = 0o100;
@@ -26,7 +25,7 @@ pub struct Pieces<'t> {
     tree: &'t dyn Tree,
     /// The directories from the object down to where we are.
     levels: Vec<Level>,
-    entered: HashSet<NodeId>,
+    entered: Listings,
     text: Vec<u8>,
     /// The object, before the first piece.
     object: Option<NodeId>,
@@ -72,7 +71,7 @@ impl<'t> Pieces<'t> {
     /// The NAR of the object at `id`: a directory, a regular file or a symbolic link.
     #[must_use]
     pub fn new(tree: &'t dyn Tree, id: NodeId) -> Self {
-        let (levels, entered, text) = (Vec::new(), HashSet::new(), Vec::new());
+        let (levels, entered, text) = (Vec::new(), Listings::default(), Vec::new());
         Self { tree, levels, entered, text, object: Some(id), behind: None }
     }
 
@@ -100,8 +99,8 @@ impl<'t> Pieces<'t> {
                 self.end();
             }
             Kind::Directory => {
-                if !self.entered.insert(id) {
-                    let field = "place: it lies in itself";
+                if !self.entered.insert(self.tree.listing(id)?) {
+                    let field = "place: it shares entries with another directory";
                     return Err(Error::Malformed { structure: "directory", field, place: Place::File(path.to_vec()) });
                 }
                 let entries = self.tree.entries(id)?.into_iter();
@@ -361,7 +360,7 @@ mod tests {
 
     #[test]
     fn a_directory_in_itself_ends() {
-        let message = "directory at /a: invalid place: it lies in itself";
+        let message = "directory at /a: invalid place: it shares entries with another directory";
         assert_eq!(nar(vec![directory(&[(b"a", 0)])]).unwrap_err(), message);
     }
 

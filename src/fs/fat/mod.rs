@@ -17,7 +17,7 @@ use chain::Clusters;
 use directory::{DirectoryEntry, listed};
 
 use crate::error::{Error, Result};
-use crate::fs::{Entry, Kind, Node, NodeId, Tree};
+use crate::fs::{Entry, Kind, Listing, Node, NodeId, Tree};
 use crate::image::Region;
 
 /// The root has no entry; no entry lies in the boot sector.
@@ -118,12 +118,13 @@ impl Tree for Volume<'_> {
         Ok(found.map(|entry| entry.id))
     }
 
-    fn listing(&self, directory: NodeId) -> Result<NodeId> {
-        // Entries tell directories apart, clusters tell their listings.
-        match directory {
-            ROOT => Ok(ROOT),
-            id => Ok(NodeId(u64::from(self.entry(id)?.cluster))),
-        }
+    fn listing(&self, directory: NodeId) -> Result<Listing> {
+        // A cluster chain has no range, so its first cluster stands for it.
+        let start = match directory {
+            ROOT => 0,
+            id => u64::from(self.entry(id)?.cluster),
+        };
+        Ok(Listing { start, end: start.saturating_add(1) })
     }
 
     fn open(&self, file: NodeId) -> Result<Box<dyn Read + Send + '_>> {

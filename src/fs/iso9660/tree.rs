@@ -9,7 +9,7 @@ use super::rock_ridge::RockRidge;
 use super::symbolic_link::Target;
 use super::{Names, Volume, identifier, joliet, section};
 use crate::error::{Error, Result};
-use crate::fs::{Device, Entry, FileType, Kind, Node, NodeId, Tree};
+use crate::fs::{Device, Entry, FileType, Kind, Listing, Node, NodeId, Tree};
 
 impl<'a> Volume<'a> {
     /// Shows the entries of a directory to `visitor` as they are recorded, until it breaks off.
@@ -126,9 +126,11 @@ impl Tree for Volume<'_> {
         })
     }
 
-    fn listing(&self, directory: NodeId) -> Result<NodeId> {
+    fn listing(&self, directory: NodeId) -> Result<Listing> {
         let sector = self.described(directory)?;
-        section::start(&self.region, self.block_size, &sector.record()?).map(NodeId)
+        let record = sector.record()?;
+        let start = section::start(&self.region, self.block_size, &record)?;
+        Ok(Listing { start, end: start.saturating_add(u64::from(record.extent.length)) })
     }
 
     fn open(&self, file: NodeId) -> Result<Box<dyn Read + Send + '_>> {
@@ -277,6 +279,28 @@ mod tests {
         assert_eq!((tree.node(deep).unwrap().kind, tree.node(deep).unwrap().mode), (Kind::Directory, 0o700));
         assert_eq!((names(&tree, deep), names(&tree, moved)), (vec!["f".to_owned()], Vec::new()));
         assert_eq!(read(&tree, &["deep", "f"]), "x");
+    }
+
+    #[test]
+    fn directories_whose_records_overlap_are_walked_once_and_reported() {
+        let directory = |name: &str, location, length| {
+            let own = [self::name(name.as_bytes()), mode(DIRECTORY)].concat();
+            record_with(name.to_uppercase().as_bytes(), location, length, 2, &own)
+        };
+        let source = rock_ridge(
+            &[directory("a", 31, 4096), directory("b", 32, 2048)],
+            &[(31, dots(31, 30, &[])), (32, record_with(b"F.;1", 33, 1, 0, &name(b"f")))],
+        );
+        let tree = open(&source);
+        let walk = crate::fs::walk::Walk::new(&tree, tree.root(), b"/");
+        let seen: Vec<String> = walk
+            .map(|visit| match visit {
+                Ok(visit) => String::from_utf8(visit.path).unwrap(),
+                Err(error) => error.to_string(),
+            })
+            .collect();
+        let error = "directory at /b: invalid place: it shares entries with another directory";
+        assert_eq!(seen, ["/a", "/a/f", "/b", error]);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! Directories: runs of entries that share a header, and behind an extended directory's inode an index of such runs.
 
+use std::sync::OnceLock;
+
 use nom::Parser;
 use nom::combinator::verify;
 
 use super::inode::Directory;
 use super::metadata::{BLOCK_LENGTH, Cursor, Metadata};
 use crate::error::{Error, Result};
-use crate::fs::{Entry, FileType, NodeId};
+use crate::fs::{Entry, FileType, Listing, NodeId};
 use crate::parse::{Parsed, field, little16, little32, refuse};
 
 /// Most entries behind one header (`SQUASHFS_DIR_COUNT`).
@@ -17,6 +19,9 @@ const NAME_LIMIT: u16 = 256;
 
 /// Longest listing in bytes: 200,000 store paths in one directory. Only a made-up image asks for more.
 const LISTING_LIMIT: u32 = 16 << 20;
+
+/// Numbers of metadata blocks that cannot be counted begin here. A table has fewer blocks.
+const AFTER_DAMAGE: u64 = 1 << 40;
 
 /// What `file_size` counts for `.` and `..`, which are not stored.
 const DOTS: u32 = 3;
@@ -29,6 +34,8 @@ pub(super) struct DirectoryTable<'m> {
     pub(super) start: u64,
     /// End of the table, likewise.
     pub(super) end: u64,
+    /// Where its metadata blocks start, once they have been listed.
+    pub(super) blocks: &'m OnceLock<Vec<u64>>,
 }
 
 impl<'m> DirectoryTable<'m> {
@@ -61,6 +68,23 @@ impl<'m> DirectoryTable<'m> {
         self.search(directory, Section::whole(directory), wanted)
     }
 
+    /// Where the entries of a directory are in the whole table, decompressed. All blocks but the last are full.
+    pub(super) fn place(&self, directory: Directory) -> Result<Listing> {
+        let size = directory.size.saturating_sub(DOTS);
+        if size == 0 {
+            return Ok(Listing { start: 0, end: 0 });
+        }
+        let blocks = self.blocks.get_or_init(|| self.metadata.starts(self.start, self.end));
+        let block = self.start.saturating_add(u64::from(directory.block));
+        let number = match blocks.binary_search(&block) {
+            Ok(index) => u64::try_from(index).unwrap_or(u64::MAX),
+            // After a damaged block the number is unknown, but it is less than the distance in bytes.
+            Err(_) => AFTER_DAMAGE.saturating_add(directory.block.into()),
+        };
+        let start = number.saturating_mul(BLOCK_LENGTH.into()).saturating_add(directory.offset.into());
+        Ok(Listing { start, end: start.saturating_add(u64::from(size)) })
+    }
+
     fn search(&self, directory: Directory, section: Section, wanted: &[u8]) -> Result<Option<NodeId>> {
         let Some(mut listing) = self.listing(directory, section)? else { return Ok(None) };
         let mut name = Vec::new();
@@ -74,7 +98,7 @@ impl<'m> DirectoryTable<'m> {
 
     /// Begins to read a section, of which there is none in an empty directory: its place may be one past the last
     /// block.
-    fn listing(&self, directory: Directory, section: Section) -> Result<Option<Listing<'m>>> {
+    fn listing(&self, directory: Directory, section: Section) -> Result<Option<Entries<'m>>> {
         let left = section.to.saturating_sub(section.from);
         if left == 0 {
             return Ok(None);
@@ -86,7 +110,7 @@ impl<'m> DirectoryTable<'m> {
         if left > LISTING_LIMIT {
             return Err(Error::Limit { what: "length of a directory", place: cursor.place() });
         }
-        Ok(Some(Listing { cursor, left: left as usize, run: Run { entries: 0, block: 0 } }))
+        Ok(Some(Entries { cursor, left: left as usize, run: Run { entries: 0, block: 0 } }))
     }
 }
 
@@ -123,7 +147,7 @@ impl Section {
 }
 
 /// Reads a listing entry by entry.
-struct Listing<'m> {
+struct Entries<'m> {
     cursor: Cursor<'m>,
     /// Bytes of the listing not yet read.
     left: usize,
@@ -138,7 +162,7 @@ struct Run {
     block: u32,
 }
 
-impl Listing<'_> {
+impl Entries<'_> {
     /// The next entry, whose name it puts into `name`.
     fn next(&mut self, name: &mut Vec<u8>) -> Result<Option<(NodeId, FileType)>> {
         if self.run.entries == 0 {
@@ -263,7 +287,7 @@ mod tests {
 
     fn entries(listing: &[u8]) -> std::result::Result<Vec<(String, u64)>, String> {
         let source = blocks(&[listing]);
-        let table = DirectoryTable { metadata: &metadata(&source), start: 0, end: 1 };
+        let table = DirectoryTable { metadata: &metadata(&source), start: 0, end: 1, blocks: &OnceLock::new() };
         let entries = table.entries(directory(listing, 0)).map_err(|error| error.to_string())?;
         Ok(entries.into_iter().map(|entry| (String::from_utf8(entry.name).unwrap(), entry.id.0)).collect())
     }
@@ -279,7 +303,7 @@ mod tests {
     #[test]
     fn an_empty_directory_needs_no_block() {
         let source = blocks(&[]);
-        let table = DirectoryTable { metadata: &metadata(&source), start: 0, end: 0 };
+        let table = DirectoryTable { metadata: &metadata(&source), start: 0, end: 0, blocks: &OnceLock::new() };
         for size in 0..=DOTS {
             let empty = Directory { block: 0, offset: 0, size, index: 0 };
             assert_eq!(table.entries(empty).unwrap(), []);
@@ -313,7 +337,7 @@ mod tests {
     #[test]
     fn a_listing_longer_than_any_is_refused_before_it_is_read() {
         let source = blocks(&[&run(&["name"])]);
-        let table = DirectoryTable { metadata: &metadata(&source), start: 0, end: 1 };
+        let table = DirectoryTable { metadata: &metadata(&source), start: 0, end: 1, blocks: &OnceLock::new() };
         let endless = Directory { block: 0, offset: 0, size: u32::MAX, index: 0 };
         assert_eq!(table.entries(endless).unwrap_err().to_string(), "length of a directory at 0x0+0x0: over the limit");
     }
@@ -327,7 +351,7 @@ mod tests {
         let source = blocks(&[&listing, &index]);
         let metadata = metadata(&source);
         let index = metadata.cursor(u64::try_from(listing.len()).unwrap() + 2, u64::MAX, 0).unwrap();
-        let table = DirectoryTable { metadata: &metadata, start: 0, end: 1 };
+        let table = DirectoryTable { metadata: &metadata, start: 0, end: 1, blocks: &OnceLock::new() };
         table.lookup(directory(&listing, 2), index, wanted.as_bytes()).unwrap().map(|id| id.0 & 0xffff)
     }
 
@@ -366,7 +390,7 @@ mod tests {
         damaged[16] = 0; // the type of "a"
         let source = blocks(&[&damaged, &index(&[(21, "f")])]);
         let metadata = metadata(&source);
-        let table = DirectoryTable { metadata: &metadata, start: 0, end: 1 };
+        let table = DirectoryTable { metadata: &metadata, start: 0, end: 1, blocks: &OnceLock::new() };
         let look_up = |name: &[u8]| table.lookup(directory(&damaged, 1), metadata.cursor(44, 99, 0).unwrap(), name);
         assert!(look_up(b"f").unwrap().is_some());
         assert_eq!(look_up(b"g").unwrap_err().to_string(), "directory entry at 0x0+0x10: invalid type");

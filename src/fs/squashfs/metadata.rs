@@ -99,6 +99,24 @@ impl<'a> Metadata<'a> {
         self.cache.len()
     }
 
+    /// Where the metadata blocks from `start` to `end` start. Only their headers are read, up to one that is damaged.
+    pub(super) fn starts(&self, mut start: u64, end: u64) -> Vec<u64> {
+        let mut starts = Vec::new();
+        while start < end {
+            let mut header = [0; 2];
+            if self.region.read_at(start, &mut header).ok() != Some(header.len()) {
+                break;
+            }
+            starts.push(start);
+            let length = u16::from_le_bytes(header) & !UNCOMPRESSED;
+            if length == 0 || length > BLOCK_LENGTH {
+                break;
+            }
+            start = start.saturating_add(2 + u64::from(length));
+        }
+        starts
+    }
+
     /// The block at `start`.
     fn block(&self, start: u64) -> Result<Arc<Block>> {
         self.cache.get(start, || self.read(start))

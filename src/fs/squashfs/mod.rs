@@ -16,7 +16,7 @@ mod superblock;
 mod tests;
 
 use std::io::Read;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 pub use self::compression::Compression;
 pub use self::data::{Blocks, DataBlock, FileData, Fragment, Stored};
@@ -25,11 +25,11 @@ pub use self::superblock::Superblock;
 use self::cache::Cache;
 use self::data::Known;
 use self::directory::DirectoryTable;
-use self::inode::{Body, Directory, Inode};
+use self::inode::{Body, Inode};
 use self::metadata::{Metadata, Table};
 use self::reader::FileReader;
 use crate::error::{Error, Place, Result};
-use crate::fs::{Entry, Kind, Node, NodeId, Tree};
+use crate::fs::{Entry, Kind, Listing, Node, NodeId, Tree};
 use crate::image::Region;
 use crate::parse::{little32, little64};
 
@@ -50,6 +50,8 @@ pub struct Archive<'a> {
     fragments: Cache<Mutex<Known>>,
     /// Entries of the id table: every node asks for two of them, mostly the same.
     ids: Cache<u32>,
+    /// The metadata blocks of the directory table, once a walk has asked for them.
+    listings: OnceLock<Vec<u64>>,
 }
 
 impl<'a> Archive<'a> {
@@ -61,7 +63,7 @@ impl<'a> Archive<'a> {
         let superblock = Superblock::read(&region)?;
         let metadata = Metadata::new(region.clone(), superblock.compression);
         let fragments = Cache::small((FRAGMENTS_KEPT / superblock.block_size) as usize);
-        Ok(Self { region, superblock, metadata, fragments, ids: Cache::small(IDS_KEPT) })
+        Ok(Self { region, superblock, metadata, fragments, ids: Cache::small(IDS_KEPT), listings: OnceLock::new() })
     }
 
     /// What the archive says about itself.
@@ -118,7 +120,7 @@ impl<'a> Archive<'a> {
 
     fn directories(&self) -> DirectoryTable<'_> {
         let start = self.superblock.directory_table;
-        DirectoryTable { metadata: &self.metadata, start, end: self.superblock.end_of(start) }
+        DirectoryTable { metadata: &self.metadata, start, end: self.superblock.end_of(start), blocks: &self.listings }
     }
 }
 
@@ -149,13 +151,10 @@ impl Tree for Archive<'_> {
         self.directories().entries(directory)
     }
 
-    fn listing(&self, directory: NodeId) -> Result<NodeId> {
+    fn listing(&self, directory: NodeId) -> Result<Listing> {
         match self.inode(directory)?.body {
-            // Directories without entries share a place; the bit tells listings from inodes.
-            Body::Directory(Directory { block, offset, size, .. }) if size > 3 => {
-                Ok(NodeId(1 << 59 | u64::from(block) << 16 | u64::from(offset)))
-            }
-            _ => Ok(directory),
+            Body::Directory(directory) => self.directories().place(directory),
+            _ => Ok(Listing { start: 0, end: 0 }),
         }
     }
 

@@ -1,0 +1,50 @@
+//! Where directories keep their entries, so that a walk reads no entry twice.
+
+use std::collections::BTreeMap;
+
+/// The bytes that hold the entries of a directory, in coordinates of its own tree.
+///
+/// No writer lets the listings of two directories overlap. A hostile image may, to make a short image long to walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The first byte.
+    pub start: u64,
+    /// The byte after the last one. An empty directory has no bytes of its own.
+    pub end: u64,
+}
+
+/// Listings that have been entered. They do not overlap.
+#[derive(Debug, Default)]
+pub struct Listings(BTreeMap<u64, u64>);
+
+impl Listings {
+    /// Adds a listing; false if it overlaps one that is already there.
+    pub fn insert(&mut self, listing: Listing) -> bool {
+        let Listing { start, end } = listing;
+        if start >= end {
+            return true;
+        }
+        let before = self.0.range(..end).next_back();
+        if before.is_some_and(|(_, &other)| other > start) {
+            return false;
+        }
+        self.0.insert(start, end);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listings_that_overlap_in_any_way_are_refused() {
+        let mut listings = Listings::default();
+        let mut insert = |start, end| listings.insert(Listing { start, end });
+        assert!(insert(10, 20) && insert(20, 30) && insert(0, 10));
+        for (start, end) in [(10, 20), (5, 12), (12, 15), (19, 40), (0, 100), (29, 30)] {
+            assert!(!insert(start, end), "{start}..{end}");
+        }
+        assert!(insert(15, 15) && insert(30, 31));
+    }
+}
