@@ -1,4 +1,4 @@
-//! A disc as a whole: its file system, its store, its systems, and one namespace for all of them.
+//! A disc: its file system, store and systems, and one namespace for all of them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::store::{Carrier, STORE, Store, StorePath};
 /// Why a question to a broken store has no answer.
 const UNREAD: &str = "the store in it could not be read";
 
-/// An image that has been opened and looked at: enough is read to say where everything is, and no more.
+/// An open image. Only enough has been read to know where everything is.
 pub struct Disc<'i> {
     image: &'i Image,
     /// What the image is.
@@ -29,7 +29,7 @@ pub struct Disc<'i> {
     pub menu: Vec<MenuEntry>,
     /// The systems, the default one first.
     pub systems: Vec<System>,
-    /// What could not be read. The rest still was.
+    /// What could not be read. The rest was read.
     pub troubles: Troubles,
     namespace: Namespace<'i>,
     /// Whether there is a store, or a system in it, that could not be read, which is among the troubles.
@@ -77,7 +77,7 @@ impl<'i> Disc<'i> {
             namespace.mount(STORE.as_bytes(), Arc::clone(archive) as Arc<dyn Tree + 'i>)?;
         }
         let systems = system::find(&namespace, &menu).unwrap_or_else(|error| {
-            // That there is none would be a guess.
+            // Whether there are systems is unknown now.
             store_is_broken = true;
             troubles.push(error);
             Vec::new()
@@ -143,7 +143,7 @@ impl<'i> Disc<'i> {
         (available < wanted).then_some(Error::Truncated { structure: "volume", place, wanted, available })
     }
 
-    /// The system that boots when nobody chooses, for questions that need one.
+    /// The system that boots if nobody chooses, for questions that need one.
     ///
     /// # Errors
     /// [`Error::NoStore`] where the store could not be read, so that it cannot be told; [`Error::NoSystem`] where there is
@@ -181,7 +181,7 @@ impl<'i> Disc<'i> {
     /// The store path of a system's `sw`: what `environment.systemPackages` made.
     ///
     /// # Errors
-    /// Where the toplevel is there but cannot be read.
+    /// If the toplevel is there but cannot be read.
     pub fn system_path(&self, system: &System) -> Result<Option<StorePath>> {
         let found = path::find(&self.namespace, format!("{}/sw", system.path).as_bytes())?;
         Ok(found.and_then(|found| Some(StorePath::containing(&found.path)?.0)))
@@ -205,7 +205,7 @@ impl<'i> Medium<'i> {
     }
 }
 
-/// What the file is instead, as far as its first bytes tell.
+/// What the file is instead, by its first bytes.
 fn no_image(magic: &[u8; 4], length: u64) -> String {
     let what = match magic {
         _ if length == 0 => "an empty file",

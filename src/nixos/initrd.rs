@@ -1,4 +1,4 @@
-//! The initrd of a system: what opens a door before the system itself runs.
+//! The initrd of a system: who gets in before the system itself runs.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{BufReader, Read};
@@ -11,35 +11,35 @@ use crate::error::{Error, Result};
 use crate::fs::cpio::{self, Compression, Member};
 use crate::fs::{NodeId, Tree};
 
-/// Texts and links that are kept of an initrd, and the length of one.
+/// Limits for texts and links that are read, and for the length of each in bytes.
 const MOST_TEXTS: usize = 1_000;
 const LONGEST: u64 = 1 << 20;
 
-/// Lines without a key that are kept.
+/// Limit for reported lines without a key.
 const MOST_MALFORMED: usize = 1_000;
 
-/// What an initrd has that matters for who gets in.
+/// The parts of an initrd that decide who gets in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Initrd {
     /// Its file, links resolved.
     pub file: String,
     /// How its parts are compressed.
     pub parts: Vec<Compression>,
-    /// Whether systemd runs in it, and not the scripts of stage 1.
+    /// Whether it runs systemd instead of the scripts of stage 1.
     pub systemd: bool,
-    /// The password of root there, which the emergency shell of systemd asks for; none where no shadow is in it.
+    /// The root password that systemd's emergency shell asks for. `None` without a shadow file.
     pub root: Option<Password>,
-    /// The file by which the emergency shell asks for no password, whatever it is.
+    /// The file that makes the emergency shell ask for no password at all.
     pub forced_shell: Option<String>,
-    /// Whether an sshd is in it.
+    /// Whether it contains an sshd.
     pub sshd: bool,
-    /// Keys that let root in there, with the files that hold them.
+    /// Keys that let root in, with their files.
     pub keys: Vec<(PublicKey, String)>,
-    /// Lines of such files that hold no key: the file, the line, and what is wrong with it.
+    /// Lines of these files without a valid key: the file, the line, and what is wrong with it.
     pub malformed: Vec<(String, u64, KeyError)>,
-    /// Private keys of the host in it.
+    /// Private host keys.
     pub host_keys: Vec<String>,
-    /// Files that would be read if the links to them led to something that is in it: the link, and its target.
+    /// Links whose targets are not in the initrd, so that they cannot be read: the link, and its target.
     pub unread: Vec<(String, String)>,
 }
 
@@ -70,23 +70,23 @@ impl Text {
     }
 }
 
-/// How often an initrd is read at most: once for each link behind a link that comes after what it leads to.
+/// Limit for passes over an initrd. Each link that follows its target in the archive needs another pass.
 const MOST_PASSES: usize = 4;
 
-/// What links lead to: by the path of the target, the first link and what is expected there.
+/// Targets of links: by path, the first link and the kind of text expected there.
 type Targets = HashMap<String, (String, Text)>;
 
 impl Initrd {
     /// Reads the initrd of a system. `None` if it has none.
     ///
     /// # Errors
-    /// Where it is there but cannot be read.
+    /// If it is there but cannot be read.
     pub fn of(root: &Root<'_>) -> Result<Option<Self>> {
         let Some(found) = root.find(&root.own("initrd"))? else { return Ok(None) };
         let file = String::from_utf8_lossy(&found.path).into_owned();
         let mut targets = Targets::new();
-        // make-initrd-ng of nixpkgs puts links to the store where files are expected. Its names are sorted, so that a link
-        // comes before what it leads to; if not, all is read once more, when the links are known.
+        // make-initrd-ng of nixpkgs links files to the store. Its names are sorted, so a link precedes its target. Otherwise
+        // another pass reads the target.
         let mut passes = 0;
         loop {
             passes += 1;
@@ -101,7 +101,7 @@ impl Initrd {
         }
     }
 
-    /// Reads all once; gives the paths of what was read, too.
+    /// Makes one pass. Also returns the paths that were read.
     fn read(tree: &dyn Tree, id: NodeId, file: &str, targets: &mut Targets) -> Result<(Self, HashSet<String>)> {
         let mut input = BufReader::with_capacity(1 << 17, tree.open(id)?);
         let mut initrd = Self { file: file.to_owned(), ..Self::default() };
@@ -115,7 +115,7 @@ impl Initrd {
         Ok((initrd, read))
     }
 
-    /// Takes what matters of a member; gives its path if its contents were read.
+    /// Takes one member. Returns its path if its contents were read.
     fn take(&mut self, member: &Member, contents: &mut dyn Read, targets: &mut Targets) -> Result<Option<String>> {
         let path = String::from_utf8_lossy(&member.path).into_owned();
         self.systemd |= path == "/etc/initrd-release" || path.ends_with("/lib/systemd/systemd");
@@ -135,14 +135,14 @@ impl Initrd {
         let text = String::from_utf8_lossy(&bytes);
         if member.is_link() {
             let target = target(&path, &text);
-            // What is read under its own name, or is no text: systemd itself.
+            // Skip targets that are read under their own name, and systemd itself, which is no text.
             if Text::of(&target).is_none() && !target.ends_with("/lib/systemd/systemd") && target != "/dev/null" {
                 targets.entry(target).or_insert((shown, kind));
             }
         } else {
             self.take_text(kind, &text, &shown);
             if kind == Text::Stage1 {
-                // Files that the script appends to the list of keys are in the initrd as well.
+                // The files that the script appends to the list of keys are in the initrd as well.
                 for file in appended(&text) {
                     targets.entry(file.clone()).or_insert((file, Text::AuthorizedKeys));
                 }
@@ -168,7 +168,7 @@ impl Initrd {
                     }
                 }
             }
-            // The script writes them to the file: `echo "KEY" >> /root/.ssh/authorized_keys`.
+            // The script writes keys with `echo "KEY" >> /root/.ssh/authorized_keys`.
             Text::Stage1 => {
                 let lines = text.lines().filter(|line| line.contains("authorized_keys"));
                 let quoted = lines.flat_map(|line| line.split(['"', '\'']).map(str::to_owned).collect::<Vec<_>>());
@@ -206,7 +206,7 @@ pub(super) fn forces_shell(text: &str) -> bool {
     words.any(|word| word.split_once('=').is_some_and(|(name, value)| name == FORCE && unit::is_true(value)))
 }
 
-/// Where a link leads, as a path from the root.
+/// The target of a link, as an absolute path.
 fn target(link: &str, text: &str) -> String {
     let (folder, _) = link.rsplit_once('/').unwrap_or_default();
     let whole = if text.starts_with('/') { text.to_owned() } else { format!("{folder}/{text}") };

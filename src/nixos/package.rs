@@ -20,15 +20,15 @@ pub struct Package {
     pub installed: bool,
     /// Length of its NAR in bytes, as registered.
     pub nar_size: Option<u64>,
-    /// NAR bytes of all that it needs, itself included; if asked for and registered.
+    /// NAR bytes of its closure, itself included. `None` unless asked for and registered.
     pub closure_size: Option<u64>,
-    /// Bytes that it takes on the disc, compressed, shared blocks shared out; if asked for.
+    /// Compressed bytes on the disc; shared blocks are divided among their users. `None` unless asked for.
     pub disk_size: Option<u64>,
     /// SHA-256 of its NAR, as registered.
     pub nar_hash: Option<[u8; 32]>,
 }
 
-/// A size that takes more than the registration to know.
+/// A size that needs more than the registration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Column {
     /// NAR bytes of the closure: from the reference graph.
@@ -37,7 +37,7 @@ pub enum Column {
     Disk,
 }
 
-/// What comes first.
+/// The order of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// The path, as Nix orders them.
@@ -55,7 +55,7 @@ pub enum Order {
 /// The store paths that are there, by path. If the sizes on the disc cannot be told, they are absent, and `troubles` has why.
 ///
 /// # Errors
-/// Where there is no store.
+/// If there is no store.
 pub fn list(disc: &Disc<'_>, software: &Software, columns: &[Column], troubles: &mut Troubles) -> Result<Vec<Package>> {
     let objects = &software.contents.objects;
     let nar_size = |index: usize| objects.get(index)?.record.as_ref()?.nar_size;

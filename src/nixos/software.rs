@@ -8,10 +8,10 @@ use crate::store::contents::Object;
 use crate::store::name::Name;
 use crate::store::{Contents, StorePath};
 
-/// Links of a system path that are followed where no registration tells what it refers to.
+/// Limit for links of a system path that are followed if the registration does not have its references.
 const MOST_LINKS: usize = 100_000;
 
-/// The store of a disc, seen as packages.
+/// The store of a disc as packages.
 pub struct Software {
     /// The objects and their references.
     pub contents: Contents,
@@ -24,7 +24,7 @@ impl Software {
     /// to `troubles`.
     ///
     /// # Errors
-    /// Where there is no store, or it cannot be read.
+    /// If there is no store, or it cannot be read.
     pub fn of(disc: &Disc<'_>, troubles: &mut Troubles) -> Result<Self> {
         let contents = disc.require_store()?.contents(troubles)?;
         let installed = match disc.default_system() {
@@ -34,7 +34,7 @@ impl Software {
         Ok(Self { contents, installed })
     }
 
-    /// The objects that are really there, with their index.
+    /// The objects that are in the image, with their index.
     pub fn present(&self) -> impl Iterator<Item = (usize, &Object)> {
         self.contents.objects.iter().enumerate().filter(|(_, object)| object.node.is_some())
     }
@@ -46,10 +46,10 @@ impl Software {
     }
 }
 
-/// What a system's path refers to: for each object, whether it is installed there.
+/// For each object, whether a system has it in its system path.
 ///
 /// # Errors
-/// Where the system path cannot be read.
+/// If the system path cannot be read.
 pub fn installed(disc: &Disc<'_>, contents: &Contents, system: &System) -> Result<Vec<bool>> {
     let mut installed = vec![false; contents.objects.len()];
     let Some(system_path) = disc.system_path(system)? else { return Ok(installed) };

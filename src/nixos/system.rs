@@ -1,4 +1,4 @@
-//! The NixOS systems of an image: each a store path that `system.build.toplevel` made.
+//! The NixOS systems of an image. Each is a store path made by `system.build.toplevel`.
 
 use serde_json::Value;
 
@@ -9,15 +9,15 @@ use crate::fs::path::{self, join};
 use crate::fs::{FileType, Kind, Listings, Tree};
 use crate::store::{STORE, StorePath, name::Name};
 
-/// No image has more systems; four specialisations are many.
+/// Limit for systems. Four specialisations are many.
 const MOST_SYSTEMS: usize = 1000;
 
-/// A system that the image can boot, or holds.
+/// A system in the image, or one that its menus can boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct System {
     /// The toplevel.
     pub path: StorePath,
-    /// The title of its first menu entry; none where no menu names it.
+    /// The title of its first menu entry. `None` if no menu names it.
     pub title: Option<String>,
     /// Whether this one boots when nobody chooses, by the first menu.
     pub default: bool,
@@ -27,18 +27,18 @@ pub struct System {
     pub offered: bool,
     /// Its name as a specialisation of another system here.
     pub specialisation: Option<String>,
-    /// Whether the toplevel is in the store; a menu may name one that is not.
+    /// Whether the toplevel is in the store. A menu may name one that is not.
     pub present: bool,
 }
 
-/// What a toplevel says of itself.
+/// How a toplevel describes itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
-    /// What a boot menu would show for it, of its bootspec; none before 22.11.
+    /// The label in its bootspec, for boot menus. `None` before 22.11.
     pub label: Option<String>,
-    /// NixOS's own version text, `25.11.1234.abcdef`; none before 2012.
+    /// NixOS's version, `25.11.1234.abcdef`. `None` before 2012.
     pub version: Option<String>,
-    /// The platform, `x86_64-linux`; none before 2014.
+    /// The platform, `x86_64-linux`. `None` before 2014.
     pub system: Option<String>,
     /// The kernel's version, `6.12.57`.
     pub kernel: Option<String>,
@@ -67,10 +67,10 @@ impl System {
         self.default || !self.default_of.is_empty()
     }
 
-    /// Reads what the toplevel says of itself. Finding a system needs no contents of files, this does.
+    /// Reads how the toplevel describes itself. Unlike finding a system, this reads files.
     ///
     /// # Errors
-    /// Where the toplevel is there but cannot be read.
+    /// If the toplevel is there but cannot be read.
     pub fn describe(&self, tree: &dyn Tree) -> Result<Description> {
         let root = Root::new(tree, self.path.to_string());
         let spec = text(&root, "boot.json")?;
@@ -85,7 +85,7 @@ impl System {
     /// NixOS's own version text, as [`Description::version`].
     ///
     /// # Errors
-    /// Where it is there but cannot be read.
+    /// If it is there but cannot be read.
     pub fn version(&self, tree: &dyn Tree) -> Result<Option<String>> {
         text(&Root::new(tree, self.path.to_string()), "nixos-version")
     }
@@ -93,7 +93,7 @@ impl System {
     /// The kernel's version, by the name of its store path.
     ///
     /// # Errors
-    /// Where the link to it cannot be read.
+    /// If the link to it cannot be read.
     pub fn kernel(&self, tree: &dyn Tree) -> Result<Option<String>> {
         let Some(found) = path::find(tree, format!("{}/kernel", self.path).as_bytes())? else { return Ok(None) };
         let Some((path, _)) = StorePath::containing(&found.path) else { return Ok(None) };
@@ -105,7 +105,7 @@ impl System {
 /// holds. The default is the first; then they come in the order of the menus.
 ///
 /// # Errors
-/// Where a toplevel is there but cannot be read.
+/// If a toplevel is there but cannot be read.
 pub(super) fn find(tree: &dyn Tree, menu: &[MenuEntry]) -> Result<Vec<System>> {
     let mut systems: Vec<System> = Vec::new();
     let chosen = menu.iter().filter(|entry| entry.default).chain(menu);
@@ -153,10 +153,10 @@ pub(super) fn add_hidden(tree: &dyn Tree, systems: &mut Vec<System>) -> Result<(
     specialisations(tree, systems)
 }
 
-/// Every toplevel in the store, told by what it contains: the bundled channel is named like one, too.
+/// Every toplevel in the store, recognized by its contents: the bundled channel has a similar name.
 ///
 /// # Errors
-/// Where the store's directory cannot be read.
+/// If the store's directory cannot be read.
 pub(super) fn in_store(tree: &dyn Tree) -> Result<Vec<StorePath>> {
     let Some(store) = path::find(tree, STORE.as_bytes())? else { return Ok(Vec::new()) };
     let mut found = Vec::new();
@@ -175,19 +175,19 @@ pub(super) fn in_store(tree: &dyn Tree) -> Result<Vec<StorePath>> {
     Ok(found)
 }
 
-/// The system that a menu entry starts, as far as the entry tells; it may be missing.
+/// The system that a menu entry names. It may be missing from the store.
 ///
 /// # Errors
-/// Where a link that leads to it cannot be read.
+/// If a link that leads to it cannot be read.
 pub fn toplevel(tree: &dyn Tree, entry: &MenuEntry) -> Result<Option<StorePath>> {
-    // To 2010, `init=` was a script that all systems shared.
+    // Until 2010, `init=` was a script that all systems shared.
     let config = entry.params.iter().find_map(|word| word.strip_prefix("systemConfig="));
     let Some(target) = config.or(entry.init.as_deref()) else { return Ok(None) };
     let target = target.strip_suffix("/init").filter(|rest| !rest.is_empty()).unwrap_or(target);
     if let Some(path) = StorePath::from_path(target.as_bytes()) {
         return Ok(Some(path));
     }
-    // To 2011, a link on the disc led to the toplevel.
+    // Until 2011, a link on the disc led to the toplevel.
     let link = if target == "/init" { "/system" } else { target };
     let found = match path::resolve_link(tree, link.as_bytes()) {
         Ok(found) => found,
@@ -231,7 +231,7 @@ fn text(root: &Root<'_>, name: &str) -> Result<Option<String>> {
     Ok(root.text(&root.own(name))?.map(|text| text.trim_end().to_owned()))
 }
 
-/// Names the systems that others specialise to, and adds those that no menu names.
+/// Names the specialisations, and adds those that no menu names.
 fn specialisations(tree: &dyn Tree, systems: &mut Vec<System>) -> Result<()> {
     let mut next = 0;
     while let Some(parent) = systems.get(next) {

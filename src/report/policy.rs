@@ -75,7 +75,8 @@ pub fn toml(out: &mut dyn Write, summary: &Summary, installed: &[&str], access: 
     }
     let sshd = &access.people.sshd;
     writeln!(out, "\n[ssh]\nenabled = {}", sshd.unit.is_some() && sshd.starts)?;
-    if sshd.unit.is_some() {
+    // What an absent configuration says is unknown.
+    if sshd.unit.is_some() && sshd.missing_config.is_none() {
         let takes = sshd.password_authentication() || !sshd.password_blocks().is_empty();
         writeln!(out, "password-authentication = {takes}")?;
         let blocks = sshd.permit_root_login_blocks().into_iter().map(|(value, _)| value);

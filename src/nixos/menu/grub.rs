@@ -10,8 +10,8 @@ enum Block {
     Other,
 }
 
-/// Reads the entries, those of submenus included. Variables are taken as unset: `${isoboot}` is only set when GRUB
-/// starts the image from a file on another disc.
+/// Reads the entries, including those of submenus. Variables count as unset: `${isoboot}` is only set when GRUB starts the
+/// image from a file on another disc.
 pub(super) fn read(text: &str) -> Vec<MenuEntry> {
     let mut entries: Vec<MenuEntry> = Vec::new();
     let mut blocks: Vec<Block> = Vec::new();
@@ -73,8 +73,8 @@ pub(super) fn read(text: &str) -> Vec<MenuEntry> {
     entries
 }
 
-/// Splits a line as GRUB's shell does: quotes, backslashes, comments. A command ends at a semicolon, behind an opening
-/// brace, which is its last word, and before a closing one, which is a command of its own.
+/// Splits a line as GRUB's shell does: quotes, backslashes, comments. A command ends at a semicolon, after an opening brace,
+/// which is its last word, and before a closing brace, which is a command of its own.
 fn commands(line: &str) -> Vec<Vec<String>> {
     let mut commands: Vec<Vec<String>> = vec![Vec::new()];
     let mut word: Option<String> = None;

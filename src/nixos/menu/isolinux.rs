@@ -3,7 +3,7 @@
 use super::submenus::Submenus;
 use super::{MenuEntry, on_disc};
 
-/// Reads the entries, those of submenus included. Keywords are known in any case.
+/// Reads the entries, including those of submenus. Keywords ignore case.
 pub(super) fn read(text: &str) -> Vec<MenuEntry> {
     let mut entries: Vec<MenuEntry> = Vec::new();
     let mut labels: Vec<&str> = Vec::new();
@@ -25,7 +25,7 @@ pub(super) fn read(text: &str) -> Vec<MenuEntry> {
                     ("begin", _) => submenus.enter(rest),
                     ("end", _) => submenus.leave(),
                     ("title", _) => submenus.name(rest),
-                    // A caret marks the letter that chooses the entry.
+                    // A caret marks the shortcut letter.
                     ("label", Some(entry)) => entry.title = rest.replacen('^', "", 1),
                     ("default", _) => default = labels.last().copied().or(default),
                     _ => {}
@@ -37,7 +37,7 @@ pub(super) fn read(text: &str) -> Vec<MenuEntry> {
             _ => {}
         }
     }
-    // Labels may repeat; the loader takes the first.
+    // If labels repeat, the loader takes the first.
     let chosen = default.and_then(|default| labels.iter().position(|label| *label == default));
     if let Some(entry) = chosen.and_then(|place| entries.get_mut(place)) {
         entry.default = true;

@@ -1,8 +1,8 @@
-//! `menu.lst` of GRUB legacy, to 2011.
+//! `menu.lst` of GRUB legacy, until 2011.
 
 use super::{MenuEntry, on_disc};
 
-/// Reads the entries; there are no submenus.
+/// Reads the entries. There are no submenus.
 pub(super) fn read(text: &str) -> Vec<MenuEntry> {
     let mut entries: Vec<MenuEntry> = Vec::new();
     let mut default = 0;

@@ -1,4 +1,4 @@
-//! Boot menus: which kernels a disc offers to start, and with which systems.
+//! Boot menus: the kernels that a disc offers to start, and their systems.
 
 mod grub;
 mod isolinux;
@@ -13,10 +13,10 @@ use crate::fs::path::{any_case, join};
 use crate::fs::{FileType, Tree, path};
 use crate::nixos::Root;
 
-/// No menu is longer; that of a graphical installer with four specialisations has some 60 KiB.
+/// Limit for a menu, in bytes. That of a graphical installer with four specialisations has some 60 KiB.
 const LONGEST: u64 = 1 << 20;
 
-/// No loader has more entry files.
+/// Limit for entry files.
 const MOST_FILES: usize = 1000;
 
 /// The program that shows a menu.
@@ -70,9 +70,9 @@ pub struct MenuEntry {
     pub file: Vec<u8>,
     /// The submenus that lead to it, outermost first.
     pub submenus: Vec<Arc<str>>,
-    /// What the menu shows.
+    /// The title that the menu shows.
     pub title: String,
-    /// The kernel, by its path on the disc; none for entries that start no kernel.
+    /// The kernel, by its path on the disc. `None` for entries that start no kernel.
     pub linux: Option<String>,
     /// The initrd, by its path on the disc.
     pub initrd: Option<String>,
@@ -80,7 +80,7 @@ pub struct MenuEntry {
     pub init: Option<String>,
     /// The kernel's other parameters.
     pub params: Vec<String>,
-    /// Whether this one starts when nobody chooses.
+    /// Whether it starts if nobody chooses.
     pub default: bool,
 }
 
@@ -97,7 +97,7 @@ impl MenuEntry {
         Ok(Some(entry))
     }
 
-    /// Takes the words behind the kernel: `init=`, `initrd=`, and the rest.
+    /// Parses the words after the kernel's path.
     fn parameters<'w>(&mut self, words: impl IntoIterator<Item = &'w str>) {
         for word in words {
             if let Some(init) = word.strip_prefix("init=") {
@@ -111,14 +111,14 @@ impl MenuEntry {
     }
 }
 
-/// A path as a boot loader reads it: doubled slashes count once, and `(cd)` in front names the disc itself.
+/// A path as a boot loader reads it: doubled slashes count once, and the prefix `(cd)` means the disc itself.
 fn on_disc(path: &str) -> String {
     let path = path.rsplit_once(')').map_or(path, |(_, path)| path);
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     format!("/{}", parts.join("/"))
 }
 
-/// Reads one menu format; gives the entries without their `file`.
+/// Reads one menu format. Returns the entries without their `file`.
 type Reader = fn(&str) -> Vec<MenuEntry>;
 
 /// Where the eras keep their menus, the one that a BIOS would show first. Names are found in any case: `EFI/boot` became

@@ -1,11 +1,11 @@
-//! The submenus that lead to where a menu is read.
+//! The submenus that are open while a menu is read.
 
 use std::sync::Arc;
 
-/// Submenus that are kept; no loader shows a menu this deep.
+/// Limit for submenus kept by name. No loader shows menus this deep.
 const DEEPEST: usize = 16;
 
-/// Open submenus. Only the outermost are kept by name.
+/// The open submenus. Only the outermost are kept by name.
 #[derive(Debug, Default)]
 pub(super) struct Submenus {
     names: Vec<Arc<str>>,
@@ -13,7 +13,7 @@ pub(super) struct Submenus {
 }
 
 impl Submenus {
-    /// Goes into a submenu.
+    /// Enters a submenu.
     pub(super) fn enter(&mut self, name: &str) {
         self.depth += 1;
         if self.depth <= DEEPEST {
@@ -21,7 +21,7 @@ impl Submenus {
         }
     }
 
-    /// Goes out of the innermost submenu.
+    /// Leaves the innermost submenu.
     pub(super) fn leave(&mut self) {
         self.depth = self.depth.saturating_sub(1);
         self.names.truncate(self.depth);

@@ -77,7 +77,7 @@ pub(super) fn find(root: &Root<'_>) -> Result<(Vec<Daemon>, Option<Obstacle>)> {
         if daemons.iter().any(|daemon| daemon.unit == unit.path) {
             continue; // an alias, or another instance
         }
-        match invocation(root, &unit)? {
+        match invocation(units, &unit)? {
             Some(words) => {
                 let start = units.start(name)?;
                 let socket = match &start {
@@ -114,7 +114,7 @@ fn of_upstart(root: &Root<'_>) -> Result<Option<Daemon>> {
 }
 
 /// The words of the command that runs sshd, from sshd on. A script that NixOS made for the unit may hold it.
-fn invocation(root: &Root<'_>, unit: &Unit) -> Result<Option<Vec<String>>> {
+fn invocation(units: Units<'_>, unit: &Unit) -> Result<Option<Vec<String>>> {
     for command in unit.commands("ExecStart") {
         let words = || std::iter::once(&command.program).chain(&command.arguments).map(String::as_str);
         // A shell gets its commands in one argument.
@@ -122,7 +122,7 @@ fn invocation(root: &Root<'_>, unit: &Unit) -> Result<Option<Vec<String>>> {
         if found.is_some() {
             return Ok(found);
         }
-        if let Some(script) = unit.script(root, &command)?
+        if let Some(script) = units.script(&command)?
             && let Some(found) = script.iter().find_map(|line| sshd_in(line.split_ascii_whitespace().map(bare)))
         {
             return Ok(Some(found));

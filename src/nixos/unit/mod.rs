@@ -35,7 +35,7 @@ const MOST_NAMES: usize = 20_000;
 /// Bytes of one unit file; NixOS writes some 2,000.
 const LONGEST: u64 = 1 << 20;
 
-/// Bytes and assignments of all units that are read.
+/// Limits for all units together: bytes, with those of scripts, and assignments, with links and drop-ins.
 const MOST_BYTES: usize = 32 << 20;
 const MOST_SETTINGS: usize = 200_000;
 
@@ -147,21 +147,6 @@ impl Unit {
         list.into_iter().flat_map(|setting| command::commands(setting, &self.name)).collect()
     }
 
-    /// The lines of a script in the store that a command runs, continued ones joined and comments left out. NixOS makes
-    /// one of `systemd.services.NAME.script`. `None` if the program is no script.
-    ///
-    /// # Errors
-    /// If the program is there but cannot be read.
-    pub fn script(&self, root: &Root<'_>, command: &Command) -> Result<Option<Vec<String>>> {
-        // Others are programs of packages, large and many.
-        let made = StorePath::containing(command.program.as_bytes()).filter(|(path, _)| path.name().contains("script"));
-        if made.is_none() {
-            return Ok(None);
-        }
-        let text = root.text(&command.program)?.filter(|text| text.starts_with("#!"));
-        Ok(text.map(|text| upstart::joined(&text).into_iter().map(|(_, line)| line).collect()))
-    }
-
     /// The variables of a key such as `Environment`, with the assignment that sets each last.
     #[must_use]
     pub fn environment(&self, section: &str, key: &str) -> BTreeMap<String, (String, &Setting)> {
@@ -245,6 +230,24 @@ impl<'r> Units<'r> {
         Ok(found)
     }
 
+    /// The lines of a script in the store that a command runs, continued ones joined and comments left out. NixOS makes
+    /// one of `systemd.services.NAME.script`. `None` if the program is no script.
+    ///
+    /// # Errors
+    /// If the program is there but cannot be read, or a limit is reached.
+    pub fn script(&self, command: &Command) -> Result<Option<Vec<String>>> {
+        // Others are programs of packages, large and many.
+        let made = StorePath::containing(command.program.as_bytes()).filter(|(path, _)| path.name().contains("script"));
+        if made.is_none() {
+            return Ok(None);
+        }
+        let Some(bytes) = self.root.bytes(&command.program, LONGEST)? else { return Ok(None) };
+        self.count(bytes.len(), 0, &command.program)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let lines = text.starts_with("#!").then(|| upstart::joined(&text).into_iter().map(|(_, line)| line).collect());
+        Ok(lines)
+    }
+
     /// The name without aliases.
     fn canonical(&self, name: &str) -> String {
         let mut name = name.to_owned();
@@ -310,7 +313,9 @@ impl<'r> Units<'r> {
             if !self.index.names.contains_key(&folder) || !seen.insert(folder.clone()) {
                 continue;
             }
-            for entry in self.root.entries(&format!("{FOLDER}/{folder}"))? {
+            let entries = self.root.entries(&format!("{FOLDER}/{folder}"))?;
+            self.count(0, entries.len(), &folder)?;
+            for entry in entries {
                 let file = String::from_utf8_lossy(&entry.name).into_owned();
                 if file.ends_with(".conf") && !file.starts_with('.') {
                     let path = format!("{FOLDER}/{folder}/{file}");

@@ -128,7 +128,9 @@ impl<'r> Units<'r> {
     /// The units that the links of a folder name.
     fn links(&self, folder: &str, owner: &str) -> Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in self.root.entries(&format!("{FOLDER}/{folder}"))? {
+        let entries = self.root.entries(&format!("{FOLDER}/{folder}"))?;
+        self.count(0, entries.len(), folder)?;
+        for entry in entries {
             let Ok(name) = String::from_utf8(entry.name) else { continue };
             // A link to what is masked is none (systemd, src/core/load-dropin.c).
             let end = self.follow(&format!("{FOLDER}/{folder}/{name}"))?;

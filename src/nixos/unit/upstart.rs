@@ -3,6 +3,9 @@
 use crate::error::Result;
 use crate::nixos::Root;
 
+/// Limit for a job, in bytes. NixOS wrote some 2,000.
+const LONGEST: u64 = 1 << 20;
+
 /// A job, `/etc/init/NAME.conf`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::nixos) struct Job {
@@ -21,8 +24,8 @@ impl Job {
     /// If its file is there but cannot be read.
     pub(in crate::nixos) fn of(root: &Root<'_>, name: &str) -> Result<Option<Self>> {
         let path = format!("/etc/init/{name}.conf");
-        let Some(text) = root.text(&path)? else { return Ok(None) };
-        let lines = joined(&text);
+        let Some(bytes) = root.bytes(&path, LONGEST)? else { return Ok(None) };
+        let lines = joined(&String::from_utf8_lossy(&bytes));
         let starts = lines.iter().any(|(_, line)| {
             let mut words = line.split_ascii_whitespace();
             words.next() == Some("start") && words.next() == Some("on")

@@ -1,4 +1,4 @@
-//! `users-groups.json` (14.12 on), and the accounts in it, which userborn writes in nearly the same form.
+//! `users-groups.json` (14.12 and later). userborn's document has nearly the same form.
 
 use std::collections::HashMap;
 
@@ -42,7 +42,7 @@ struct Account {
     initial_hashed_password: Option<String>,
 }
 
-/// Tells null from what is absent.
+/// Distinguishes null from a missing key.
 fn present<'d, D: Deserializer<'d>>(value: D) -> std::result::Result<Option<Option<String>>, D::Error> {
     Option::deserialize(value).map(Some)
 }
@@ -53,19 +53,19 @@ struct Group {
     members: Option<Vec<String>>,
 }
 
-/// Which of a user's options decides when an account is made, as on a live image all are.
+/// Which of a user's password options wins when an account is made. On a live image, every account is new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Precedence {
-    /// `update-users-groups.pl` to 2022 (nixpkgs, nixos/modules/config): the initial ones replace `hashedPassword`. In both
-    /// forms the file then replaces what they come to, if it is there, and where none is declared, `password` does.
+    /// `update-users-groups.pl` until 2022 (nixpkgs, nixos/modules/config): the initial options replace `hashedPassword`.
+    /// In both versions a password file then replaces the result if it exists; without one declared, `password` does.
     InitialFirst,
-    /// The same script since: the initial ones count where there is no `hashedPassword`.
+    /// The script since 2022: the initial options count only without `hashedPassword`.
     HashedFirst,
     /// userborn (rust/userborn/src/password.rs): file, hash, text, initial hash, initial text.
     Userborn,
 }
 
-/// Braces that open in a list: one a user, a group and a range of subordinate ids.
+/// Limit for opening braces in a list: one for each user, group and range of subordinate ids.
 const MOST_OBJECTS: usize = 50_000;
 
 /// Reads the list that the activation script hands to `update-users-groups.pl`.
@@ -79,7 +79,7 @@ pub(super) fn read(root: &Root<'_>, script: &str) -> Result<Option<Vec<User>>> {
 
 impl Document {
     pub(super) fn parse(text: &str, file: &str) -> Result<Self> {
-        // Before memory is given to them.
+        // Checked before anything is allocated for them.
         if text.bytes().filter(|byte| *byte == b'{').count() > MOST_OBJECTS {
             return Err(Error::Limit { what: "50,000 users and groups", place: Place::File(file.as_bytes().to_vec()) });
         }
@@ -90,8 +90,8 @@ impl Document {
         })
     }
 
-    /// The script asks for `hashedPassword` first, or it does not (nixpkgs, nixos/modules/config/update-users-groups.pl). Where
-    /// it cannot be read, an option that came at the same time tells.
+    /// The script shows which order it has (nixpkgs, nixos/modules/config/update-users-groups.pl). If it cannot be read, the
+    /// options of the list do: some came with the new order.
     fn precedence(&self, script: &str) -> Precedence {
         let asked = match script.contains("{initialHashedPassword}") {
             true => script.contains("if (!defined $u->{hashedPassword})"),
@@ -137,14 +137,14 @@ impl Document {
 }
 
 impl Account {
-    /// nixpkgs asks for one of `isNormalUser` and `isSystemUser` since 21.05. Before, the ids below 1000, the build users and
-    /// `nobody` were no system users either; these two live in `/var/empty`, where no person does.
+    /// Since 21.05, nixpkgs requires `isNormalUser` or `isSystemUser`. Before, ids below 1000, the build users and `nobody`
+    /// had neither; the latter two have the home `/var/empty`, which no person has.
     fn is_normal(&self) -> Option<bool> {
         let system = self.uid.is_some_and(|uid| uid < 1000) || self.home.as_deref() == Some("/var/empty");
         self.is_normal.or_else(|| self.is_system_user.map(|is_system| !is_system && !system))
     }
 
-    /// The file of the store whose absence keeps userborn from making the account. Another one may come at boot.
+    /// The password file in the store whose absence keeps userborn from making the account. A file elsewhere may come at boot.
     fn broken(&self, password: &Password, precedence: Precedence) -> Option<String> {
         let file = password.source.as_ref().filter(|_| password.state == PasswordState::File)?;
         let stored = StorePath::containing(file.as_bytes()).is_some();
@@ -153,7 +153,7 @@ impl Account {
 
     fn password(&self, root: &Root<'_>, list: &str, precedence: Precedence) -> Result<Password> {
         let file = self.of_file(root, precedence)?;
-        // Nothing else counts for userborn; the script goes on as if no file were declared, nor `password`.
+        // userborn uses nothing else. The script continues as if neither the file nor `password` were declared.
         let (present, absent) = match file {
             Some(file) if file.state != PasswordState::File || precedence == Precedence::Userborn => return Ok(file),
             file => (file.is_none(), file),
@@ -167,7 +167,7 @@ impl Account {
             Precedence::HashedFirst => plain().or_else(hashed).or_else(initial).or_else(initial_hashed),
             Precedence::InitialFirst => plain().or_else(initial).or_else(initial_hashed).or_else(hashed),
         };
-        // A file that is not here may be there at boot, and then unlocks the account.
+        // A file that is not in the image may exist at boot and unlock the account.
         let chosen = chosen.filter(|chosen| absent.is_none() || chosen.state != PasswordState::Locked);
         Ok(chosen.or(absent).unwrap_or_else(Password::none))
     }
@@ -184,7 +184,7 @@ impl Account {
         value.as_ref().map(|value| Password::of_text(option, value, list))
     }
 
-    /// What the file holds. The image has it if it is in the store; any other path is one of the machine that boots.
+    /// The password in the file. Only a file in the store is in the image; any other path belongs to the machine that boots.
     fn of_file(&self, root: &Root<'_>, precedence: Precedence) -> Result<Option<Password>> {
         let (option, file) = match (&self.hashed_password_file, &self.password_file) {
             (Some(file), _) => ("hashedPasswordFile", file),

@@ -1,4 +1,4 @@
-//! 14.04: `passwd` and `group` as texts, which scripts named `merger` put into `/etc`, and passwords that chpasswd sets.
+//! 14.04: scripts named `merger` merge texts into `/etc/passwd` and `/etc/group`; chpasswd sets the passwords.
 //!
 //! nixpkgs, nixos/modules/config/users-groups.nix, release-14.04.
 
@@ -11,7 +11,7 @@ use crate::nixos::Root;
 use crate::nixos::password::{Password, PasswordState};
 use crate::store::StorePath;
 
-/// Reads what the activation script hands to vipw and vigr by way of a merger: `VISUAL=/nix/store/<digest>-merger`.
+/// Reads the texts that the activation script merges with vipw and vigr: `VISUAL=/nix/store/<digest>-merger`.
 pub(super) fn read(root: &Root<'_>, script: &str) -> Result<Option<Vec<User>>> {
     let (mut users, mut groups) = (None, None);
     let mergers = words(script).filter_map(|word| word.strip_prefix("VISUAL="));
@@ -38,14 +38,14 @@ pub(super) fn read(root: &Root<'_>, script: &str) -> Result<Option<Vec<User>>> {
         return Err(Error::Limit { what: "10,000 users", place: Place::File(root.own("activate").into_bytes()) });
     }
     for user in list.iter_mut().filter(|user| user.password.state == PasswordState::Unknown) {
-        // The script locks whom it gives none: `passwd -l`.
+        // The script locks accounts without a password: `passwd -l`.
         user.password = Password::none();
     }
     take_passwords(root, &mut list, script)?;
     Ok(Some(list))
 }
 
-/// The users without an id, whom the script makes: `useradd` with options over several lines, and the name last.
+/// The users without an id. The script runs `useradd` for them, with options over several lines and the name last.
 fn added(script: &str, group: Option<&(&str, String)>) -> Result<Vec<User>> {
     let groups = group.map(|(file, text)| Groups::parse(text, file)).transpose()?;
     let script = script.replace("\\\n", " ");
@@ -78,8 +78,8 @@ fn added(script: &str, group: Option<&(&str, String)>) -> Result<Vec<User>> {
     Ok(users)
 }
 
-/// Takes the passwords that a script sets: `echo -n "USER:" | cat - "FILE" | chpasswd -e`, which may go on behind a
-/// backslash, or `echo "USER:HASH" | chpasswd -e`.
+/// Takes the passwords that a script sets: `echo -n "USER:" | cat - "FILE" | chpasswd -e`, perhaps over several lines, or
+/// `echo "USER:HASH" | chpasswd -e`.
 pub(super) fn take_passwords(root: &Root<'_>, users: &mut [User], script: &str) -> Result<()> {
     let place = root.own("activate");
     let index: HashMap<String, usize> = (0..).zip(&*users).map(|(at, user)| (user.name.clone(), at)).collect();
@@ -105,8 +105,7 @@ pub(super) fn take_passwords(root: &Root<'_>, users: &mut [User], script: &str) 
     Ok(())
 }
 
-/// The file has one line. Of one in the store nobody can tell whether it is `hashedPassword`, or `password` that was hashed
-/// when the system was built.
+/// The file has one line. It may be `hashedPassword`, or `password` hashed when the system was built.
 fn of_file(root: &Root<'_>, file: &str) -> Result<Password> {
     let stored = StorePath::containing(file.as_bytes()).is_some();
     Ok(match if stored { root.text(file)? } else { None } {
@@ -124,7 +123,7 @@ mod tests {
         format!("/nix/store/{}-{name}", letter.to_string().repeat(32))
     }
 
-    /// The script as that release writes it.
+    /// The script in the form of that release.
     fn script(passwords: &str) -> String {
         format!(
             "touch /etc/passwd\nVISUAL={} /s/sbin/vigr &>/dev/null\nVISUAL={} /s/sbin/vipw &>/dev/null\n{passwords}",

@@ -14,19 +14,19 @@ use crate::error::{Error, Place, Result};
 use crate::nixos::Root;
 use crate::store::StorePath;
 
-/// No image has more users; NixOS declares some 50 of its own.
+/// Limit for users. NixOS itself declares some 50.
 const MOST_USERS: usize = 10_000;
 
-/// Places of users in groups, all groups together.
+/// Limit for members of all groups together.
 const MOST_MEMBERS: usize = 100_000;
 
-/// Bytes of a name: more than Linux lets any tool give (useradd(8) stops at 32).
+/// Limit for a name, in bytes. useradd(8) stops at 32.
 const LONGEST_NAME: usize = 256;
 
 /// The users of one system.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Users {
-    /// Whether the list was found. If not, only what other files imply is in it.
+    /// Whether the image lists its users. If not, only users that other files imply are here.
     pub known: bool,
     /// The users, by name.
     pub list: Vec<User>,
@@ -37,21 +37,21 @@ pub struct Users {
 pub struct User {
     /// Login name.
     pub name: String,
-    /// Numeric id, where one is set.
+    /// Numeric id. `None` if it is not declared.
     pub uid: Option<u64>,
     /// Home directory.
     pub home: String,
-    /// The user's groups; empty if the image does not list groups.
+    /// The user's groups. `None` if the image does not list groups.
     pub groups: Option<Vec<String>>,
-    /// Login shell, where one is declared.
+    /// Login shell. `None` if it is not declared.
     pub shell: Option<String>,
-    /// Whether it is a person's account (`isNormalUser`), not a service's. `None` if the image does not say.
+    /// Whether the account is for a person (`isNormalUser`), not a service. `None` if the image does not say.
     pub normal: Option<bool>,
     /// The password on a fresh boot.
     pub password: Password,
     /// The day on which the account expires, `2031-12-31`.
     pub expires: Option<String>,
-    /// A file that is missing, so that the account is not made.
+    /// The missing file without which the account is not made.
     pub broken: Option<String>,
 }
 
@@ -59,7 +59,7 @@ impl Users {
     /// Reads the users of a system, in the form of its release.
     ///
     /// # Errors
-    /// Where a list is there but cannot be read.
+    /// If a list is there but cannot be read.
     pub fn of(root: &Root<'_>) -> Result<Self> {
         let script = root.text(&root.own("activate"))?.unwrap_or_default();
         let sources = [userborn::ready, json::read, userborn::read, sysusers::read, merger::read, records::read];
@@ -75,7 +75,7 @@ impl Users {
             && root.find("/etc/passwd")?.is_none()
             && let Some(text) = root.text(shadow)?
         {
-            // A file of environment.etc replaces what any script has made.
+            // A file of environment.etc replaces what the scripts made.
             users.list.iter_mut().for_each(|user| user.password = Password::unknown());
             passwd::take_shadow(&mut users.list, &text, &root.inside(shadow))?;
         }
@@ -110,7 +110,7 @@ fn words(script: &str) -> impl Iterator<Item = &str> {
     script.split_ascii_whitespace().map(|word| word.trim_matches(['"', '\'', ';', '(', ')']))
 }
 
-/// The first store path of a script that has the name.
+/// The first store path in a script with this name.
 fn named<'s>(script: &'s str, name: &str) -> Option<&'s str> {
     words(script).find(|word| is_named(word, name))
 }
@@ -119,12 +119,13 @@ fn is_named(word: &str, name: &str) -> bool {
     StorePath::from_path(word.as_bytes()).is_some_and(|path| path.name() == name)
 }
 
-/// Whether a release that does not say so means a person: an id from 1000 on, below the build users and `nobody`, and a home.
+/// Whether the account looks like a person's, for releases that do not say: an id from 1000 to below the build users, and a
+/// home.
 fn is_person(uid: u64, home: &str) -> bool {
     (1000..30_000).contains(&uid) && home != "/var/empty"
 }
 
-/// Fewer users than any limit, with names that Linux could have.
+/// Refuses more users, or longer names, than the limits.
 fn checked(users: Vec<User>, place: &Place) -> Result<Vec<User>> {
     let over = |what| Err(Error::Limit { what, place: place.clone() });
     if users.len() > MOST_USERS {
@@ -155,7 +156,7 @@ impl User {
         Some(Caused { what, cause: cause() })
     }
 
-    /// A user of whom only the name is known, with the home that NixOS would give.
+    /// A user of whom only the name is known, with the home that NixOS would choose.
     #[must_use]
     pub fn implied(name: &str) -> Self {
         let home = if name == "root" { "/root".to_owned() } else { format!("/home/{name}") };
@@ -173,7 +174,7 @@ impl User {
     }
 }
 
-/// Users for whom there are files of keys.
+/// Users who have a file of keys.
 fn implied(root: &Root<'_>) -> Result<Vec<String>> {
     let directory = "/etc/ssh/authorized_keys.d";
     let names = root.entries(directory)?.into_iter().filter_map(|entry| String::from_utf8(entry.name).ok());

@@ -1,4 +1,4 @@
-//! Users as `passwd`, `group` and `shadow` have them (passwd(5), group(5), shadow(5)).
+//! Users in the files `passwd`, `group` and `shadow` (passwd(5), group(5), shadow(5)).
 
 use std::collections::HashMap;
 
@@ -6,8 +6,7 @@ use super::{MOST_MEMBERS, MOST_USERS, User, checked, is_person};
 use crate::error::{Error, Place, Result};
 use crate::nixos::password::{Password, PasswordState};
 
-/// The users of a `passwd`, with their groups: a file and its text. A password that is not in `shadow` is in the second
-/// field.
+/// The users of a `passwd`, with their groups. The second field holds the password unless it refers to `shadow`.
 pub(super) fn users(passwd: &str, group: Option<(&str, &str)>, file: &str) -> Result<Vec<User>> {
     let groups = group.map(|(file, text)| Groups::parse(text, file)).transpose()?;
     let place = Place::File(file.as_bytes().to_vec());
@@ -38,7 +37,7 @@ fn is_shadowed(field: &str) -> bool {
     field == "x" || field.starts_with("##")
 }
 
-/// Takes the passwords of a `shadow` for all whose `passwd` does not say them.
+/// Takes passwords from a `shadow` for users whose `passwd` has none.
 pub(super) fn take_shadow(users: &mut [User], shadow: &str, file: &str) -> Result<()> {
     let mut hashes: HashMap<&str, &str> = HashMap::new();
     for (number, line) in lines(shadow) {
@@ -46,7 +45,7 @@ pub(super) fn take_shadow(users: &mut [User], shadow: &str, file: &str) -> Resul
         let (Some(name), Some(hash)) = (fields.next(), fields.next()) else {
             return Err(malformed("shadow", "number of fields", file, number));
         };
-        // getspnam(3) takes the first.
+        // getspnam(3) returns the first.
         hashes.entry(name).or_insert(hash);
     }
     for user in users.iter_mut().filter(|user| user.password.state == PasswordState::Unknown) {
@@ -58,7 +57,7 @@ pub(super) fn take_shadow(users: &mut [User], shadow: &str, file: &str) -> Resul
     Ok(())
 }
 
-/// What a `group` says.
+/// The contents of a `group`.
 pub(super) struct Groups<'t> {
     /// Names by id.
     names: HashMap<&'t str, &'t str>,

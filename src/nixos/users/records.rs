@@ -1,4 +1,4 @@
-//! Users as lines of a text, one value a line, that the activation script reads (to 2014-02).
+//! Users as a text that the activation script reads, one value per line (until 2014-02).
 //!
 //! nixpkgs, nixos/modules/config/users-groups.nix, and before 2013-10 the repository nixos, modules/config/users-groups.nix;
 //! in 2008, helpers/create-users-groups.sh.
@@ -9,13 +9,13 @@ use crate::error::{Error, Place, Result};
 use crate::nixos::Root;
 use crate::nixos::password::Password;
 
-/// Reads the records. How many lines each has, and what stands in them, changed six times in eight years; the script says
-/// it itself, by the names of the variables that it reads.
+/// Reads the records. The number and meaning of the lines changed six times in eight years; the variable names in the
+/// script that reads them tell which.
 pub(super) fn read(root: &Root<'_>, script: &str) -> Result<Option<Vec<User>>> {
     let Some(source) = Source::find(root, script)? else { return Ok(None) };
     let mut users = source.users()?;
     take_passwords(root, &mut users, script)?;
-    // The script makes root before it reads the records, which change nothing of a user who is there but his groups.
+    // The script makes root first. A record changes only the groups of a user who already exists.
     let password = root_password(script, &root.own("activate"));
     match users.iter_mut().find(|user| user.name == "root") {
         Some(root) => root.password = password,
@@ -27,13 +27,13 @@ pub(super) fn read(root: &Root<'_>, script: &str) -> Result<Option<Vec<User>>> {
     Ok(Some(users))
 }
 
-/// The field that `echo "root:FIELD:::::::" >> /etc/shadow` writes where there is no `/etc/passwd` yet: empty, or from
-/// 2013 on `security.initialRootPassword`.
+/// The password field of root that the script writes on the first boot: `echo "root:FIELD:::::::" >> /etc/shadow`. It is
+/// empty, or from 2013 on `security.initialRootPassword`.
 fn root_password(script: &str, place: &str) -> Password {
     let line = script.lines().find(|line| line.contains("echo") && line.ends_with(">> /etc/shadow"));
     let field = line.and_then(|line| words(line).find_map(|word| word.strip_prefix("root:")?.split(':').next()));
     match field {
-        // Between these quotes the shell takes `$6` for a variable: what is left of the hash is anybody's guess.
+        // In double quotes the shell expands `$6` as a variable, so what remains of the hash is unknown.
         Some(field) if field.contains('$') => {
             let (option, source) = (Some("initialRootPassword".to_owned()), Some(place.to_owned()));
             Password { option, source, ..Password::unknown() }
@@ -54,7 +54,7 @@ impl Source {
     fn find(root: &Root<'_>, script: &str) -> Result<Option<Self>> {
         if let Some(file) = named(script, "users") {
             let text = required(root, file)?;
-            // In 2008 the loop was in a script of its own, which is handed the file.
+            // In 2008 the loop was in a separate script that gets the file as an argument.
             let helper = words(script).find(|word| word.ends_with("-create-users-groups.sh"));
             let helper = helper.map(|helper| root.text(helper)).transpose()?.flatten().unwrap_or_default();
             let Some((fields, _)) = fields(script).or_else(|| fields(&helper)) else {
@@ -64,7 +64,7 @@ impl Source {
             };
             return Ok(Some(Self { file: file.to_owned(), text, fields }));
         }
-        // For a while in 2009 the records stood in the script, behind the loop that reads them.
+        // For a while in 2009 the records were in the script itself, after the loop that reads them.
         let Some((fields, behind)) = fields(script) else { return Ok(None) };
         let Some(heredoc) = behind.trim_start_matches(' ').strip_prefix("<<") else { return Ok(None) };
         let (end, records) = heredoc.split_once('\n').unwrap_or((heredoc, ""));
@@ -76,7 +76,7 @@ impl Source {
     fn users(&self) -> Result<Vec<User>> {
         let length = self.fields.len();
         let mut lines: Vec<&str> = self.text.split('\n').take((MOST_USERS + 1) * length + 1).collect();
-        // The end of the last line, where it has one: in 2009 it had none, and the last value may be empty.
+        // The last line may have no newline, as in 2009, and its value may be empty.
         if lines.last() == Some(&"") && !lines.len().is_multiple_of(length) {
             lines.pop();
         }
@@ -91,7 +91,7 @@ impl Source {
                 let at = self.fields.iter().position(|field| field == name)?;
                 record.get(at).map(|value| value.trim())
             };
-            // Since 2011-11 a record may be of an account that somebody else makes.
+            // Since 2011-11 a record may describe an account that something else makes.
             if matches!(value("createUser"), Some("" | "no")) {
                 continue;
             }
@@ -104,14 +104,14 @@ impl Source {
         let set = |name: &str| value(name).filter(|value| !value.is_empty());
         let uid = set("uid").and_then(|uid| uid.parse().ok());
         let home = set("home").unwrap_or("/var/empty").to_owned();
-        // useradd gives ids from 1000 on, or below with `--system`; to 2011-06 all were made so.
+        // useradd assigns ids from 1000 on, or below with `--system`. Until 2011-06 all users were made with it.
         let person = match (uid, value("isSystemUser")) {
             (Some(uid), _) => is_person(uid, &home),
             (None, Some(system)) => system.is_empty() && home != "/var/empty",
             (None, None) => set("createHome").is_some(),
         };
         let more = set("extraGroups").into_iter().flat_map(|groups| groups.split(','));
-        // An `X` stands before the password, so that an empty one is not taken for none.
+        // An `X` precedes the password, to distinguish an empty one from none.
         let password = match value("password").and_then(|value| value.strip_prefix('X')) {
             Some(password) => Password::of_text("password", password, &self.file),
             None => Password::none(),
@@ -128,10 +128,10 @@ impl Source {
     }
 }
 
-/// No record ever had more lines than twelve.
+/// Limit for lines of a record; no release had more than twelve.
 const MOST_FIELDS: usize = 32;
 
-/// What the loop over users reads, in order, and the script behind its `done`. There is one over groups, too.
+/// The variables that the loop over users reads, in order, and the script after its `done`. Another loop reads groups.
 fn fields(script: &str) -> Option<(Vec<String>, &str)> {
     let mut rest = script;
     loop {

@@ -1,4 +1,4 @@
-//! systemd-sysusers (24.05 on, where it is chosen): lines of sysusers.d(5), and credentials of its service (nixpkgs,
+//! systemd-sysusers (24.05 and later, opt-in): lines of sysusers.d(5) and credentials of its service (nixpkgs,
 //! nixos/modules/system/boot/systemd/sysusers.nix).
 
 use std::collections::{HashMap, HashSet};
@@ -16,7 +16,7 @@ const FOLDER: &str = "/etc/sysusers.d";
 /// The file that NixOS writes if the service makes its users.
 const OWN: &str = "00-nixos.conf";
 
-/// The shell of a user for whom a line names none.
+/// The shell of a user whose line has none.
 const NO_SHELL: &str = "nologin";
 
 /// Reads the users that `systemd-sysusers.service` makes.
@@ -69,7 +69,7 @@ impl Lines {
             let fields = fields(line).ok_or_else(wrong)?;
             let field =
                 |index: usize| fields.get(index).map(String::as_str).filter(|field| !matches!(*field, "-" | ""));
-            // A sign after the letter, `u!`, changes nothing here.
+            // A sign after the letter, as in `u!`, does not matter here.
             match (fields.first().and_then(|kind| kind.chars().next()), field(1), field(2)) {
                 (Some('g' | 'r'), ..) => {}
                 (Some('u'), Some(name), id) if fields.len() <= 6 => {
@@ -126,7 +126,7 @@ fn user(name: &str, id: Option<&str>, home: Option<&str>, shell: Option<&str>) -
         home,
         groups: Some(vec![group.to_owned()]),
         shell,
-        // sysusers locks whom no credential unlocks, root too.
+        // sysusers locks every account without a credential, even root.
         password: Password::none(),
         ..User::implied(name)
     }
@@ -154,11 +154,11 @@ fn fields(line: &str) -> Option<Vec<String>> {
     quote.is_none().then(|| fields.iter().map(|field| field.replace("%%", "%")).collect())
 }
 
-/// The credentials, as they stand for the options that nixpkgs makes of them.
+/// Prefixes of the credentials for passwords.
 const HASHED: &str = "passwd.hashed-password.";
 const PLAIN: &str = "passwd.plaintext-password.";
 
-/// What the service is handed: for each credential its value or the file that holds it, and the unit that says so.
+/// The credentials of the service: values with the file of the unit that sets them, and files that hold values.
 #[derive(Default)]
 struct Credentials {
     set: HashMap<String, (String, String)>,
@@ -179,8 +179,8 @@ impl Credentials {
         }
     }
 
-    /// The password of a user. A hash counts before a text (systemd-sysusers(8)); of one credential, the file before the
-    /// value, which stands in where the file is not there (systemd.exec(5)).
+    /// The password of a user. A hash wins over clear text (systemd-sysusers(8)). A credential's file wins over its value,
+    /// which is the fallback for a missing file (systemd.exec(5)).
     fn password(&self, root: &Root<'_>, user: &str) -> Result<Option<Password>> {
         type Make = fn(&str, &str, &str) -> Password;
         for (prefix, make) in [(HASHED, Password::of_hash as Make), (PLAIN, Password::of_text)] {
@@ -192,12 +192,12 @@ impl Credentials {
                 }
                 continue;
             };
-            // Any other path is one of the machine that boots.
+            // Any other path belongs to the machine that boots.
             let stored = StorePath::containing(file.as_bytes()).is_some();
             if let Some(value) = if stored { root.text(file)? } else { None } {
                 return Ok(Some(make(option, value.trim_end(), file)));
             }
-            // A file that is not here may be there at boot, and then unlocks the account.
+            // A file that is not in the image may exist at boot and unlock the account.
             let set = set.filter(|password| password.state != PasswordState::Locked);
             return Ok(Some(set.unwrap_or_else(|| Password::of_absent_file(option, file))));
         }

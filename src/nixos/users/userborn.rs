@@ -1,12 +1,12 @@
-//! userborn (24.11 on, where it is chosen): a JSON document, or files that are ready (nixpkgs,
-//! nixos/modules/services/system/userborn.nix). In 24.05, systemd-sysusers made such files where users are not mutable.
+//! userborn (24.11 and later, opt-in): a JSON document, or finished files (nixpkgs,
+//! nixos/modules/services/system/userborn.nix). In 24.05, systemd-sysusers made such files for immutable users.
 
 use super::json::{Document, Precedence};
 use super::{User, passwd, required, words};
 use crate::error::Result;
 use crate::nixos::Root;
 
-/// Reads what `userborn.service` names.
+/// Reads the document that `userborn.service` names.
 pub(super) fn read(root: &Root<'_>, _: &str) -> Result<Option<Vec<User>>> {
     let unit = root.text("/etc/systemd/system/userborn.service")?;
     if let Some(unit) = unit
@@ -17,8 +17,7 @@ pub(super) fn read(root: &Root<'_>, _: &str) -> Result<Option<Vec<User>>> {
     Ok(None)
 }
 
-/// Reads the files that are ready in `/etc`: with `services.userborn.static`, or of `environment.etc`. They replace what a
-/// script has made.
+/// Reads finished files in `/etc`, made by `services.userborn.static` or `environment.etc`. They replace what a script made.
 pub(super) fn ready(root: &Root<'_>, _: &str) -> Result<Option<Vec<User>>> {
     let file = |name: &str| root.inside(&format!("/etc/{name}"));
     let (Some(users), Some(shadow)) = (root.text("/etc/passwd")?, root.text("/etc/shadow")?) else {

@@ -7,8 +7,8 @@ use crate::error::{Error, Place, Result};
 use crate::nixos::Root;
 use crate::nixos::unit::{Job, Start, Unit, Units};
 
-/// Jobs of Upstart that are looked at.
-const MOST_JOBS: usize = 10_000;
+/// Limit for jobs of Upstart.
+const MOST_JOBS: usize = 1_000;
 
 /// Units that start a getty on consoles. Generators and logind start them as well, which no link tells.
 const GETTIES: [&str; 6] = ["getty@", "serial-getty@", "autovt@", "container-getty@", "console-getty", "kmsconvt@"];
@@ -25,7 +25,7 @@ pub(super) fn find(root: &Root<'_>) -> Result<Vec<Autologin>> {
     let names: BTreeSet<&str> = gettys.chain(started).filter(|name| name.ends_with(".service")).collect();
     for name in names {
         let Some(unit) = units.get(name)?.unit().cloned() else { continue };
-        for (user, source) in of_unit(root, &unit)? {
+        for (user, source) in of_unit(units, &unit)? {
             if !found.iter().any(|known| known.user == user && known.source == source) {
                 found.push(Autologin { user, by: unit.name.clone(), source });
             }
@@ -36,14 +36,14 @@ pub(super) fn find(root: &Root<'_>) -> Result<Vec<Autologin>> {
 }
 
 /// The users whom a unit logs in, with the files that say so.
-fn of_unit(root: &Root<'_>, unit: &Unit) -> Result<Vec<(String, String)>> {
+fn of_unit(units: Units<'_>, unit: &Unit) -> Result<Vec<(String, String)>> {
     let mut users = Vec::new();
     for command in unit.commands("ExecStart") {
         let words: Vec<&str> =
             std::iter::once(&command.program).chain(&command.arguments).map(String::as_str).collect();
         let mut user = of_command(&words);
         if user.is_none()
-            && let Some(lines) = unit.script(root, &command)?
+            && let Some(lines) = units.script(&command)?
         {
             user = lines.iter().find_map(|line| of_line(line));
         }
@@ -67,7 +67,7 @@ fn of_upstart(root: &Root<'_>) -> Result<Vec<Autologin>> {
     let entries = root.entries("/etc/init")?;
     if entries.len() > MOST_JOBS {
         let place = Place::File(root.inside("/etc/init").into_bytes());
-        return Err(Error::Limit { what: "10,000 jobs", place });
+        return Err(Error::Limit { what: "1,000 jobs", place });
     }
     for entry in entries {
         let Ok(name) = std::str::from_utf8(&entry.name) else { continue };

@@ -117,7 +117,7 @@ fn files(root: &Root<'_>, units: Units<'_>, manager: &Manager) -> Result<Vec<Str
     for name in manager.unit.into_iter().chain([UNIT]) {
         if let Some(unit) = units.get(name)?.unit() {
             for command in unit.commands("ExecStart") {
-                let script = unit.script(root, &command)?.unwrap_or_default();
+                let script = units.script(&command)?.unwrap_or_default();
                 words.extend(script.iter().flat_map(|line| words_of(line)));
                 words.extend(command.arguments.iter().flat_map(|argument| words_of(argument)));
             }
