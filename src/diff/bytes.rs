@@ -1,4 +1,4 @@
-//! The first byte in which two stretches of bytes differ.
+//! The first byte that differs between two regions or streams.
 
 use std::io::Read;
 
@@ -7,10 +7,10 @@ use rayon::prelude::*;
 use crate::error::Result;
 use crate::image::Region;
 
-/// Bytes that are compared in one go.
+/// Bytes that are compared at once.
 const PART: u64 = 1 << 20;
 
-/// The first byte that differs, or at which one ends before the other; none where they are the same.
+/// The offset of the first byte that differs, or at which only one region ends.
 pub(super) fn first_difference(old: &Region<'_>, new: &Region<'_>) -> Result<Option<u64>> {
     let common = old.length().min(new.length());
     let part = |index: u64| -> Result<Option<u64>> {
@@ -27,7 +27,7 @@ pub(super) fn first_difference(old: &Region<'_>, new: &Region<'_>) -> Result<Opt
     }
 }
 
-/// The first byte in which two files differ.
+/// The offset of the first byte that differs, or at which only one stream ends.
 pub(super) fn first_of_streams(old: &mut dyn Read, new: &mut dyn Read) -> std::io::Result<Option<u64>> {
     let (mut one, mut other) = (Vec::new(), Vec::new());
     let mut offset = 0u64;

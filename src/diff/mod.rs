@@ -29,7 +29,7 @@ pub use pair::Pair;
 pub use parts::Parts;
 pub use paths::{PathChanges, Rebuilt};
 pub use people::{KeyChange, Presence, UserChange};
-pub use reproducible::{FirstDifference, Reproducibility, Verdict};
+pub use reproducible::{FirstDifference, Reason, Reproducibility, Structure, Verdict};
 pub use side::Side;
 
 /// All differences of two images.

@@ -1,4 +1,4 @@
-//! `diff` and `manifest`: every difference is told, and nothing else is.
+//! `diff` and `manifest`: every difference is reported, and nothing else is.
 
 use std::path::{Path, PathBuf};
 
@@ -76,7 +76,7 @@ fn a_large_file_of_the_disc_that_keeps_its_length_is_compared_by_its_bytes() {
 }
 
 #[test]
-fn every_change_is_told_and_nothing_else_in_both_directions() {
+fn every_change_is_reported_and_nothing_else_in_both_directions() {
     let (_folder, new) = changed("today/result", |manifest| {
         rename(path(manifest, "vim-9.1.1869"), "9.1.1869", "9.2.0");
         rename(path(manifest, "rsync-3.4.1"), "3.4.1", "3.3.0");
@@ -184,7 +184,7 @@ fn what_cannot_be_compared_ends_with_2() {
     let folder = tempfile::tempdir().unwrap();
     let other = folder.path().join("other.json");
     std::fs::write(&other, "{\"schema\": \"x\"}").unwrap();
-    for (path, told) in [(other.to_str().unwrap(), "no manifest: "), ("/no/such/image", "no such file")] {
+    for (path, told) in [(other.to_str().unwrap(), "not a manifest: "), ("/no/such/image", "no such file")] {
         let found = run(&["diff", &today, path]);
         assert_eq!((found.code, found.out.as_str()), (Some(2), ""));
         assert!(found.errors.to_lowercase().contains(told), "{}", found.errors);
@@ -237,7 +237,7 @@ fn told(old: &str, new: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_difference_of_two_builds_is_told_and_nothing_else() {
+fn every_difference_of_two_builds_is_reported_and_nothing_else() {
     let common = [
         "rebuilt ",
         "rebuilt initrd-linux",
@@ -345,7 +345,7 @@ fn turned(value: &Value) -> Value {
 }
 
 #[test]
-fn each_direction_is_the_other_one_turned_round() {
+fn each_direction_is_the_reverse_of_the_other() {
     for (one, other) in [
         ("diff/old/result", "diff/new/result"),
         ("diff/old/result", "diff/remastered/result"),
@@ -416,7 +416,7 @@ fn inside(arguments: &[&str], name: &str) -> (Vec<String>, u64, u64) {
 }
 
 #[test]
-fn inside_a_store_path_files_are_told_by_their_metadata_and_with_content_by_their_bytes() {
+fn files_in_a_store_path_are_compared_by_metadata_and_with_content_by_their_bytes() {
     let (old, new) = (made("old"), made("new"));
     let metadata = [
         "/share/toolkit/added: - > file 6 444 null",
@@ -502,11 +502,11 @@ fn markdown_begins_with_a_summary_and_is_bounded() {
 }
 
 #[test]
-fn files_are_compared_of_images_alone() {
+fn only_images_have_files_to_compare() {
     let (_folder, manifest) = changed("diff/old/result", |_| ());
     let asked = run(&["diff", "--files", manifest.to_str().unwrap(), &made("new")]);
     assert_eq!((asked.code, asked.out.as_str()), (Some(2), ""));
-    assert!(asked.errors.contains("a manifest has no files"), "{}", asked.errors);
+    assert!(asked.errors.contains("a manifest has no file contents"), "{}", asked.errors);
 }
 
 #[test]

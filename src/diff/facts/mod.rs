@@ -1,5 +1,5 @@
-//! The facts that a comparison reads: of a disc, its systems, menus and store paths, without passwords and without what every
-//! build changes.
+//! The facts that a comparison reads about a disc, its systems, menus and store paths. They hold no secrets, and what every build
+//! changes is kept apart.
 
 mod access;
 mod disc;

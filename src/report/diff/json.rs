@@ -14,7 +14,7 @@ use crate::store::StorePath;
 /// The document of `diff`.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 pub fn json(out: &mut dyn Write, difference: &Difference) -> serde_json::Result<()> {
     let parts = &difference.parts;
     let packages = difference.packages.iter().map(|change| Package {
@@ -53,7 +53,7 @@ pub fn json(out: &mut dyn Write, difference: &Difference) -> serde_json::Result<
     out.write_all(b"\n").map_err(serde_json::Error::io)
 }
 
-/// What a document has where only builds were compared: nobody asked for the rest.
+/// Fields that are null in a document of `--reproducible`.
 pub(super) const UNASKED: [&str; 14] = [
     "packages",
     "rebuilt",
