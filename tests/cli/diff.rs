@@ -375,6 +375,7 @@ fn each_direction_is_the_reverse_of_the_other() {
                 "objects",
                 "packages",
                 "paths",
+                "ports",
                 "rebuilt",
                 "reproducible",
                 "same",
@@ -382,6 +383,7 @@ fn each_direction_is_the_reverse_of_the_other() {
                 "sshd",
                 "systems",
                 "troubles",
+                "units",
                 "users",
                 "volume"
             ]
@@ -510,12 +512,61 @@ fn only_images_have_files_to_compare() {
 }
 
 #[test]
+fn units_and_ports_of_the_default_system_are_compared() {
+    let unit = |name: &str, start: &str, listens: &[&str]| json!({"name": name, "start": start, "listens": listens});
+    let with = |units: &Value, hash: &str| {
+        changed("diff/old/result", |manifest| {
+            manifest["units"] = units.clone();
+            path(manifest, "nixos-system-nixos-25.11.1234.abcdef")["narHash"] = json!(hash);
+        })
+    };
+    let one = json!([
+        unit("a.timer", "boot", &[]),
+        unit("b.service", "manual", &[]),
+        unit("ftp.socket", "boot", &["tcp 21"])
+    ]);
+    let two = json!([
+        unit("b.service", "boot", &[]),
+        unit("c.service", "masked", &[]),
+        unit("ftp.socket", "boot", &["tcp 2121"])
+    ]);
+    let ((_one, old), (_two, new)) = (with(&one, "sha256-A"), with(&two, "sha256-B"));
+    let (_, found) = diff(&old, &new);
+    assert_eq!(
+        found["units"],
+        json!([
+            {"what": "a.timer", "old": "boot", "new": null},
+            {"what": "b.service", "old": "manual", "new": "boot"},
+            {"what": "c.service", "old": null, "new": "masked"},
+        ])
+    );
+    assert_eq!(
+        found["ports"],
+        json!([
+            {"what": "tcp 21", "old": ["ftp.socket"], "new": null},
+            {"what": "tcp 2121", "old": null, "new": ["ftp.socket"]},
+        ])
+    );
+    let page = run(&["diff", old.to_str().unwrap(), new.to_str().unwrap()]).out;
+    assert!(page.contains("\n  ~ b.service: starts on demand -> starts at boot\n"), "{page}");
+    // Real systems, eleven years apart.
+    let (_, found) = diff(&fixture("era-2014/result"), &fixture("today/result"));
+    let lines = list(&found, "/units", |change| word(&change["what"]));
+    assert!(lines.iter().any(|name| name.ends_with(".service")), "{lines:?}");
+}
+
+#[test]
 fn a_manifest_that_an_earlier_version_wrote_stands_for_its_image() {
     let earlier = fixture("diff/old.manifest.json");
     let (code, document) = diff(&earlier, Path::new(&made("old")));
     assert_eq!((code, &document["same"]), (Some(0), &json!(true)), "{document}");
     let (code, document) = diff(&earlier, Path::new(&made("new")));
-    let (_, of_images) = diff(Path::new(&made("old")), Path::new(&made("new")));
+    let (_, mut of_images) = diff(Path::new(&made("old")), Path::new(&made("new")));
+    // Version 0.1.0 did not list units.
+    for name in ["units", "ports"] {
+        assert!(of_images[name].is_array());
+        of_images[name] = Value::Null;
+    }
     assert_eq!(code, Some(1));
     assert_eq!(document, of_images);
 }

@@ -41,6 +41,8 @@ pub fn json(out: &mut dyn Write, difference: &Difference) -> serde_json::Result<
             "removed": parts.keys.old.iter().map(key).collect::<Vec<_>>(),
         },
         "sshd": changes(&parts.sshd),
+        "units": parts.units.as_ref().map(|found| changes(&found.units)),
+        "ports": parts.units.as_ref().map(|found| changes(&found.ports)),
         "findings": {"added": parts.findings.new, "removed": parts.findings.old},
         "boot": {"menu": changes(&parts.boot), "initrd": changes(&parts.initrd)},
         "files": changes(&parts.files),
@@ -54,7 +56,7 @@ pub fn json(out: &mut dyn Write, difference: &Difference) -> serde_json::Result<
 }
 
 /// Fields that are null in a document of `--reproducible`.
-pub(super) const UNASKED: [&str; 14] = [
+pub(super) const UNASKED: [&str; 16] = [
     "packages",
     "rebuilt",
     "paths",
@@ -64,6 +66,8 @@ pub(super) const UNASKED: [&str; 14] = [
     "users",
     "keys",
     "sshd",
+    "units",
+    "ports",
     "findings",
     "boot",
     "files",
