@@ -40,13 +40,13 @@ pub(super) struct Args {
     markdown: bool,
 }
 
-/// What was given for one side.
+/// An argument.
 enum Given {
     Image(Image),
     Manifest(Box<Manifest>),
 }
 
-/// No manifest is longer; one of 10,000 store paths has some 2 MiB.
+/// Length in bytes of the longest manifest. One with 10,000 store paths has about 2 MiB.
 const LONGEST: u64 = 256 << 20;
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
@@ -60,7 +60,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         (false, false) => None,
     };
     if depth.is_some() {
-        // Before anything is read.
+        // Refuse manifests before anything is read.
         given_old.image(&args.old)?;
         given_new.image(&args.new)?;
     }
@@ -93,7 +93,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     Ok(outcome(&messages, difference.is_none()))
 }
 
-/// What is wrong with one of the two images, which the message names.
+/// Messages about one of the two images, each with its name.
 fn of_image<'t>(path: &'t Path, troubles: &'t Troubles) -> impl Iterator<Item = String> + 't {
     let path = path.display().to_string();
     troubles.iter().map(move |trouble| {
@@ -102,14 +102,14 @@ fn of_image<'t>(path: &'t Path, troubles: &'t Troubles) -> impl Iterator<Item = 
     })
 }
 
-/// Messages, each once: a block is read for many files, and a directory for more than one question.
+/// Drops repeated messages. A broken block affects many files.
 fn once(mut messages: Vec<String>) -> Vec<String> {
     let mut seen = BTreeSet::new();
     messages.retain(|message| seen.insert(message.clone()));
     messages
 }
 
-/// Tells the troubles, and what they and the verdict come to.
+/// Prints the troubles, and decides the outcome.
 fn outcome(troubles: &[String], same: bool) -> Outcome {
     troubles.iter().take(TOLD).for_each(|trouble| output::complain(trouble));
     if let Some(more @ 1..) = troubles.len().checked_sub(TOLD) {
@@ -127,7 +127,7 @@ fn reproducible((old, new): (&Image, &Image), global: &Global) -> anyhow::Result
     let ((old, mut troubles_old), (new, mut troubles_new)) = (disc(old)?, disc(new)?);
     troubles_old.extend(old.missing_end());
     troubles_new.extend(new.missing_end());
-    let found = Reproducibility::of(&old, &new)?;
+    let found = Reproducibility::of(Pair { old: &old, new: &new })?;
     let inside = found.troubles.iter().map(|trouble| format!("{trouble}{}", advice(trouble)));
     let troubles = of_image(old.path(), &troubles_old).chain(of_image(new.path(), &troubles_new)).chain(inside);
     let troubles = once(troubles.collect());
@@ -148,22 +148,25 @@ fn reproducible((old, new): (&Image, &Image), global: &Global) -> anyhow::Result
 }
 
 impl Given {
-    /// The image, for what a manifest cannot answer.
+    /// The image, for questions that a manifest cannot answer.
     fn image(&self, path: &Path) -> anyhow::Result<&Image> {
         match self {
             Self::Image(image) => Ok(image),
             Self::Manifest(_) => {
                 let path = path.display();
-                Err(anyhow!("{path}: a manifest has no files: --files, --content and --reproducible want two images"))
+                Err(anyhow!(
+                    "{path}: a manifest has no file contents; --files, --content and --reproducible need two images"
+                ))
             }
         }
     }
 }
 
-/// The manifest at the path, or the image.
+/// Opens the manifest or the image at the path.
 fn given(path: &Path, global: &Global) -> anyhow::Result<Given> {
     if let Some(text) = text(path).with_context(|| path.display().to_string())? {
-        let manifest = Manifest::parse(&text).map_err(|reason| anyhow!("{}: no manifest: {reason}", path.display()))?;
+        let manifest =
+            Manifest::parse(&text).map_err(|reason| anyhow!("{}: not a manifest: {reason}", path.display()))?;
         return Ok(Given::Manifest(Box::new(manifest)));
     }
     open(path, global).map(Given::Image)
@@ -186,7 +189,7 @@ fn side<'i>(path: &Path, given: &'i Given) -> anyhow::Result<Side<'i>> {
     Ok(Side { manifest, disc: Some(disc), troubles })
 }
 
-/// The text of a manifest: a file that begins with a brace, as no image does, or a pipe, which no image can be read from.
+/// The text of a manifest. That is a file that begins with a brace, as no image does, or a pipe, from which no image can be read.
 fn text(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
     let Ok(kind) = std::fs::metadata(path).map(|metadata| metadata.file_type()) else { return Ok(None) };
     if !(kind.is_file() || kind.is_fifo()) {
@@ -200,7 +203,7 @@ fn text(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
     let mut text = Vec::new();
     file.take(LONGEST + 1).read_to_end(&mut text)?;
     if u64::try_from(text.len()).is_ok_and(|length| length > LONGEST) {
-        return Err(anyhow!("longer than any manifest"));
+        return Err(anyhow!("too long for a manifest"));
     }
     Ok(Some(text))
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::Pair;
+use super::facts::UnitStart;
 
 /// A named value that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +30,8 @@ pub enum Value {
     List(Vec<String>),
     /// In how many menu entries a parameter is.
     Entries(usize),
+    /// How a unit starts.
+    Start(UnitStart),
     /// A member of an initrd.
     Member {
         /// Type and permission bits in octal.
@@ -54,7 +57,7 @@ impl Value {
         match self {
             Self::Text(text) => text.is_empty(),
             Self::List(texts) => texts.is_empty(),
-            Self::Number(_) | Self::Flag(_) | Self::Entries(_) => false,
+            Self::Number(_) | Self::Flag(_) | Self::Entries(_) | Self::Start(_) => false,
             Self::Member { .. } | Self::File { .. } => false,
         }
     }

@@ -16,49 +16,49 @@ use crate::secrets::redacted;
 /// Files up to this length in bytes are compared line by line.
 const LONGEST_TEXT: u64 = 1 << 20;
 
-/// Texts of up to so many lines are compared line by line: the time grows with the square.
+/// Texts of up to this many lines are compared line by line. The time grows with the square.
 const MOST_COMPARED: usize = 5_000;
 
-/// JSON of so few lines was not written to be read, and is laid out anew: NixOS writes its lists of users in one line.
+/// JSON of so few lines is formatted before it is compared. NixOS writes its list of users in one line.
 const FEW_LINES: usize = 5;
 
 /// Lines of a comparison that are kept.
 const MOST_LINES: usize = 200;
 
-/// Bytes of a line that are kept, and those before the first that differs.
+/// Bytes of a long line that are kept, and how many of them precede the first that differs.
 const LONGEST_LINE: usize = 400;
 const BEFORE: usize = 60;
 
-/// A search for secrets takes out so many at a time, and no text has many times more.
+/// How often a text is searched for secrets. One search hides a limited number; no ordinary text needs many.
 const MOST_SEARCHES: usize = 10;
 
-/// Digits of a number that a comparison of JSON sees for certain.
+/// Digits of a number that survive reading JSON.
 const MOST_DIGITS: usize = 15;
 
 /// How two files differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// The lines that differ, and three around them, as `diff -u` prints them. Hash parts of store paths are masked, secrets are
-    /// told by their kind; JSON of few lines is laid out first.
+    /// The lines that differ, with three around them, as `diff -u` prints them. Hashes of store paths are masked, and secrets are
+    /// replaced by their descriptions. JSON of few lines is formatted first.
     Text {
         /// The lines, without their ends.
         lines: Vec<String>,
-        /// Lines beyond those.
+        /// How many more lines there are.
         further: usize,
     },
-    /// The first byte that differs, counted from 0.
+    /// Bytes that are not compared line by line.
     Binary {
-        /// In both files.
+        /// The offset of the first byte that differs.
         offset: u64,
     },
-    /// Both are the same JSON, laid out in another way or with its keys in another order.
+    /// Both are the same JSON, with another layout or order of keys.
     Layout,
-    /// They differ in secrets alone, which nobody is shown.
+    /// Only secrets differ, which are not shown.
     Secrets,
 }
 
 impl Content {
-    /// Keeps no more lines than are left, and counts them off.
+    /// Keeps no more than `left` lines, and subtracts them from it.
     pub(super) fn shorten(&mut self, left: &mut usize) {
         if let Self::Text { lines, further } = self {
             *further += lines.len().saturating_sub(*left);
@@ -68,10 +68,10 @@ impl Content {
     }
 }
 
-/// What comparing two files came to.
+/// How two files compare.
 pub(super) enum Compared {
     Same,
-    /// They differ in hash parts of store paths alone.
+    /// Only hashes of store paths differ.
     OnlyHashParts,
     Differs(Content),
 }
@@ -99,7 +99,7 @@ pub(super) fn compare(files: Pair<Placed<'_>>, path: &[u8]) -> Result<Compared> 
     Ok(Compared::Differs(difference(&String::from_utf8_lossy(path), contents.as_ref().map(Vec::as_slice), offset)))
 }
 
-/// How two files differ whose masked contents differ from that byte on.
+/// How two files differ whose masked contents differ from `offset` on.
 fn difference(path: &str, contents: Pair<&[u8]>, offset: u64) -> Content {
     let shown = texts(contents).map(|texts| {
         if !texts.differs() {
@@ -130,16 +130,16 @@ fn as_text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok().filter(|text| is_whole && !text.contains('\0'))
 }
 
-/// JSON of few lines, a line for each value and the keys in their order.
+/// Formats JSON of few lines: a line for each value, keys in order.
 fn document(text: &str) -> Option<String> {
-    // Of longer numbers the last digits are lost.
+    // Longer numbers lose their last digits.
     let is_exact = || text.split(|letter: char| !letter.is_ascii_digit()).all(|digits| digits.len() <= MOST_DIGITS);
     let is_dense = text.starts_with(['{', '[']) && text.lines().nth(FEW_LINES).is_none() && is_exact();
     let document: Value = serde_json::from_str(text).ok().filter(|_| is_dense)?;
     serde_json::to_string_pretty(&document).ok()
 }
 
-/// A text that everybody may see; none where it has too many secrets.
+/// A text without its secrets. `None` if it has too many.
 fn shown(path: &str, text: &str) -> Option<String> {
     let mut text = text.to_owned();
     for _ in 0..MOST_SEARCHES {
@@ -159,7 +159,7 @@ fn lines(old: &str, new: &str) -> Content {
     Content::Text { lines: kept, further: lines.len().saturating_sub(MOST_LINES) }
 }
 
-/// A line, of a long one the part in which it differs from the one that takes its place.
+/// A line. A long one is cut to the part that differs from the line that replaces it.
 fn cut(lines: &[&str], at: usize) -> Option<String> {
     let line = *lines.get(at)?;
     if line.len() <= LONGEST_LINE {
@@ -179,7 +179,7 @@ fn cut(lines: &[&str], at: usize) -> Option<String> {
     let start = floor(same.saturating_sub(BEFORE));
     let end = floor(start.saturating_add(LONGEST_LINE).min(line.len()));
     let (before, behind) = (if start > 0 { "…" } else { "" }, line.len() - end);
-    let behind = if behind > 0 { format!("… ({behind} bytes more)") } else { String::new() };
+    let behind = if behind > 0 { format!("… ({behind} more bytes)") } else { String::new() };
     Some(format!("{sign}{before}{}{behind}", line.get(start..end)?))
 }
 
@@ -202,7 +202,7 @@ mod tests {
             "@@ -3,7 +3,7 @@\n   \"users\": [\n     {\n       \"name\": \"eve\",\n-      \"uid\": 1000\n+      \"uid\": 1001\n     }\n   ]\n }"
         );
         assert_eq!(text("/x.json", r#"{"a":1,"b":[2]}"#, "{ \"b\": [2],\n \"a\": 1 }\n"), "Layout");
-        // The last digits of these are lost where JSON is read.
+        // Reading JSON loses the last digits of these.
         let (one, other) = (r#"{"a":100000000000000000001}"#, r#"{"a":100000000000000000002}"#);
         assert_eq!(text("/x.json", one, other), format!("@@ -1 +1 @@\n-{one}\n+{other}"));
         assert_eq!(text("/x.json", "{\"a\":", "{\"b\":"), "@@ -1 +1 @@\n-{\"a\":\n+{\"b\":");
@@ -213,13 +213,13 @@ mod tests {
         let line = |middle: &str| format!("{}{middle}{}\n", "é".repeat(3000), "ü".repeat(3000));
         let told = text("/x", &line("old"), &line("new"));
         assert!(told.lines().all(|line| line.len() < LONGEST_LINE + 40), "{told}");
-        assert!(told.contains("ééoldüü") && told.contains("éénewüü") && told.contains(" bytes more)"), "{told}");
+        assert!(told.contains("ééoldüü") && told.contains("éénewüü") && told.contains(" more bytes)"), "{told}");
         let alone = text("/x", "", &"x".repeat(5000));
-        assert_eq!(alone, format!("@@ -0,0 +1 @@\n+{}… (4600 bytes more)", "x".repeat(LONGEST_LINE)));
+        assert_eq!(alone, format!("@@ -0,0 +1 @@\n+{}… (4600 more bytes)", "x".repeat(LONGEST_LINE)));
     }
 
     #[test]
-    fn a_comparison_is_bounded_and_bytes_that_are_no_text_are_told_by_their_place() {
+    fn a_comparison_is_bounded_and_binary_files_are_reported_by_offset() {
         let numbers = |from: u32| (from..from + 4000).map(|number| format!("{number}\n")).collect::<String>();
         let Content::Text { lines, further } =
             difference("/x", Pair { old: numbers(0).as_bytes(), new: numbers(5000).as_bytes() }, 0)
@@ -238,7 +238,7 @@ mod tests {
         }
     }
 
-    /// None of these is anybody's.
+    /// The secrets are made up.
     #[test]
     fn no_secret_is_shown_whatever_it_is_in() {
         let users = |password: &str| format!(r#"{{"users":[{{"name":"eve","password":"{password}","uid":1}}]}}"#);
@@ -266,7 +266,7 @@ mod tests {
                 assert!(!told.contains(secret), "{path}: {told}");
             }
         }
-        // More than one search takes out.
+        // One search does not hide all of these.
         let many: String = (0..2500).map(|_| shadow("z")).collect();
         assert!(!text("/etc/shadow", "", &many).contains("zzzz"));
     }

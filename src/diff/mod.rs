@@ -14,12 +14,13 @@ mod paths;
 mod people;
 mod reproducible;
 mod side;
+mod units;
 
 pub use change::{Change, Value};
 pub use content::Content;
 pub use facts::{
     AccessFacts, DiscFile, InitrdFacts, Key, MemberFacts, MenuItem, NoiseKind, ObjectFacts, SshdFacts, SystemFacts,
-    UserFacts, VolumeFacts,
+    UnitFacts, UnitStart, UserFacts, VolumeFacts,
 };
 pub use files::{Depth, FileChange, FileFacts, ObjectChange};
 pub use manifest::Manifest;
@@ -28,8 +29,9 @@ pub use pair::Pair;
 pub use parts::Parts;
 pub use paths::{PathChanges, Rebuilt};
 pub use people::{KeyChange, Presence, UserChange};
-pub use reproducible::{FirstDifference, Reproducibility, Verdict};
+pub use reproducible::{FirstDifference, Reason, Reproducibility, Structure, Verdict};
 pub use side::Side;
+pub use units::UnitChanges;
 
 /// All differences of two images.
 #[derive(Debug, Default)]

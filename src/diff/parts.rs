@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::change::{Change, Named, Value, changes, numbered};
 use super::facts::{DiscFile, MemberFacts, Noise, NoiseKind, SystemFacts, is_of_store};
 use super::people::{self, KeyChange, UserChange};
+use super::units::UnitChanges;
 use super::{Manifest, Pair, menu};
 
 /// What differs besides packages.
@@ -20,6 +21,8 @@ pub struct Parts {
     pub keys: Pair<Vec<KeyChange>>,
     /// sshd.
     pub sshd: Vec<Change>,
+    /// Units and ports of the default systems, if they are known.
+    pub units: Option<UnitChanges>,
     /// Findings of `access` for one image only.
     pub findings: Pair<Vec<String>>,
     /// Menu entries, and parameters of their kernels.
@@ -37,6 +40,7 @@ impl Parts {
         let mut parts = Self {
             volume: changes(manifests.map(volume).as_ref()),
             systems: changes(manifests.map(systems).as_ref()),
+            units: UnitChanges::between(manifests),
             boot: menu::compare(manifests),
             files: changes(manifests.map(files).as_ref()),
             noise: changes(manifests.map(|manifest| named(&manifest.noise)).as_ref()),
@@ -68,7 +72,8 @@ impl Parts {
         let lists = [&self.volume, &self.systems, &self.sshd, &self.boot, &self.initrd, &self.files];
         let keys = self.keys.as_ref().into_iter().all(Vec::is_empty);
         let findings = self.findings.as_ref().into_iter().all(Vec::is_empty);
-        lists.into_iter().all(Vec::is_empty) && self.users.is_empty() && keys && findings
+        let units = self.units.as_ref().is_none_or(UnitChanges::is_none);
+        lists.into_iter().all(Vec::is_empty) && self.users.is_empty() && keys && findings && units
     }
 }
 

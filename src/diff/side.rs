@@ -16,10 +16,14 @@ pub struct Side<'i> {
 }
 
 impl Side<'_> {
-    /// Reads the initrd, unless the other side has the same.
-    fn read_initrd(&mut self, other: &Manifest) {
-        if let Some(disc) = self.disc.as_ref().filter(|_| !self.manifest.has_initrd_of(other)) {
+    /// Reads the initrd and the units, unless the other side has the same.
+    fn read_rest(&mut self, other: &Manifest) {
+        let Some(disc) = &self.disc else { return };
+        if !self.manifest.has_initrd_of(other) {
             self.troubles.extend(self.manifest.read_initrd(disc).err());
+        }
+        if !self.manifest.has_system_of(other) {
+            self.troubles.extend(self.manifest.read_units(disc).err());
         }
     }
 }
@@ -29,8 +33,8 @@ impl Difference {
     /// store paths; that needs both discs.
     #[must_use]
     pub fn of(mut sides: Pair<&mut Side<'_>>, depth: Option<Depth>) -> Self {
-        sides.old.read_initrd(&sides.new.manifest);
-        sides.new.read_initrd(&sides.old.manifest);
+        sides.old.read_rest(&sides.new.manifest);
+        sides.new.read_rest(&sides.old.manifest);
         let Pair { old, new } = sides.as_mut();
         let files = Pair { old: old.manifest.files.as_mut_slice(), new: new.manifest.files.as_mut_slice() };
         let discs = Pair { old: old.disc.as_ref(), new: new.disc.as_ref() };

@@ -1,4 +1,4 @@
-//! A manifest as JSON: one line for each thing, so that a change of one is a change of one line.
+//! A manifest as JSON. Each thing has a line of its own, so that a change of one thing changes one line.
 
 use std::io::{self, Write};
 
@@ -6,13 +6,13 @@ use serde_json::Value;
 
 use crate::diff::Manifest;
 
-/// How deep lists and tables have a line for each of their members whatever these are.
+/// Down to this depth, lists and objects always have a line for each member.
 const OPEN: usize = 2;
 
 /// Writes the document.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 pub fn json(out: &mut dyn Write, manifest: &Manifest) -> io::Result<()> {
     write(out, &serde_json::to_value(manifest)?, 0)?;
     writeln!(out)
@@ -47,7 +47,7 @@ fn write(out: &mut dyn Write, value: &Value, depth: usize) -> io::Result<()> {
     }
 }
 
-/// Whether nothing is in it but what has no members, or lists of such.
+/// Whether it holds only values without members, or lists of them.
 fn is_flat(value: &Value) -> bool {
     let is_simple = |value: &Value| !value.is_array() && !value.is_object();
     let is_list = |value: &Value| value.as_array().is_some_and(|items| items.iter().all(is_simple));

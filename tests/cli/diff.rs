@@ -1,4 +1,4 @@
-//! `diff` and `manifest`: every difference is told, and nothing else is.
+//! `diff` and `manifest`: every difference is reported, and nothing else is.
 
 use std::path::{Path, PathBuf};
 
@@ -76,7 +76,7 @@ fn a_large_file_of_the_disc_that_keeps_its_length_is_compared_by_its_bytes() {
 }
 
 #[test]
-fn every_change_is_told_and_nothing_else_in_both_directions() {
+fn every_change_is_reported_and_nothing_else_in_both_directions() {
     let (_folder, new) = changed("today/result", |manifest| {
         rename(path(manifest, "vim-9.1.1869"), "9.1.1869", "9.2.0");
         rename(path(manifest, "rsync-3.4.1"), "3.4.1", "3.3.0");
@@ -184,7 +184,7 @@ fn what_cannot_be_compared_ends_with_2() {
     let folder = tempfile::tempdir().unwrap();
     let other = folder.path().join("other.json");
     std::fs::write(&other, "{\"schema\": \"x\"}").unwrap();
-    for (path, told) in [(other.to_str().unwrap(), "no manifest: "), ("/no/such/image", "no such file")] {
+    for (path, told) in [(other.to_str().unwrap(), "not a manifest: "), ("/no/such/image", "no such file")] {
         let found = run(&["diff", &today, path]);
         assert_eq!((found.code, found.out.as_str()), (Some(2), ""));
         assert!(found.errors.to_lowercase().contains(told), "{}", found.errors);
@@ -237,7 +237,7 @@ fn told(old: &str, new: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_difference_of_two_builds_is_told_and_nothing_else() {
+fn every_difference_of_two_builds_is_reported_and_nothing_else() {
     let common = [
         "rebuilt ",
         "rebuilt initrd-linux",
@@ -345,7 +345,7 @@ fn turned(value: &Value) -> Value {
 }
 
 #[test]
-fn each_direction_is_the_other_one_turned_round() {
+fn each_direction_is_the_reverse_of_the_other() {
     for (one, other) in [
         ("diff/old/result", "diff/new/result"),
         ("diff/old/result", "diff/remastered/result"),
@@ -375,6 +375,7 @@ fn each_direction_is_the_other_one_turned_round() {
                 "objects",
                 "packages",
                 "paths",
+                "ports",
                 "rebuilt",
                 "reproducible",
                 "same",
@@ -382,6 +383,7 @@ fn each_direction_is_the_other_one_turned_round() {
                 "sshd",
                 "systems",
                 "troubles",
+                "units",
                 "users",
                 "volume"
             ]
@@ -416,7 +418,7 @@ fn inside(arguments: &[&str], name: &str) -> (Vec<String>, u64, u64) {
 }
 
 #[test]
-fn inside_a_store_path_files_are_told_by_their_metadata_and_with_content_by_their_bytes() {
+fn files_in_a_store_path_are_compared_by_metadata_and_with_content_by_their_bytes() {
     let (old, new) = (made("old"), made("new"));
     let metadata = [
         "/share/toolkit/added: - > file 6 444 null",
@@ -502,11 +504,55 @@ fn markdown_begins_with_a_summary_and_is_bounded() {
 }
 
 #[test]
-fn files_are_compared_of_images_alone() {
+fn only_images_have_files_to_compare() {
     let (_folder, manifest) = changed("diff/old/result", |_| ());
     let asked = run(&["diff", "--files", manifest.to_str().unwrap(), &made("new")]);
     assert_eq!((asked.code, asked.out.as_str()), (Some(2), ""));
-    assert!(asked.errors.contains("a manifest has no files"), "{}", asked.errors);
+    assert!(asked.errors.contains("a manifest has no file contents"), "{}", asked.errors);
+}
+
+#[test]
+fn units_and_ports_of_the_default_system_are_compared() {
+    let unit = |name: &str, start: &str, listens: &[&str]| json!({"name": name, "start": start, "listens": listens});
+    let with = |units: &Value, hash: &str| {
+        changed("diff/old/result", |manifest| {
+            manifest["units"] = units.clone();
+            path(manifest, "nixos-system-nixos-25.11.1234.abcdef")["narHash"] = json!(hash);
+        })
+    };
+    let one = json!([
+        unit("a.timer", "boot", &[]),
+        unit("b.service", "manual", &[]),
+        unit("ftp.socket", "boot", &["tcp 21"])
+    ]);
+    let two = json!([
+        unit("b.service", "boot", &[]),
+        unit("c.service", "masked", &[]),
+        unit("ftp.socket", "boot", &["tcp 2121"])
+    ]);
+    let ((_one, old), (_two, new)) = (with(&one, "sha256-A"), with(&two, "sha256-B"));
+    let (_, found) = diff(&old, &new);
+    assert_eq!(
+        found["units"],
+        json!([
+            {"what": "a.timer", "old": "boot", "new": null},
+            {"what": "b.service", "old": "manual", "new": "boot"},
+            {"what": "c.service", "old": null, "new": "masked"},
+        ])
+    );
+    assert_eq!(
+        found["ports"],
+        json!([
+            {"what": "tcp 21", "old": ["ftp.socket"], "new": null},
+            {"what": "tcp 2121", "old": null, "new": ["ftp.socket"]},
+        ])
+    );
+    let page = run(&["diff", old.to_str().unwrap(), new.to_str().unwrap()]).out;
+    assert!(page.contains("\n  ~ b.service: starts on demand -> starts at boot\n"), "{page}");
+    // Real systems, eleven years apart.
+    let (_, found) = diff(&fixture("era-2014/result"), &fixture("today/result"));
+    let lines = list(&found, "/units", |change| word(&change["what"]));
+    assert!(lines.iter().any(|name| name.ends_with(".service")), "{lines:?}");
 }
 
 #[test]
@@ -515,7 +561,12 @@ fn a_manifest_that_an_earlier_version_wrote_stands_for_its_image() {
     let (code, document) = diff(&earlier, Path::new(&made("old")));
     assert_eq!((code, &document["same"]), (Some(0), &json!(true)), "{document}");
     let (code, document) = diff(&earlier, Path::new(&made("new")));
-    let (_, of_images) = diff(Path::new(&made("old")), Path::new(&made("new")));
+    let (_, mut of_images) = diff(Path::new(&made("old")), Path::new(&made("new")));
+    // Version 0.1.0 did not list units.
+    for name in ["units", "ports"] {
+        assert!(of_images[name].is_array());
+        of_images[name] = Value::Null;
+    }
     assert_eq!(code, Some(1));
     assert_eq!(document, of_images);
 }

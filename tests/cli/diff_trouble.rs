@@ -74,7 +74,7 @@ fn an_image_without_its_end_is_never_the_same() {
 }
 
 #[test]
-fn a_manifest_tells_what_it_lacks_and_so_does_each_comparison_with_it() {
+fn a_manifest_says_what_it_lacks_and_so_does_each_comparison_with_it() {
     let whole = bytes("diff/old");
     let short = image(&whole[..whole.len() - 1000]);
     let written = run(&["manifest", path(&short)]);
@@ -100,7 +100,7 @@ fn an_initrd_that_a_manifest_lacks_is_not_the_same() {
 }
 
 #[test]
-fn another_document_says_why_it_is_no_manifest() {
+fn another_document_is_refused_as_a_manifest_with_the_reason() {
     let old = made("old");
     let whole = manifest(&old);
     let mut twice = whole.clone();
@@ -238,7 +238,7 @@ fn order_and_number_of_kernel_parameters_count() {
 }
 
 #[test]
-fn a_password_that_changes_is_told_by_a_digest_of_its_hash() {
+fn a_changed_password_shows_in_the_digest_of_its_hash() {
     let users = manifest(&made("new"))["users"].clone();
     let eve = users.as_array().unwrap().iter().find(|user| user["name"] == "eve").unwrap().clone();
     let state = eve["password"].as_str().unwrap();
@@ -391,7 +391,7 @@ fn many_store_paths_of_one_name_are_compared_in_linear_time() {
 }
 
 #[test]
-fn a_block_that_cannot_be_read_is_told_and_nothing_counts_as_the_same() {
+fn an_unreadable_block_is_reported_and_nothing_counts_as_the_same() {
     let mut damaged = bytes("diff/old");
     let packed = {
         let region = run(&["diff", "--reproducible", "--json", &made("old"), &made("repacked")]).out;

@@ -1,4 +1,4 @@
-//! `diff --reproducible`: the layer in which two builds part.
+//! `diff --reproducible`: the first layer in which two builds differ.
 
 use std::path::Path;
 
@@ -52,7 +52,7 @@ fn each_layer_has_its_verdict() {
 }
 
 #[test]
-fn what_differs_is_named() {
+fn differences_are_named() {
     let old = iso("diff/old");
     let (_, found) = compare(&old, &iso("diff/remastered"));
     assert_eq!(
@@ -76,7 +76,7 @@ fn what_differs_is_named() {
 }
 
 #[test]
-fn a_changed_byte_is_placed() {
+fn a_changed_byte_is_located() {
     let image = iso("diff/old");
     let bytes = std::fs::read(&image).unwrap();
     let at = |text: &[u8]| bytes.windows(text.len()).position(|window| window == text).unwrap();
@@ -97,7 +97,7 @@ fn a_changed_byte_is_placed() {
 }
 
 #[test]
-fn where_two_packings_part_is_told_down_to_the_field_or_the_block() {
+fn the_first_difference_of_two_packings_names_the_field_or_the_block() {
     let image = iso("diff/old");
     let bytes = std::fs::read(&image).unwrap();
     let (_, found) = compare(&image, &iso("diff/repacked"));
@@ -121,7 +121,7 @@ fn where_two_packings_part_is_told_down_to_the_field_or_the_block() {
 }
 
 #[test]
-fn two_writers_part_in_a_block_or_a_table() {
+fn two_writers_differ_in_a_field_of_the_superblock() {
     let archive = |name: &str| fixture(&format!("squashfs/{name}.squashfs"));
     for (one, other, structure) in [
         ("gzip", "xz", "squashfs superblock, compression"),
@@ -155,7 +155,7 @@ fn a_stick_is_longer_than_what_was_written_to_it() {
     // What lies there is not the same: then the first byte that differs is told.
     let (code, found) = compare(stick.path(), longer(&[8; 100_000]).path());
     assert_eq!((code, found["verdict"].as_str()), (Some(1), Some("iso-metadata")), "{found}");
-    assert_eq!(found["image"]["structure"], json!("bytes behind the volume"));
+    assert_eq!(found["image"]["structure"], json!("bytes after the end of the volume"));
 }
 
 #[test]
@@ -202,5 +202,5 @@ fn a_manifest_cannot_be_the_same_build() {
     std::fs::write(&manifest, run(&["manifest", &image]).out).unwrap();
     let asked = run(&["diff", "--reproducible", &image, manifest.to_str().unwrap()]);
     assert_eq!((asked.code, asked.out.as_str()), (Some(2), ""));
-    assert!(asked.errors.contains("want two images"), "{}", asked.errors);
+    assert!(asked.errors.contains("need two images"), "{}", asked.errors);
 }

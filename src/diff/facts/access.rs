@@ -10,13 +10,13 @@ use crate::nixos::{Disc, Password, System};
 /// Who gets in to a system, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessFacts {
-    /// sshd; none where there is none.
+    /// sshd, if the system has it.
     pub sshd: Option<SshdFacts>,
     /// Users, by name.
     pub users: Vec<UserFacts>,
     /// Keys that let somebody in, by user.
     pub keys: Vec<Key>,
-    /// Findings of `access`, without the sentences: sort and subject.
+    /// Findings of `access`: name and subject.
     pub findings: Vec<String>,
 }
 
@@ -28,13 +28,13 @@ pub struct SshdFacts {
     pub starts_at_boot: bool,
     /// `PermitRootLogin`.
     pub permit_root_login: String,
-    /// Whether it takes passwords.
+    /// Whether it accepts passwords.
     pub password_authentication: bool,
     /// Its ports.
     pub ports: Vec<u16>,
 }
 
-/// A user. No password is in it, nor a hash.
+/// A user, without password or hash.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UserFacts {
@@ -46,8 +46,8 @@ pub struct UserFacts {
     pub groups: Vec<String>,
     /// Login shell.
     pub shell: Option<String>,
-    /// State of the password on a fresh boot: `empty`, `hashed sha512 0123456789ab`. The digits tell one hash from another; they
-    /// are there where nobody can find the password by them.
+    /// State of the password on a fresh boot: `empty`, `hashed sha512 0123456789ab`. The digits tell one hash from another. They
+    /// are missing if somebody could guess the password from them.
     pub password: String,
     /// How the user can log in.
     pub logins: Vec<String>,
@@ -64,7 +64,7 @@ pub struct Key {
     pub r#type: String,
     /// Its comment.
     pub comment: String,
-    /// The options before it, which say under what conditions it lets somebody in.
+    /// The options before it, which set conditions.
     #[serde(default)]
     pub options: String,
 }
@@ -109,7 +109,7 @@ impl AccessFacts {
     }
 }
 
-/// The state of a password, how it is hashed, and what tells one hash from another.
+/// The state of a password, its scheme, and the digits that tell one hash from another.
 fn described(password: &Password) -> String {
     let scheme = password.scheme.map(|scheme| format!(" {}", scheme.name())).unwrap_or_default();
     let digits = password.digits.as_ref().map(|digits| format!(" {digits}")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The disc around the store: its volume and its files.
+//! The disc outside the store: its volume and its files.
 
 use std::io::Read;
 use std::path::Path;
@@ -16,10 +16,10 @@ use crate::fs::{FileType, Kind, NodeId, Tree};
 use crate::nixos::{Disc, Medium};
 use crate::store::Carrier;
 
-/// Files of the disc shorter than this are digested at once; of others it is asked first whether path and length are the same.
+/// Files shorter than this are always hashed. Longer ones are hashed only if both images have one with the same path and length.
 const SMALL: u64 = 1 << 20;
 
-/// The bytes of isolinux.bin that say where on the disc it lies (its boot information table).
+/// The boot information table of isolinux.bin, which holds addresses on the disc.
 pub(in crate::diff) const BOOT_INFO: std::ops::Range<usize> = 8..64;
 
 /// The volume.
@@ -39,7 +39,7 @@ pub struct VolumeFacts {
     pub application: String,
     /// Boot images of El Torito: platform, emulation, file.
     pub boot: Vec<String>,
-    /// Partitions: table, number, what for.
+    /// Partitions: table, number, kind, name.
     #[serde(default)]
     pub partitions: Vec<String>,
 }
@@ -51,12 +51,12 @@ pub struct DiscFile {
     pub path: String,
     /// Length in bytes.
     pub size: u64,
-    /// SHA-256, with the hash parts of store paths masked; none of a large file that has not been read.
+    /// SHA-256, with hashes of store paths masked. `None` for a large file that has not been read.
     pub sha256: Option<String>,
-    /// SHA-256 of it as it is, where that is another one.
+    /// SHA-256 of the unmasked file, if that differs.
     #[serde(default)]
     pub exact: Option<String>,
-    /// Where it is, on a disc at hand.
+    /// Its node, if the disc is at hand.
     #[serde(skip)]
     pub(super) node: Option<NodeId>,
 }
@@ -94,8 +94,8 @@ pub(in crate::diff) struct Listed {
     pub(super) id: NodeId,
 }
 
-/// Lists the files of the disc: not those of a store in its tree, nor the squashfs that is one, nor the boot catalog, of which
-/// the volume tells.
+/// Lists the files of the disc, except for the store and the boot catalog. A store is compared by itself, and the catalog with the
+/// volume.
 pub(in crate::diff) fn list(disc: &Disc<'_>, troubles: &mut Troubles) -> Vec<Listed> {
     let mut listed = Vec::new();
     let Medium::Volume(volume) = &disc.carrier else { return listed };
@@ -130,7 +130,7 @@ pub(in crate::diff) fn files(disc: &Disc<'_>, listed: &[Listed], troubles: &mut 
     described.into_iter().filter_map(|file| file.map_err(|error| troubles.push(error)).ok()).collect()
 }
 
-/// Kernels and initrds that lie on the disc under the names of their store paths (25.05 on): they come and go with these.
+/// Whether a file is a kernel or initrd named after its store path, as since 25.05. It comes and goes with that path.
 pub(in crate::diff) fn is_of_store(path: &[u8]) -> bool {
     path.starts_with(b"/boot/nix/store/")
 }
@@ -153,14 +153,14 @@ fn describe(tree: &dyn Tree, &Listed { ref path, id }: &Listed) -> Result<DiscFi
             info.fill(0);
         }
         let digest = |bytes: &[u8]| HEXLOWER.encode(&Sha256::digest(bytes));
-        // Of a file with a password no digest is told by which somebody could find it.
+        // The exact digest of a file with a password would let somebody guess it.
         file.exact = (same != bytes && !has_password).then(|| digest(&bytes));
         file.sha256 = Some(digest(&same));
     }
     Ok(file)
 }
 
-/// Whether a file is isolinux's, which has a boot information table.
+/// Whether a file is isolinux.bin, which has a boot information table.
 pub(in crate::diff) fn is_isolinux(path: &[u8]) -> bool {
     path.ends_with(b"/isolinux.bin")
 }

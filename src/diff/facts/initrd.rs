@@ -1,4 +1,4 @@
-//! What is in the initrd of a system.
+//! The initrd of a system.
 
 use std::collections::HashMap;
 use std::io::{BufReader, Read};
@@ -14,42 +14,42 @@ use crate::error::{Error, Place, Result};
 use crate::fs::{cpio, digest, path};
 use crate::nixos::{Disc, System};
 
-/// Members that are compared; real ones have some thousands.
+/// Most members of an initrd. Real ones have a few thousand.
 const MOST: usize = 200_000;
 
-/// Members up to this length have the hash parts in them masked.
+/// Hashes of store paths are masked in members up to this length in bytes.
 const SMALL: u64 = 1 << 20;
 
 /// An initrd.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InitrdFacts {
-    /// Its file, links resolved.
+    /// Its file, with links resolved.
     pub path: String,
-    /// What is in it, by path; none while it has not been read.
+    /// Its members by path, once they have been read.
     pub members: Option<Vec<MemberFacts>>,
 }
 
 /// A member of an initrd.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MemberFacts {
-    /// Its path, with the hash part of a store path masked.
+    /// Its path, with hashes of store paths masked.
     pub path: String,
     /// Type and permission bits, in octal.
     pub mode: String,
     /// Length in bytes.
     pub size: u64,
-    /// SHA-256 of the contents of a file or the target of a link, hash parts masked in small ones.
+    /// SHA-256 of a file's contents or a link's target. Hashes of store paths are masked in small ones.
     pub sha256: Option<String>,
 }
 
 impl InitrdFacts {
-    /// The initrd of a system, unread.
+    /// Finds the initrd of a system, without reading it.
     pub(in crate::diff) fn find(disc: &Disc<'_>, system: &System) -> Result<Option<Self>> {
         let found = path::find(disc.tree(), format!("{}/initrd", system.path).as_bytes())?;
         Ok(found.map(|found| Self { path: named(&found.path), members: None }))
     }
 
-    /// Reads its members, unless that is done.
+    /// Reads its members, unless they have been read.
     pub(in crate::diff) fn read(&mut self, disc: &Disc<'_>) -> Result<()> {
         if self.members.is_none() {
             self.members = Some(members(disc, &self.path)?);
@@ -88,7 +88,7 @@ fn digest(path: &str, contents: &mut dyn Read, size: u64) -> std::io::Result<Str
     Ok(HEXLOWER.encode(&Sha256::digest(public(path, &bytes))))
 }
 
-/// Members of the same path, which later parts may have, are told apart by a number.
+/// Numbers members of the same path, which later archives may have.
 fn number(members: &mut [MemberFacts]) {
     let mut seen: HashMap<String, usize> = HashMap::new();
     for member in members {

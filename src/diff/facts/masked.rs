@@ -1,23 +1,23 @@
-//! Bytes as they come, with the hash parts of store paths in them masked.
+//! A reader that masks the hashes of store paths.
 
 use std::io::{self, Read};
 
 use super::masked;
 
-/// Bytes that are masked in one go.
+/// Bytes that are masked at once.
 const PART: usize = 1 << 18;
 
-/// More than what is masked has, `nix/store/` with a hash part and a dash: so much around a border shows what crosses it.
+/// Bytes kept around the border of two parts. A match, `nix/store/` with a hash and a dash, is shorter.
 const AROUND: usize = 64;
 
-/// Masks what it reads. Nothing changes its length.
+/// Masks what it reads, without changing its length.
 pub(in crate::diff) struct Masked<R> {
     input: R,
-    /// Bytes as they are: some that have been masked before, and what may begin in those that follow.
+    /// Unmasked bytes: the end of those already masked, then those that may begin a match.
     raw: Vec<u8>,
-    /// Bytes of them that have been masked.
+    /// How many of them have been masked.
     done: usize,
-    /// Bytes that are masked, and how many of them have been read.
+    /// Masked bytes, and how many of them have been read.
     ready: Vec<u8>,
     taken: usize,
     ended: bool,
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hash_part_is_masked_wherever_it_lies() {
+    fn a_hash_is_masked_at_every_offset() {
         let path = b"/nix/store/g1nbmnqnx4gpnv32yprf4ql87ccg5035-f1";
         for before in
             [0, 1, PART - 70, PART - 64, PART - 47, PART - 46, PART - 30, PART - 11, PART - 1, PART, 2 * PART - 40]

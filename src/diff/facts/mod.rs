@@ -1,5 +1,5 @@
-//! The facts that a comparison reads: of a disc, its systems, menus and store paths, without passwords and without what every
-//! build changes.
+//! The facts that a comparison reads about a disc, its systems, menus and store paths. They hold no secrets, and what every build
+//! changes is kept apart.
 
 mod access;
 mod disc;
@@ -12,6 +12,7 @@ mod noise;
 mod object;
 mod store_path;
 mod system;
+mod units;
 
 pub use access::{AccessFacts, Key, SshdFacts, UserFacts};
 pub(super) use disc::{BOOT_INFO, files, is_isolinux, is_of_store, list};
@@ -27,3 +28,5 @@ pub(super) use object::objects;
 pub(super) use store_path::shortened;
 pub use system::SystemFacts;
 pub(super) use system::systems;
+pub(super) use units::units;
+pub use units::{UnitFacts, UnitStart};

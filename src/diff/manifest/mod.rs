@@ -4,7 +4,9 @@ mod parse;
 
 use serde::{Deserialize, Serialize};
 
-use super::facts::{self, AccessFacts, DiscFile, InitrdFacts, MenuItem, Noise, ObjectFacts, SystemFacts, VolumeFacts};
+use super::facts::{
+    self, AccessFacts, DiscFile, InitrdFacts, MenuItem, Noise, ObjectFacts, SystemFacts, UnitFacts, VolumeFacts,
+};
 use crate::error::{Error, Result, Troubles};
 use crate::nixos::software::Software;
 use crate::nixos::{Disc, Medium};
@@ -36,6 +38,9 @@ pub struct Manifest {
     /// The initrd of the default system.
     #[serde(default)]
     pub initrd: Option<InitrdFacts>,
+    /// The units of the default system, once they have been read.
+    #[serde(default)]
+    pub units: Option<Vec<UnitFacts>>,
     /// What differs between two builds of the same image, by name.
     #[serde(default)]
     pub noise: Noise,
@@ -66,14 +71,16 @@ impl Manifest {
             menu: disc.menu.iter().map(MenuItem::of).collect(),
             files: facts::files(disc, &listed, troubles),
             initrd,
+            units: None,
             noise: facts::noise(disc, &listed, troubles),
             paths: facts::objects(&software),
         })
     }
 
-    /// Reads what only a comparison without the image needs: the initrd and the large files.
+    /// Reads what only a comparison without the image needs: initrd, units and large files.
     pub fn read_rest(&mut self, disc: &Disc<'_>, troubles: &mut Troubles) {
         troubles.extend(self.read_initrd(disc).err());
+        troubles.extend(self.read_units(disc).err());
         facts::large::read(&mut self.files, disc, troubles);
     }
 
@@ -82,10 +89,35 @@ impl Manifest {
         self.initrd.as_mut().map_or(Ok(()), |initrd| initrd.read(disc))
     }
 
+    /// Reads the units of the default system.
+    pub(super) fn read_units(&mut self, disc: &Disc<'_>) -> Result<()> {
+        if self.units.is_none() {
+            self.units = Some(match disc.default_system() {
+                Ok(system) => facts::units(disc, system)?,
+                Err(_) => Vec::new(),
+            });
+        }
+        Ok(())
+    }
+
     /// Who gets in to a system of this image. A system that has no facts of its own is like the default one.
     pub(super) fn access_of<'m>(&'m self, system: &'m SystemFacts) -> &'m AccessFacts {
         let own = system.access.as_ref().filter(|_| !system.default);
         own.unwrap_or(&self.access)
+    }
+
+    /// Whether both images have the same default system, or neither has one: the same store path with the same contents.
+    pub(super) fn has_system_of(&self, other: &Self) -> bool {
+        let [one, two] = [self, other].map(|manifest| {
+            let path = &manifest.systems.iter().find(|system| system.default)?.path;
+            Some((path, manifest.hash_of(path)))
+        });
+        one == two && one.is_none_or(|(_, hash)| hash.is_some())
+    }
+
+    /// The registered hash of a store path.
+    fn hash_of(&self, path: &StorePath) -> Option<&String> {
+        self.paths.iter().find(|facts| facts.path == *path)?.nar_hash.as_ref()
     }
 
     /// Whether both images have the same initrd, or neither has one: the same file in a store path with the same contents.
@@ -93,8 +125,7 @@ impl Manifest {
         fn identity(manifest: &Manifest) -> Option<(&str, Option<&String>)> {
             let initrd = manifest.initrd.as_ref()?;
             let (object, _) = StorePath::containing(initrd.path.as_bytes())?;
-            let at = manifest.paths.iter().find(|facts| facts.path == object);
-            Some((&initrd.path, at.and_then(|facts| facts.nar_hash.as_ref())))
+            Some((&initrd.path, manifest.hash_of(&object)))
         }
         self.initrd.is_none() && other.initrd.is_none() || {
             let (one, two) = (identity(self), identity(other));

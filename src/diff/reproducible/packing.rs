@@ -1,6 +1,9 @@
-//! Where two squashfs with the same files part.
+//! Where two squashfs archives with the same files differ.
 
-use super::FirstDifference;
+use std::borrow::Cow;
+
+use super::{FirstDifference, Reason, Structure};
+use crate::diff::Pair;
 use crate::error::Place;
 use crate::fs::squashfs::Archive;
 use crate::fs::walk::Walk;
@@ -8,27 +11,24 @@ use crate::fs::{FileType, NodeId, Tree};
 use crate::image::Region;
 use crate::store::STORE;
 
-/// What the byte at `at` belongs to, by the old archive, or by the new one where that is longer. Its offset is that in the image.
-pub(super) fn of(
-    (old, packed): (&Archive<'_>, &Region<'_>),
-    (new, packed_new): (&Archive<'_>, &Region<'_>),
-    at: u64,
-) -> FirstDifference {
-    let (archive, packed) = if at < packed.length() { (old, packed) } else { (new, packed_new) };
+/// What the byte at `at` belongs to in the old archive, or in the new one if that is longer. The offset of the result is that in
+/// the image.
+pub(super) fn of(archives: Pair<(&Archive<'_>, &Region<'_>)>, at: u64) -> FirstDifference {
+    let (archive, packed) = if at < archives.old.1.length() { archives.old } else { archives.new };
     let of_file = archive.is_data(at).then(|| block(archive, at)).flatten();
     let offset = match packed.place(at) {
         Place::Byte(offset) => Some(offset),
         _ => None,
     };
     FirstDifference {
-        structure: of_file.unwrap_or_else(|| archive.structure_at(at).to_owned()),
+        structure: Structure::Named(of_file.map_or_else(|| archive.structure_at(at).into(), Cow::Owned)),
         path: None,
         offset,
-        message: format!("the files are the same, their packing is not, from byte {at} of the squashfs on"),
+        reason: Reason::Packing(at),
     }
 }
 
-/// The block that has the byte, by a file that is in it.
+/// The block that has the byte, named after a file in it.
 fn block(archive: &Archive<'_>, at: u64) -> Option<String> {
     let files = Walk::new(archive, archive.root(), STORE.as_bytes())
         .flatten()
@@ -46,7 +46,7 @@ fn block(archive: &Archive<'_>, at: u64) -> Option<String> {
     fragment
 }
 
-/// What of a file has a byte.
+/// The part of a file that has a byte.
 enum Part {
     Block,
     Fragment,

@@ -14,7 +14,7 @@ use crate::store::StorePath;
 /// The document of `diff`.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 pub fn json(out: &mut dyn Write, difference: &Difference) -> serde_json::Result<()> {
     let parts = &difference.parts;
     let packages = difference.packages.iter().map(|change| Package {
@@ -41,6 +41,8 @@ pub fn json(out: &mut dyn Write, difference: &Difference) -> serde_json::Result<
             "removed": parts.keys.old.iter().map(key).collect::<Vec<_>>(),
         },
         "sshd": changes(&parts.sshd),
+        "units": parts.units.as_ref().map(|found| changes(&found.units)),
+        "ports": parts.units.as_ref().map(|found| changes(&found.ports)),
         "findings": {"added": parts.findings.new, "removed": parts.findings.old},
         "boot": {"menu": changes(&parts.boot), "initrd": changes(&parts.initrd)},
         "files": changes(&parts.files),
@@ -53,8 +55,8 @@ pub fn json(out: &mut dyn Write, difference: &Difference) -> serde_json::Result<
     out.write_all(b"\n").map_err(serde_json::Error::io)
 }
 
-/// What a document has where only builds were compared: nobody asked for the rest.
-pub(super) const UNASKED: [&str; 14] = [
+/// Fields that are null in a document of `--reproducible`.
+pub(super) const UNASKED: [&str; 16] = [
     "packages",
     "rebuilt",
     "paths",
@@ -64,6 +66,8 @@ pub(super) const UNASKED: [&str; 14] = [
     "users",
     "keys",
     "sshd",
+    "units",
+    "ports",
     "findings",
     "boot",
     "files",

@@ -1,4 +1,4 @@
-//! A comparison as Markdown: a summary line, and sections that a pull request can take.
+//! A comparison as Markdown for a pull request: a summary line, then sections.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,7 @@ use crate::diff::Difference;
 use crate::report::escape;
 use crate::report::markdown::within;
 
-/// Bytes of all sections: a comment on GitHub takes 65,536 characters.
+/// Bytes of all sections. A comment on GitHub has at most 65,536 characters.
 const ROOM: usize = 60_000;
 
 /// Lines of one section.
@@ -23,7 +23,7 @@ const LONGEST: usize = 500;
 /// Writes the summary and the sections.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 pub fn markdown(out: &mut dyn Write, difference: &Difference, detail: Detail) -> io::Result<()> {
     let sign = match (difference.is_none(), difference.troubles.is_empty()) {
         (true, true) => "✅",
@@ -65,7 +65,7 @@ fn written(section: &Section) -> String {
     text
 }
 
-/// A heading that is shown as it is. It stands in HTML, where a mention still is one.
+/// Escapes a heading for HTML, where GitHub still recognizes mentions.
 fn plain(heading: &str) -> String {
     let heading = shortened(escape(heading.as_bytes()).into_owned());
     heading.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('@', "&#64;")
@@ -80,7 +80,7 @@ fn shortened(mut line: String) -> String {
     line
 }
 
-/// A line that stays in its block.
+/// A line that cannot end its code block.
 fn fenced(line: &str) -> String {
     shortened(escape(line.as_bytes()).replace("```", "'''"))
 }

@@ -37,7 +37,7 @@ pub enum Detail {
 /// The page.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 pub fn page(out: &mut dyn Write, difference: &Difference, detail: Detail) -> io::Result<()> {
     for section in sections(difference, detail) {
         writeln!(out, "{STRONG}{}{STRONG:#}", escape(section.heading.as_bytes()))?;

@@ -62,7 +62,7 @@ fn versions(change: &PackageChange) -> String {
     match Kind::of(change) {
         Kind::Added | Kind::Selection => counted(&versions.new),
         Kind::Removed => counted(&versions.old),
-        // Only the interpreter is another.
+        // Only the interpreter changed.
         Kind::Version if !versions.differs() => counted(&versions.new),
         Kind::Version => format!("{} -> {}", counted(&versions.old), counted(&versions.new)),
     }

@@ -6,23 +6,23 @@ use serde_json::{Value, json};
 
 use super::json::{self, UNASKED};
 use super::value::changes;
-use crate::diff::{FirstDifference, Reproducibility, Verdict};
+use crate::diff::{FirstDifference, Reason, Reproducibility, Structure, Verdict};
 use crate::report::table::STRONG;
 use crate::report::{escape, files};
 
-/// Whether all of both images could be read.
+/// Whether both images could be read completely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
-    /// All that the verdict depends on.
+    /// Everything that the verdict depends on was read.
     All,
-    /// Not what else there is.
+    /// Parts could not be read.
     Part,
 }
 
 /// The page: the verdict, the first difference, and the names of all other differences.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 pub fn page(out: &mut dyn Write, found: &Reproducibility, known: Known) -> io::Result<()> {
     let verdict = match found.verdict {
         Verdict::Identical if !found.differences.is_empty() => "identical up to the end of the volume",
@@ -31,7 +31,7 @@ pub fn page(out: &mut dyn Write, found: &Reproducibility, known: Known) -> io::R
         Verdict::SquashfsPacking => "only squashfs packing differs",
         Verdict::Contents => "contents differ",
     };
-    // Files that differ do so whatever else there is.
+    // Files that differ do so whatever could not be read.
     let unread = match (known, found.verdict) {
         (Known::All, _) | (_, Verdict::Contents) => "",
         (Known::Part, _) => "; not everything could be compared",
@@ -58,31 +58,51 @@ pub fn page(out: &mut dyn Write, found: &Reproducibility, known: Known) -> io::R
 fn described(first: &FirstDifference) -> String {
     let path = files::text(first.path.as_deref().unwrap_or_default());
     match first.offset {
-        Some(offset) => format!("{path}: {} from byte {offset} on", first.message),
-        None => format!("{path}: {}", first.message),
+        Some(offset) => format!("{path}: {} from byte {offset} on", words(first.reason)),
+        None => format!("{path}: {}", words(first.reason)),
     }
 }
 
 fn placed(first: &FirstDifference) -> String {
     let offset = first.offset.unwrap_or(0);
     match &first.path {
-        Some(path) if first.structure == "data of a file" => format!("byte {offset} of {}", files::text(path)),
+        Some(path) if first.structure == Structure::FileData => format!("byte {offset} of {}", files::text(path)),
         Some(path) => format!("byte {offset} of {}, {}", files::text(path), first.structure),
         None => format!("{offset:#x}, {}", first.structure),
     }
 }
 
+/// A reason in words, after the name of what differs.
+fn words(reason: Reason) -> String {
+    let words = match reason {
+        Reason::FirstByte => "the first byte that differs",
+        Reason::Contents => "its contents differ",
+        Reason::OnlyOld => "is only in the old image",
+        Reason::OnlyNew => "is only in the new image",
+        Reason::Executable => "is executable in one image only",
+        Reason::Target => "points elsewhere",
+        Reason::FileType => "has another type",
+        Reason::Device => "is another device",
+        Reason::Medium => "is a disc in one image and a bare squashfs in the other",
+        Reason::Packed => "is packed as a squashfs in one image only",
+        Reason::Packing(at) => {
+            return format!("the files are the same, but their packing differs from byte {at} of the squashfs on");
+        }
+    };
+    words.to_owned()
+}
+
 /// The document.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 pub fn json(out: &mut dyn Write, found: &Reproducibility, troubles: &[String]) -> serde_json::Result<()> {
     let first = |first: &FirstDifference| -> Value {
         json!({
-            "structure": first.structure,
+            "structure": first.structure.to_string(),
             "path": first.path.as_deref().map(files::text),
             "offset": first.offset,
-            "message": first.message,
+            "message": words(first.reason),
         })
     };
     let mut document = json!({

@@ -38,12 +38,19 @@ fn parts(difference: &Difference) -> impl Iterator<Item = Section> {
     let keys = parts.keys.new.iter().map(|key| ('+', key)).chain(parts.keys.old.iter().map(|key| ('-', key)));
     let findings = parts.findings.new.iter().map(|finding| format!("+ {finding}"));
     let findings = findings.chain(parts.findings.old.iter().map(|finding| format!("- {finding}")));
+    let (units, ports) = match &parts.units {
+        Some(found) => (value::changes(&found.units), value::changes(&found.ports)),
+        None if difference.is_none() => (Vec::new(), Vec::new()),
+        None => (vec!["not compared: a manifest does not list them".to_owned()], Vec::new()),
+    };
     let sections = [
         ("Systems", value::changes(&parts.systems)),
         ("Volume", value::changes(&parts.volume)),
         ("Users", parts.users.iter().flat_map(user).collect()),
         ("Keys", keys.map(key).collect()),
         ("sshd", value::changes(&parts.sshd)),
+        ("Units", units),
+        ("Ports", ports),
         ("Findings", findings.collect()),
         ("Boot menu", value::changes(&parts.boot)),
         ("Initrd", value::changes(&parts.initrd)),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::diff::{Change, Pair, Value};
+use crate::diff::{Change, Pair, UnitStart, Value};
 
 /// Digits of a hash that a line shows.
 const DIGITS: usize = 12;
@@ -32,6 +32,7 @@ pub(super) fn words(value: &Value) -> Cow<'_, str> {
         value if value.is_empty() => return Cow::Borrowed("nothing"),
         Value::Text(text) => return Cow::Borrowed(text),
         Value::Flag(holds) => return Cow::Borrowed(if *holds { "yes" } else { "no" }),
+        Value::Start(start) => return Cow::Borrowed(start_words(*start)),
         Value::Number(number) => number.to_string(),
         Value::List(texts) => texts.join(", "),
         Value::Entries(1) => "in 1 entry".to_owned(),
@@ -42,6 +43,15 @@ pub(super) fn words(value: &Value) -> Cow<'_, str> {
         Value::Member { mode, size, sha256 } => format!("{size} bytes, mode {mode}{}", hash(sha256.as_ref())),
     };
     Cow::Owned(text)
+}
+
+fn start_words(start: UnitStart) -> &'static str {
+    match start {
+        UnitStart::Boot => "starts at boot",
+        UnitStart::Trigger => "starts when triggered",
+        UnitStart::Manual => "starts on demand",
+        UnitStart::Masked => "masked",
+    }
 }
 
 fn hash(sha256: Option<&String>) -> String {
