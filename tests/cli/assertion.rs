@@ -115,6 +115,7 @@ fn what_asks_for_a_store_cannot_be_told_of_a_disc_without_one() {
         let run = run(&[&["check", &image][..], &assertion].concat());
         let expected = format!("nixoscope: {image}: no NixOS store is in it\n");
         assert_eq!((run.code, run.errors), (Some(2), expected), "{assertion:?}");
+        assert!(run.out.contains("0 passed, 0 failed, 1 could not be checked"), "{}", run.out);
     }
 }
 

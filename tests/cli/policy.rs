@@ -136,12 +136,42 @@ fn no_empty_passwords_names_who_has_one() {
     assert!(found.out.contains("nixos: anyone at the console can log in without a password"), "{}", found.out);
     assert_eq!(of("access/sysusers.squashfs").code, Some(0));
     let unknown = of("era-2008/result");
-    assert_eq!(unknown.code, Some(1));
-    assert!(
-        unknown.out.contains("cannot tell: the image does not say what the password of root is"),
-        "{}",
-        unknown.out
-    );
+    assert_eq!(unknown.code, Some(2));
+    assert!(unknown.out.contains("unknown  no-empty-passwords"), "{}", unknown.out);
+    assert!(unknown.out.contains("the image does not say what the password of root is"), "{}", unknown.out);
+}
+
+#[test]
+fn what_the_image_does_not_tell_is_unknown_and_a_failure_weighs_more() {
+    let unknown = "[[user]]\nname = \"root\"\npassword = \"locked\"\n";
+    for (policy, code, expected) in [
+        (unknown.to_owned(), 2, &["unknown user root password locked"][..]),
+        (format!("{unknown}severity = \"warning\""), 0, &["unknown user root password locked"]),
+        (
+            format!("[[command]]\nname = \"no-such-command\"\n{unknown}"),
+            1,
+            &["fail command no-such-command", "unknown user root password locked"],
+        ),
+        (
+            "preset = \"installer\"".to_owned(),
+            2,
+            &[
+                "unknown access no plaintext-password",
+                "pass access no empty-password-over-ssh",
+                "pass access no password-on-kernel-line",
+                "pass access no initrd-host-key",
+                "pass access no empty-password but of root, nixos",
+            ],
+        ),
+    ] {
+        let (found, document) = check("era-2008/result", "policy.toml", &policy);
+        assert_eq!(
+            (found, results(&document).as_slice()),
+            (Some(code), &expected.iter().map(|&text| text.to_owned()).collect::<Vec<_>>()[..]),
+            "{policy}"
+        );
+        assert_eq!(document["unknown"], 1, "{policy}");
+    }
 }
 
 /// Policies with a mistake, by their ending, and what is said of it behind the name of the file.
