@@ -90,6 +90,17 @@ pub enum Firmware {
     Uefi,
 }
 
+impl Firmware {
+    /// The word for it in policies.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bios => "bios",
+            Self::Uefi => "uefi",
+        }
+    }
+}
+
 /// `[[package]]`
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -170,6 +181,36 @@ pub(super) enum FileWord {
     File,
     Directory,
     Symlink,
+}
+
+/// `[[unit]]`: without more than a name, the unit exists and starts.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UnitTable {
+    /// Its name: `sshd`, which is `sshd.service`, or `sshd.socket`.
+    pub(super) name: String,
+    /// Whether there must be such a unit.
+    pub(super) exists: Option<bool>,
+    /// Whether it must start at boot, or when something triggers it.
+    pub(super) enabled: Option<bool>,
+    /// States that it may be in.
+    pub(super) state: Option<OneOrMany<UnitWord>>,
+    /// Shown where it fails.
+    pub(super) reason: Option<String>,
+    /// What follows where it fails.
+    #[serde(default)]
+    pub(super) severity: SeverityWord,
+}
+
+/// What becomes of a unit at boot.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum UnitWord {
+    Boot,
+    Triggered,
+    Manual,
+    Masked,
+    Missing,
 }
 
 /// `[[user]]`
