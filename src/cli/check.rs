@@ -8,7 +8,7 @@ use nixoscope::Error;
 use nixoscope::check::{self, Answer, Demand, Policy, Report};
 use nixoscope::report::check as report_check;
 
-use super::asked::Asked;
+use super::asked::{self, Asked};
 use super::open::{ImageArg, disc, open};
 use super::progress::Watch;
 use super::report_file::{Json, ReportFile};
@@ -32,10 +32,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let demands = args.demands()?;
     if demands.is_empty() {
-        bail!(
-            "nothing to check; assert something with --policy, --package, --installed, --forbid, --command, --file, --key, \
-             --no-empty-passwords or --max-size"
-        );
+        bail!("nothing to check; assert something with --policy, {} or --key", asked::flags_with_commas());
     }
     let json = if global.json { Json::Asked } else { Json::No };
     let image = match open(&args.image.path, global) {

@@ -31,7 +31,7 @@ fn results(document: &Value) -> Vec<String> {
 }
 
 /// Each table on its own, and what comes of it for today's image.
-const TABLES: [(&str, &[&str]); 29] = [
+const TABLES: [(&str, &[&str]); 32] = [
     ("[image]\nmax-size = \"4 MiB\"", &["pass max-size 4194304"]),
     ("[image]\nmax-size = 1024", &["fail max-size 1024"]),
     ("[image]\nvolume-id = \"nixos-*-25.11-*\"", &["pass volume-id nixos-*-25.11-*"]),
@@ -59,6 +59,18 @@ const TABLES: [(&str, &[&str]); 29] = [
     (
         "[[file]]\npath = \"/etc/nothing\"\nabsent = true\n[[file]]\npath = \"/etc/hosts\"\nabsent = true",
         &["pass no-file /etc/nothing", "fail no-file /etc/hosts"],
+    ),
+    (
+        "[[unit]]\nname = \"sshd\"\n[[unit]]\nname = \"getty@tty1\"",
+        &["pass unit sshd.service", "fail unit getty@tty1.service"],
+    ),
+    (
+        "[[unit]]\nname = \"sshd\"\nenabled = false\n[[unit]]\nname = \"sshd\"\nexists = false",
+        &["fail unit sshd.service manual or masked or missing", "fail unit sshd.service missing"],
+    ),
+    (
+        "[[unit]]\nname = \"getty@tty1\"\nstate = [\"boot\", \"manual\"]\n[[unit]]\nname = \"x.timer\"\nstate = \"missing\"",
+        &["pass unit getty@tty1.service boot or manual", "pass unit x.timer missing"],
     ),
     ("[[user]]\nname = \"root\"\npassword = [\"locked\", \"none\"]", &["fail user root password locked or none"]),
     (
@@ -175,7 +187,7 @@ fn what_the_image_does_not_tell_is_unknown_and_a_failure_weighs_more() {
 }
 
 /// Policies with a mistake, by their ending, and what is said of it behind the name of the file.
-const MISTAKES: [(&str, &str, &str); 41] = [
+const MISTAKES: [(&str, &str, &str); 44] = [
     ("toml", "[[package]]\nnaem = \"git\"", ":2:1: unknown field `naem`"),
     ("toml", "[imagee]\nmax-size = 1", ":1:2: unknown field `imagee`"),
     ("toml", "[ssh]\nenabled = true\nenabled = true", ":3:1: duplicate key"),
@@ -210,6 +222,9 @@ const MISTAKES: [(&str, &str, &str); 41] = [
     ),
     ("json", "{\"ssh\": [true]}", ":1:8: invalid type: sequence, expected a table"),
     ("json", "[\"installer\"]", ": invalid type: sequence, expected a table"),
+    ("toml", "[[unit]]\nname = \"a b\"", ":1:1: \"a b\" is not the name of a unit"),
+    ("toml", "[[unit]]\nname = \"sshd\"\nstate = \"running\"", ":3:9: unknown variant `running`"),
+    ("toml", "[[unit]]\nname = \"a\"\nexists = false\nenabled = true", ":1:1: a unit that must not exist is neither"),
     ("toml", "[[key]]\nuser = \"root\"", ":1:1: give one of key, file and fingerprint"),
     ("toml", "[[key]]\nkey = \"ssh-ed25519 AAAA\"", "the key behind its type is"),
     ("toml", "[[file]]\npath = \"etc/hosts\"", "\"etc/hosts\" is no absolute path"),

@@ -6,14 +6,15 @@ use globset::Glob;
 
 use super::super::kind::{
     Assertion, Boot, Command, Copies, File, Forbid, Installed, Integrity, Kernel, Key, MaxSize, NoFile, NoParam,
-    NoSecrets, NotInstalled, OnlyKeys, Package, Param, Platform, Ssh, User, VolumeId,
+    NoSecrets, NotInstalled, OnlyKeys, Package, Param, Platform, Ssh, State, Unit, User, VolumeId,
 };
 use super::super::query::{PackageQuery, WantedKey};
 use super::super::size;
 use super::file::{Check, Policy};
 use super::tables::{
     CommandTable, FileTable, FileWord, ImageTable, IntegrityTable, KeyTable, OneOrMany, PackageState, PackageTable,
-    ParamsTable, PasswordWord, RootLogin, RootLoginWord, SecretsTable, SeverityWord, Size, SshTable, UserTable,
+    ParamsTable, PasswordWord, RootLogin, RootLoginWord, SecretsTable, SeverityWord, Size, SshTable, UnitTable,
+    UnitWord, UserTable,
 };
 use super::values::requirement;
 use super::{Demand, Severity};
@@ -69,6 +70,9 @@ impl Policy {
         }
         for table in self.file.iter().map(|checked| &checked.0) {
             add(vec![table.assertion()?], &table.severity, Said::of(&table.reason));
+        }
+        for table in self.unit.iter().map(|checked| &checked.0) {
+            add(vec![table.assertion()?], &table.severity, &table.reason);
         }
         for table in self.user.iter().map(|checked| &checked.0) {
             add(vec![table.assertion()], &table.severity, Said { reason: &table.reason, system: &table.system });
@@ -250,6 +254,39 @@ impl Check for FileTable {
         }
         if self.contains.as_ref().is_some_and(String::is_empty) {
             return Err("every file contains the empty text".to_owned());
+        }
+        self.assertion().map(|_| ())
+    }
+}
+
+impl UnitTable {
+    fn assertion(&self) -> Result<Assertion, String> {
+        let state = |word: &UnitWord| match word {
+            UnitWord::Boot => State::Boot,
+            UnitWord::Triggered => State::Triggered,
+            UnitWord::Manual => State::Manual,
+            UnitWord::Masked => State::Masked,
+            UnitWord::Missing => State::Missing,
+        };
+        let states = match (&self.state, self.enabled, self.exists) {
+            (Some(words), ..) => words.as_slice().iter().map(state).collect(),
+            (None, None | Some(true), None) | (None, Some(true), _) => Unit::ENABLED.to_vec(),
+            (None, Some(false), None) => vec![State::Manual, State::Masked, State::Missing],
+            (None, Some(false), Some(true)) => vec![State::Manual, State::Masked],
+            (None, None, Some(true)) => vec![State::Boot, State::Triggered, State::Manual],
+            (None, _, Some(false)) => vec![State::Missing],
+        };
+        Unit::in_states(&self.name, &states).map(Assertion::from)
+    }
+}
+
+impl Check for UnitTable {
+    fn check(&self) -> Result<(), String> {
+        if self.exists == Some(false) && self.enabled.is_some() {
+            return Err("a unit that must not exist is neither enabled nor disabled".to_owned());
+        }
+        if self.state.is_some() && (self.exists.is_some() || self.enabled.is_some()) {
+            return Err("state says all that exists and enabled would; give one of them".to_owned());
         }
         self.assertion().map(|_| ())
     }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer};
 use super::preset::Preset;
 use super::tables::{
     CommandTable, FileTable, ImageTable, IntegrityTable, KeyTable, OneOrMany, PackageTable, SecretsTable, SshTable,
-    UserTable,
+    UnitTable, UserTable,
 };
 use super::trouble::{PolicyError, position, with_advice};
 
@@ -37,6 +37,9 @@ pub struct Policy {
     /// Files.
     #[serde(default)]
     pub(super) file: Vec<Checked<FileTable>>,
+    /// Units of systemd.
+    #[serde(default)]
+    pub(super) unit: Vec<Checked<UnitTable>>,
     /// Users.
     #[serde(default)]
     pub(super) user: Vec<Checked<UserTable>>,
@@ -144,6 +147,7 @@ impl Policy {
             self.package.is_empty(),
             self.command.is_empty(),
             self.file.is_empty(),
+            self.unit.is_empty(),
             self.user.is_empty(),
             self.key.is_empty(),
         ];
