@@ -124,7 +124,7 @@ impl ImageTable {
             all.push(VolumeId(compiled).into());
         }
         all.extend(self.system.clone().map(|system| Platform(system).into()));
-        all.extend(self.boot.iter().flatten().map(|firmware| Boot(*firmware).into()));
+        all.extend(self.boot.iter().flat_map(OneOrMany::as_slice).map(|firmware| Boot(*firmware).into()));
         if let Some(kernel) = &self.kernel {
             all.push(Kernel { text: kernel.clone(), version: requirement(kernel)? }.into());
         }
@@ -138,19 +138,15 @@ impl ImageTable {
 
 impl Check for ImageTable {
     fn check(&self) -> Result<(), String> {
-        let boot = self.boot.as_ref().is_some_and(|boot| !boot.is_empty());
         let given = [
             self.max_size.is_some(),
             self.volume_id.is_some(),
             self.system.is_some(),
-            boot,
+            self.boot.is_some(),
             self.kernel.is_some(),
             self.params.is_some(),
         ];
         nothing(&given, "max-size, volume-id, system, boot, kernel or params")?;
-        if self.boot.is_some() && !boot {
-            return Err("boot is an empty list; give \"bios\", \"uefi\" or both".to_owned());
-        }
         self.assertions().map(|_| ())
     }
 }
@@ -183,7 +179,6 @@ impl PackageTable {
         let query = self.query()?;
         let mut all: Vec<Assertion> = Vec::new();
         match (self.state, self.installed) {
-            (PackageState::Forbidden, Some(true)) => all.push(NotInstalled(query.clone()).into()),
             (PackageState::Forbidden, _) => all.push(Forbid(query.clone()).into()),
             (PackageState::Required, Some(true)) => all.push(Installed(query.clone()).into()),
             (PackageState::Required, Some(false)) => {
@@ -199,6 +194,9 @@ impl PackageTable {
 
 impl Check for PackageTable {
     fn check(&self) -> Result<(), String> {
+        if self.state == PackageState::Forbidden && self.installed == Some(true) {
+            return Err("installed = true contradicts state = \"forbidden\"".to_owned());
+        }
         if self.state == PackageState::Forbidden && self.max_copies.is_some() {
             return Err("max-copies says nothing of a package that must not be there".to_owned());
         }

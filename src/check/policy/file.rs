@@ -131,7 +131,16 @@ impl Policy {
             })?
         } else {
             toml::from_str(text).map_err(|wrong: toml::de::Error| {
-                error(position(text, wrong.span().map_or(0, |span| span.start)), wrong.message())
+                let start = wrong.span().map_or(0, |span| span.start);
+                let name =
+                    text.get(start..).and_then(|rest| rest.strip_prefix('[')?.split_once(']')).map(|(name, _)| name);
+                let message = match name {
+                    Some(name) if wrong.message().starts_with("invalid type: map, expected a sequence") => {
+                        format!("[{name}] is one table of a list; write [[{name}]]")
+                    }
+                    _ => wrong.message().to_owned(),
+                };
+                error(position(text, start), &message)
             })?
         };
         if policy.is_empty() {

@@ -55,7 +55,7 @@ pub(super) struct ImageTable {
     #[serde(default, deserialize_with = "values::name")]
     pub(super) system: Option<String>,
     /// The firmware that it must boot from.
-    pub(super) boot: Option<Vec<Firmware>>,
+    pub(super) boot: Option<OneOrMany<Firmware>>,
     /// The version of the default system's kernel: `>=6.6`.
     #[serde(default, deserialize_with = "values::version")]
     pub(super) kernel: Option<String>,
@@ -160,6 +160,7 @@ pub(super) struct FileTable {
     /// Its type, links followed; `symlink` asks of the path itself.
     pub(super) r#type: Option<FileWord>,
     /// Its permission bits: `"0644"`.
+    #[serde(default, deserialize_with = "values::mode")]
     pub(super) mode: Option<String>,
     /// The SHA-256 of its contents, in hexadecimal digits.
     pub(super) sha256: Option<String>,
