@@ -4,8 +4,10 @@ use std::fmt;
 
 use super::super::nearest::{listed, nearest};
 use super::{Ask, Flag, Kind, Takes};
+use crate::check::systems::{Scope, in_each};
 use crate::check::{Judgement, Subject};
 use crate::error::Result;
+use crate::nixos::Root;
 use crate::nixos::unit::{Lookup, Start, Units};
 
 /// The row of the table of kinds.
@@ -102,14 +104,18 @@ impl Ask for Unit {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
-        let system = match subject.system()? {
-            Ok(system) => system,
-            Err(none) => return Ok(none),
-        };
-        let root = subject.disc.root_of(system);
-        let units = Units::of(&root)?;
+        // A unit that must not start must not do so in any system.
+        let wanted = self.states.iter().any(|state| Self::ENABLED.contains(state));
+        let scope = if wanted { Scope::Default } else { Scope::Offered };
+        in_each(subject, scope, |system| self.judge_in(&subject.disc.root_of(system)))
+    }
+}
+
+impl Unit {
+    fn judge_in(&self, root: &Root<'_>) -> Result<Judgement> {
+        let units = Units::of(root)?;
         if units.names().next().is_none() {
-            return Ok(Judgement::unknown("the default system has no units of systemd", Vec::new()));
+            return Ok(Judgement::unknown("the system has no units of systemd", Vec::new()));
         }
         let (state, message, evidence) = match units.get(&self.name)? {
             Lookup::Missing => {

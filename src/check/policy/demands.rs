@@ -72,7 +72,7 @@ impl Policy {
             add(vec![table.assertion()?], &table.severity, Said::of(&table.reason));
         }
         for table in self.unit.iter().map(|checked| &checked.0) {
-            add(vec![table.assertion()?], &table.severity, &table.reason);
+            add(vec![table.assertion()?], &table.severity, Said { reason: &table.reason, system: &table.system });
         }
         for table in self.user.iter().map(|checked| &checked.0) {
             add(vec![table.assertion()], &table.severity, Said { reason: &table.reason, system: &table.system });

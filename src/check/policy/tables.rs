@@ -196,6 +196,9 @@ pub(super) struct UnitTable {
     pub(super) enabled: Option<bool>,
     /// States that it may be in.
     pub(super) state: Option<OneOrMany<UnitWord>>,
+    /// The only system that it is about: the name of a specialisation, or `default`.
+    #[serde(default, deserialize_with = "values::name")]
+    pub(super) system: Option<String>,
     /// Shown where it fails.
     pub(super) reason: Option<String>,
     /// What follows where it fails.
