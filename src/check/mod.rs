@@ -17,7 +17,7 @@ pub use query::{AssertionError, PackageQuery, WantedKey};
 pub use subject::Subject;
 pub use verdict::{Answer, Judgement, Verdict};
 
-use crate::error::Troubles;
+use crate::error::{Error, Troubles};
 use crate::image::Progress;
 use crate::nixos::Disc;
 use crate::nixos::software::Software;
@@ -25,9 +25,9 @@ use crate::nixos::software::Software;
 /// The verdicts on an image.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// One for each assertion that could be judged, in the order of the assertions.
+    /// One for each assertion, in the order of the assertions.
     pub verdicts: Vec<Verdict>,
-    /// Why the others could not be judged.
+    /// What could not be read.
     pub troubles: Troubles,
 }
 
@@ -35,7 +35,7 @@ impl Report {
     /// How many assertions hold.
     #[must_use]
     pub fn passed(&self) -> usize {
-        self.verdicts.iter().filter(|verdict| verdict.answer == Answer::Holds).count()
+        self.count(|verdict| verdict.answer == Answer::Holds)
     }
 
     /// How many assertions do not hold that must.
@@ -51,8 +51,35 @@ impl Report {
     }
 
     fn failing(&self, severity: Severity) -> usize {
-        let failing = |verdict: &&Verdict| verdict.answer == Answer::Fails && verdict.severity == severity;
-        self.verdicts.iter().filter(failing).count()
+        self.count(|verdict| verdict.answer == Answer::Fails && verdict.severity == severity)
+    }
+
+    /// How many assertions could not be decided.
+    #[must_use]
+    pub fn unknown(&self) -> usize {
+        self.count(|verdict| verdict.answer == Answer::Unknown)
+    }
+
+    fn count(&self, wanted: impl Fn(&Verdict) -> bool) -> usize {
+        self.verdicts.iter().filter(|verdict| wanted(verdict)).count()
+    }
+
+    /// The answer to all assertions together. Warnings do not count.
+    #[must_use]
+    pub fn answer(&self) -> Answer {
+        let any = |answer| self.count(|verdict| verdict.answer == answer && verdict.severity == Severity::Error) > 0;
+        match () {
+            () if any(Answer::Fails) => Answer::Fails,
+            () if any(Answer::Unknown) => Answer::Unknown,
+            () => Answer::Holds,
+        }
+    }
+
+    /// The report on an image that cannot be read at all: every assertion is unknown.
+    #[must_use]
+    pub fn unreadable(demands: &[Demand], error: &Error) -> Self {
+        let unknown = |demand| Verdict::new(demand, Judgement::unknown(error.to_string(), Vec::new()));
+        Self { verdicts: demands.iter().map(unknown).collect(), troubles: Troubles::default() }
     }
 }
 
@@ -63,10 +90,12 @@ pub fn run(disc: &Disc<'_>, demands: &[Demand], progress: Progress<'_>) -> Repor
     let mut report = Report::default();
     for demand in demands {
         subject.only.replace(demand.system.clone());
-        match demand.assertion.judge(&subject) {
-            Ok(judgement) => report.verdicts.push(Verdict::new(demand, judgement)),
-            Err(error) => report.troubles.push(error),
-        }
+        let judgement = demand.assertion.judge(&subject).unwrap_or_else(|error| {
+            let unknown = Judgement::unknown(error.to_string(), Vec::new());
+            report.troubles.push(error);
+            unknown
+        });
+        report.verdicts.push(Verdict::new(demand, judgement));
     }
     // Packages behind the damage are judged by their names alone, which somebody has to be told.
     report.troubles.append(subject.into_troubles());

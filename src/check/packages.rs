@@ -14,6 +14,13 @@ pub(super) fn query(text: &str) -> Result<PackageQuery, String> {
     PackageQuery::parse(text).map_err(|error| error.to_string())
 }
 
+/// Advice, if the name that matched nothing is that of a package in the image with a version behind it.
+pub(super) fn meant(software: &Software, query: &PackageQuery) -> String {
+    let Some((pname, meant)) = query.as_version() else { return String::new() };
+    let mut names = software.present().map(|(_, object)| Name::parse(object.path.name()).pname);
+    if names.any(|name| name == pname) { format!("; did you mean {meant}?") } else { String::new() }
+}
+
 /// What is there instead of a package that is not.
 pub(super) fn missing(software: &Software, query: &PackageQuery) -> Judgement {
     let others: Vec<&StorePath> =
@@ -35,7 +42,10 @@ pub(super) fn missing(software: &Software, query: &PackageQuery) -> Judgement {
         .present()
         .map(|(_, object)| &object.path)
         .filter(|path| near.contains(&Name::parse(path.name()).pname));
-    Judgement::fail(format!("not in the image{}", listed(&near)), evidence.map(StorePath::to_string).collect())
+    Judgement::fail(
+        format!("not in the image{}{}", listed(&near), meant(software, query)),
+        evidence.map(StorePath::to_string).collect(),
+    )
 }
 
 pub(super) fn is_beside(path: &StorePath) -> bool {

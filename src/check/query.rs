@@ -71,6 +71,14 @@ impl PackageQuery {
         Ok(Self { text: text.to_owned(), name: name.to_owned(), glob, version })
     }
 
+    /// What was perhaps meant by a name that ends in a version, such as `openssl@1.1.*` by `openssl-1.1`.
+    #[must_use]
+    pub fn as_version(&self) -> Option<(&str, String)> {
+        let name = Name::parse(&self.name);
+        let is_plain = self.glob.is_none() && self.version.is_none() && !name.version.is_empty();
+        is_plain.then(|| (name.pname, format!("{}@{}.*", name.pname, name.version)))
+    }
+
     /// The name alone.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -83,7 +91,8 @@ impl PackageQuery {
         let pname = Name::parse(path.name()).pname;
         match &self.glob {
             Some(glob) => glob.is_match(pname) || glob.is_match(path.name()),
-            None => pname == self.name || path.name() == self.name,
+            // Without its output: nixpkgs lists insecure packages as `openssl-1.1.1w`.
+            None => pname == self.name || path.name() == self.name || whole(path) == Some(self.name.as_str()),
         }
     }
 
@@ -93,6 +102,12 @@ impl PackageQuery {
         let version = Name::parse(path.name()).version;
         self.names(path) && self.version.as_ref().is_none_or(|wanted| wanted.admits(version))
     }
+}
+
+/// The name of a store path up to its output: `openssl-1.1.1w` of `openssl-1.1.1w-bin`.
+fn whole(path: &StorePath) -> Option<&str> {
+    let output = Name::parse(path.name()).output?;
+    path.name().strip_suffix(output)?.strip_suffix('-')
 }
 
 impl fmt::Display for PackageQuery {
@@ -170,6 +185,8 @@ mod tests {
             ("git@2.51.2", "git-2.51.2-doc", true),
             ("git@>=3", "git-2.51.2", false),
             ("git-2.51.2", "git-2.51.2", true),
+            ("openssl-1.1.1w", "openssl-1.1.1w-bin", true),
+            ("openssl-1.1.1", "openssl-1.1.1w-bin", false),
             ("python3*-numpy", "python3.13-numpy-2.3.4", true),
             ("source", "source", true),
         ] {

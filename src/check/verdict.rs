@@ -10,8 +10,20 @@ pub enum Answer {
     Holds,
     /// It is not true.
     Fails,
-    /// The image does not tell.
+    /// The image does not tell, or what decides cannot be read.
     Unknown,
+}
+
+impl Answer {
+    /// The word for it in documents.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Holds => "pass",
+            Self::Fails => "fail",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// What became of one assertion.
@@ -74,5 +86,10 @@ impl Judgement {
 
     pub(super) fn fail(message: impl Into<String>, evidence: Vec<String>) -> Self {
         Self { answer: Answer::Fails, message: message.into(), evidence, system: None }
+    }
+
+    /// The message says why it cannot be decided.
+    pub(super) fn unknown(message: impl Into<String>, evidence: Vec<String>) -> Self {
+        Self { answer: Answer::Unknown, message: message.into(), evidence, system: None }
     }
 }

@@ -63,6 +63,11 @@ fn flags() -> impl Iterator<Item = (&'static Kind, &'static Flag)> {
     KINDS.into_iter().filter_map(|kind| Some((kind, kind.flag.as_ref()?)))
 }
 
+/// The flags of the table: `--package, --installed`.
+pub(super) fn flags_with_commas() -> String {
+    flags().map(|(kind, _)| format!("--{}", kind.name)).collect::<Vec<_>>().join(", ")
+}
+
 impl clap::Args for Asked {
     fn augment_args(command: Command) -> Command {
         let command = flags().fold(command, |command, (kind, flag)| {

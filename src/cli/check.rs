@@ -4,10 +4,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
-use nixoscope::check::{self, Demand, Policy};
+use nixoscope::Error;
+use nixoscope::check::{self, Answer, Demand, Policy, Report};
 use nixoscope::report::check as report_check;
 
-use super::asked::Asked;
+use super::asked::{self, Asked};
 use super::open::{ImageArg, disc, open};
 use super::progress::Watch;
 use super::report_file::{Json, ReportFile};
@@ -31,42 +32,75 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let demands = args.demands()?;
     if demands.is_empty() {
-        bail!(
-            "nothing to check; assert something with --policy, --package, --installed, --forbid, --command, --file, --key, \
-             --no-empty-passwords or --max-size"
-        );
+        bail!("nothing to check; assert something with --policy, {} or --key", asked::flags_with_commas());
     }
-    let image = open(&args.image.path, global)?;
     let json = if global.json { Json::Asked } else { Json::No };
+    let image = match open(&args.image.path, global) {
+        Ok(image) => image,
+        Err(error) => {
+            ReportFile::refuse_clashes(&args.reports, &args.image.path, json)?;
+            return args.unreadable(&demands, error, global);
+        }
+    };
     ReportFile::refuse_clashes(&args.reports, image.path(), json)?;
-    let (disc, mut troubles) = disc(&image)?;
+    let (disc, mut troubles) = match disc(&image) {
+        Ok(opened) => opened,
+        Err(error) => return args.unreadable(&demands, error, global),
+    };
     let watch = Watch::new("verifying", global);
     let report = check::run(&disc, &demands, &|done, of| watch.tell(done, of));
     watch.finish();
-    let table = !args.reports.iter().any(ReportFile::is_standard_output);
-    output::unless_closed(|| {
-        if global.json {
-            let mut out = output::bytes();
-            report_check::json(&mut out, &report)?;
-            out.flush()?;
-        } else if table {
-            let mut out = output::results();
-            report_check::table(&mut out, &report, output::width())?;
-            out.flush()?;
-        }
-        Ok(())
-    })?;
-    let image_name = image.path().display().to_string();
-    for file in &args.reports {
-        output::unless_closed(|| file.write(&report, &image_name))?;
-    }
-    report_file::tell_github(&report, &image_name)?;
-    let outcome = if report.failed() == 0 { Outcome::Holds } else { Outcome::Fails };
+    args.present(&report, image.path(), global)?;
+    let outcome = outcome(&report);
     troubles.extend(report.troubles);
-    Ok(report_troubles(&disc, &troubles, outcome))
+    let told = report_troubles(&disc, &troubles, outcome);
+    // A failure stays one, whatever else could not be read.
+    Ok(if outcome == Outcome::Fails { outcome } else { told })
+}
+
+fn outcome(report: &Report) -> Outcome {
+    match report.answer() {
+        Answer::Holds => Outcome::Holds,
+        Answer::Fails => Outcome::Fails,
+        Answer::Unknown => Outcome::Unsure,
+    }
 }
 
 impl Args {
+    /// Writes the verdicts wherever they are asked for.
+    fn present(&self, report: &Report, image: &Path, global: &Global) -> anyhow::Result<()> {
+        let table = !self.reports.iter().any(ReportFile::is_standard_output);
+        output::unless_closed(|| {
+            if global.json {
+                let mut out = output::bytes();
+                report_check::json(&mut out, report)?;
+                out.flush()?;
+            } else if table {
+                let mut out = output::results();
+                report_check::table(&mut out, report, output::width())?;
+                out.flush()?;
+            }
+            Ok(())
+        })?;
+        let name = image.display().to_string();
+        for file in &self.reports {
+            output::unless_closed(|| file.write(report, &name))?;
+        }
+        report_file::tell_github(report, &name)
+    }
+
+    /// Every assertion about an image that is damaged from the start is unknown. An image that is not there is wrong usage.
+    fn unreadable(&self, demands: &[Demand], error: anyhow::Error, global: &Global) -> anyhow::Result<Outcome> {
+        let damaged = error.chain().find_map(|cause| cause.downcast_ref::<Error>()).filter(|cause| match cause {
+            Error::Malformed { .. } | Error::Truncated { .. } | Error::Unsupported { .. } | Error::Limit { .. } => true,
+            Error::NoImage { .. } => self.image.path.is_file(),
+            _ => false,
+        });
+        let Some(damaged) = damaged else { return Err(error) };
+        self.present(&Report::unreadable(demands, damaged), &self.image.path, global)?;
+        Err(error)
+    }
+
     /// What the flags ask for, then what the policies do.
     fn demands(&self) -> anyhow::Result<Vec<Demand>> {
         let mut all: Vec<Demand> = self.asked.assertions()?.into_iter().map(Demand::from).collect();

@@ -1,16 +1,14 @@
 //! `nixoscope policy`
 
-use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use nixoscope::check::policy;
+use nixoscope::check::policy::{self, Draft};
 use nixoscope::nixos::Summary;
 use nixoscope::nixos::access::Access;
 use nixoscope::nixos::software::Software;
 use nixoscope::report::policy as report_policy;
-use nixoscope::store::name::Name;
 
 use super::open::{disc, open};
 use super::{Global, Outcome, output, report_troubles};
@@ -22,6 +20,7 @@ A policy is TOML or JSON; check --policy FILE holds an image to it. Tables:
   [[package]]  name (glob), version, installed, state = \"required\" | \"forbidden\", max-copies
   [[command]]  name
   [[file]]     path, type, mode, sha256, contains, absent
+  [[unit]]     name, exists, enabled, state = \"boot\" | \"triggered\" | \"manual\" | \"masked\" | \"missing\"
   [[user]]     name, exists, password = [\"locked\", …], shell, groups
   [[key]]      user, key | file | fingerprint, only
   [ssh]        enabled, password-authentication, permit-root-login
@@ -63,14 +62,12 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let summary = Summary::of(&disc, &mut troubles);
     let software = Software::of(&disc, &mut troubles);
     let software = troubles.keep(software);
-    let names: BTreeSet<&str> = software.iter().flat_map(installed).collect();
     let access = match disc.default_system() {
         Ok(system) => troubles.keep(Access::of(&disc, system)),
         Err(_) => None,
     };
-    let names: Vec<&str> = names.into_iter().collect();
     let mut text = Vec::new();
-    report_policy::toml(&mut text, &summary, &names, access.as_ref())?;
+    report_policy::toml(&mut text, &Draft::of(&summary, software.as_ref(), access.as_ref()))?;
     match &args.output {
         Some(file) => {
             let mut file_out =
@@ -84,13 +81,4 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         }
     }
     Ok(report_troubles(&disc, &troubles, Outcome::Holds))
-}
-
-/// The names of installed packages that have a version: the others are made for this system alone.
-fn installed(software: &Software) -> impl Iterator<Item = &str> {
-    let installed = software.present().filter(|(index, _)| software.is_installed(*index));
-    installed
-        .map(|(_, object)| Name::parse(object.path.name()))
-        .filter(|name| !name.version.is_empty())
-        .map(|name| name.pname)
 }

@@ -33,7 +33,7 @@ pub fn table(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Re
         table::write_styled(out, table, |line| match line.get(..4) {
             Some("pass") => Some(PASS),
             Some("FAIL") => Some(FAIL),
-            Some("warn") => Some(WARN),
+            Some("warn" | "unkn") => Some(WARN),
             _ => None,
         })?;
     }
@@ -45,25 +45,25 @@ pub fn table(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Re
         evidence(out, verdict)?;
     }
     let (passed, failed) = (report.passed(), report.failed());
-    let unsure = if report.troubles.is_empty() {
-        String::new()
-    } else {
-        format!(", {} could not be judged", report.troubles.len())
+    let unknown = match report.unknown() {
+        0 => String::new(),
+        many => format!(", {many} could not be checked"),
     };
     let warned = match report.warnings() {
         0 => String::new(),
         1 => ", 1 warning".to_owned(),
         many => format!(", {many} warnings"),
     };
-    let style = if failed == 0 && report.troubles.is_empty() { PASS } else { FAIL };
-    writeln!(out, "\n{style}{passed} passed, {failed} failed{warned}{unsure}{style:#}")
+    let style = if report.answer() == Answer::Holds { PASS } else { FAIL };
+    writeln!(out, "\n{style}{passed} passed, {failed} failed{warned}{unknown}{style:#}")
 }
 
 fn status(verdict: &Verdict) -> &'static str {
-    match (verdict.answer == Answer::Holds, verdict.severity) {
-        (true, _) => "pass",
-        (false, Severity::Error) => "FAIL",
-        (false, Severity::Warning) => "warn",
+    match (verdict.answer, verdict.severity) {
+        (Answer::Holds, _) => "pass",
+        (Answer::Fails, Severity::Error) => "FAIL",
+        (Answer::Fails, Severity::Warning) => "warn",
+        (Answer::Unknown, _) => "unknown",
     }
 }
 
@@ -100,7 +100,7 @@ pub fn json(out: &mut dyn Write, report: &Report) -> serde_json::Result<()> {
         id: &verdict.id,
         kind: verdict.kind.name,
         subject: &verdict.subject,
-        status: if verdict.answer == Answer::Holds { "pass" } else { "fail" },
+        status: verdict.answer.name(),
         message: &verdict.message,
         system: verdict.system.as_deref(),
         evidence: &verdict.evidence,
@@ -114,6 +114,7 @@ pub fn json(out: &mut dyn Write, report: &Report) -> serde_json::Result<()> {
         passed: report.passed(),
         failed: report.failed(),
         warnings: report.warnings(),
+        unknown: report.unknown(),
     };
     serde_json::to_writer(&mut *out, &document)?;
     out.write_all(b"\n").map_err(serde_json::Error::io)
@@ -126,6 +127,7 @@ struct Document<'v> {
     passed: usize,
     failed: usize,
     warnings: usize,
+    unknown: usize,
 }
 
 #[derive(Serialize)]

@@ -8,17 +8,20 @@ use crate::check::{Answer, Report, Severity};
 /// Annotations that a step shows; GitHub drops those beyond ten of a sort.
 const SHOWN: usize = 10;
 
-/// Writes an `::error` or a `::warning` for each verdict that fails.
+/// Writes an `::error` or a `::warning` for each verdict that does not hold.
 ///
 /// # Errors
 /// What the writer meets.
 pub fn write(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     for severity in [Severity::Error, Severity::Warning] {
-        let failing =
+        let wrong =
             report.verdicts.iter().filter(|verdict| verdict.answer != Answer::Holds && verdict.severity == severity);
-        for verdict in failing.take(SHOWN) {
+        for verdict in wrong.take(SHOWN) {
             let title = property(&format!("{} {}", verdict.kind.name, verdict.subject));
-            let mut text = verdict.message.clone();
+            let mut text = match verdict.answer {
+                Answer::Unknown => format!("could not be checked: {}", verdict.message),
+                Answer::Holds | Answer::Fails => verdict.message.clone(),
+            };
             if let Some(reason) = &verdict.reason {
                 text.push_str(&format!(" ({reason})"));
             }
@@ -27,7 +30,7 @@ pub fn write(out: &mut dyn Write, report: &Report) -> io::Result<()> {
         }
     }
     for error in report.troubles.iter().take(SHOWN) {
-        writeln!(out, "::error title=could not tell::{}", data(&error.to_string()))?;
+        writeln!(out, "::error title=could not be read::{}", data(&error.to_string()))?;
     }
     Ok(())
 }

@@ -7,31 +7,22 @@ use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use crate::check::{Answer, Report, Severity, Verdict};
 
-/// Writes one suite with a case for each verdict. Warnings that fail are cases that pass, with the warning as their output.
+/// Writes one suite with a case for each verdict. An unknown one is an error. Warnings are cases that pass, with the message as
+/// their output.
 ///
 /// # Errors
 /// What the writer meets.
 pub fn write(out: &mut dyn Write, report: &Report, image: &str) -> io::Result<()> {
     let mut writer = Writer::new_with_indent(&mut *out, b' ', 2);
     writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
-    let (failures, errors) = (report.failed().to_string(), report.troubles.len().to_string());
-    let all = (report.verdicts.len() + report.troubles.len()).to_string();
+    let undecided = |verdict: &&Verdict| verdict.answer == Answer::Unknown && verdict.severity == Severity::Error;
+    let errors = report.verdicts.iter().filter(undecided).count().to_string();
+    let (all, failures) = (report.verdicts.len().to_string(), report.failed().to_string());
     let counts = [("tests", all.as_str()), ("failures", failures.as_str()), ("errors", errors.as_str())];
     writer.create_element("testsuites").with_attributes(counts).write_inner_content(|writer| {
         let name = clean(image);
         let suite = writer.create_element("testsuite").with_attribute(("name", name.as_str())).with_attributes(counts);
-        suite.write_inner_content(|writer| {
-            report.verdicts.iter().try_for_each(|verdict| case(writer, verdict))?;
-            for error in &report.troubles {
-                let message = clean(&error.to_string());
-                let case = [("classname", "nixoscope"), ("name", "could not be judged")];
-                writer.create_element("testcase").with_attributes(case).write_inner_content(|writer| {
-                    writer.create_element("error").with_attribute(("message", message.as_str())).write_empty()?;
-                    Ok(())
-                })?;
-            }
-            Ok(())
-        })?;
+        suite.write_inner_content(|writer| report.verdicts.iter().try_for_each(|verdict| case(writer, verdict)))?;
         Ok(())
     })?;
     writeln!(out)
@@ -50,15 +41,16 @@ fn case<W: Write>(writer: &mut Writer<W>, verdict: &Verdict) -> io::Result<()> {
     let lines = verdict.reason.iter().chain(&verdict.evidence).map(|line| clean(line));
     let text = lines.collect::<Vec<_>>().join("\n");
     element.write_inner_content(|writer| {
-        match verdict.severity {
-            Severity::Error => {
-                let attributes = [("message", message.as_str()), ("type", verdict.kind.name)];
-                let failure = writer.create_element("failure").with_attributes(attributes);
-                failure.write_text_content(BytesText::new(&text))?;
-            }
-            Severity::Warning => {
-                let text = format!("warning: {message}\n{text}");
+        match (verdict.severity, verdict.answer) {
+            (Severity::Warning, answer) => {
+                let word = if answer == Answer::Unknown { "unknown" } else { "warning" };
+                let text = format!("{word}: {message}\n{text}");
                 writer.create_element("system-out").write_text_content(BytesText::new(&text))?;
+            }
+            (Severity::Error, answer) => {
+                let name = if answer == Answer::Unknown { "error" } else { "failure" };
+                let attributes = [("message", message.as_str()), ("type", verdict.kind.name)];
+                writer.create_element(name).with_attributes(attributes).write_text_content(BytesText::new(&text))?;
             }
         }
         Ok(())

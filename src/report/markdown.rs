@@ -17,23 +17,29 @@ const LONGEST: usize = 300;
 /// What the writer meets.
 pub fn write(out: &mut dyn Write, report: &Report, image: &str) -> io::Result<()> {
     let (passed, failed, warnings) = (report.passed(), report.failed(), report.warnings());
-    let sign = if failed > 0 || !report.troubles.is_empty() { "❌" } else { "✅" };
-    let unsure = match report.troubles.len() {
-        0 => String::new(),
-        many => format!(", {many} could not be judged"),
+    let sign = match report.answer() {
+        Answer::Holds => "✅",
+        Answer::Fails => "❌",
+        Answer::Unknown => "❔",
     };
+    let unknown = match report.unknown() {
+        0 => String::new(),
+        many => format!(", {many} could not be checked"),
+    };
+    let warnings = if warnings == 1 { "1 warning".to_owned() } else { format!("{warnings} warnings") };
     let name = image.rsplit('/').next().unwrap_or(image);
-    writeln!(out, "{sign} **{}**: {passed} passed, {failed} failed, {warnings} warnings{unsure}\n", cell(name))?;
+    writeln!(out, "{sign} **{}**: {passed} passed, {failed} failed, {warnings}{unknown}\n", cell(name))?;
     if !report.verdicts.is_empty() {
         writeln!(out, "| | assertion | subject | what is there |\n|---|---|---|---|")?;
     }
     let (good, bad): (Vec<&Verdict>, Vec<&Verdict>) =
         report.verdicts.iter().partition(|verdict| verdict.answer == Answer::Holds);
     for verdict in bad.iter().chain(&good).take(SHOWN) {
-        let sign = match (verdict.answer == Answer::Holds, verdict.severity) {
-            (true, _) => "✅",
-            (false, Severity::Error) => "❌",
-            (false, Severity::Warning) => "⚠️",
+        let sign = match (verdict.answer, verdict.severity) {
+            (Answer::Holds, _) => "✅",
+            (Answer::Fails, Severity::Error) => "❌",
+            (Answer::Fails, Severity::Warning) => "⚠️",
+            (Answer::Unknown, _) => "❔",
         };
         let reason = verdict.reason.as_ref().filter(|_| verdict.answer != Answer::Holds);
         let reason = reason.map(|reason| format!("<br>{}", cell(reason))).unwrap_or_default();
@@ -49,7 +55,7 @@ pub fn write(out: &mut dyn Write, report: &Report, image: &str) -> io::Result<()
         writeln!(out, "\nand {more} more")?;
     }
     for error in report.troubles.iter().take(SHOWN) {
-        writeln!(out, "\nCould not tell: {}", cell(&error.to_string()))?;
+        writeln!(out, "\nCould not be read: {}", cell(&error.to_string()))?;
     }
     Ok(())
 }

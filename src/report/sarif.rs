@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::check::{Answer, Kind, Report, Severity, Verdict};
 
-/// Writes one run: a rule for each kind, a result for each verdict that fails. What could not be judged makes the run
-/// unsuccessful.
+/// Writes one run: a rule for each kind, a result for each verdict that does not hold. Something that could not be read makes
+/// the run unsuccessful.
 ///
 /// # Errors
 /// What the writer meets.
@@ -32,7 +34,7 @@ pub fn write(out: &mut dyn Write, report: &Report, image: &str) -> io::Result<()
             }},
             "artifacts": [{"location": {"uri": uri(image)}, "description": {"text": "the image"}}],
             "invocations": [{
-                "executionSuccessful": report.troubles.is_empty(),
+                "executionSuccessful": report.troubles.is_empty() && report.unknown() == 0,
                 "toolExecutionNotifications": notifications,
             }],
             "results": results,
@@ -43,9 +45,12 @@ pub fn write(out: &mut dyn Write, report: &Report, image: &str) -> io::Result<()
 }
 
 fn result(verdict: &Verdict, index: Option<usize>, image: &str) -> Value {
-    let level = match verdict.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
+    // A result that is not a failure has no level (SARIF 2.1.0 §3.27.10).
+    let (kind, level) = match (verdict.answer, verdict.severity) {
+        (Answer::Holds, _) => ("pass", "none"),
+        (Answer::Unknown, _) => ("open", "none"),
+        (Answer::Fails, Severity::Error) => ("fail", "error"),
+        (Answer::Fails, Severity::Warning) => ("fail", "warning"),
     };
     let mut text = format!("{} {}: {}", verdict.kind.name, verdict.subject, verdict.message);
     if let Some(reason) = &verdict.reason {
@@ -58,12 +63,19 @@ fn result(verdict: &Verdict, index: Option<usize>, image: &str) -> Value {
     json!({
         "ruleId": verdict.kind.name,
         "ruleIndex": index,
+        "kind": kind,
         "level": level,
         "message": {"text": text},
         "locations": [place],
-        "partialFingerprints": {"assertion/v1": verdict.id},
+        "partialFingerprints": {"assertion/v1": verdict.id, "primaryLocationLineHash": fingerprint(&verdict.id)},
         "properties": {"evidence": verdict.evidence, "policy": verdict.policy},
     })
+}
+
+/// GitHub compares results by this fingerprint alone. It would compute one from the line, which all results without one share.
+fn fingerprint(id: &str) -> String {
+    let digest = HEXLOWER.encode(&Sha256::digest(id));
+    format!("{}:1", digest.get(..16).unwrap_or(&digest))
 }
 
 /// The policy that asks for it, which lies among the sources, or the image. GitHub shows no result without a line.

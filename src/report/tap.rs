@@ -5,17 +5,19 @@ use std::io::{self, Write};
 use super::escape;
 use crate::check::{Answer, Report, Severity, Verdict};
 
-/// Writes one test point for each verdict; what could not be judged bails out at the end.
+/// Writes one test point for each verdict. TAP has no word for an unknown one: it is not ok, and its diagnostic says why.
 ///
 /// # Errors
 /// What the writer meets.
 pub fn write(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     writeln!(out, "TAP version 13\n1..{}", report.verdicts.len())?;
     for (number, verdict) in (1..).zip(&report.verdicts) {
-        let status = if verdict.answer == Answer::Holds { "ok" } else { "not ok" };
+        let holds = verdict.answer == Answer::Holds;
+        let status = if holds { "ok" } else { "not ok" };
         // A warning that fails is what TAP calls a known defect.
-        let directive = match (verdict.answer == Answer::Holds, verdict.severity) {
-            (false, Severity::Warning) => " # TODO warning",
+        let directive = match (verdict.answer, verdict.severity) {
+            (Answer::Fails, Severity::Warning) => " # TODO warning",
+            (Answer::Unknown, Severity::Warning) => " # TODO unknown",
             _ => "",
         };
         writeln!(
@@ -23,14 +25,14 @@ pub fn write(out: &mut dyn Write, report: &Report) -> io::Result<()> {
             "{status} {number} - {}{directive}",
             plain(&format!("{} {}", verdict.kind.name, verdict.subject))
         )?;
-        if verdict.answer != Answer::Holds {
+        if !holds {
             diagnostic(out, verdict)?;
         }
     }
-    match report.troubles.first() {
-        Some(error) => writeln!(out, "Bail out! {}", plain(&error.to_string())),
-        None => Ok(()),
+    for error in report.troubles.iter() {
+        writeln!(out, "# {}", plain(&error.to_string()))?;
     }
+    Ok(())
 }
 
 /// A block of YAML, whose strings are written as those of JSON, which are the same but for what no text of YAML has.
@@ -39,7 +41,8 @@ fn diagnostic(out: &mut dyn Write, verdict: &Verdict) -> io::Result<()> {
         let lines = text.split('\n').map(|line| escape(line.as_bytes())).collect::<Vec<_>>();
         serde_json::to_string(&lines.join("\n")).unwrap_or_default()
     };
-    writeln!(out, "  ---\n  message: {}\n  severity: {}", quoted(&verdict.message), verdict.severity.name())?;
+    let (status, severity) = (verdict.answer.name(), verdict.severity.name());
+    writeln!(out, "  ---\n  status: {status}\n  message: {}\n  severity: {severity}", quoted(&verdict.message))?;
     if let Some(reason) = &verdict.reason {
         writeln!(out, "  reason: {}", quoted(reason))?;
     }

@@ -84,6 +84,8 @@ enum Relation {
     Compatible,
     /// `1.*`: begins with these components.
     Prefix,
+    /// `2.40-*`, `1.0_*`: begins with this text, which ends in the middle of a component or after a dash.
+    Text,
 }
 
 /// The operators, longest first.
@@ -103,6 +105,7 @@ impl Requirement {
         let operator = OPERATORS.iter().find_map(|(sign, relation)| Some((*relation, text.strip_prefix(sign)?)));
         let (relation, version) = match (operator, text.strip_suffix('*')) {
             (Some((relation, version)), _) => (relation, version),
+            (None, Some(prefix)) if prefix.ends_with(['-', '_', '+', '?']) => (Relation::Text, prefix),
             (None, Some(prefix)) => (Relation::Prefix, prefix.trim_end_matches('.')),
             (None, None) => (Relation::Equal, text),
         };
@@ -115,18 +118,19 @@ impl Requirement {
         right.then(|| Self { relation, version: version.to_owned() })
     }
 
-    /// Whether `version` is what is asked for.
+    /// Whether `version` is what is asked for. In ranges, `2.0-rc1` comes before `2.0`.
     #[must_use]
     pub fn admits(&self, version: &str) -> bool {
-        let order = compare(version, &self.version);
+        let order = compare_releases(version, &self.version);
         match self.relation {
-            Relation::Equal => order.is_eq(),
+            Relation::Equal => compare(version, &self.version).is_eq(),
             Relation::Less => order.is_lt(),
             Relation::AtMost => order.is_le(),
             Relation::AtLeast => order.is_ge(),
             Relation::Greater => order.is_gt(),
             Relation::Compatible => order.is_ge() && self.begins(version, self.leading()),
             Relation::Prefix => self.begins(version, usize::MAX),
+            Relation::Text => version.starts_with(&self.version),
         }
     }
 
@@ -161,6 +165,7 @@ impl fmt::Display for Requirement {
             Relation::Equal => write!(formatter, "{}", self.version),
             Relation::Prefix if self.version.is_empty() => write!(formatter, "*"),
             Relation::Prefix => write!(formatter, "{}.*", self.version),
+            Relation::Text => write!(formatter, "{}*", self.version),
             _ => write!(formatter, "{}{}", sign.unwrap_or_default(), self.version),
         }
     }
@@ -223,6 +228,13 @@ mod tests {
         for (requirement, admitted, refused) in [
             ("1.2", &["1.2", "1.02"][..], &["1.2.1", "1"][..]),
             (">=1.2", &["1.2", "1.10", "2"], &["1.1", "1.2pre1"]),
+            (">=17", &["17", "17.1", "18beta1"], &["17beta1", "17-rc1", "17alpha"]),
+            (">17-rc1", &["17-rc2", "17"], &["17beta1", "17-rc1"]),
+            ("<17", &["16.9", "17beta1"], &["17"]),
+            ("^17", &["17.2"], &["17beta1", "18beta1"]),
+            ("2.40-*", &["2.40-66", "2.40-rc1"], &["2.40", "2.4", "2.40.1"]),
+            ("0-unstable-*", &["0-unstable-2024-05-01"], &["0", "0-2024"]),
+            ("1.0_*", &["1.0_5", "1.0_beta"], &["1.0", "1.0.5", "1.05"]),
             ("<2", &["1.9"], &["2", "2.0"]),
             ("^1", &["1", "1.9.3"], &["2.0", "0.9", "10"]),
             ("^0.3", &["0.3", "0.3.7"], &["0.4", "0.2"]),

@@ -55,6 +55,9 @@ fn each_assertion_holds_or_says_what_is_there_instead() {
         ("--file", "/run/current-system/sw/bin/git", true, "/…/git-2.51.2/bin/git"),
         ("--file", "/etc/nothing", false, "no such file"),
         ("--file", "/version.text", false, "no such file; nearest: /version.txt"),
+        ("--unit", "sshd", true, "starts at boot"),
+        ("--unit", "shd", false, "not there; nearest: sshd.service"),
+        ("--unit", "getty@tty1", false, "there, but nothing starts it at boot"),
         ("--max-size", "3145728", true, "the image has 3145728 bytes"),
         ("--max-size", "3MiB", true, "the image has 3145728 bytes"),
         ("--max-size", "3145727", false, "the image has 3145728 bytes, 1 too many"),
@@ -82,6 +85,14 @@ fn a_forbidden_package_shows_the_chain_that_brings_it_in() {
         "libunistring-1.4.1",
     ];
     assert_eq!(chain, expected.map(|name| format!("/…/{name}")));
+}
+
+#[test]
+fn results_stand_in_the_order_of_the_command_line() {
+    let (_, results) =
+        check("today/result", &["--command", "vim", "--max-size", "1", "--package", "git", "--command", "gone-tool"]);
+    let ids: Vec<&str> = results.iter().filter_map(|result| result["id"].as_str()).collect();
+    assert_eq!(ids, ["command:vim", "max-size:1", "package:git", "command:gone-tool"]);
 }
 
 #[test]
@@ -115,6 +126,7 @@ fn what_asks_for_a_store_cannot_be_told_of_a_disc_without_one() {
         let run = run(&[&["check", &image][..], &assertion].concat());
         let expected = format!("nixoscope: {image}: no NixOS store is in it\n");
         assert_eq!((run.code, run.errors), (Some(2), expected), "{assertion:?}");
+        assert!(run.out.contains("0 passed, 0 failed, 1 could not be checked"), "{}", run.out);
     }
 }
 

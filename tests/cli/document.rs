@@ -72,7 +72,7 @@ fn every_document_has_its_schema_and_its_fields() {
         (
             &["check", "--json", &today, "--package", "git", "--command", "vim"],
             &[
-                ("", "schema results passed failed warnings"),
+                ("", "schema results passed failed warnings unknown"),
                 ("results[].", "id kind subject system status message evidence severity reason policy"),
             ],
         ),

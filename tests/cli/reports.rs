@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{fixture, program, run};
+use crate::support::{files, fixture, program, run};
 
 const REASON: &str = "[[package]]\nname = \"firefox\"\nstate = \"forbidden\"\nseverity = \"warning\"\nreason = \"50% | <too> big\"\n[[command]]\nname = \"vim\"\n[[command]]\nname = \"gone-tool\"\n";
 
@@ -34,7 +34,7 @@ fn several_reports_are_written_at_once() {
     let markdown = read("report.md");
     assert!(
         markdown
-            .starts_with("❌ **nixos-minimal-25.11.1234.abcdef-x86\\_64-linux.iso**: 1 passed, 1 failed, 1 warnings\n"),
+            .starts_with("❌ **nixos-minimal-25.11.1234.abcdef-x86\\_64-linux.iso**: 1 passed, 1 failed, 1 warning\n"),
         "{markdown}"
     );
     assert!(markdown.contains("50% \\| &lt;too&gt; big"), "{markdown}");
@@ -178,4 +178,62 @@ fn odd_names_are_shown_and_not_obeyed() {
         let text = if name == "sarif" { text.replace(['\u{202e}', '\u{85}'], "") } else { text };
         assert!(!text.contains(harmful), "{name}: {text:?}");
     }
+}
+
+/// What each format says of an image that is cut off: both assertions by name, and that nothing is known of them.
+#[test]
+fn every_report_names_the_assertions_that_a_cut_image_leaves_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let whole = std::fs::read(files("today/result/iso", ".iso").remove(0)).unwrap();
+    // In the directories; in the volume descriptors; in the system area.
+    for length in [600_000, 0x8801, 1000] {
+        std::fs::write(path("cut.iso"), &whole[..length]).unwrap();
+        let mut command = program();
+        command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", path("summary"));
+        command.args(["check", "--json", &path("cut.iso"), "--package", "git", "--command", "vim"]);
+        for format in ["junit", "sarif", "markdown", "tap"] {
+            command.args(["--report", &format!("{format}={}", path(format))]);
+        }
+        let output = command.output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{length}: {errors}");
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let results = document["results"].as_array().unwrap().iter();
+        let told: Vec<_> = results.map(|result| (result["id"].as_str(), result["status"].as_str())).collect();
+        let expected = [Some("package:git"), Some("command:vim")].map(|id| (id, Some("unknown")));
+        assert_eq!((told.as_slice(), &document["unknown"], &document["failed"]), (&expected[..], &json!(2), &json!(0)));
+        let read = |name: &str| std::fs::read_to_string(path(name)).unwrap();
+
+        let junit = read("junit");
+        assert!(junit.contains("<testsuites tests=\"2\" failures=\"0\" errors=\"2\">"), "{length}: {junit}");
+        for name in ["package git", "command vim"] {
+            assert!(junit.contains(&format!("name=\"{name}\">\n      <error message=\"")), "{length}: {junit}");
+            assert!(errors.contains(&format!("title={name}::could not be checked: ")), "{length}: {errors}");
+        }
+
+        let sarif: Value = serde_json::from_str(&read("sarif")).unwrap();
+        let results = sarif["runs"][0]["results"].as_array().unwrap().iter();
+        let told: Vec<_> = results.map(|result| json!([result["ruleId"], result["kind"], result["level"]])).collect();
+        assert_eq!(told, [json!(["package", "open", "none"]), json!(["command", "open", "none"])], "{length}");
+        assert_eq!(sarif["runs"][0]["invocations"][0]["executionSuccessful"], false);
+
+        let tap = read("tap");
+        let points: Vec<&str> = tap.lines().filter(|line| line.contains("ok ") || line.contains("status: ")).collect();
+        let status = "  status: unknown";
+        assert_eq!(points, ["not ok 1 - package git", status, "not ok 2 - command vim", status], "{length}");
+
+        let markdown = read("markdown");
+        assert!(markdown.starts_with("❔ **cut.iso**: 0 passed, 0 failed, 0 warnings, 2 could not be checked\n"));
+        assert!(
+            markdown.contains("| ❔ | package | git |") && markdown.contains("| ❔ | command | vim |"),
+            "{markdown}"
+        );
+    }
+}
+
+#[test]
+fn a_missing_image_is_wrong_usage_and_gets_no_report() {
+    let found = run(&["check", "--json", "/nothing-here/image.iso", "--package", "git"]);
+    assert_eq!((found.code, found.out.as_str()), (Some(2), ""));
 }

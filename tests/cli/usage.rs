@@ -1,5 +1,7 @@
 //! What is refused before any image is opened.
 
+use nixoscope::check::kind::{KINDS, Takes};
+
 use crate::support::run;
 
 /// Nothing is there, so that whoever opens it before refusing the arguments says so.
@@ -30,6 +32,7 @@ fn wrong_usage_ends_with_2_and_nothing_on_standard_output() {
         &["check", NOTHING, "--user", "root"],
         &["check", NOTHING, "--max-size", "many"],
         &["check", NOTHING, "--max-size", "-1"],
+        &["check", NOTHING, "--unit", "a b"],
     ] {
         let run = run(arguments);
         assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{arguments:?}");
@@ -41,7 +44,7 @@ fn wrong_usage_ends_with_2_and_nothing_on_standard_output() {
 fn a_check_with_nothing_to_assert_says_what_could_be_asserted() {
     let run = run(&["check", NOTHING]);
     let expected = "nixoscope: nothing to check; assert something with --policy, --package, --installed, \
-                    --forbid, --command, --file, --key, --no-empty-passwords or --max-size\n";
+                    --forbid, --command, --file, --unit, --no-empty-passwords, --max-size or --key\n";
     assert_eq!((run.code, run.errors.as_str()), (Some(2), expected));
 }
 
@@ -68,6 +71,24 @@ fn a_malformed_key_is_refused_in_one_line() {
         let run = run(&["check", NOTHING, "--key", key]);
         let source = if key.starts_with('@') { format!("--key {key}") } else { "--key".to_owned() };
         assert_eq!((run.code, run.errors), (Some(2), format!("nixoscope: {source}: {reason}\n")), "{key}");
+    }
+}
+
+#[test]
+fn the_readme_lists_every_flag_of_the_table_of_kinds() {
+    let readme = include_str!("../../README.md");
+    let help = run(&["check", "--help"]).out;
+    for kind in KINDS {
+        let Some(flag) = &kind.flag else { continue };
+        let written = match flag.takes {
+            Takes::Nothing(_) => format!("--{}", kind.name),
+            Takes::Text(value, _) | Takes::Path(value, _) => format!("--{} {value}", kind.name),
+        };
+        assert!(readme.contains(&format!("\n| `{written}` | ")), "{written}");
+        assert!(
+            help.contains(&written.replace(&format!("--{} ", kind.name), &format!("--{} <", kind.name))),
+            "{written}"
+        );
     }
 }
 

@@ -7,14 +7,17 @@ use super::{Ask, Kind};
 use crate::check::systems::Scope;
 use crate::check::{Judgement, Subject};
 use crate::error::Result;
-use crate::nixos::PasswordState;
-use crate::nixos::access::{Access, Account, FindingId};
+use crate::nixos::access::{Access, Account, Finding, FindingId};
+use crate::nixos::{PasswordState, System};
 
 /// The row of the table of kinds.
 pub(super) const KIND: Kind = Kind { name: "access", says: "nobody gets in who should not", advice: None, flag: None };
 
 /// Findings of which nothing can be said where a password is not known; the last one only if there is an sshd.
 const OF_PASSWORDS: [FindingId; 2] = [FindingId::EmptyPassword, FindingId::PlaintextPassword];
+
+/// Why nothing can be said about users.
+pub(super) const UNLISTED: &str = "the image does not list its users in any known form";
 
 /// No system has such a finding.
 #[derive(Clone, Debug)]
@@ -48,53 +51,77 @@ pub(super) fn no_findings(subject: &Subject<'_, '_>, ids: &[FindingId], except: 
         Ok(systems) => systems,
         Err(none) => return Ok(none),
     };
-    // What cannot be read may hold anything.
-    let of_initrd = ids.iter().any(|id| id.is_of_initrd());
-    let of_rules = ids.contains(&FindingId::PasswordlessRoot);
-    let unread = [
-        (FindingId::InitrdUnreadable, of_initrd),
-        (FindingId::InitrdUnread, of_initrd),
-        (FindingId::UnreadFile, of_rules),
-    ];
-    let unread = unread.into_iter().filter(|(_, asked)| *asked).map(|(id, _)| id);
-    let ids: Vec<FindingId> = ids.iter().copied().chain(unread).collect();
-    let of_passwords = |access: &Access| {
-        ids.iter().any(|id| {
-            OF_PASSWORDS.contains(id) || *id == FindingId::EmptyPasswordOverSsh && access.people.sshd.unit.is_some()
-        })
-    };
-    let (mut told, mut places, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
+    let (mut found, mut unread, mut unknown) = (Found::default(), Found::default(), None);
     for system in systems {
         let access = subject.access_of(system)?;
-        if !access.people.users_known {
-            return Ok(Judgement::fail("cannot tell: the image lists its users in no form that is known", Vec::new()));
-        }
-        let unknown = |account: &&Account| account.user.password.state == PasswordState::Unknown && account.is_unsure();
-        let unknown =
-            access.people.accounts.iter().filter(|account| !except.contains(&account.user.name)).find(unknown);
-        if let Some(account) = unknown.filter(|_| of_passwords(access)) {
-            let message = format!("cannot tell: the image does not say what the password of {} is", account.user.name);
-            return Ok(Judgement::fail(message, Vec::new()));
-        }
-        for finding in access.findings.iter().filter(|finding| ids.contains(&finding.id)) {
-            if except.contains(&finding.subject) {
-                continue;
-            }
-            let place =
-                system.specialisation.as_ref().map(|name| format!(" (specialisation {name})")).unwrap_or_default();
-            let text = format!("{}: {}", finding.subject, finding.message);
-            if seen.insert(text.clone()) {
-                let path = finding.path.clone().unwrap_or_else(|| format!("{text}{place}"));
-                if !places.contains(&path) {
-                    places.push(path);
-                }
-                told.push(format!("{text}{place}"));
+        unknown = unknown.or_else(|| undecided(access, ids, except));
+        for finding in access.findings.iter().filter(|finding| !except.contains(&finding.subject)) {
+            if ids.contains(&finding.id) {
+                found.add(system, finding);
+            } else if may_hide(finding.id, ids) {
+                unread.add(system, finding);
             }
         }
     }
-    Ok(match told.first() {
-        None => Judgement::pass("none", Vec::new()),
-        Some(first) if told.len() == 1 => Judgement::fail(first.clone(), places),
-        Some(first) => Judgement::fail(format!("{first}; and {} more", told.len() - 1), places),
+    Ok(match (found.message(), unknown.or_else(|| unread.message())) {
+        (Some(message), _) => Judgement::fail(message, found.places),
+        (None, Some(message)) => Judgement::unknown(message, unread.places),
+        (None, None) => Judgement::pass("none", Vec::new()),
     })
+}
+
+/// Why the image does not tell whether there is such a finding.
+fn undecided(access: &Access, ids: &[FindingId], except: &[String]) -> Option<String> {
+    if !access.people.users_known {
+        return Some(UNLISTED.to_owned());
+    }
+    let over_ssh = |id: &FindingId| *id == FindingId::EmptyPasswordOverSsh && access.people.sshd.unit.is_some();
+    if !ids.iter().any(|id| OF_PASSWORDS.contains(id) || over_ssh(id)) {
+        return None;
+    }
+    let asked = access.people.accounts.iter().filter(|account| !except.contains(&account.user.name));
+    let is_unknown = |account: &&Account| account.user.password.state == PasswordState::Unknown && account.is_unsure();
+    let account = asked.into_iter().find(is_unknown)?;
+    Some(format!("the image does not say what the password of {} is", account.user.name))
+}
+
+/// Whether something that cannot be read, which the finding `id` reports, may hold what `asked` looks for.
+fn may_hide(id: FindingId, asked: &[FindingId]) -> bool {
+    match id {
+        FindingId::InitrdUnreadable | FindingId::InitrdUnread => asked.iter().any(|asked| asked.is_of_initrd()),
+        FindingId::UnreadFile => asked.contains(&FindingId::PasswordlessRoot),
+        _ => false,
+    }
+}
+
+/// Findings of all systems, each once.
+#[derive(Default)]
+struct Found {
+    seen: HashSet<String>,
+    texts: Vec<String>,
+    places: Vec<String>,
+}
+
+impl Found {
+    fn add(&mut self, system: &System, finding: &Finding) {
+        let text = format!("{}: {}", finding.subject, finding.message);
+        if !self.seen.insert(text.clone()) {
+            return;
+        }
+        let place = system.specialisation.as_ref().map(|name| format!(" (specialisation {name})"));
+        let text = format!("{text}{}", place.unwrap_or_default());
+        let path = finding.path.clone().unwrap_or_else(|| text.clone());
+        if !self.places.contains(&path) {
+            self.places.push(path);
+        }
+        self.texts.push(text);
+    }
+
+    fn message(&self) -> Option<String> {
+        let first = self.texts.first()?;
+        Some(match self.texts.len() {
+            1 => first.clone(),
+            many => format!("{first}; and {} more", many - 1),
+        })
+    }
 }

@@ -19,10 +19,7 @@ pub struct Boot(pub Firmware);
 
 impl fmt::Display for Boot {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self.0 {
-            Firmware::Bios => "bios",
-            Firmware::Uefi => "uefi",
-        })
+        formatter.write_str(self.0.name())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::super::packages::{chain_texts, names, query, texts};
+use super::super::packages::{chain_texts, meant, names, query, texts};
 use super::{Ask, Flag, Kind, Takes};
 use crate::check::{Judgement, PackageQuery, Subject};
 use crate::error::Result;
@@ -42,7 +42,7 @@ impl Ask for Forbid {
             .filter(|(_, path)| self.0.matches(path))
             .collect();
         if found.is_empty() {
-            return Ok(Judgement::pass("not in the image", Vec::new()));
+            return Ok(Judgement::pass(format!("not in the image{}", meant(software, &self.0)), Vec::new()));
         }
         let paths: Vec<&StorePath> = found.iter().map(|(_, path)| *path).collect();
         // The default system first: what it brings in, people will look for there.

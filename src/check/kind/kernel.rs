@@ -40,7 +40,7 @@ impl Ask for Kernel {
         Ok(match system.describe(subject.disc.tree())?.kernel {
             Some(own) if self.version.admits(&own) => Judgement::pass(format!("kernel {own}"), evidence),
             Some(own) => Judgement::fail(format!("the default system has kernel {own}"), evidence),
-            None => Judgement::fail("the version of the default system's kernel is not known", evidence),
+            None => Judgement::unknown("the version of the default system's kernel is not known", evidence),
         })
     }
 }

@@ -8,7 +8,7 @@ use super::{Ask, Kind};
 use crate::check::systems::{Scope, in_each};
 use crate::check::{Judgement, Subject, WantedKey};
 use crate::error::{Error, Place as At, Result};
-use crate::nixos::answer::{Answer, with_doubts};
+use crate::nixos::answer::{Answer, Verdict, with_doubts};
 use crate::nixos::ssh::{AuthorizedKey, Entrance, KeysFiles, Sshd, search};
 use crate::nixos::{System, User, Users};
 
@@ -85,10 +85,21 @@ impl<'a> Asked<'a> {
     }
 
     /// A sentence that says that the key is nowhere, with all that may know it nevertheless.
-    fn unknown(&self, sentence: String) -> String {
+    fn with_doubts(&self, sentence: String) -> String {
         match &self.entrance {
             Some(entrance) => with_doubts(sentence, entrance.doubts_of_absence()),
             None => sentence,
+        }
+    }
+
+    /// The judgement if the key is nowhere that sshd reads: unknown if something outside the image may know it.
+    fn absent(&self, message: String, evidence: Vec<String>) -> Judgement {
+        let may_open = |entrance: &&Entrance| {
+            entrance.answer().verdict() != Verdict::Denied && entrance.doubts_of_absence().next().is_some()
+        };
+        match self.entrance.as_ref().filter(may_open) {
+            Some(_) => Judgement::unknown(message, evidence),
+            None => Judgement::fail(message, evidence),
         }
     }
 }
@@ -124,11 +135,10 @@ fn key(subject: &Subject<'_, '_>, system: &System, asked: &Key) -> Result<Judgem
             }
         }
     }
-    let accepted = |place: &&Place| place.answer.opens();
     let read = unique(read);
-    if places.iter().filter(accepted).any(|place| of_asked(&place.user)) {
-        let places = places.iter().filter(accepted).filter(|place| of_asked(&place.user));
-        return Ok(pass(&sshd, &users, &places.collect::<Vec<_>>()));
+    let own: Vec<&Place> = places.iter().filter(|place| place.answer.opens() && of_asked(&place.user)).collect();
+    if !own.is_empty() {
+        return Ok(accepted(&sshd, &users, &own));
     }
     let asked = Asked::of(&sshd, &users, user);
     if !places.is_empty() {
@@ -145,19 +155,20 @@ fn key(subject: &Subject<'_, '_>, system: &System, asked: &Key) -> Result<Judgem
     };
     let sighted: Vec<String> = found.sightings.iter().map(|sighting| place(&sighting.file, sighting.line)).collect();
     if let Some(first) = sighted.first() {
-        let why = asked.why.clone().unwrap_or_else(|| asked.unknown(format!("sshd reads {}", listed(&read))));
-        return Ok(Judgement::fail(format!("found in {first}, which does not count: {why}{unread}"), sighted));
+        let why = asked.why.clone().unwrap_or_else(|| asked.with_doubts(format!("sshd reads {}", listed(&read))));
+        return Ok(asked.absent(format!("found in {first}, which does not count: {why}{unread}"), sighted));
     }
     let nowhere = "not found in any file that is named like keys or declarations are";
     if let Some(why) = &asked.why {
-        return Ok(Judgement::fail(format!("{nowhere}; {why}{unread}"), Vec::new()));
+        return Ok(asked.absent(format!("{nowhere}; {why}{unread}"), Vec::new()));
     }
     let instead = instead(&mut files, &sshd, &users, user)?;
     let message = match instead.len() {
         0 => format!("{nowhere}; no key is authorized in {}", listed(&read)),
         _ => format!("{nowhere}; authorized instead: {}", listed(&instead)),
     };
-    Ok(Judgement::fail(format!("{}{unread}", asked.unknown(message)), instead))
+    let message = format!("{}{unread}", asked.with_doubts(message));
+    Ok(asked.absent(message, instead))
 }
 
 /// The keys of a file that are the wanted one; found once for all users who share the file.
@@ -170,8 +181,8 @@ fn wanted_of(
     matching.entry(keys.as_ptr()).or_insert_with(find).clone()
 }
 
-/// The key is accepted at all these places.
-fn pass(sshd: &Sshd, users: &Users, places: &[&Place]) -> Judgement {
+/// The key is accepted at all these places, as far as the image tells.
+fn accepted(sshd: &Sshd, users: &Users, places: &[&Place]) -> Judgement {
     let mut message = format!("sshd accepts it for {}", names(places.iter().copied()));
     if !sshd.starts {
         message.push_str(", once sshd is started by hand: nothing starts it at boot");
@@ -183,22 +194,34 @@ fn pass(sshd: &Sshd, users: &Users, places: &[&Place]) -> Judgement {
     let free = |user: &str| places.iter().any(|place| place.user == user && place.answer.is_free());
     let bound = places.iter().filter(|place| !free(&place.user));
     let message = unless(message, bound.flat_map(|place| place.answer.phrases()));
-    Judgement::pass(message, unique(places.iter().map(|place| place.file.clone())))
+    let files = unique(places.iter().map(|place| place.file.clone()));
+    match places.iter().any(|place| place.answer.verdict() == Verdict::Granted) {
+        true => Judgement::pass(message, files),
+        false => Judgement::unknown(message, files),
+    }
 }
 
 /// sshd reads the key, but does not accept it for the user asked for, or for any.
 fn useless(places: &[Place], asked: &Asked<'_>) -> Judgement {
-    let own = places.iter().find(|place| asked.user.is_none_or(|user| user == place.user));
+    let own_places = || places.iter().filter(|place| asked.user.is_none_or(|user| user == place.user));
+    let own = own_places().next();
     let refusal = own.and_then(|place| place.answer.refused()).or_else(|| asked.why.clone());
     let accepted = names(places.iter().filter(|place| place.answer.opens()));
     let message = match (asked.user, refusal) {
         (_, Some(why)) => format!("authorized for {}, which does not count: {why}", names(places)),
         (Some(user), None) if places.iter().any(|place| place.answer.opens()) => {
-            asked.unknown(format!("sshd accepts it for {accepted}, not for {user}"))
+            asked.with_doubts(format!("sshd accepts it for {accepted}, not for {user}"))
         }
-        _ => asked.unknown(format!("authorized for {}, whom sshd turns away", names(places))),
+        _ => asked.with_doubts(format!("authorized for {}, whom sshd turns away", names(places))),
     };
-    Judgement::fail(message, unique(places.iter().map(|place| place.file.clone())))
+    let files = unique(places.iter().map(|place| place.file.clone()));
+    match own {
+        Some(_) if !own_places().any(|place| place.answer.verdict() == Verdict::Unknown) => {
+            Judgement::fail(message, files)
+        }
+        Some(_) => Judgement::unknown(message, files),
+        None => asked.absent(message, files),
+    }
 }
 
 /// The keys that are authorized: the nearest thing there is to the one that is not.

@@ -21,6 +21,7 @@ mod param;
 mod secrets;
 mod ssh;
 mod system;
+mod unit;
 mod user;
 mod volume_id;
 
@@ -45,6 +46,7 @@ pub use param::Param;
 pub use secrets::NoSecrets;
 pub use ssh::Ssh;
 pub use system::Platform;
+pub use unit::{State, Unit};
 pub use user::User;
 pub use volume_id::VolumeId;
 
@@ -55,12 +57,13 @@ use super::{Judgement, Subject};
 use crate::error::Result;
 
 /// All kinds, those with a flag first, in the order of the help.
-pub const KINDS: [&Kind; 23] = [
+pub const KINDS: [&Kind; 24] = [
     &package::KIND,
     &installed::KIND,
     &forbid::KIND,
     &command::KIND,
     &file::KIND,
+    &unit::KIND,
     &no_empty_passwords::KIND,
     &max_size::KIND,
     &key::KIND,

@@ -7,6 +7,7 @@ use crate::check::systems::{Scope, in_each};
 use crate::check::{Judgement, Subject, WantedKey};
 use crate::error::Result;
 use crate::nixos::access::Access;
+use crate::nixos::answer::Verdict;
 use crate::nixos::ssh::{AuthorizedKey, PublicKey};
 
 /// The row of the table of kinds.
@@ -51,10 +52,15 @@ impl OnlyKeys {
             let place = |key: &AuthorizedKey| format!("{}:{}", String::from_utf8_lossy(&key.file), key.number);
             for granted in grants.keys.iter().filter(|granted| !may(&granted.key.line.key)) {
                 let key = &granted.key;
-                match (granted.answer.opens(), granted.answer.doubts.first()) {
-                    (true, _) => others.push((format!("{} for {name}", key.line.key), place(key))),
-                    (false, Some(doubt)) => unknown.push(format!("{} is refused for {name}; {doubt}", key.line.key)),
-                    (false, None) => {}
+                let doubts = &granted.answer.doubts;
+                match granted.answer.verdict() {
+                    Verdict::Granted => others.push((format!("{} for {name}", key.line.key), place(key))),
+                    Verdict::Denied => {}
+                    Verdict::Unknown => {
+                        let word = if granted.answer.opens() { "accepted" } else { "refused" };
+                        let doubt = doubts.first().map(|doubt| format!("; {doubt}")).unwrap_or_default();
+                        unknown.push(format!("{} is {word} for {name}{doubt}", key.line.key));
+                    }
                 }
             }
             if grants.entrance.answer().opens() {
@@ -72,7 +78,7 @@ impl OnlyKeys {
         let (names, places): (Vec<String>, Vec<String>) = others.into_iter().unzip();
         match (names.first(), unknown.first()) {
             (None, None) => Judgement::pass("no other key lets anybody in", Vec::new()),
-            (None, Some(first)) => Judgement::fail(format!("cannot tell: {first}"), unknown),
+            (None, Some(first)) => Judgement::unknown(first.clone(), unknown),
             (Some(first), _) if names.len() == 1 => Judgement::fail(format!("another key does: {first}"), places),
             (Some(first), _) => Judgement::fail(format!("{} other keys do, such as {first}", names.len()), places),
         }

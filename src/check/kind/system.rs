@@ -34,7 +34,7 @@ impl Ask for Platform {
         Ok(match system.describe(subject.disc.tree())?.system {
             Some(own) if own == self.0 => Judgement::pass(own, evidence),
             Some(own) => Judgement::fail(format!("the default system is for {own}"), evidence),
-            None => Judgement::fail("the default system does not say for which platform it is", evidence),
+            None => Judgement::unknown("the default system does not say for which platform it is", evidence),
         })
     }
 }

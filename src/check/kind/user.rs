@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::super::nearest::{listed, nearest};
+use super::access::UNLISTED;
 use super::{Ask, Kind};
 use crate::check::systems::{Scope, in_each};
 use crate::check::{Judgement, Subject};
@@ -73,7 +74,7 @@ impl User {
         // Of a user whom only a file of keys implies, nobody knows whether he is there.
         let account = access.people.account(&self.name);
         if !access.people.users_known && (account.is_none() || self.name != "root") {
-            return Judgement::fail("cannot tell: the image lists its users in no form that is known", Vec::new());
+            return Judgement::unknown(UNLISTED, Vec::new());
         }
         let Some(account) = account else {
             if !self.exists {
@@ -83,13 +84,13 @@ impl User {
             let near = nearest(&self.name, names);
             return Judgement::fail(format!("there is no such user{}", listed(&near)), Vec::new());
         };
-        let (user, mut wrong) = (&account.user, Vec::new());
+        let (user, mut wrong, mut unknown) = (&account.user, Vec::new(), Vec::new());
         let evidence: Vec<String> = user.password.source.iter().cloned().collect();
         if !self.exists {
             return Judgement::fail("there is such a user", evidence);
         }
         if self.password.is_some() && user.password.state == PasswordState::Unknown {
-            wrong.push("cannot tell: the image does not say what the password is".to_owned());
+            unknown.push("the image does not say what the password is");
         } else if self.password.as_ref().is_some_and(|states| !states.contains(&user.password.state)) {
             let option = user.password.option.as_ref().map(|option| format!(" ({option})")).unwrap_or_default();
             wrong.push(format!("the password is {}{option}", user.password.state));
@@ -101,14 +102,16 @@ impl User {
         let missing: Vec<&str> =
             self.groups.iter().filter(|group| !groups.contains(group)).map(String::as_str).collect();
         if !missing.is_empty() {
-            wrong.push(match (&user.groups, groups) {
-                (None, _) => "cannot tell: the image does not list its groups".to_owned(),
-                (_, []) => format!("not in {}, in no group at all", missing.join(", ")),
-                _ => format!("not in {}, only in {}", missing.join(", "), groups.join(", ")),
-            });
+            let missing = missing.join(", ");
+            match (&user.groups, groups) {
+                (None, _) => unknown.push("the image does not list the user's groups"),
+                (_, []) => wrong.push(format!("not in {missing}, in no group at all")),
+                _ => wrong.push(format!("not in {missing}, only in {}", groups.join(", "))),
+            }
         }
-        match wrong.len() {
-            0 => Judgement::pass(format!("{}: {}", user.name, account.sentence()), evidence),
+        match (wrong.len(), unknown.len()) {
+            (0, 0) => Judgement::pass(format!("{}: {}", user.name, account.sentence()), evidence),
+            (0, _) => Judgement::unknown(unknown.join("; "), evidence),
             _ => Judgement::fail(wrong.join("; "), evidence),
         }
     }

@@ -6,14 +6,15 @@ use globset::Glob;
 
 use super::super::kind::{
     Assertion, Boot, Command, Copies, File, Forbid, Installed, Integrity, Kernel, Key, MaxSize, NoFile, NoParam,
-    NoSecrets, NotInstalled, OnlyKeys, Package, Param, Platform, Ssh, User, VolumeId,
+    NoSecrets, NotInstalled, OnlyKeys, Package, Param, Platform, Ssh, State, Unit, User, VolumeId,
 };
 use super::super::query::{PackageQuery, WantedKey};
 use super::super::size;
 use super::file::{Check, Policy};
 use super::tables::{
     CommandTable, FileTable, FileWord, ImageTable, IntegrityTable, KeyTable, OneOrMany, PackageState, PackageTable,
-    ParamsTable, PasswordWord, RootLogin, RootLoginWord, SecretsTable, SeverityWord, Size, SshTable, UserTable,
+    ParamsTable, PasswordWord, RootLogin, RootLoginWord, SecretsTable, SeverityWord, Size, SshTable, UnitTable,
+    UnitWord, UserTable,
 };
 use super::values::requirement;
 use super::{Demand, Severity};
@@ -70,6 +71,9 @@ impl Policy {
         for table in self.file.iter().map(|checked| &checked.0) {
             add(vec![table.assertion()?], &table.severity, Said::of(&table.reason));
         }
+        for table in self.unit.iter().map(|checked| &checked.0) {
+            add(vec![table.assertion()?], &table.severity, Said { reason: &table.reason, system: &table.system });
+        }
         for table in self.user.iter().map(|checked| &checked.0) {
             add(vec![table.assertion()], &table.severity, Said { reason: &table.reason, system: &table.system });
         }
@@ -120,7 +124,7 @@ impl ImageTable {
             all.push(VolumeId(compiled).into());
         }
         all.extend(self.system.clone().map(|system| Platform(system).into()));
-        all.extend(self.boot.iter().flatten().map(|firmware| Boot(*firmware).into()));
+        all.extend(self.boot.iter().flat_map(OneOrMany::as_slice).map(|firmware| Boot(*firmware).into()));
         if let Some(kernel) = &self.kernel {
             all.push(Kernel { text: kernel.clone(), version: requirement(kernel)? }.into());
         }
@@ -134,19 +138,15 @@ impl ImageTable {
 
 impl Check for ImageTable {
     fn check(&self) -> Result<(), String> {
-        let boot = self.boot.as_ref().is_some_and(|boot| !boot.is_empty());
         let given = [
             self.max_size.is_some(),
             self.volume_id.is_some(),
             self.system.is_some(),
-            boot,
+            self.boot.is_some(),
             self.kernel.is_some(),
             self.params.is_some(),
         ];
         nothing(&given, "max-size, volume-id, system, boot, kernel or params")?;
-        if self.boot.is_some() && !boot {
-            return Err("boot is an empty list; give \"bios\", \"uefi\" or both".to_owned());
-        }
         self.assertions().map(|_| ())
     }
 }
@@ -179,7 +179,6 @@ impl PackageTable {
         let query = self.query()?;
         let mut all: Vec<Assertion> = Vec::new();
         match (self.state, self.installed) {
-            (PackageState::Forbidden, Some(true)) => all.push(NotInstalled(query.clone()).into()),
             (PackageState::Forbidden, _) => all.push(Forbid(query.clone()).into()),
             (PackageState::Required, Some(true)) => all.push(Installed(query.clone()).into()),
             (PackageState::Required, Some(false)) => {
@@ -195,6 +194,9 @@ impl PackageTable {
 
 impl Check for PackageTable {
     fn check(&self) -> Result<(), String> {
+        if self.state == PackageState::Forbidden && self.installed == Some(true) {
+            return Err("installed = true contradicts state = \"forbidden\"".to_owned());
+        }
         if self.state == PackageState::Forbidden && self.max_copies.is_some() {
             return Err("max-copies says nothing of a package that must not be there".to_owned());
         }
@@ -250,6 +252,39 @@ impl Check for FileTable {
         }
         if self.contains.as_ref().is_some_and(String::is_empty) {
             return Err("every file contains the empty text".to_owned());
+        }
+        self.assertion().map(|_| ())
+    }
+}
+
+impl UnitTable {
+    fn assertion(&self) -> Result<Assertion, String> {
+        let state = |word: &UnitWord| match word {
+            UnitWord::Boot => State::Boot,
+            UnitWord::Triggered => State::Triggered,
+            UnitWord::Manual => State::Manual,
+            UnitWord::Masked => State::Masked,
+            UnitWord::Missing => State::Missing,
+        };
+        let states = match (&self.state, self.enabled, self.exists) {
+            (Some(words), ..) => words.as_slice().iter().map(state).collect(),
+            (None, None | Some(true), None) | (None, Some(true), _) => Unit::ENABLED.to_vec(),
+            (None, Some(false), None) => vec![State::Manual, State::Masked, State::Missing],
+            (None, Some(false), Some(true)) => vec![State::Manual, State::Masked],
+            (None, None, Some(true)) => vec![State::Boot, State::Triggered, State::Manual],
+            (None, _, Some(false)) => vec![State::Missing],
+        };
+        Unit::in_states(&self.name, &states).map(Assertion::from)
+    }
+}
+
+impl Check for UnitTable {
+    fn check(&self) -> Result<(), String> {
+        if self.exists == Some(false) && self.enabled.is_some() {
+            return Err("a unit that must not exist is neither enabled nor disabled".to_owned());
+        }
+        if self.state.is_some() && (self.exists.is_some() || self.enabled.is_some()) {
+            return Err("state says all that exists and enabled would; give one of them".to_owned());
         }
         self.assertion().map(|_| ())
     }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer};
 use super::preset::Preset;
 use super::tables::{
     CommandTable, FileTable, ImageTable, IntegrityTable, KeyTable, OneOrMany, PackageTable, SecretsTable, SshTable,
-    UserTable,
+    UnitTable, UserTable,
 };
 use super::trouble::{PolicyError, position, with_advice};
 
@@ -37,6 +37,9 @@ pub struct Policy {
     /// Files.
     #[serde(default)]
     pub(super) file: Vec<Checked<FileTable>>,
+    /// Units of systemd.
+    #[serde(default)]
+    pub(super) unit: Vec<Checked<UnitTable>>,
     /// Users.
     #[serde(default)]
     pub(super) user: Vec<Checked<UserTable>>,
@@ -128,7 +131,16 @@ impl Policy {
             })?
         } else {
             toml::from_str(text).map_err(|wrong: toml::de::Error| {
-                error(position(text, wrong.span().map_or(0, |span| span.start)), wrong.message())
+                let start = wrong.span().map_or(0, |span| span.start);
+                let name =
+                    text.get(start..).and_then(|rest| rest.strip_prefix('[')?.split_once(']')).map(|(name, _)| name);
+                let message = match name {
+                    Some(name) if wrong.message().starts_with("invalid type: map, expected a sequence") => {
+                        format!("[{name}] is one table of a list; write [[{name}]]")
+                    }
+                    _ => wrong.message().to_owned(),
+                };
+                error(position(text, start), &message)
             })?
         };
         if policy.is_empty() {
@@ -144,6 +156,7 @@ impl Policy {
             self.package.is_empty(),
             self.command.is_empty(),
             self.file.is_empty(),
+            self.unit.is_empty(),
             self.user.is_empty(),
             self.key.is_empty(),
         ];

@@ -1,12 +1,14 @@
 //! A policy: what an image must hold, written down in TOML or JSON.
 
 mod demands;
+mod draft;
 mod file;
 mod preset;
 mod tables;
 mod trouble;
 mod values;
 
+pub use draft::{Draft, DraftKey, DraftSsh, DraftUser};
 pub use file::{Policy, schema};
 pub use preset::Preset;
 pub use tables::Firmware;

@@ -55,7 +55,7 @@ pub(super) struct ImageTable {
     #[serde(default, deserialize_with = "values::name")]
     pub(super) system: Option<String>,
     /// The firmware that it must boot from.
-    pub(super) boot: Option<Vec<Firmware>>,
+    pub(super) boot: Option<OneOrMany<Firmware>>,
     /// The version of the default system's kernel: `>=6.6`.
     #[serde(default, deserialize_with = "values::version")]
     pub(super) kernel: Option<String>,
@@ -88,6 +88,17 @@ pub enum Firmware {
     Bios,
     /// UEFI.
     Uefi,
+}
+
+impl Firmware {
+    /// The word for it in policies.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bios => "bios",
+            Self::Uefi => "uefi",
+        }
+    }
 }
 
 /// `[[package]]`
@@ -149,6 +160,7 @@ pub(super) struct FileTable {
     /// Its type, links followed; `symlink` asks of the path itself.
     pub(super) r#type: Option<FileWord>,
     /// Its permission bits: `"0644"`.
+    #[serde(default, deserialize_with = "values::mode")]
     pub(super) mode: Option<String>,
     /// The SHA-256 of its contents, in hexadecimal digits.
     pub(super) sha256: Option<String>,
@@ -170,6 +182,39 @@ pub(super) enum FileWord {
     File,
     Directory,
     Symlink,
+}
+
+/// `[[unit]]`: without more than a name, the unit exists and starts.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UnitTable {
+    /// Its name: `sshd`, which is `sshd.service`, or `sshd.socket`.
+    pub(super) name: String,
+    /// Whether there must be such a unit.
+    pub(super) exists: Option<bool>,
+    /// Whether it must start at boot, or when something triggers it.
+    pub(super) enabled: Option<bool>,
+    /// States that it may be in.
+    pub(super) state: Option<OneOrMany<UnitWord>>,
+    /// The only system that it is about: the name of a specialisation, or `default`.
+    #[serde(default, deserialize_with = "values::name")]
+    pub(super) system: Option<String>,
+    /// Shown where it fails.
+    pub(super) reason: Option<String>,
+    /// What follows where it fails.
+    #[serde(default)]
+    pub(super) severity: SeverityWord,
+}
+
+/// What becomes of a unit at boot.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum UnitWord {
+    Boot,
+    Triggered,
+    Manual,
+    Masked,
+    Missing,
 }
 
 /// `[[user]]`

@@ -21,6 +21,31 @@ pub(super) fn requirement(text: &str) -> Result<Requirement, String> {
     Requirement::parse(text).ok_or_else(|| format!("{text:?} is no version: write 1.2, >=1.2, ^1 or 1.*"))
 }
 
+/// A mode. A number would be decimal in JSON and TOML, and nobody means that.
+pub(super) fn mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    struct ModeVisitor;
+    impl Visitor<'_> for ModeVisitor {
+        type Value = String;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a mode such as \"0644\"")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
+            Ok(text.to_owned())
+        }
+
+        fn visit_i64<E: Error>(self, number: i64) -> Result<String, E> {
+            Err(E::custom(format!("a mode is text; write mode = \"{number:04}\"")))
+        }
+
+        fn visit_u64<E: Error>(self, number: u64) -> Result<String, E> {
+            Err(E::custom(format!("a mode is text; write mode = \"{number:04}\"")))
+        }
+    }
+    deserializer.deserialize_any(ModeVisitor).map(Some)
+}
+
 /// A glob.
 pub(super) fn glob<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     checked(deserializer, |text| Glob::new(text).map(drop).map_err(|_| format!("{text:?} is no glob")))

@@ -1,0 +1,158 @@
+//! What a first policy for an image asserts.
+
+use std::collections::BTreeSet;
+
+use super::tables::Firmware;
+use crate::fs::iso9660::Platform;
+use crate::nixos::access::{Access, Account};
+use crate::nixos::answer::Verdict;
+use crate::nixos::software::Software;
+use crate::nixos::ssh::Sshd;
+use crate::nixos::{PasswordState, Summary};
+use crate::store::name::Name;
+use crate::store::version::Requirement;
+
+/// A larger image of the same kind still passes: it may grow by an eighth.
+const ROOM: u64 = 8;
+
+/// Values of `PermitRootLogin` that a policy can name.
+const PERMITTED: [&str; 4] = ["yes", "no", "prohibit-password", "forced-commands-only"];
+
+/// A policy that an image satisfies, to start from.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The image that it is about.
+    pub path: String,
+    /// How many bytes that has.
+    pub bytes: u64,
+    /// The most mebibytes that an image may have.
+    pub max_mebibytes: u64,
+    /// The name of the volume.
+    pub volume_id: Option<String>,
+    /// The firmware that it boots from.
+    pub boot: Vec<Firmware>,
+    /// The platform of the default system.
+    pub system: Option<String>,
+    /// The version that the kernel must have.
+    pub kernel: Option<String>,
+    /// The names of the packages that must be installed.
+    pub installed: Vec<String>,
+    /// Users.
+    pub users: Vec<DraftUser>,
+    /// sshd; `None` if the image does not list its users.
+    pub ssh: Option<DraftSsh>,
+}
+
+/// A user in a draft.
+#[derive(Clone, Debug)]
+pub struct DraftUser {
+    /// Login name.
+    pub name: String,
+    /// How the user logs in, in one sentence.
+    pub sentence: String,
+    /// The state of the password; `None` if the image does not tell.
+    pub password: Option<PasswordState>,
+    /// Keys that sshd accepts.
+    pub keys: Vec<DraftKey>,
+}
+
+/// A key in a draft.
+#[derive(Clone, Debug)]
+pub struct DraftKey {
+    /// Its type and comment.
+    pub sentence: String,
+    /// As `ssh-keygen -l` prints it.
+    pub fingerprint: String,
+    /// Whether no other keys may let the user in.
+    pub only: bool,
+}
+
+/// sshd in a draft.
+#[derive(Clone, Debug)]
+pub struct DraftSsh {
+    /// Whether it starts at boot.
+    pub enabled: bool,
+    /// Whether it takes passwords; `None` without sshd, or if its configuration is missing.
+    pub passwords: Option<bool>,
+    /// The values that `PermitRootLogin` has; empty if a policy cannot name them.
+    pub permit_root_login: Vec<String>,
+}
+
+impl Draft {
+    /// Drafts a policy from what is known of an image.
+    #[must_use]
+    pub fn of(summary: &Summary, software: Option<&Software>, access: Option<&Access>) -> Self {
+        let default = summary.systems.iter().find(|(system, _)| system.default && system.present);
+        let description = default.map(|(_, description)| description);
+        let kernel = description.and_then(|description| Some(format!(">={}", description.kernel.as_ref()?)));
+        let access = access.filter(|access| access.people.users_known);
+        let people = access.iter().flat_map(|access| &access.people.accounts);
+        let people = people.filter(|account| account.user.name == "root" || account.user.normal != Some(false));
+        Self {
+            path: summary.path.clone(),
+            bytes: summary.bytes,
+            max_mebibytes: (summary.bytes + summary.bytes / ROOM).div_ceil(1 << 20),
+            volume_id: summary.volume.as_ref().map(|volume| volume.id.clone()),
+            boot: firmware(summary),
+            system: description.and_then(|description| description.system.clone()),
+            kernel: kernel.filter(|kernel| Requirement::parse(kernel).is_some()),
+            installed: software.map(installed).unwrap_or_default(),
+            users: people.map(DraftUser::of).collect(),
+            ssh: access.map(|access| DraftSsh::of(&access.people.sshd)),
+        }
+    }
+}
+
+impl DraftUser {
+    fn of(account: &Account) -> Self {
+        let grants = &account.ssh;
+        // If the image does not tell which other keys let the user in, nobody can promise that none does.
+        let open = grants.keys.iter().any(|granted| granted.answer.verdict() == Verdict::Unknown);
+        let closed =
+            grants.authorities.is_empty() && grants.entrance.command().is_none() && grants.elsewhere.is_empty();
+        let accepted = grants.keys.iter().filter(|granted| granted.answer.verdict() == Verdict::Granted);
+        let keys = accepted.map(|granted| &granted.key.line).map(|line| DraftKey {
+            sentence: format!("{} {}", line.key.kind, line.comment),
+            fingerprint: line.key.fingerprint(),
+            only: closed && !open,
+        });
+        let state = account.user.password.state;
+        Self {
+            name: account.user.name.clone(),
+            sentence: account.sentence(),
+            password: (state != PasswordState::Unknown).then_some(state),
+            keys: keys.collect(),
+        }
+    }
+}
+
+impl DraftSsh {
+    fn of(sshd: &Sshd) -> Self {
+        let enabled = sshd.unit.is_some() && sshd.starts;
+        if sshd.unit.is_none() || sshd.missing_config.is_some() {
+            return Self { enabled, passwords: None, permit_root_login: Vec::new() };
+        }
+        let blocks = sshd.permit_root_login_blocks().into_iter().map(|(value, _)| value);
+        let values: BTreeSet<String> = std::iter::once(sshd.permit_root_login()).chain(blocks).collect();
+        let known = values.iter().all(|value| PERMITTED.contains(&value.as_str()));
+        Self {
+            enabled,
+            passwords: Some(sshd.password_authentication() || !sshd.password_blocks().is_empty()),
+            permit_root_login: if known { values.into_iter().collect() } else { Vec::new() },
+        }
+    }
+}
+
+fn firmware(summary: &Summary) -> Vec<Firmware> {
+    let boots = |wanted| summary.boot_images.iter().any(|facts| facts.image.bootable && facts.image.platform == wanted);
+    let all = [(Firmware::Bios, Platform::Bios), (Firmware::Uefi, Platform::Uefi)];
+    all.into_iter().filter(|(_, platform)| boots(*platform)).map(|(firmware, _)| firmware).collect()
+}
+
+/// The names of installed packages that have a version. The others are made for this system alone.
+fn installed(software: &Software) -> Vec<String> {
+    let installed = software.present().filter(|(index, _)| software.is_installed(*index));
+    let names = installed.map(|(_, object)| Name::parse(object.path.name())).filter(|name| !name.version.is_empty());
+    let names: BTreeSet<&str> = names.map(|name| name.pname).collect();
+    names.into_iter().map(str::to_owned).collect()
+}
