@@ -73,6 +73,8 @@ findings! {
     EmptyPassword = "empty-password", Warning;
     /// Root can log in through ssh with a password.
     RootPasswordOverSsh = "root-password-over-ssh", Error;
+    /// No password has the hash that is declared.
+    BrokenHash = "broken-hash", Warning;
     /// libcrypt refuses the hash of a password.
     OldHash = "old-hash", Warning;
     /// A password comes from a file that is not in the image.
@@ -115,6 +117,12 @@ findings! {
     PasswordlessRoot = "passwordless-root", Warning;
     /// A user runs commands as somebody else without a password.
     PasswordlessCommand = "passwordless-command", Warning;
+    /// A program other than sshd lets somebody in.
+    OtherEntrance = "other-entrance", Warning;
+    /// Somebody else decides later what the system runs.
+    DecidedElsewhere = "decided-elsewhere", Info;
+    /// A program beyond the stock ones runs as root for everyone.
+    SetuidWrapper = "setuid-wrapper", Warning;
     /// A line of a file of rules is malformed.
     MalformedRule = "malformed-rule", Warning;
     /// A file is included but not in the image.

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use super::become_root::{self, Tool};
 use super::finding::{Finding, FindingId, Severity};
+use super::grants::{Entrance, Needs};
 use super::kernel_line;
 use super::login::Way;
 use super::{Account, Facts, Shells};
 use crate::nixos::menu::MenuEntry;
-use crate::nixos::password::{PasswordState, Scheme};
+use crate::nixos::password::{PasswordState, Quirk, Scheme};
 use crate::nixos::ssh::Obstacle;
 
 /// Menu entries that a finding names.
@@ -34,6 +35,7 @@ pub(super) fn findings(facts: &Facts, accounts: &[Account], doors: &Doors<'_>) -
     findings.extend(emergency(&doors.shells));
     findings.extend(menu(&doors.entries));
     findings.extend(initrd(&doors.shells));
+    findings.extend(doors.shells.others.iter().cloned());
     if !facts.users.known {
         let message = "the image does not list its users in a form that is known: there may be more than are shown";
         findings.push(Finding::new(FindingId::UsersUnknown, "users", message.to_owned(), None));
@@ -74,6 +76,10 @@ fn password(account: &Account, takes_old_hashes: Option<bool>) -> Vec<Finding> {
         }
         PasswordState::Hashed => {
             let scheme = password.scheme.map(Scheme::name).unwrap_or_default();
+            if password.quirk == Some(Quirk::Broken) {
+                let message = format!("no password has such a hash: it is cut or malformed ({option})");
+                add(FindingId::BrokenHash, message);
+            }
             let old = password.scheme.is_some_and(|scheme| !scheme.is_current());
             if old && takes_old_hashes == Some(false) {
                 let message = format!(
@@ -95,13 +101,18 @@ fn password(account: &Account, takes_old_hashes: Option<bool>) -> Vec<Finding> {
         }
         _ => {}
     }
+    // A service of PAM that asks for none, or the empty password.
+    let why = |is_one: fn(Entrance) -> bool| {
+        let mut open = account.entrances.iter().filter(|grant| grant.needs == Needs::Nothing && grant.answer.opens());
+        let cause = open.find(|grant| is_one(grant.entrance)).and_then(|grant| grant.cause());
+        cause.map_or_else(|| option.to_owned(), |cause| format!("PAM asks for none: {cause}"))
+    };
     if has(Way::SshWithoutPassword) {
-        add(
-            FindingId::EmptyPasswordOverSsh,
-            format!("anyone who reaches sshd can log in without a password ({option})"),
-        );
+        let why = why(Entrance::is_ssh);
+        add(FindingId::EmptyPasswordOverSsh, format!("anyone who reaches sshd can log in without a password ({why})"));
     } else if has(Way::ConsoleWithoutPassword) {
-        add(FindingId::EmptyPassword, format!("anyone at the console can log in without a password ({option})"));
+        let why = why(|entrance| entrance == Entrance::Console);
+        add(FindingId::EmptyPassword, format!("anyone at the console can log in without a password ({why})"));
     }
     if has(Way::SshPassword) && user.is_root() {
         add(FindingId::RootPasswordOverSsh, "can log in through ssh with a password (PermitRootLogin yes)".to_owned());
@@ -255,6 +266,10 @@ fn rules(facts: &Facts) -> Vec<Finding> {
                     FindingId::PasswordlessRoot,
                     format!("{becomes} root through {tool} without a password, by {commands} ({users})"),
                 )
+            }
+            (Tool::Polkit, _) => {
+                let actions = &rule.commands;
+                (FindingId::PasswordlessCommand, format!("polkit allows {actions} without a password ({users})"))
             }
             (tool, target) => {
                 let target = target.as_ref().map(|target| format!(" as {target}")).unwrap_or_default();
