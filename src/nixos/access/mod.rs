@@ -305,7 +305,8 @@ fn sources(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, toplevel: &str
             let of_image = ["/etc/", "/nix/", &user.home].iter().any(|place| file.path.starts_with(place));
             match file.keys {
                 Some(own) => {
-                    keys.extend(own.iter().map(|key| GrantedKey { key: key.clone(), answer: entrance.judge(key) }));
+                    let judge = |key| entrance.judge(key, file.within.as_ref());
+                    keys.extend(own.iter().map(|key| GrantedKey { key: key.clone(), answer: judge(key) }));
                 }
                 None if !of_image => elsewhere.push(file.path),
                 None => {}

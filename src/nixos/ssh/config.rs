@@ -10,7 +10,7 @@ use super::words::Written;
 use crate::error::{Error, Place, Result};
 use crate::fs::path;
 use crate::nixos::Root;
-use crate::nixos::answer::{Cause, Caused, Doubt};
+use crate::nixos::answer::{Cause, Caused, Condition, Doubt};
 use crate::nixos::users::User;
 
 /// Bytes of a configuration with all that it includes; NixOS writes some 2,000.
@@ -341,6 +341,15 @@ impl<'c> Settings<'c> {
         };
         let within = words(Some(&Holds::Yes));
         if within.is_empty() { words(None) } else { within }
+    }
+
+    /// The lines of a keyword that count for some connections only, each with its criteria.
+    pub(super) fn perhaps(&self, keyword: &'static str) -> impl Iterator<Item = (&'c Line, Caused<Condition>)> {
+        self.lines(keyword).filter_map(|line| {
+            let Some(Holds::Perhaps(_)) = self.of(line) else { return None };
+            let criteria = self.config.blocks.get(line.block?)?.criteria.join(" ");
+            Some((line, Caused::by(Condition::Within(criteria), line.cause.clone())))
+        })
     }
 
     /// Blocks that may give one of these keywords another value: whether they hold depends on the connection.

@@ -7,7 +7,7 @@ use super::key::{KeyError, KeyLine};
 use crate::error::{Error, Place, Result};
 use crate::fs::path;
 use crate::nixos::Root;
-use crate::nixos::answer::Cause;
+use crate::nixos::answer::{Cause, Caused, Condition};
 
 /// No file of keys is longer.
 const LONGEST: u64 = 4 << 20;
@@ -28,6 +28,8 @@ pub struct KeysFile {
     pub path: String,
     /// Its keys; none where the image has no such file.
     pub keys: Option<Arc<[AuthorizedKey]>>,
+    /// The `Match` block that brings it, if that depends on the connection.
+    pub within: Option<Caused<Condition>>,
 }
 
 /// A key in a file of keys.
