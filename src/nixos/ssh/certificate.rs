@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::algorithms::{accepts, accepts_certificates};
 use super::keys_file::{AuthorizedKey, KeysFiles};
 use super::options::Options;
 use super::sshd::{Sshd, expand};
@@ -41,11 +42,20 @@ impl Sshd {
             let first = settings.value(keyword).and_then(|arguments| arguments.first());
             first.filter(|value| !value.eq_ignore_ascii_case("none"))
         };
+        let list = |keyword| settings.value(keyword).and_then(<[String]>::first);
+        // Another list for some connections may leave more.
+        let certain = |keyword| settings.perhaps(keyword).next().is_none();
+        let algorithms = list("pubkeyacceptedalgorithms").filter(|_| certain("pubkeyacceptedalgorithms"));
+        if algorithms.is_some_and(|algorithms| !accepts_certificates(algorithms)) {
+            return Ok(Vec::new());
+        }
+        let signers = list("casignaturealgorithms").filter(|_| certain("casignaturealgorithms"));
+        let signs = |key: &AuthorizedKey| signers.is_none_or(|signers| accepts(signers, &key.line.key.kind));
         let mut all = Vec::new();
         for file in self.keys(files, user)? {
             for key in file.keys.iter().flat_map(|keys| keys.iter()) {
                 let Ok(options) = Options::of(&key.line.options) else { continue };
-                if options.authority {
+                if options.authority && signs(key) {
                     let principals = options.principals.as_deref().unwrap_or(&user.name);
                     let principals = principals.split(',').map(str::to_owned).collect();
                     let within = file.within.clone();
@@ -78,7 +88,7 @@ impl Sshd {
         }
         let principals: Arc<[String]> = principals.into();
         for (file, within) in trusted {
-            for key in files.read(file)?.iter().flat_map(|keys| keys.iter()) {
+            for key in files.read(file)?.iter().flat_map(|keys| keys.iter()).filter(|key| signs(key)) {
                 let (key, principals, within) = (key.clone(), principals.clone(), within.clone());
                 all.push(Authority { key, principals, unsure, within });
             }
@@ -120,6 +130,8 @@ mod tests {
                 String::new(),
                 &["eve false only under `Match Address 10.0.0.0/8`"],
             ),
+            (&format!("{trusted}CASignatureAlgorithms rsa-sha2-512\n"), String::new(), &[]),
+            (&format!("{trusted}PubkeyAcceptedAlgorithms ssh-ed25519\n"), String::new(), &[]),
             ("Match User bob\nTrustedUserCAKeys /etc/ssh/ca.pub\n", String::new(), &[]),
             (&format!("{trusted}AuthorizedPrincipalsCommand /bin/x\n"), String::new(), &[" true"]),
         ] {
