@@ -128,8 +128,8 @@ impl Sshd {
         for (pattern, within) in definite.chain(perhaps).filter(|(pattern, _)| !pattern.eq_ignore_ascii_case("none")) {
             let path = expand(pattern, user);
             if within.is_none() || !found.iter().any(|file| file.path == path) {
-                let keys = files.read(&path)?;
-                found.push(KeysFile { path, keys, within });
+                let (keys, untold) = (files.read(&path)?, files.is_untold(&path)?);
+                found.push(KeysFile { path, keys, within, untold });
             }
         }
         Ok(found)
