@@ -19,6 +19,8 @@ pub struct Namespace<'i> {
     trees: Vec<Arc<dyn Tree + 'i>>,
     provided: Vec<Provided>,
     root: NodeId,
+    /// A name in the root that leads to the disc's own tree. It is not listed, so that nobody meets everything twice.
+    own_name: Option<&'static [u8]>,
 }
 
 /// A node that is in none of the trees.
@@ -39,7 +41,7 @@ impl<'i> Namespace<'i> {
     #[must_use]
     pub fn new(disc: Arc<dyn Tree + 'i>) -> Self {
         let root = disc.root();
-        Self { trees: vec![disc], provided: Vec::new(), root }
+        Self { trees: vec![disc], provided: Vec::new(), root, own_name: None }
     }
 
     /// A root directory that shows, of the disc's own, the entries that `shown` accepts.
@@ -72,6 +74,11 @@ impl<'i> Namespace<'i> {
     pub fn link(&mut self, path: &[u8], target: Vec<u8>) -> Result<()> {
         let link = self.provide(Provided::Symlink { target });
         self.place(path, link)
+    }
+
+    /// Shows the disc's own tree under this name in the root, too, without listing it there.
+    pub fn show_own(&mut self, name: &'static str) {
+        self.own_name = Some(name.as_bytes());
     }
 
     fn provide(&mut self, node: Provided) -> NodeId {
@@ -164,18 +171,9 @@ impl Tree for Namespace<'_> {
     }
 
     fn lookup(&self, directory: NodeId, name: &[u8]) -> Result<Option<NodeId>> {
-        match self.provided_at(directory) {
-            Some(Provided::Directory { below, over }) => match (over.get(name), below) {
-                (Some(&id), _) => Ok(Some(id)),
-                (None, Some(below)) => self.lookup(*below, name),
-                (None, None) => Ok(None),
-            },
-            Some(Provided::Symlink { .. }) => Ok(None),
-            None => {
-                let found = self.tree(directory)?.lookup(own(directory), name)?;
-                Ok(found.map(|id| mark(id, number(directory))))
-            }
-        }
+        let found = self.listed(directory, name)?;
+        let is_own = directory == self.root && self.own_name == Some(name);
+        Ok(found.or_else(|| self.trees.first().filter(|_| is_own).map(|own| own.root())))
     }
 
     fn listing(&self, directory: NodeId) -> Result<Listing> {
@@ -194,6 +192,24 @@ impl Tree for Namespace<'_> {
         match self.provided_at(file) {
             Some(_) => Err(Error::WrongType { path: b"/".to_vec(), wanted: "regular file" }),
             None => self.tree(file)?.open(own(file)),
+        }
+    }
+}
+
+impl Namespace<'_> {
+    /// The entry of a directory that its listing has.
+    fn listed(&self, directory: NodeId, name: &[u8]) -> Result<Option<NodeId>> {
+        match self.provided_at(directory) {
+            Some(Provided::Directory { below, over }) => match (over.get(name), below) {
+                (Some(&id), _) => Ok(Some(id)),
+                (None, Some(below)) => self.lookup(*below, name),
+                (None, None) => Ok(None),
+            },
+            Some(Provided::Symlink { .. }) => Ok(None),
+            None => {
+                let found = self.tree(directory)?.lookup(own(directory), name)?;
+                Ok(found.map(|id| mark(id, number(directory))))
+            }
         }
     }
 }

@@ -73,6 +73,10 @@ impl<'i> Disc<'i> {
                 (store, Namespace::new(Arc::clone(volume) as Arc<dyn Tree + 'i>), menu)
             }
         };
+        if let Medium::Volume(_) = &carrier {
+            // Where stage 1 mounts the disc.
+            namespace.show_own("iso");
+        }
         if let Some(Store { carrier: Carrier::Squashfs { archive, .. }, .. }) = &store {
             namespace.mount(STORE.as_bytes(), Arc::clone(archive) as Arc<dyn Tree + 'i>)?;
         }

@@ -112,3 +112,10 @@ fn a_missing_path_or_a_directory_cannot_be_printed() {
         assert!(run.errors.contains(reason), "{path}: {}", run.errors);
     }
 }
+
+#[test]
+fn the_disc_is_also_where_stage_1_mounts_it_but_nothing_is_listed_twice() {
+    assert_eq!(listed(&[], "today/result", "/iso/version.txt"), ["/iso/version.txt"]);
+    assert!(listed(&[], "today/result", "/iso").contains(&"/iso/nix-store.squashfs".to_owned()));
+    assert!(!listed(&["-R"], "today/result", "/").iter().any(|path| path.starts_with("/iso")));
+}

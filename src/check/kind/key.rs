@@ -123,7 +123,7 @@ fn key(subject: &Subject<'_, '_>, system: &System, asked: &Key) -> Result<Judgem
         let entrance = sshd.entrance(&users, candidate);
         for file in sshd.keys(&mut files, candidate)? {
             for key in file.keys.iter().flat_map(|keys| wanted_of(keys, wanted, &mut matching)) {
-                let answer = entrance.judge(&key);
+                let answer = entrance.judge(&key, file.within.as_ref());
                 places.push(Place { user: candidate.name.clone(), file: place(&key.file, key.number), answer });
             }
             if places.len() > MOST_PLACES {

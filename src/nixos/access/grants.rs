@@ -260,6 +260,7 @@ fn certificates(sources: &SshSources) -> Vec<Grant> {
     let of_any = sources.entrance.answer();
     let of_authority = |authority: &Authority| {
         let mut answer = of_any.clone();
+        answer.conditions.extend(authority.within.clone());
         if authority.unsure {
             answer.doubts.push(Caused::by(Doubt::Principals, authority.key.cause()));
         }

@@ -313,12 +313,11 @@ fn sources(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, toplevel: &str
         let (mut keys, mut elsewhere): (Vec<GrantedKey>, Vec<String>) = (Vec::new(), Vec::new());
         for file in sshd.keys(files, user)? {
             let of_image = ["/etc/", "/nix/", &user.home].iter().any(|place| file.path.starts_with(place));
-            match file.keys {
-                Some(own) => {
-                    keys.extend(own.iter().map(|key| GrantedKey { key: key.clone(), answer: entrance.judge(key) }));
-                }
-                None if !of_image => elsewhere.push(file.path),
-                None => {}
+            let judge = |key| entrance.judge(key, file.within.as_ref());
+            let own = file.keys.iter().flat_map(|keys| keys.iter());
+            keys.extend(own.map(|key| GrantedKey { key: key.clone(), answer: judge(key) }));
+            if file.untold || file.keys.is_none() && !of_image {
+                elsewhere.push(file.path);
             }
         }
         let authorities = sshd.authorities(files, user)?;

@@ -69,6 +69,8 @@ pub enum Condition {
     NotFromHosts(String),
     /// Only from hosts that this pattern matches (`AllowUsers user@host`).
     OnlyFromHosts(String),
+    /// Only where a `Match` block with these criteria holds, which depends on the connection.
+    Within(String),
     /// The image does not list the groups that `AllowGroups` or `DenyGroups` ask for.
     UnlistedGroups,
     /// This file does not revoke the key (`RevokedKeys`).
@@ -162,6 +164,19 @@ pub enum Refusal {
     StrayPrincipals,
     /// The line has an option that sshd does not know.
     UnknownOption(String),
+    /// The line has an option whose value sshd does not take, or which stands twice.
+    OptionValue(&'static str),
+    /// `from=` of the line has a network with bits after its mask.
+    BadHosts(String),
+    /// The `expiry-time=` of the line is over.
+    Expired(String),
+    /// An RSA key that is too short (`RequiredRSASize`).
+    Short {
+        /// Its bits.
+        bits: usize,
+        /// The least that sshd accepts.
+        least: usize,
+    },
     /// The account has no password.
     NoPassword,
     /// The password is locked.

@@ -41,6 +41,7 @@ impl Display for Condition {
             Self::Together(list) => write!(out, "only together with the rest of AuthenticationMethods {list}"),
             Self::NotFromHosts(pattern) => write!(out, "not from hosts in DenyUsers {pattern}"),
             Self::OnlyFromHosts(pattern) => write!(out, "only from hosts in AllowUsers {pattern}"),
+            Self::Within(criteria) => write!(out, "only under `Match {criteria}`"),
             Self::UnlistedGroups => {
                 out.write_str("unless AllowGroups or DenyGroups say otherwise: the image does not list groups")
             }
@@ -103,6 +104,14 @@ impl Display for Refusal {
             }
             Self::StrayPrincipals => out.write_str("sshd ignores the line: principals= without cert-authority"),
             Self::UnknownOption(name) => write!(out, "sshd ignores the line: unknown option {name}"),
+            Self::OptionValue(name) => write!(out, "sshd ignores the line: bad value or repeated option {name}"),
+            Self::BadHosts(hosts) => {
+                write!(out, "sshd ignores the line: from={hosts:?} has a network with bits after its mask")
+            }
+            Self::Expired(time) => write!(out, "the key has expired (expiry-time={time:?} in its line)"),
+            Self::Short { bits, least } => {
+                write!(out, "sshd does not accept RSA keys of {bits} bits, only from {least} on")
+            }
             Self::NoPassword => out.write_str("no password"),
             Self::BrokenHash => out.write_str("no password has such a hash"),
             Self::Locked => out.write_str("the password is locked"),

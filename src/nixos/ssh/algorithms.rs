@@ -47,9 +47,29 @@ pub(super) fn accepts(list: &str, kind: &str) -> bool {
     }
 }
 
+/// Whether a list leaves any algorithm of certificates.
+pub(super) fn accepts_certificates(list: &str) -> bool {
+    let kinds = DEFAULTS.iter().map(|kind| kind.split('@').next().unwrap_or(kind));
+    kinds.chain(["ssh-rsa", "ssh-dss"]).any(|kind| accepts(list, &format!("{kind}{CERTIFICATE}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_may_leave_no_certificates() {
+        for (list, expected) in [
+            ("ssh-ed25519,ssh-rsa", false),
+            ("*cert*", true),
+            ("ssh-ed25519-cert-v01@openssh.com", true),
+            ("-*cert*", false),
+            ("-ssh-ed25519", true),
+            ("+ssh-rsa", true),
+        ] {
+            assert_eq!(accepts_certificates(list), expected, "{list}");
+        }
+    }
 
     #[test]
     fn a_list_of_algorithms_replaces_adds_or_takes_away() {

@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 
+use super::algorithms::{accepts, accepts_certificates};
 use super::keys_file::{AuthorizedKey, KeysFiles};
-use super::options::options;
+use super::options::Options;
 use super::sshd::{Sshd, expand};
 use crate::error::Result;
 use crate::nixos::Root;
+use crate::nixos::answer::{Caused, Condition};
 use crate::nixos::users::User;
 
 /// No file of principals is longer.
 const LONGEST: u64 = 1 << 16;
+
+/// Files of authorities for one user.
+const MOST_FILES: usize = 16;
 
 /// An authority: with a certificate of it for one of the principals, a user gets in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +26,8 @@ pub struct Authority {
     pub principals: Arc<[String]>,
     /// Whether the image does not tell all of these names.
     pub unsure: bool,
+    /// The `Match` block that brings it, if that depends on the connection.
+    pub within: Option<Caused<Condition>>,
 }
 
 impl Sshd {
@@ -35,29 +42,56 @@ impl Sshd {
             let first = settings.value(keyword).and_then(|arguments| arguments.first());
             first.filter(|value| !value.eq_ignore_ascii_case("none"))
         };
+        let list = |keyword| settings.value(keyword).and_then(<[String]>::first);
+        // Another list for some connections may leave more.
+        let certain = |keyword| settings.perhaps(keyword).next().is_none();
+        let algorithms = list("pubkeyacceptedalgorithms").filter(|_| certain("pubkeyacceptedalgorithms"));
+        if algorithms.is_some_and(|algorithms| !accepts_certificates(algorithms)) {
+            return Ok(Vec::new());
+        }
+        let signers = list("casignaturealgorithms").filter(|_| certain("casignaturealgorithms"));
+        let signs = |key: &AuthorizedKey| signers.is_none_or(|signers| accepts(signers, &key.line.key.kind));
         let mut all = Vec::new();
-        for key in self.keys(files, user)?.into_iter().filter_map(|file| file.keys).flat_map(|keys| keys.to_vec()) {
-            let options = options(&key.line.options);
-            if options.iter().any(|option| option.name == "cert-authority") {
-                let principals =
-                    options.iter().find(|option| option.name == "principals").and_then(|option| option.value);
-                let principals =
-                    principals.unwrap_or(&user.name).split(',').map(|name| name.trim().to_owned()).collect();
-                all.push(Authority { key: key.clone(), principals, unsure: false });
+        for file in self.keys(files, user)? {
+            for key in file.keys.iter().flat_map(|keys| keys.iter()) {
+                let Ok(options) = Options::of(&key.line.options) else { continue };
+                if options.authority && signs(key) {
+                    let principals = options.principals.as_deref().unwrap_or(&user.name);
+                    let principals = principals.split(',').map(str::to_owned).collect();
+                    let within = file.within.clone();
+                    all.push(Authority { key: key.clone(), principals, unsure: false, within });
+                }
             }
         }
-        let Some(trusted) = set("trustedusercakeys") else { return Ok(all) };
-        let (principals, unsure) = match (set("authorizedprincipalsfile"), set("authorizedprincipalscommand")) {
-            (None, None) => (vec![user.name.clone()], false),
-            (Some(file), command) => (principals(files.root(), &expand(file, user))?, command.is_some()),
-            (None, Some(_)) => (Vec::new(), true),
+        let perhaps = settings.perhaps("trustedusercakeys").filter_map(|(line, within)| {
+            let file = line.arguments.first().filter(|file| !file.eq_ignore_ascii_case("none"))?;
+            Some((file.as_str(), Some(within)))
+        });
+        let trusted: Vec<(&str, Option<Caused<Condition>>)> = set("trustedusercakeys")
+            .map(|file| (file.as_str(), None))
+            .into_iter()
+            .chain(perhaps)
+            .take(MOST_FILES)
+            .collect();
+        if trusted.is_empty() {
+            return Ok(all);
+        }
+        let (principals, known) = match (set("authorizedprincipalsfile"), set("authorizedprincipalscommand")) {
+            (None, None) => (vec![user.name.clone()], true),
+            (Some(file), command) => (principals(files.root(), &expand(file, user))?, command.is_none()),
+            (None, Some(_)) => (Vec::new(), false),
         };
+        let otherwise = ["authorizedprincipalsfile", "authorizedprincipalscommand"];
+        let unsure = !known || otherwise.iter().any(|keyword| settings.perhaps(keyword).next().is_some());
         if principals.is_empty() && !unsure {
             return Ok(all);
         }
         let principals: Arc<[String]> = principals.into();
-        for key in files.read(trusted)?.iter().flat_map(|keys| keys.iter()) {
-            all.push(Authority { key: key.clone(), principals: principals.clone(), unsure });
+        for (file, within) in trusted {
+            for key in files.read(file)?.iter().flat_map(|keys| keys.iter()).filter(|key| signs(key)) {
+                let (key, principals, within) = (key.clone(), principals.clone(), within.clone());
+                all.push(Authority { key, principals, unsure, within });
+            }
         }
         Ok(all)
     }
@@ -91,6 +125,14 @@ mod tests {
             ("AuthorizedPrincipalsFile /etc/ssh/principals/%u\n", String::new(), &[]),
             (&format!("{trusted}AuthorizedPrincipalsFile /etc/ssh/principals/%u\n"), String::new(), &["ops+all false"]),
             (&format!("{trusted}AuthorizedPrincipalsFile /etc/ssh/absent/%u\n"), String::new(), &[]),
+            (
+                "Match Address 10.0.0.0/8\nTrustedUserCAKeys /etc/ssh/ca.pub\n",
+                String::new(),
+                &["eve false only under `Match Address 10.0.0.0/8`"],
+            ),
+            (&format!("{trusted}CASignatureAlgorithms rsa-sha2-512\n"), String::new(), &[]),
+            (&format!("{trusted}PubkeyAcceptedAlgorithms ssh-ed25519\n"), String::new(), &[]),
+            ("Match User bob\nTrustedUserCAKeys /etc/ssh/ca.pub\n", String::new(), &[]),
             (&format!("{trusted}AuthorizedPrincipalsCommand /bin/x\n"), String::new(), &[" true"]),
         ] {
             let config = format!("AuthorizedKeysFile /etc/ssh/keys/%u\n{config}");
@@ -104,7 +146,10 @@ mod tests {
             let found = sshd.authorities(&mut KeysFiles::new(&tree.system()), &User::implied("eve")).unwrap();
             let shown: Vec<_> = found
                 .iter()
-                .map(|authority| format!("{} {}", authority.principals.join("+"), authority.unsure))
+                .map(|authority| {
+                    let within = authority.within.as_ref().map(|within| format!(" {within}")).unwrap_or_default();
+                    format!("{} {}{within}", authority.principals.join("+"), authority.unsure)
+                })
                 .collect();
             assert_eq!(shown, expected, "{config} {keys}");
         }

@@ -1,5 +1,6 @@
 //! `sshd_config` (sshd_config(5)), as far as it says who gets in.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::criteria::{Holds, holds};
@@ -10,7 +11,7 @@ use super::words::Written;
 use crate::error::{Error, Place, Result};
 use crate::fs::path;
 use crate::nixos::Root;
-use crate::nixos::answer::{Cause, Caused, Doubt};
+use crate::nixos::answer::{Cause, Caused, Condition, Doubt};
 use crate::nixos::users::User;
 
 /// Bytes of a configuration with all that it includes; NixOS writes some 2,000.
@@ -89,11 +90,21 @@ pub(super) struct Reader<'t> {
     files: usize,
     /// Whether `-p` replaces the ports of the configuration.
     ports_given: bool,
+    /// The names of subsystems.
+    subsystems: BTreeSet<String>,
 }
 
 impl<'t> Reader<'t> {
     pub(super) fn new(root: &'t Root<'t>) -> Self {
-        Self { root, config: Config::default(), bytes: 0, words: 0, files: 0, ports_given: false }
+        Self {
+            root,
+            config: Config::default(),
+            bytes: 0,
+            words: 0,
+            files: 0,
+            ports_given: false,
+            subsystems: BTreeSet::new(),
+        }
     }
 
     /// Takes the options of a command line, which count before the lines of files.
@@ -164,6 +175,14 @@ impl<'t> Reader<'t> {
                 self.config.mistakes.push(Mistake { file: shown.to_string(), line: number, message });
             }
             let arguments = arguments(written, &keyword);
+            if keyword == "subsystem"
+                && part == Part::Global
+                && let Some(name) = arguments.first()
+                && !self.subsystems.insert(name.clone())
+            {
+                let message = format!("Subsystem {name} stands twice");
+                self.config.mistakes.push(Mistake { file: shown.to_string(), line: number, message });
+            }
             let cause = Cause { path: shown.clone(), line: Some(number) };
             match keyword.as_str() {
                 "include" => self.include(&arguments, &cause, (block, depth))?,
@@ -266,6 +285,13 @@ impl Config {
             "none" => says("permitemptypasswords", "yes"),
             _ => true,
         };
+        // Once lists are set, even a block for some users may not say any.
+        let after = self.lines.iter().filter(|line| line.keyword == "authenticationmethods");
+        let mut after = after.skip_while(|line| !self.is_global(line)).skip(1);
+        let is_any = |line: &&Line| line.arguments.first().is_some_and(|list| list.eq_ignore_ascii_case("any"));
+        if let Some(line) = after.find(is_any) {
+            wrong(line, "any stands after other lists of AuthenticationMethods");
+        }
         if let Some(line) = first("authenticationmethods")
             && !line.arguments.iter().any(|list| list.split(',').all(is_on))
         {
@@ -341,6 +367,15 @@ impl<'c> Settings<'c> {
         };
         let within = words(Some(&Holds::Yes));
         if within.is_empty() { words(None) } else { within }
+    }
+
+    /// The lines of a keyword that count for some connections only, each with its criteria.
+    pub(super) fn perhaps(&self, keyword: &'static str) -> impl Iterator<Item = (&'c Line, Caused<Condition>)> {
+        self.lines(keyword).filter_map(|line| {
+            let Some(Holds::Perhaps(_)) = self.of(line) else { return None };
+            let criteria = self.config.blocks.get(line.block?)?.criteria.join(" ");
+            Some((line, Caused::by(Condition::Within(criteria), line.cause.clone())))
+        })
     }
 
     /// Blocks that may give one of these keywords another value: whether they hold depends on the connection.

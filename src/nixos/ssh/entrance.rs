@@ -1,11 +1,13 @@
 //! Whom sshd lets in: what its configuration says of a user, and then of a key.
 
+use std::net::IpAddr;
+
 use super::algorithms::accepts;
 use super::config::Settings;
 use super::daemon::Obstacle;
-use super::key::CERTIFICATE;
+use super::key::{CERTIFICATE, PublicKey};
 use super::keys_file::AuthorizedKey;
-use super::options::{is_known, options};
+use super::options::{Options, Wrong};
 use super::password::PasswordMethod;
 use super::pattern::fits;
 use super::sshd::Sshd;
@@ -26,9 +28,14 @@ pub struct Entrance {
     algorithms: Option<Caused<String>>,
     /// `RevokedKeys` may list the key.
     revoked: Option<Caused<Condition>>,
+    /// The least length of RSA keys (`RequiredRSASize`).
+    least_bits: Option<Caused<usize>>,
     /// Whether sshd accepts DSA keys by default, as it did up to OpenSSH 6.9 (release notes of 7.0, 2015).
     takes_dsa: bool,
 }
+
+/// RSA keys of fewer bits are refused whatever `RequiredRSASize` says (OpenSSH, SSH_RSA_MINIMUM_MODULUS_SIZE).
+const LEAST_BITS: usize = 1024;
 
 /// The keywords that decide whether sshd lets a user in with a key.
 const DECIDING: [&str; 12] = [
@@ -82,16 +89,25 @@ impl Sshd {
             value.map(str::to_owned)
         };
         let commands_only = root && settings.says("permitrootlogin", "forced-commands-only");
+        let perhaps = settings.perhaps("authorizedkeyscommand").find_map(|(line, _)| {
+            let command = line.arguments.first().filter(|command| !command.eq_ignore_ascii_case("none"))?;
+            Some(Caused::by(Doubt::KeysCommand(command.clone()), line.cause.clone()))
+        });
+        let command = named("authorizedkeyscommand")
+            .map(|command| settings.caused(Doubt::KeysCommand(command), "authorizedkeyscommand"))
+            .or(perhaps);
         Entrance {
             keys: Answer { refusal, conditions, doubts },
-            command: named("authorizedkeyscommand")
-                .filter(|_| !is_absent)
-                .map(|command| settings.caused(Doubt::KeysCommand(command), "authorizedkeyscommand")),
+            command: command.filter(|_| !is_absent),
             commands_only: settings.line("permitrootlogin").filter(|_| commands_only).map(|line| line.cause.clone()),
             algorithms: settings
                 .first("pubkeyacceptedalgorithms")
                 .map(|list| settings.caused(list.to_owned(), "pubkeyacceptedalgorithms")),
             revoked: named("revokedkeys").map(|file| settings.caused(Condition::NotRevoked(file), "revokedkeys")),
+            least_bits: settings
+                .first("requiredrsasize")
+                .and_then(|bits| bits.parse().ok())
+                .map(|bits: usize| settings.caused(bits.max(LEAST_BITS), "requiredrsasize")),
             takes_dsa: self.version.as_ref().is_none_or(|own| version::compare(own, "7").is_lt()),
         }
     }
@@ -132,9 +148,9 @@ impl Sshd {
 }
 
 impl Entrance {
-    /// Whether the key opens.
+    /// Whether the key opens, which a file lists that perhaps only a `Match` block brings.
     #[must_use]
-    pub fn judge(&self, key: &AuthorizedKey) -> Answer {
+    pub fn judge(&self, key: &AuthorizedKey, within: Option<&Caused<Condition>>) -> Answer {
         let line = key.cause();
         match self.of_line(key, &line) {
             // What the line itself gets wrong is wrong under every `Match`.
@@ -142,12 +158,13 @@ impl Entrance {
             Ok(own) => {
                 let mut answer = self.keys.clone();
                 if answer.refusal.is_none() {
-                    answer.refusal = self.of_kind(&key.line.key.kind).or_else(|| {
+                    answer.refusal = self.of_key(&key.line.key).or_else(|| {
                         let commanded = own.iter().any(|own| matches!(own.what, Condition::Command(_)));
                         let cause = self.commands_only.as_ref().filter(|_| !commanded)?;
                         Some(Caused::by(Refusal::CommandsOnly, cause.clone()))
                     });
                 }
+                answer.conditions.extend(within.cloned());
                 answer.conditions.extend(own);
                 answer.conditions.extend(self.revoked.clone());
                 answer
@@ -160,28 +177,45 @@ impl Entrance {
         if key.line.key.kind.ends_with(CERTIFICATE) {
             return Err(Refusal::ListedCertificate);
         }
-        let options = options(&key.line.options);
-        if options.iter().any(|option| option.name == "cert-authority") {
+        let options = Options::of(&key.line.options).map_err(|wrong| match wrong {
+            Wrong::Unknown(name) => Refusal::UnknownOption(name),
+            Wrong::Value(name) => Refusal::OptionValue(name),
+        })?;
+        if options.authority {
             return Err(Refusal::Authority);
         }
-        let mut conditions = Vec::new();
-        for option in options {
-            let value = || option.value.unwrap_or_default().to_owned();
-            let condition = match option.name.as_str() {
-                "command" => Condition::Command(value()),
-                "from" => Condition::From(value()),
-                "expiry-time" => Condition::Until(value()),
-                "principals" => return Err(Refusal::StrayPrincipals),
-                name if !is_known(name) => return Err(Refusal::UnknownOption(name.to_owned())),
-                _ => continue,
-            };
-            conditions.push(Caused::by(condition, line.clone()));
+        if options.principals.is_some() {
+            return Err(Refusal::StrayPrincipals);
         }
-        Ok(conditions)
+        let mut conditions = Vec::new();
+        if let Some(hosts) = options.from {
+            if hosts.split(',').any(is_bad_network) {
+                return Err(Refusal::BadHosts(hosts));
+            }
+            conditions.push(Condition::From(hosts));
+        }
+        conditions.extend(options.command.map(Condition::Command));
+        if let Some(time) = options.until {
+            if is_past(&time) {
+                return Err(Refusal::Expired(time));
+            }
+            conditions.push(Condition::Until(time));
+        }
+        Ok(conditions.into_iter().map(|condition| Caused::by(condition, line.clone())).collect())
     }
 
-    /// Why sshd accepts no keys of this type.
-    fn of_kind(&self, kind: &str) -> Option<Caused<Refusal>> {
+    /// Why sshd does not accept the key, by its type and length.
+    fn of_key(&self, key: &PublicKey) -> Option<Caused<Refusal>> {
+        let bits = key.bits().filter(|_| key.kind == "ssh-rsa");
+        let least = self.least_bits.as_ref().map_or(LEAST_BITS, |least| least.what);
+        if let Some(bits) = bits.filter(|bits| *bits < least) {
+            let refusal = Refusal::Short { bits, least };
+            return Some(Caused {
+                what: refusal,
+                cause: self.least_bits.as_ref().and_then(|least| least.cause.clone()),
+            });
+        }
+        let kind = key.kind.as_str();
         match &self.algorithms {
             Some(Caused { what, cause }) => (!accepts(what, kind)).then(|| {
                 let refusal = Refusal::Algorithm { kind: kind.to_owned(), accepted: what.clone() };
@@ -207,6 +241,23 @@ impl Entrance {
     pub fn doubts_of_absence(&self) -> impl Iterator<Item = &Caused<Doubt>> {
         self.keys.doubts.iter().chain(&self.command)
     }
+}
+
+/// Whether an entry of `from=` is a network that sshd takes for a mistake: it has bits behind its mask.
+fn is_bad_network(entry: &str) -> bool {
+    let Some((address, length)) = entry.trim_start_matches('!').split_once('/') else { return false };
+    let (Ok(address), Ok(length)) = (address.parse::<IpAddr>(), length.parse::<u32>()) else { return false };
+    let (bits, all) = match address {
+        IpAddr::V4(address) => (u128::from(address.to_bits()), 32),
+        IpAddr::V6(address) => (address.to_bits(), 128),
+    };
+    length > all || bits.trailing_zeros().min(all) < all - length
+}
+
+/// Whether the time of an `expiry-time=` is over, here and now.
+fn is_past(time: &str) -> bool {
+    let now = jiff::Timestamp::now().strftime("%Y%m%d%H%M%S").to_string();
+    format!("{time:0<14}") <= now
 }
 
 /// What a user proves who he is with.
@@ -341,7 +392,7 @@ mod tests {
         let users = Users { known: true, list: vec![root.clone()] };
         let line = KeyLine::parse(&format!("{options} {KEY}")).unwrap().unwrap();
         let key = AuthorizedKey { line: Arc::new(line), number: 1, file: b"/keys".as_slice().into() };
-        let answer = sshd.entrance(&users, &root).judge(&key);
+        let answer = sshd.entrance(&users, &root).judge(&key, None);
         answer.refused().map_or_else(|| Ok(answer.phrases().join("; ")), Err)
     }
 
@@ -372,12 +423,22 @@ mod tests {
         ] {
             assert_eq!(judge(config, ""), Err(refusal.to_owned()), "{config}");
         }
-        let refusal = "sshd ignores the line: unknown option no-ptty";
-        assert_eq!(judge("", "no-ptty"), Err(refusal.to_owned()));
-        let refusal = "sshd ignores the line: principals= without cert-authority";
-        assert_eq!(judge("", "principals=\"ops\""), Err(refusal.to_owned()));
-        let refusal = "the line says cert-authority: it lets in keys that this key signed, not the key itself";
-        assert_eq!(judge("", "cert-authority"), Err(refusal.to_owned()));
+        for (options, refusal) in [
+            ("no-ptty", "sshd ignores the line: unknown option no-ptty"),
+            ("principals=\"ops\"", "sshd ignores the line: principals= without cert-authority"),
+            ("command=true", "sshd ignores the line: bad value or repeated option command"),
+            ("expiry-time=\"20200101\"", "the key has expired (expiry-time=\"20200101\" in its line)"),
+            (
+                "from=\"10.1.2.3/8\"",
+                "sshd ignores the line: from=\"10.1.2.3/8\" has a network with bits after its mask",
+            ),
+            (
+                "cert-authority",
+                "the line says cert-authority: it lets in keys that this key signed, not the key itself",
+            ),
+        ] {
+            assert_eq!(judge("", options), Err(refusal.to_owned()), "{options}");
+        }
     }
 
     #[test]
@@ -398,7 +459,8 @@ mod tests {
             ("Match Address 10.0.0.0/8\nX11Forwarding no", "", ""),
             ("AllowUsers root@10.0.0.1", "", "only from hosts in AllowUsers root@10.0.0.1"),
             ("", "from=\"10.0.0.1\"", "only from \"10.0.0.1\" (from= in its line)"),
-            ("", "expiry-time=\"20200101\"", "only until 20200101 (expiry-time= in its line)"),
+            ("", "expiry-time=\"20990101\"", "only until 20990101 (expiry-time= in its line)"),
+            ("Match Address 10.0.0.0/8\nAuthorizedKeysFile /else", "", "a `Match Address` block may say otherwise"),
         ] {
             assert_eq!(judge(config, options), Ok(conditions.to_owned()), "{config} {options}");
         }

@@ -63,7 +63,16 @@ pub(super) const TYPES: [&str; 8] = [
     "ssh-dss",
 ];
 
+/// Names of signature algorithms that may stand in the place of the type of an RSA key.
+const OF_RSA: [&str; 2] = ["rsa-sha2-256", "rsa-sha2-512"];
+
+/// The type that a blob has whose line begins with this word.
+fn of_blob(word: &str) -> &str {
+    if OF_RSA.contains(&word) { "ssh-rsa" } else { word }
+}
+
 fn is_type(word: &str) -> bool {
+    let word = of_blob(word);
     let plain = word.strip_suffix(CERTIFICATE);
     TYPES.iter().any(|known| *known == word || plain.is_some_and(|plain| known.split('@').next() == Some(plain)))
 }
@@ -74,7 +83,8 @@ impl KeyLine {
     /// # Errors
     /// [`KeyError`] where sshd would pass the line over.
     pub fn parse(line: &str) -> Result<Option<Self>, KeyError> {
-        let line = line.trim_matches([' ', '\t', '\r']);
+        // sshd reads a text up to its first NUL.
+        let line = line.split('\0').next().unwrap_or_default().trim_matches([' ', '\t', '\r', '\n']);
         if line.is_empty() || line.starts_with('#') {
             return Ok(None);
         }
@@ -96,9 +106,10 @@ impl KeyLine {
         if base64.is_empty() {
             return Err(KeyError::NoKey);
         }
-        let decoded = BASE64.decode(base64.as_bytes()).or_else(|_| BASE64_NOPAD.decode(base64.as_bytes()));
-        let blob = decoded.map_err(|_| KeyError::Base64)?;
-        let key = PublicKey { kind: first.to_owned(), blob };
+        // Blanks of other kinds than those that end it may stand in the base64.
+        let base64: String = base64.chars().filter(|letter| !matches!(letter, '\r' | '\x0b' | '\x0c')).collect();
+        let blob = BASE64.decode(base64.as_bytes()).map_err(|_| KeyError::Base64)?;
+        let key = PublicKey { kind: of_blob(first).to_owned(), blob };
         if !key.is_whole() {
             return Err(KeyError::Blob);
         }
@@ -116,14 +127,15 @@ fn word(line: &str) -> (&str, &str) {
 /// The options, which end at the first blank outside quotes, and what follows them.
 fn options(line: &str) -> Result<(&str, &str), KeyError> {
     let mut quoted = false;
-    let mut escaped = false;
-    for (at, letter) in line.char_indices() {
+    let mut letters = line.char_indices();
+    while let Some((at, letter)) = letters.next() {
         match letter {
             ' ' | '\t' if !quoted => return Ok(line.split_at_checked(at).unwrap_or((line, ""))),
-            '"' if !escaped => quoted = !quoted,
+            // A backslash takes the meaning from a quote alone.
+            '\\' if letters.as_str().starts_with('"') => drop(letters.next()),
+            '"' => quoted = !quoted,
             _ => {}
         }
-        escaped = letter == '\\' && !escaped;
     }
     if quoted { Err(KeyError::Quote) } else { Ok((line, "")) }
 }

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::key::{KeyError, KeyLine};
+use super::tmpfiles::{Rules, Written};
 use crate::error::{Error, Place, Result};
 use crate::fs::path;
 use crate::nixos::Root;
-use crate::nixos::answer::Cause;
+use crate::nixos::answer::{Cause, Caused, Condition};
 
 /// No file of keys is longer.
 const LONGEST: u64 = 4 << 20;
@@ -28,6 +29,10 @@ pub struct KeysFile {
     pub path: String,
     /// Its keys; none where the image has no such file.
     pub keys: Option<Arc<[AuthorizedKey]>>,
+    /// The `Match` block that brings it, if that depends on the connection.
+    pub within: Option<Caused<Condition>>,
+    /// Whether something writes it at boot that the image does not tell.
+    pub untold: bool,
 }
 
 /// A key in a file of keys.
@@ -57,6 +62,10 @@ pub struct KeysFiles<'t> {
     bytes: usize,
     keys: usize,
     malformed: Vec<BadLine>,
+    /// Files that are written at boot, by path.
+    written: HashMap<String, Arc<[AuthorizedKey]>>,
+    /// What writes such files at boot, once that has been asked.
+    rules: Option<Rules>,
 }
 
 /// A line of a file of keys that sshd passes over because it holds none.
@@ -77,7 +86,15 @@ impl<'t> KeysFiles<'t> {
     /// No file is read yet.
     #[must_use]
     pub fn new(root: &Root<'t>) -> Self {
-        Self { root: root.clone(), read: HashMap::new(), bytes: 0, keys: 0, malformed: Vec::new() }
+        Self {
+            root: root.clone(),
+            read: HashMap::new(),
+            bytes: 0,
+            keys: 0,
+            malformed: Vec::new(),
+            written: HashMap::new(),
+            rules: None,
+        }
     }
 
     /// The system that has the files.
@@ -99,8 +116,57 @@ impl<'t> KeysFiles<'t> {
         self.read(path)
     }
 
-    /// The keys of the file at `path`, links followed; lines that hold none are passed over, as sshd does.
+    /// The keys of the file at `path` once the system runs: in the image, and written at boot.
     pub(super) fn read(&mut self, path: &str) -> Result<Option<Arc<[AuthorizedKey]>>> {
+        let own = self.in_image(path)?;
+        let written = self.rules_for(path)?;
+        if written.is_empty() {
+            return Ok(own);
+        }
+        // Callers know a list of keys by its address, so each is kept.
+        if let Some(keys) = self.written.get(path) {
+            return Ok(Some(keys.clone()));
+        }
+        let mut keys: Vec<AuthorizedKey> = own.iter().flat_map(|keys| keys.iter().cloned()).collect();
+        for written in written {
+            match written {
+                Written::Text { text, file, line } => {
+                    let own = self.parse(text.as_bytes(), file.as_bytes())?;
+                    // The whole text is in one line of its file.
+                    keys.extend(own.iter().map(|key| AuthorizedKey { number: line, ..key.clone() }));
+                }
+                Written::Of(source) => {
+                    keys.extend(self.in_image(&source)?.iter().flat_map(|keys| keys.iter().cloned()));
+                }
+                Written::Unknown => {}
+            }
+        }
+        let keys: Arc<[AuthorizedKey]> = keys.into();
+        self.written.insert(path.to_owned(), keys.clone());
+        Ok(Some(keys))
+    }
+
+    /// Whether something writes the file at boot that the image does not tell.
+    pub(super) fn is_untold(&mut self, path: &str) -> Result<bool> {
+        for written in self.rules_for(path)? {
+            match written {
+                Written::Unknown => return Ok(true),
+                Written::Of(source) if self.in_image(&source)?.is_none() => return Ok(true),
+                Written::Of(_) | Written::Text { .. } => {}
+            }
+        }
+        Ok(false)
+    }
+
+    fn rules_for(&mut self, path: &str) -> Result<Vec<Written>> {
+        if self.rules.is_none() {
+            self.rules = Some(Rules::of(&self.root)?);
+        }
+        Ok(self.rules.as_ref().map(|rules| rules.at(path)).unwrap_or_default())
+    }
+
+    /// The keys of a file of the image, links followed; lines that hold none are passed over, as sshd does.
+    fn in_image(&mut self, path: &str) -> Result<Option<Arc<[AuthorizedKey]>>> {
         let Some(found) = self.root.find(path)? else { return Ok(None) };
         if let Some(keys) = self.read.get(&found.path) {
             return Ok(keys.clone());
@@ -161,6 +227,28 @@ mod tests {
         assert!(Arc::ptr_eq(&one, &two));
         assert_eq!((one[0].number, &*one[0].file, one.len()), (3, b"/keys".as_slice(), 1));
         assert_eq!(files.read("/none").unwrap(), None);
+    }
+
+    #[test]
+    fn keys_that_tmpfiles_writes_at_boot_are_read() {
+        let rules = format!(
+            "f+ /home/eve/.ssh/authorized_keys 0600 eve users - {}\nC /root/.ssh/keys - - - - /nix/store/e-keys\n\
+             L /home/bob/keys - - - - /run/secrets/keys\n",
+            KEY.trim_end()
+        );
+        let tree = Made::of(&[("/s/etc/tmpfiles.d/00-nixos.conf", &rules), ("/nix/store/e-keys", KEY)]);
+        let mut files = KeysFiles::new(&tree.system());
+        let mut places = |path: &str| {
+            let keys = files.read(path).unwrap();
+            let place = |key: &AuthorizedKey| key.cause().to_string();
+            let places: Vec<String> = keys.iter().flat_map(|keys| keys.iter().map(place)).collect();
+            (places.join(" "), files.is_untold(path).unwrap())
+        };
+        let of_rule = "/s/etc/tmpfiles.d/00-nixos.conf:1".to_owned();
+        assert_eq!(places("/home/eve/.ssh/authorized_keys"), (of_rule, false));
+        assert_eq!(places("/root/.ssh/keys"), ("/nix/store/e-keys:1".to_owned(), false));
+        assert_eq!(places("/home/bob/keys"), (String::new(), true));
+        assert_eq!(places("/home/zoe/keys"), (String::new(), false));
     }
 
     #[test]

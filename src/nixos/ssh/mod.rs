@@ -15,6 +15,7 @@ mod password;
 mod pattern;
 mod search;
 mod sshd;
+mod tmpfiles;
 mod words;
 
 pub use certificate::Authority;

@@ -171,11 +171,17 @@ impl Sshd {
         if self.socket && !self.socket_ports.is_empty() {
             return self.socket_ports.clone();
         }
-        let ports = self.settings.global("port").filter_map(|arguments| arguments.first()?.parse().ok());
-        let addresses = self.settings.global("listenaddress").filter_map(|arguments| port(arguments.first()?));
-        let mut ports: Vec<u16> = ports.chain(addresses).collect();
-        if ports.is_empty() {
-            ports.push(22);
+        let own = self.settings.global("port").filter_map(|arguments| arguments.first()?.parse().ok());
+        let mut own: Vec<u16> = own.collect();
+        if own.is_empty() {
+            own.push(22);
+        }
+        // An address without a port is listened on at each `Port`.
+        let addresses = self.settings.global("listenaddress").filter_map(|arguments| arguments.first());
+        let listened: Vec<Option<u16>> = addresses.map(|address| port(address)).collect();
+        let mut ports: Vec<u16> = listened.iter().flatten().copied().collect();
+        if listened.is_empty() || listened.contains(&None) {
+            ports.extend(own);
         }
         ports.sort_unstable();
         ports.dedup();
@@ -300,7 +306,8 @@ mod tests {
         for (config, ports) in [
             ("", vec![22]),
             ("Port 2222\nPort 22", vec![22, 2222]),
-            ("ListenAddress 0.0.0.0:2200\nListenAddress [::]:2201\nListenAddress ::1", vec![2200, 2201]),
+            ("ListenAddress 0.0.0.0:2200\nListenAddress [::]:2201\nListenAddress ::1", vec![22, 2200, 2201]),
+            ("Port 22\nListenAddress 0.0.0.0:2200", vec![2200]),
         ] {
             assert_eq!(sshd(config).ports(), ports, "{config}");
         }

@@ -5,6 +5,7 @@ use super::daemon::{self, Arguments, Daemon, Obstacle};
 use super::keys_file::{KeysFile, KeysFiles};
 use crate::error::{Error, Place, Result};
 use crate::nixos::Root;
+use crate::nixos::answer::{Caused, Condition};
 use crate::nixos::unit::Units;
 use crate::nixos::users::User;
 
@@ -116,14 +117,22 @@ impl Sshd {
             let place = self.config.clone().unwrap_or_default().into_bytes();
             return Err(Error::Limit { what: "16 files in AuthorizedKeysFile", place: Place::File(place) });
         }
-        let named = patterns.iter().filter(|pattern| !pattern.eq_ignore_ascii_case("none"));
-        named
-            .map(|pattern| {
-                let path = expand(pattern, user);
-                let keys = files.read(&path)?;
-                Ok(KeysFile { path, keys })
-            })
-            .collect()
+        let mut found: Vec<KeysFile> = Vec::new();
+        let definite = patterns.iter().map(|pattern| (pattern, None));
+        let perhaps = settings.perhaps("authorizedkeysfile").take(MOST_PATTERNS);
+        let perhaps: Vec<(&[String], Caused<Condition>)> =
+            perhaps.map(|(line, within)| (line.arguments.as_slice(), within)).collect();
+        let perhaps = perhaps.iter().flat_map(|(patterns, within)| {
+            patterns.iter().take(MOST_PATTERNS).map(move |pattern| (pattern, Some(within.clone())))
+        });
+        for (pattern, within) in definite.chain(perhaps).filter(|(pattern, _)| !pattern.eq_ignore_ascii_case("none")) {
+            let path = expand(pattern, user);
+            if within.is_none() || !found.iter().any(|file| file.path == path) {
+                let (keys, untold) = (files.read(&path)?, files.is_untold(&path)?);
+                found.push(KeysFile { path, keys, within, untold });
+            }
+        }
+        Ok(found)
     }
 }
 
@@ -228,5 +237,23 @@ mod tests {
         let masked = Sshd::of(&Made::of(&[(UNIT, "-> /dev/null"), WANTED]).system()).unwrap();
         assert_eq!((masked.unit, masked.starts), (None, false));
         assert_eq!(masked.obstacle, Some(Obstacle::Masked("/etc/systemd/system/sshd.service".to_owned())));
+    }
+
+    #[test]
+    fn files_that_a_match_on_the_connection_brings_are_read_under_its_condition() {
+        let config = "AuthorizedKeysFile /keys\nMatch User eve Address 10.0.0.0/8\nAuthorizedKeysFile /keys /more\n\
+                      Match User bob\nAuthorizedKeysFile /else\n";
+        let tree = Made::of(&[("/s/etc/ssh/sshd_config", config)]);
+        let root = tree.system();
+        let sshd = Sshd::of(&root).unwrap();
+        let files = |name| {
+            let files = sshd.keys(&mut KeysFiles::new(&root), &User::implied(name)).unwrap().into_iter();
+            files.map(|file| (file.path, file.within.map(|within| within.to_string()))).collect::<Vec<_>>()
+        };
+        let plain = |path: &str| (path.to_owned(), None);
+        let more = ("/more".to_owned(), Some("only under `Match User eve Address 10.0.0.0/8`".to_owned()));
+        assert_eq!(files("eve"), [plain("/keys"), more]);
+        assert_eq!(files("bob"), [plain("/else")]);
+        assert_eq!(files("zoe"), [plain("/keys")]);
     }
 }

@@ -191,7 +191,8 @@ impl Account {
             (None, Some(file)) => ("passwordFile", file),
             (None, None) => return Ok(None),
         };
-        let stored = StorePath::containing(file.as_bytes()).is_some();
+        // The image has what is in the store and what is on the disc; other files come later.
+        let stored = StorePath::containing(file.as_bytes()).is_some() || file.starts_with("/iso/");
         let found = if stored { root.text(file)? } else { None };
         Ok(Some(match found {
             Some(found) if precedence == Precedence::Userborn => Password::of_hash(option, found.trim(), file),

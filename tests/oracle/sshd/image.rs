@@ -124,7 +124,11 @@ fn certificate(account: &Account, name: &str, keys: &Keys) -> Says {
         authority.key.line.key == signer && (authority.unsure || authority.principals.iter().any(names))
     });
     match trusted {
-        true => Says::of(account.ssh.entrance.answer()),
+        true => {
+            // The grants have the conditions of an authority.
+            let grants = account.entrances.iter().filter(|grant| grant.entrance == Entrance::SshCertificate);
+            grants.map(|grant| Says::of(&grant.answer)).reduce(Says::or).expect("an answer for certificates")
+        }
         false => Says::No("no authority that is trusted for the user has signed it".to_owned()),
     }
 }
