@@ -110,7 +110,7 @@ pub(super) fn findings(root: &Root<'_>) -> Result<Vec<Finding>> {
             continue;
         }
         let Lookup::Loaded(unit) = units.get(name)? else { continue };
-        let mut found = of_unit(root, name, &unit)?;
+        let mut found = of_unit(&units, name, &unit)?;
         let when = match start {
             Start::Trigger(by) => format!(", which {by} starts"),
             _ => String::new(),
@@ -123,12 +123,12 @@ pub(super) fn findings(root: &Root<'_>) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-fn of_unit(root: &Root<'_>, name: &str, unit: &Unit) -> Result<Vec<Finding>> {
+fn of_unit(units: &Units<'_>, name: &str, unit: &Unit) -> Result<Vec<Finding>> {
     let finding = |id, message: String| Finding::new(id, name, message, Some(&unit.path));
     let mut findings: Vec<Finding> = Vec::new();
     for key in ["ExecStart", "ExecStartPre", "ExecStartPost"] {
         for command in unit.commands(key) {
-            let script = unit.script(root, &command)?.unwrap_or_default().join("\n");
+            let script = units.script(&command)?.unwrap_or_default().join("\n");
             for program in PROGRAMS.iter().filter(|program| program.runs(&command, &script)) {
                 findings.push(finding(program.id, program.opens.to_owned()));
             }

@@ -55,9 +55,10 @@ pub(super) fn findings(root: &Root<'_>) -> Result<Vec<Finding>> {
     if let Some(text) = root.text(&activate)? {
         text.lines().filter_map(wrapper).for_each(|name| _ = made.insert(name, activate.clone()));
     }
-    if let Lookup::Loaded(unit) = Units::of(root)?.get(UNIT)? {
+    let units = Units::of(root)?;
+    if let Lookup::Loaded(unit) = units.get(UNIT)? {
         for command in unit.commands("ExecStart") {
-            for line in unit.script(root, &command)?.unwrap_or_default() {
+            for line in units.script(&command)?.unwrap_or_default() {
                 wrapper(&line).into_iter().for_each(|name| _ = made.insert(name, command.program.clone()));
             }
         }
