@@ -1,6 +1,6 @@
 //! Compares what nixoscope reads with what the real tools read, over all fixtures.
 //!
-//! These tests need the tools, which `fixtures/make packages` lists, and OpenSSH; so they only run when they are asked
+//! These tests need the tools, which `fixtures/make packages` and `.ci/run` list; so they only run when they are asked
 //! for: `cargo test --test oracle`.
 #![allow(
     clippy::unwrap_used,
@@ -17,6 +17,7 @@ mod iso;
 mod listing;
 mod nix;
 mod reports;
+mod rights;
 mod squashfs;
 mod ssh;
 mod sshd;

@@ -112,13 +112,16 @@ fn rule<'w>(words: &[&'w Token], users: &'w Users) -> Option<impl Fn(&Arc<str>, 
         Token::Word(word) if word == "deny" => false,
         _ => return None,
     };
-    let (mut free, mut persists) = (false, false);
+    let (mut free, mut persists, mut sets) = (false, false, false);
     if permits {
         while let Some(option) = words.next_if(|token| OPTIONS.iter().any(|option| is(token, option))) {
             match option {
                 Token::Word(word) if word == "nopass" => free = true,
                 Token::Word(word) if word == "persist" => persists = true,
                 Token::Word(word) if word == "setenv" => {
+                    if std::mem::replace(&mut sets, true) {
+                        return None; // doas refuses a second one
+                    }
                     words.next_if(|token| **token == Token::Open)?;
                     while text(words.peek()).is_some() {
                         words.next();

@@ -280,13 +280,18 @@ impl Command {
 
     /// Whether it covers all that another one does.
     fn covers(&self, other: &Self) -> bool {
-        if self == other {
+        if self == other || self.is_anything() {
             return true;
         }
         let arguments = self.arguments.is_none() || self.arguments == other.arguments;
         !self.digest
             && arguments
             && (self.path == other.path || (other.is_literal() && !self.is_literal() && self.matches(&other.path)))
+    }
+
+    /// Whether it is a regular expression that matches every path.
+    fn is_anything(&self) -> bool {
+        self.patterns && !self.digest && self.arguments.is_none() && matches!(self.path.as_str(), "^.*$" | "^/.*$")
     }
 
     /// Whether it is as good as any command: a shell, or whatever is in a directory where one is.
@@ -315,6 +320,7 @@ const SHELL_NAMES: [&str; 12] = ["sh", "bash", "dash", "ash", "ksh", "zsh", "fis
 pub(super) fn covers(name: &Name, other: &Name) -> bool {
     match (name, other) {
         (Name::All, _) => true,
+        (Name::Command(command), Name::All) => command.is_anything(),
         (Name::Command(one), Name::Command(other)) => one.covers(other),
         _ => false,
     }

@@ -115,8 +115,10 @@ impl Policy<'_> {
         // What is taken away again is shown, too.
         let of_group = self.entries.iter().skip(key.group).take_while(|entry| entry.group == key.group);
         let denied = of_group.flat_map(|entry| entry.command.iter()).filter(|member| member.negated);
-        let mut commands: Vec<String> = names.iter().map(|name| shown(name)).collect();
-        commands.extend(denied.filter(|_| key.freed.is_empty()).map(|member| format!("!{}", shown(&member.name))));
+        let denied = denied.filter(|_| key.freed.is_empty()).map(|member| format!("!{}", shown(&member.name)));
+        let mut seen = HashSet::new();
+        let commands = names.iter().map(|name| shown(name)).chain(denied);
+        let commands: Vec<String> = commands.filter(|name| seen.insert(name.clone())).collect();
         let reach = |name: &&Name| match name {
             Name::All => Reach::Everything,
             Name::Command(command) if command.is_shell() => Reach::Shell,

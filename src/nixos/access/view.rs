@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::entry::{Answer, Condition, Entry, Member, Name, Person, Said, Targets, covers, on_host};
 use super::last_match::{Policy, Work, shown};
-use super::sudoers::Question;
+use super::sudoers::{Asks, Question};
 use crate::error::Result;
 
 /// As whom somebody might run a command.
@@ -97,10 +97,15 @@ impl<'p> View<'p> {
                 if self.is_overridden(index, wanted, work)? {
                     continue;
                 }
-                let asks = self.asks(leaf, wanted);
-                let freed = if asks { self.freed(index, target, work)? } else { Vec::new() };
-                if !asks || !freed.is_empty() {
-                    let key = (leaf.entry.group, target, leaf.at, leaf.conditions.clone(), freed);
+                let (freed, doubt) = match self.asks(leaf, wanted) {
+                    Asks::Always => (self.freed(index, target, work)?, None),
+                    Asks::Never => (Vec::new(), None),
+                    Asks::OnHost { member, there } => (Vec::new(), Some(host(member, there))),
+                };
+                if doubt.is_some() || !freed.is_empty() || matches!(self.asks(leaf, wanted), Asks::Never) {
+                    let mut conditions = leaf.conditions.clone();
+                    conditions.extend(doubt);
+                    let key = (leaf.entry.group, target, leaf.at, conditions, freed);
                     runs.entry(key).or_default().push(leaf.place);
                     if answer == Answer::Yes {
                         break; // who is root is anybody
@@ -124,7 +129,7 @@ impl<'p> View<'p> {
             work.add(cost, later.entry)?;
             if later.sure
                 && covers(&later.member.name, wanted.command)
-                && (later.member.negated || self.asks(later, wanted))
+                && (later.member.negated || matches!(self.asks(later, wanted), Asks::Always))
                 && self.is_for_all(later.entry, own.entry, wanted.target)
             {
                 return Ok(true);
@@ -136,12 +141,12 @@ impl<'p> View<'p> {
     /// Commands of a rule that asks for a password which a `Defaults!` frees of it.
     fn freed(&self, index: usize, target: Target, work: &mut Work) -> Result<Vec<usize>> {
         let mut freed = Vec::new();
-        let Some(leaf) = self.leaves.get(index).filter(|leaf| leaf.entry.asks.is_none()) else { return Ok(freed) };
+        let Some(leaf) = self.leaves.get(index) else { return Ok(freed) };
         for (number, command) in self.policy.defaults.free_commands().enumerate() {
             work.add(1, leaf.entry)?;
             let wanted = Wanted { target, command };
             if covers(&leaf.member.name, command)
-                && !self.asks(leaf, wanted)
+                && matches!(self.asks(leaf, wanted), Asks::Never)
                 && !self.is_overridden(index, wanted, work)?
             {
                 freed.push(number);
@@ -150,9 +155,14 @@ impl<'p> View<'p> {
         Ok(freed)
     }
 
-    fn asks(&self, leaf: &Leaf<'_>, Wanted { target, command }: Wanted<'_>) -> bool {
-        let question = Question { person: self.person, host: self.policy.host, root: target == Target::Root, command };
-        leaf.entry.asks.unwrap_or_else(|| self.policy.defaults.asks(&question))
+    fn asks(&self, leaf: &Leaf<'_>, Wanted { target, command }: Wanted<'_>) -> Asks<'_> {
+        let others = match (&leaf.entry.targets, target) {
+            (_, Target::Root) => None,
+            (Targets::Default, Target::Other) => Some(&[][..]),
+            (Targets::Users(users, _), Target::Other) => Some(&**users),
+        };
+        let question = Question { person: self.person, host: self.policy.host, others, command };
+        self.policy.defaults.asks(&question, leaf.entry.asks)
     }
 
     /// Whether commands of the rule run as root, or as somebody else. `None` if they do not.
@@ -202,7 +212,7 @@ impl<'p> View<'p> {
 
 /// What the image does not tell of a rule that matches a user. `None` if it does not match on this machine, or not any more.
 fn conditions(policy: &Policy<'_>, entry: &Entry, (said, at): (Said, usize)) -> Option<Vec<Condition>> {
-    let (on_host, host) = on_host(&entry.hosts, policy.host);
+    let (on_host, member) = on_host(&entry.hosts, policy.host);
     if matches!(on_host, Said::No | Said::Nothing) || entry.conditions.iter().any(Condition::is_past) {
         return None;
     }
@@ -211,12 +221,16 @@ fn conditions(policy: &Policy<'_>, entry: &Entry, (said, at): (Said, usize)) -> 
     if said == Said::Unknown || matches!(who.name, Name::Outside(_)) {
         conditions.push(Condition::Member(shown(&who.name)));
     }
-    if let (Said::Unknown, Some(host)) = (on_host, host) {
-        let not = if host.negated { "!" } else { "" };
-        conditions.push(Condition::Host(format!("{not}{}", shown(&host.name))));
+    if let (Said::Unknown, Some(member)) = (on_host, member) {
+        conditions.push(host(member, member.negated));
     }
     conditions.sort();
     Some(conditions)
+}
+
+/// The condition that the machine is one that a list names, or is not.
+fn host(member: &Member, negated: bool) -> Condition {
+    Condition::Host(format!("{}{}", if negated { "!" } else { "" }, shown(&member.name)))
 }
 
 /// Whether a list of targets has all whom a member of another one means.

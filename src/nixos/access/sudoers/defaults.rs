@@ -34,12 +34,23 @@ enum Effect {
     Target(String),
 }
 
+/// Whether a password is asked for.
+pub(in crate::nixos::access) enum Asks<'d> {
+    Always,
+    Never,
+    /// It depends on whether the machine is one that a `Defaults@` names. `there`: whether that one asks.
+    OnHost {
+        member: &'d Member,
+        there: bool,
+    },
+}
+
 /// Who asks for what.
 pub(in crate::nixos::access) struct Question<'q> {
     pub(in crate::nixos::access) person: &'q Person<'q>,
     pub(in crate::nixos::access) host: Option<&'q str>,
-    /// Whether the command runs as root, and not as somebody else.
-    pub(in crate::nixos::access) root: bool,
+    /// Those as whom the command may run if that is not root.
+    pub(in crate::nixos::access) others: Option<&'q [Member]>,
     pub(in crate::nixos::access) command: &'q Name,
 }
 
@@ -70,24 +81,45 @@ impl Defaults {
         Ok(Self { all })
     }
 
-    /// Whether a password is asked for where the rule does not say. What is unknown is taken for not asking.
-    pub(in crate::nixos::access) fn asks(&self, question: &Question<'_>) -> bool {
+    /// Whether a password is asked for. What a rule says of that, `tag`, goes before `authenticate`, not before exemptions.
+    pub(in crate::nixos::access) fn asks(&self, question: &Question<'_>, tag: Option<bool>) -> Asks<'_> {
+        let elsewhere = self.all.iter().find_map(|default| match &default.scope {
+            Scope::Hosts(list) => match on_host(list, question.host) {
+                (Said::Unknown, Some(member)) => Some(member),
+                _ => None,
+            },
+            _ => None,
+        });
+        let here = self.asks_if(question, tag, false);
+        match elsewhere {
+            Some(member) if here != self.asks_if(question, tag, true) => Asks::OnHost { member, there: !here },
+            _ if here => Asks::Always,
+            _ => Asks::Never,
+        }
+    }
+
+    /// The same, with an answer to whether the machine is one of those of which the image does not tell it.
+    fn asks_if(&self, question: &Question<'_>, tag: Option<bool>, elsewhere: bool) -> bool {
         let (mut asks, mut exempt) = (true, None);
         for default in &self.all {
-            let counts = default.scope.counts(question);
+            let counts = match default.scope.counts(question) {
+                Answer::Yes => true,
+                Answer::Unknown => elsewhere || !matches!(default.scope, Scope::Hosts(_)),
+                Answer::No => false,
+            };
             match &default.effect {
-                Effect::Asks(own) if counts == Answer::Yes || (counts == Answer::Unknown && !own) => asks = *own,
-                Effect::Exempt(group) if counts != Answer::No => exempt = group.as_deref(),
+                Effect::Asks(own) if counts => asks = *own,
+                Effect::Exempt(group) if counts => exempt = group.as_deref(),
                 _ => {}
             }
         }
         let is_member = |group: &str| question.person.groups.is_some_and(|own| own.iter().any(|own| own == group));
-        asks && !exempt.is_some_and(is_member)
+        tag.unwrap_or(asks) && !exempt.is_some_and(is_member)
     }
 
     /// Whether commands of rules that name no target run as root.
     pub(in crate::nixos::access) fn target_is_root(&self, person: &Person<'_>, host: Option<&str>) -> bool {
-        let question = Question { person, host, root: true, command: &Name::Myself };
+        let question = Question { person, host, others: None, command: &Name::Myself };
         let target = |default: &Default_| match (&default.effect, default.scope.counts(&question)) {
             (Effect::Target(name), Answer::Yes) => Some(name.clone()),
             _ => None,
@@ -98,7 +130,7 @@ impl Defaults {
     /// Commands for which no password is asked although the rules that allow them do.
     pub(in crate::nixos::access) fn free_commands(&self) -> impl Iterator<Item = &Name> {
         let lists = self.all.iter().filter_map(|default| match (&default.scope, &default.effect) {
-            (Scope::Commands(list), Effect::Asks(false)) => Some(list),
+            (Scope::Commands(list), Effect::Asks(false) | Effect::Exempt(Some(_))) => Some(list),
             _ => None,
         });
         lists.flat_map(|list| list.iter()).filter(|member| !member.negated).map(|member| &member.name)
@@ -118,7 +150,7 @@ impl Effect {
 }
 
 impl Scope {
-    fn counts(&self, Question { person, host, root, command }: &Question<'_>) -> Answer {
+    fn counts(&self, Question { person, host, others, command }: &Question<'_>) -> Answer {
         let answer = |said| match said {
             Said::Yes => Answer::Yes,
             Said::Unknown => Answer::Unknown,
@@ -128,14 +160,26 @@ impl Scope {
             Self::All => Answer::Yes,
             Self::Hosts(list) => answer(on_host(list, *host).0),
             Self::Users(list) => answer(person.in_list(list).0),
-            Self::Targets(list) => match root {
-                true => answer(Person::root().in_list(list).0),
-                // Somebody else: only what is said of all.
-                false => answer(last(list, |name| if *name == Name::All { Answer::Yes } else { Answer::No }).0),
+            Self::Targets(list) => match others {
+                None => answer(Person::root().in_list(list).0),
+                Some(others) => share(list, others),
             },
             Self::Commands(list) => {
                 answer(last(list, |name| if covers(name, command) { Answer::Yes } else { Answer::No }).0)
             }
         }
     }
+}
+
+/// Whether a setting for targets counts for some of those whom a rule names.
+fn share(list: &[Member], others: &[Member]) -> Answer {
+    let is_wide = |name: &Name| !matches!(name, Name::Word(_) | Name::Uid(_));
+    let both = |one: &Member, other: &Member| one.name == other.name || is_wide(&one.name) || is_wide(&other.name);
+    let mut answer = Answer::No;
+    for member in list {
+        if others.iter().any(|other| !other.negated && both(member, other)) {
+            answer = if member.negated { Answer::No } else { Answer::Yes };
+        }
+    }
+    answer
 }

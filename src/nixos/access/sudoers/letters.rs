@@ -125,6 +125,13 @@ pub(super) fn network(text: &str) -> Option<usize> {
     text.get(length..)?.chars().next().is_none_or(|next| !is_of_word(next)).then_some(length)
 }
 
+/// Whether a colon is followed by four digits of an address at most, and another colon.
+pub(super) fn begins_address(text: &str) -> bool {
+    let rest = text.strip_prefix(':').unwrap_or_default();
+    let digits = leading(rest, |letter| letter.is_ascii_hexdigit());
+    digits <= 4 && rest.get(digits..).is_some_and(|rest| rest.starts_with(':'))
+}
+
 pub(super) fn aliases(line: &str) -> Option<(usize, Token)> {
     let kinds =
         [("Host_Alias", 'H'), ("Cmnd_Alias", 'C'), ("Cmd_Alias", 'C'), ("User_Alias", 'U'), ("Runas_Alias", 'R')];

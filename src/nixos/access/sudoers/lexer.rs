@@ -1,7 +1,7 @@
 //! Divides `sudoers` into words and signs.
 
 use super::letters::{
-    BLANKS, HASH, aliases, continuation, defaults, escaped, escaped_by, included, is_alias, is_comment,
+    BLANKS, HASH, aliases, begins_address, continuation, defaults, escaped, escaped_by, included, is_alias, is_comment,
     is_escaped_in_path, is_of_path, is_of_word, leading, line_end, network, numbered, regex, unescaped,
 };
 use super::token::{Included, Token};
@@ -183,6 +183,8 @@ impl<'t> Lexer<'t> {
 
     fn plain(&mut self, first: char) -> Token {
         match first {
+            // sudo takes it for an address that begins with a colon, which is none.
+            ':' if begins_address(self.rest) => self.wrong(first),
             '(' | ')' | ',' | '=' | ':' => self.sign(1, first),
             '!' => self.negations(),
             '"' if self.state == State::Path => self.wrong(first),

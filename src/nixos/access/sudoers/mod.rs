@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use self::aliases::{Aliases, Kind};
-pub(super) use self::defaults::{Defaults, Question};
+pub(super) use self::defaults::{Asks, Defaults, Question};
 use self::files::{Files, Placed};
 use self::parser::{Privilege, Statement};
 use super::entry::{Condition, Entry, Targets};

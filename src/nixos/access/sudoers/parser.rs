@@ -227,7 +227,7 @@ impl<'t> Parser<'t> {
                     conditions.retain(|one| !matches!(one, Condition::NotAfter(_)));
                     conditions.push(Condition::NotAfter(value));
                 }
-                "TIMEOUT" if !value.starts_with(|first: char| first.is_ascii_digit()) => return Err(Malformed),
+                "TIMEOUT" if !is_timeout(&value) => return Err(Malformed),
                 "CWD" | "CHROOT" if !(value.starts_with(['/', '~']) || value == "*") => return Err(Malformed),
                 _ => {}
             }
@@ -310,4 +310,17 @@ fn group(name: String) -> Name {
 fn is_time(text: &str) -> bool {
     let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
     (10..=14).contains(&digits)
+}
+
+/// Seconds, or days, hours, minutes and seconds in this order: `90`, `1h30m`.
+fn is_timeout(text: &str) -> bool {
+    let mut rest = text;
+    for unit in ['d', 'h', 'm', 's'] {
+        let digits = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
+        match rest.get(digits..).and_then(|rest| rest.strip_prefix(|letter: char| letter.eq_ignore_ascii_case(&unit))) {
+            Some(behind) if (1..=9).contains(&digits) => rest = behind,
+            _ => {}
+        }
+    }
+    rest.len() < 10 && rest.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty()
 }

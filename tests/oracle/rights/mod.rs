@@ -1,0 +1,9 @@
+//! Who becomes whom, as the real sudo, doas, PAM and crypt(3) say it.
+//!
+//! Each test makes configurations, by a fixed seed and in a number that is quick enough for every run.
+//! `NIXOSCOPE_ORACLE_SEED` and `NIXOSCOPE_ORACLE_COUNT` choose others and more.
+
+mod doas;
+mod generator;
+mod sudo;
+mod world;
