@@ -2,6 +2,7 @@
 //!
 //! `inspect`, `access`, `check`, `policy` and `diff` read this and decide nothing again.
 
+use super::pam::{Secret, Service};
 use super::{Autologin, Facts, Rule, SshSources, Tool};
 use crate::nixos::answer::{Answer, Cause, Caused, Condition, Doubt, Refusal, Verdict};
 use crate::nixos::password::{Password, PasswordState};
@@ -114,11 +115,11 @@ impl Grant {
 pub(super) fn of(facts: &Facts, user: &User, sources: &SshSources, rules: &[&Rule]) -> Vec<Grant> {
     let logins = facts.autologin.iter().filter(|login| login.user == user.name).map(autologin);
     let mut grants: Vec<Grant> = logins.collect();
-    grants.push(console(facts, user));
+    grants.extend(console(facts, user));
     grants.extend(keys(sources));
     grants.extend(certificates(sources));
     for method in [PasswordMethod::Password, PasswordMethod::KeyboardInteractive] {
-        grants.push(ssh_password(facts, user, method));
+        grants.extend(ssh_password(facts, user, method));
     }
     if let Some(condition) = started_by_hand(facts) {
         for grant in grants.iter_mut().filter(|grant| grant.entrance.is_ssh() && grant.verdict() != Verdict::Denied) {
@@ -149,17 +150,54 @@ fn autologin(login: &Autologin) -> Grant {
     Grant { entrance: Entrance::Autologin, needs: Needs::Nothing, answer: Answer::default(), opened_by: Some(cause) }
 }
 
-fn console(facts: &Facts, user: &User) -> Grant {
+fn console(facts: &Facts, user: &User) -> Vec<Grant> {
     let mut answer = of_password(&user.password);
-    if user.password.state == PasswordState::Empty {
-        match facts.console_takes_empty {
-            Some(true) => {}
-            Some(false) => answer.refusal = Some(Caused::by_default(Refusal::EmptyOnConsole)),
-            None => answer.doubts.push(Caused::by_default(Doubt::EmptyByPam)),
-        }
-    }
     doubt_scheme(facts, &user.password, &mut answer);
-    Grant { entrance: Entrance::Console, needs: needs(&user.password), answer, opened_by: source(&user.password) }
+    let (needs, opened_by) = (needs(&user.password), source(&user.password));
+    let grant = Grant { entrance: Entrance::Console, needs, answer, opened_by };
+    by_pam(grant, &facts.pam_of_console, user, Refusal::EmptyOnConsole)
+}
+
+/// What PAM makes of an answer that the password gives, and a grant without it if PAM may ask for none.
+fn by_pam(grant: Grant, service: &Service, user: &User, no_empty: Refusal) -> Vec<Grant> {
+    let without = service.opens(user, Secret::Nothing);
+    match (without.verdict, without.by) {
+        (Verdict::Granted, by) => {
+            let opened_by = by.map(|(cause, _)| cause);
+            vec![Grant { needs: Needs::Nothing, answer: Answer::default(), opened_by, ..grant }]
+        }
+        (Verdict::Unknown, Some((cause, module))) => {
+            let doubts = vec![Caused::by(Doubt::Pam(module), cause)];
+            let answer = Answer { doubts, ..Answer::default() };
+            let perhaps = Grant { needs: Needs::Nothing, answer, opened_by: None, ..grant.clone() };
+            vec![with_password(grant, service, user, no_empty), perhaps]
+        }
+        _ => vec![with_password(grant, service, user, no_empty)],
+    }
+}
+
+/// What PAM makes of an answer that the password gives.
+fn with_password(mut grant: Grant, service: &Service, user: &User, no_empty: Refusal) -> Grant {
+    if !grant.answer.opens() {
+        return grant;
+    }
+    let empty = user.password.state == PasswordState::Empty;
+    let with = service.opens(user, if empty { Secret::Empty } else { Secret::Password });
+    match (with.verdict, with.by) {
+        (Verdict::Denied, _) if empty => grant.answer = Answer::denied(Caused::by_default(no_empty)),
+        (Verdict::Denied, Some((cause, module))) => {
+            grant.answer = Answer::denied(Caused::by(Refusal::Pam(module), cause));
+        }
+        (Verdict::Denied, None) => {
+            grant.answer = Answer::denied(Caused::by_default(Refusal::Pam("no module lets anybody in".to_owned())));
+        }
+        (Verdict::Unknown, Some((cause, module))) => {
+            grant.answer.doubts.push(Caused::by(Doubt::Pam(module), cause));
+        }
+        (Verdict::Unknown, None) if empty => grant.answer.doubts.push(Caused::by_default(Doubt::EmptyByPam)),
+        (Verdict::Unknown, None) | (Verdict::Granted, _) => {}
+    }
+    grant
 }
 
 /// What the password alone says, wherever it is asked for.
@@ -232,36 +270,46 @@ fn certificates(sources: &SshSources) -> Vec<Grant> {
     grants
 }
 
-fn ssh_password(facts: &Facts, user: &User, method: PasswordMethod) -> Grant {
-    let mut answer = of_password(&user.password);
-    // A password that opens nothing opens nothing through sshd, either.
-    if answer.opens() {
-        let of_sshd = facts.sshd.password(&facts.users, user, method);
-        answer.refusal = of_sshd.refusal;
-        answer.conditions.extend(of_sshd.conditions);
-        match answer.refusal {
-            // Whatever the password is, sshd does not accept it.
-            Some(_) if of_sshd.doubts.is_empty() => answer.doubts.clear(),
-            _ => answer.doubts.extend(of_sshd.doubts),
-        }
-    }
-    let by_pam = method == PasswordMethod::KeyboardInteractive || facts.sshd.uses_pam(user);
-    if user.password.state == PasswordState::Empty && by_pam && answer.opens() {
-        // sshd and PAM must both accept it.
-        match facts.sshd_takes_empty {
-            Some(true) => {}
-            Some(false) => answer = Answer::denied(Caused::by_default(Refusal::EmptyByPam)),
-            None => answer.doubts.push(Caused::by_default(Doubt::EmptyByPam)),
-        }
-    }
-    if answer.opens() {
-        doubt_scheme(facts, &user.password, &mut answer);
-    }
+fn ssh_password(facts: &Facts, user: &User, method: PasswordMethod) -> Vec<Grant> {
     let entrance = match method {
         PasswordMethod::Password => Entrance::SshPassword,
         PasswordMethod::KeyboardInteractive => Entrance::SshKeyboardInteractive,
     };
-    Grant { entrance, needs: needs(&user.password), answer, opened_by: source(&user.password) }
+    let mut answer = of_password(&user.password);
+    // A password that opens nothing opens nothing through sshd, either.
+    if answer.opens() {
+        answer = with_sshd(answer, facts.sshd.password(&facts.users, user, method));
+    }
+    if answer.opens() {
+        doubt_scheme(facts, &user.password, &mut answer);
+    }
+    let grant = Grant { entrance, needs: needs(&user.password), answer, opened_by: source(&user.password) };
+    if method == PasswordMethod::Password && !facts.sshd.uses_pam(user) {
+        return vec![grant];
+    }
+    // sshd and PAM must both accept it. Where PAM asks for none, sshd accepts any.
+    let typed = User { password: Password { state: PasswordState::Hashed, ..user.password.clone() }, ..user.clone() };
+    let of_sshd = facts.sshd.password(&facts.users, &typed, method);
+    if !of_sshd.opens() {
+        return vec![with_password(grant, &facts.pam_of_sshd, user, Refusal::EmptyByPam)];
+    }
+    let mut grants = by_pam(grant, &facts.pam_of_sshd, user, Refusal::EmptyByPam);
+    for grant in grants.iter_mut().filter(|grant| grant.needs == Needs::Nothing) {
+        grant.answer = with_sshd(std::mem::take(&mut grant.answer), of_sshd.clone());
+    }
+    grants
+}
+
+/// An answer that sshd must give, too.
+fn with_sshd(mut answer: Answer, of_sshd: Answer) -> Answer {
+    answer.refusal = of_sshd.refusal;
+    answer.conditions.extend(of_sshd.conditions);
+    match answer.refusal {
+        // Whatever the password is, sshd does not accept it.
+        Some(_) if of_sshd.doubts.is_empty() => answer.doubts.clear(),
+        _ => answer.doubts.extend(of_sshd.doubts),
+    }
+    answer
 }
 
 /// Nothing starts sshd at boot.

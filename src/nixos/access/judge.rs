@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::become_root::{self, Tool};
 use super::finding::{Finding, FindingId, Severity};
+use super::grants::{Entrance, Needs};
 use super::kernel_line;
 use super::login::Way;
 use super::{Account, Facts, Shells};
@@ -95,13 +96,18 @@ fn password(account: &Account, takes_old_hashes: Option<bool>) -> Vec<Finding> {
         }
         _ => {}
     }
+    // A service of PAM that asks for none, or the empty password.
+    let why = |is_one: fn(Entrance) -> bool| {
+        let mut open = account.entrances.iter().filter(|grant| grant.needs == Needs::Nothing && grant.answer.opens());
+        let cause = open.find(|grant| is_one(grant.entrance)).and_then(|grant| grant.cause());
+        cause.map_or_else(|| option.to_owned(), |cause| format!("PAM asks for none: {cause}"))
+    };
     if has(Way::SshWithoutPassword) {
-        add(
-            FindingId::EmptyPasswordOverSsh,
-            format!("anyone who reaches sshd can log in without a password ({option})"),
-        );
+        let why = why(Entrance::is_ssh);
+        add(FindingId::EmptyPasswordOverSsh, format!("anyone who reaches sshd can log in without a password ({why})"));
     } else if has(Way::ConsoleWithoutPassword) {
-        add(FindingId::EmptyPassword, format!("anyone at the console can log in without a password ({option})"));
+        let why = why(|entrance| entrance == Entrance::Console);
+        add(FindingId::EmptyPassword, format!("anyone at the console can log in without a password ({why})"));
     }
     if has(Way::SshPassword) && user.is_root() {
         add(FindingId::RootPasswordOverSsh, "can log in through ssh with a password (PermitRootLogin yes)".to_owned());

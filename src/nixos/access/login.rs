@@ -40,7 +40,7 @@ impl Way {
 
     /// The way that an entrance is, by what somebody needs; none to root for who is in already.
     fn of(grant: &Grant) -> Option<Self> {
-        let without = grant.needs == Needs::EmptyPassword;
+        let without = matches!(grant.needs, Needs::EmptyPassword | Needs::Nothing);
         match grant.entrance {
             Entrance::Autologin => Some(Self::Autologin),
             Entrance::Console if without => Some(Self::ConsoleWithoutPassword),

@@ -29,6 +29,7 @@ pub use login::Way;
 use std::collections::HashMap;
 
 use become_root::Rules;
+use pam::Service;
 
 use super::answer::Answer;
 use super::menu::MenuEntry;
@@ -113,9 +114,9 @@ struct Facts {
     /// Lines of rules that break the rules of their files.
     malformed: Vec<become_root::Malformed>,
     autologin: Vec<Autologin>,
-    /// Whether the console takes empty passwords, and sshd by PAM; none where the image does not tell.
-    console_takes_empty: Option<bool>,
-    sshd_takes_empty: Option<bool>,
+    /// Whom PAM lets in at the console, and through sshd.
+    pam_of_console: Service,
+    pam_of_sshd: Service,
     /// Whether its libcrypt takes hashes of the old schemes, as it did before 23.05; none where the image does not tell.
     takes_old_hashes: Option<bool>,
     bad_lines: Vec<BadLine>,
@@ -150,8 +151,8 @@ impl Declared {
 /// What files say of the machine, whoever uses it.
 struct Machine {
     autologin: Vec<Autologin>,
-    console_takes_empty: Option<bool>,
-    sshd_takes_empty: Option<bool>,
+    pam_of_console: Service,
+    pam_of_sshd: Service,
     takes_old_hashes: Option<bool>,
 }
 
@@ -165,8 +166,8 @@ impl Machine {
     fn of(root: &Root<'_>) -> Result<Self> {
         Ok(Self {
             autologin: autologin::find(root)?,
-            console_takes_empty: pam::takes_empty(root, "login")?,
-            sshd_takes_empty: pam::takes_empty(root, "sshd")?,
+            pam_of_console: Service::of(root, "login")?,
+            pam_of_sshd: Service::of(root, "sshd")?,
             takes_old_hashes: root
                 .release()?
                 .map(|release| version::compare(&release, FIRST_WITHOUT_OLD_HASHES).is_lt()),
@@ -253,7 +254,7 @@ impl Facts {
         let (declared, machine) = rayon::join(|| Declared::of(root), || Machine::of(root));
         let (Declared { users, sshd, sources, orphans, bad_lines, rules, unread, malformed }, machine) =
             (declared?, machine?);
-        let Machine { autologin, console_takes_empty, sshd_takes_empty, takes_old_hashes } = machine;
+        let Machine { autologin, pam_of_console, pam_of_sshd, takes_old_hashes } = machine;
         let facts = Self {
             users,
             sshd,
@@ -261,8 +262,8 @@ impl Facts {
             unread,
             malformed,
             autologin,
-            console_takes_empty,
-            sshd_takes_empty,
+            pam_of_console,
+            pam_of_sshd,
             takes_old_hashes,
             bad_lines,
             orphans,

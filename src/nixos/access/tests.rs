@@ -17,7 +17,9 @@ fn access(hash: &str, files: &[(&str, &str)]) -> Access {
         ("/s/etc/shadow", shadow.as_str()),
         ("/s/etc/pam.d/login", "auth sufficient pam_unix.so nullok\n"),
     ];
-    Access::read(&Made::of(&[&users, files].concat()).system(), Vec::new()).unwrap()
+    let mut all = files.to_vec();
+    all.extend(users.into_iter().filter(|(path, _)| !files.iter().any(|(own, _)| own == path)));
+    Access::read(&Made::of(&all).system(), Vec::new()).unwrap()
 }
 
 /// The sentence of `eve` under a configuration of sshd, and whether it may be otherwise.
@@ -204,4 +206,61 @@ fn what_the_image_does_not_tell_is_an_unknown_entrance() {
             "ssh-keyboard-interactive denied: sshd does not offer keyboard-interactive (UsePAM no)",
         ]
     );
+}
+
+#[test]
+fn rules_of_pam_that_let_in_without_a_password_are_found() {
+    for (pam, sentence) in [
+        (
+            "auth sufficient pam_permit.so\n",
+            "can log in on the console without a password (PAM asks for none: /etc/pam.d/login:1)",
+        ),
+        ("auth optional pam_permit.so\nauth required pam_deny.so\n", "cannot log in: the password is locked, no key"),
+        (
+            "AUTH sufficient \\\n pam_succeed_if.so user = eve\nauth required pam_deny.so\n",
+            "can log in on the console without a password (PAM asks for none: /etc/pam.d/login:1)",
+        ),
+        (
+            "auth sufficient pam_succeed_if.so user = bob\nauth required pam_deny.so\n",
+            "cannot log in: the password is locked, no key",
+        ),
+        (
+            "auth [success=done default=ignore] pam_exec.so /bin/x\nauth required pam_deny.so\n",
+            "may be able to log in on the console without a password (the image does not tell whom pam_exec of PAM lets in)",
+        ),
+        ("auth required pam_deny.so\nauth sufficient pam_permit.so\n", "cannot log in: the password is locked, no key"),
+    ] {
+        let files = [("/s/etc/pam.d/login", pam)];
+        let config = [
+            UNIT,
+            WANTED,
+            ("/s/etc/ssh/sshd_config", "UsePAM yes\nKbdInteractiveAuthentication no\nPasswordAuthentication no\n"),
+        ];
+        let access = access("!", &[&config[..], &files[..]].concat());
+        assert_eq!(access.people.accounts[0].sentence(), sentence, "{pam}");
+    }
+}
+
+#[test]
+fn pam_that_refuses_everybody_shuts_a_password_out() {
+    let refused = "cannot log in: PAM refuses the user (pam_deny), no key";
+    let hash = format!("$6$salt$salt{}", "a".repeat(86));
+    for (pam, expected) in [
+        ("auth required pam_deny.so\n", true),
+        ("auth sufficient pam_unix.so\nauth required pam_deny.so\n", false),
+        ("auth sufficient pam_unix.so\naccount required pam_deny.so\n", true),
+    ] {
+        let config = [
+            UNIT,
+            WANTED,
+            ("/s/etc/ssh/sshd_config", "UsePAM yes\nKbdInteractiveAuthentication no\nPasswordAuthentication no\n"),
+        ];
+        let access = access(&hash, &[&config[..], &[("/s/etc/pam.d/login", pam)]].concat());
+        assert_eq!(
+            access.people.accounts[0].sentence() == refused,
+            expected,
+            "{pam}: {}",
+            access.people.accounts[0].sentence()
+        );
+    }
 }

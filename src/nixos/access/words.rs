@@ -48,6 +48,7 @@ impl Account {
     fn console(&self, grant: &Grant) -> String {
         let password = &self.user.password;
         let what = match password.state {
+            _ if grant.needs == Needs::Nothing => return self.whatever("on the console", grant),
             PasswordState::Empty => "without a password",
             PasswordState::Plaintext => "with a password that is in the image in clear text",
             _ => "with a password",
@@ -57,10 +58,21 @@ impl Account {
         format!("{}on the console {what}{}", perhaps(grant), in_parentheses(notes))
     }
 
+    /// PAM lets the user in, whatever is typed.
+    fn whatever(&self, place: &str, grant: &Grant) -> String {
+        let by =
+            grant.cause().filter(|_| grant.answer.doubts.is_empty()).map(|cause| format!("PAM asks for none: {cause}"));
+        let notes = by.into_iter().chain(grant.answer.phrases()).collect();
+        format!("{}{place} without a password{}", perhaps(grant), in_parentheses(notes))
+    }
+
     /// By either method: a reader cares about the password, not about who asks for it.
     fn ssh_password(&self, grants: &[&Grant]) -> Option<String> {
         let grant =
             grants.iter().min_by_key(|grant| (grant.verdict() == Verdict::Unknown, grant.answer.phrases().len()))?;
+        if grant.needs == Needs::Nothing {
+            return Some(self.whatever("through ssh", grant));
+        }
         let what =
             if self.user.password.state == PasswordState::Empty { "without a password" } else { "with the password" };
         Some(format!("{}through ssh {what}{}", perhaps(grant), parenthesis(grant)))

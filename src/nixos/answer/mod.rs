@@ -170,6 +170,8 @@ pub enum Refusal {
     EmptyOnConsole,
     /// PAM does not let sshd accept empty passwords.
     EmptyByPam,
+    /// A module of PAM refuses, whatever the password is.
+    Pam(String),
     /// Keyboard-interactive is off: the line that says so.
     KeyboardInteractiveOff(&'static str),
     /// No key is authorized.
@@ -195,6 +197,8 @@ pub enum Doubt {
     Principals,
     /// Whether PAM accepts empty passwords.
     EmptyByPam,
+    /// The image does not tell what this module of PAM says.
+    Pam(String),
     /// Whether libcrypt accepts hashes of this scheme.
     OldScheme(String),
     /// The password comes from this file, which is not in the image.
@@ -206,7 +210,10 @@ pub enum Doubt {
 impl Doubt {
     /// Whether the image has neither the password nor the key that would open.
     fn is_untold(&self) -> bool {
-        matches!(self, Self::KeysCommand(_) | Self::KeysFile(_) | Self::PasswordFile(_) | Self::UntoldPassword)
+        matches!(
+            self,
+            Self::KeysCommand(_) | Self::KeysFile(_) | Self::PasswordFile(_) | Self::UntoldPassword | Self::Pam(_)
+        )
     }
 
     /// Whether it leaves the whole answer open; a `Match` block decides about some connections only.

@@ -1,6 +1,6 @@
 //! Rules of doas, as doas itself follows them.
 
-use nixoscope::nixos::access::{Access, Rule, Tool};
+use nixoscope::nixos::access::{People, Rule, Tool};
 
 use super::generator::Generator;
 use super::world::{Files, Probe, accesses, judged, number};
@@ -55,7 +55,7 @@ fn disagreements(configurations: &[Files]) -> Vec<String> {
     wrong
 }
 
-fn disagreement(access: &Access, (user, target, command): Probe, theirs: bool) -> Option<String> {
+fn disagreement(access: &People, (user, target, command): Probe, theirs: bool) -> Option<String> {
     let rules =
         || access.rules.iter().filter(|rule| rule.tool == Tool::Doas && rule.users.iter().any(|own| own == user));
     let names = |rule: &Rule| rule.commands == "ALL" || rule.commands.split(' ').next() == command.split(' ').next();

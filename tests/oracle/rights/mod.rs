@@ -5,5 +5,6 @@
 
 mod doas;
 mod generator;
+mod pam;
 mod sudo;
 mod world;

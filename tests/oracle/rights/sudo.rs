@@ -1,6 +1,6 @@
 //! Rules of sudo, as sudo itself follows them.
 
-use nixoscope::nixos::access::{Access, Rule, Tool};
+use nixoscope::nixos::access::{People, Rule, Tool};
 
 use super::generator::Generator;
 use super::world::{Files, Probe, accesses, judged, number};
@@ -60,7 +60,7 @@ fn disagreements(configurations: &[Files]) -> Vec<String> {
 }
 
 /// How nixoscope's rules and sudo disagree on a question. A rule that depends on something else may go either way.
-fn disagreement(access: &Access, (user, target, command): Probe, theirs: bool) -> Option<String> {
+fn disagreement(access: &People, (user, target, command): Probe, theirs: bool) -> Option<String> {
     let rules =
         || access.rules.iter().filter(|rule| rule.tool == Tool::Sudo && rule.users.iter().any(|own| own == user));
     let allows = |rule: &Rule| covers(rule, command) && (target == "root") <= rule.target.is_none();

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use nixoscope::nixos::Disc;
-use nixoscope::nixos::access::Access;
+use nixoscope::nixos::access::People;
 use nixoscope::{Image, StorePath};
 
 use crate::listing::scratch;
@@ -32,11 +32,11 @@ pub(crate) fn number(name: &str, default: usize) -> usize {
 }
 
 /// Who gets in, by configuration, as nixoscope reads it from an image that has a system for each.
-pub(crate) fn accesses(configurations: &[Files]) -> Vec<Access> {
+pub(crate) fn accesses(configurations: &[Files]) -> Vec<People> {
     configurations.chunks(BATCH).flat_map(batch).collect()
 }
 
-fn batch(configurations: &[Files]) -> Vec<Access> {
+fn batch(configurations: &[Files]) -> Vec<People> {
     let scratch = scratch();
     let tree = scratch.path().join("tree");
     for (index, files) in configurations.iter().enumerate() {
@@ -56,7 +56,7 @@ fn batch(configurations: &[Files]) -> Vec<Access> {
     let access = |index: usize| {
         let path = StorePath::from_path(toplevel(index).as_bytes()).unwrap();
         let system = disc.systems.iter().find(|system| system.path == path).unwrap();
-        Access::of(&disc, system).unwrap_or_else(|error| panic!("{index}: {error}"))
+        People::of(&disc, system).unwrap_or_else(|error| panic!("{index}: {error}"))
     };
     (0..configurations.len()).map(access).collect()
 }

@@ -1,0 +1,165 @@
+//! PAM: whom a service lets in, and with what (pam.conf(5)).
+
+mod modules;
+mod stack;
+
+use self::modules::{Says, Subject};
+use self::stack::{Action, Control, Kind, Rule};
+use crate::error::Result;
+use crate::nixos::answer::{Cause, Verdict};
+use crate::nixos::{Root, User};
+
+/// What somebody has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Secret {
+    /// Nothing at all.
+    Nothing,
+    /// The account has an empty password.
+    Empty,
+    /// The password of the account.
+    Password,
+}
+
+/// The rules of one service. Without a file for it the image does not tell.
+pub(super) struct Service {
+    auth: Option<Vec<Rule>>,
+    account: Option<Vec<Rule>>,
+    /// Files that modules ask for, by path; `None` if the image does not have them.
+    files: Vec<(String, Option<String>)>,
+}
+
+/// What a service answers, and the line that decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Said {
+    pub(super) verdict: Verdict,
+    /// The line, with the name of the module.
+    pub(super) by: Option<(Cause, String)>,
+}
+
+impl Service {
+    pub(super) fn of(root: &Root<'_>, name: &str) -> Result<Self> {
+        let (auth, account) = (stack::read(root, name, Kind::Auth)?, stack::read(root, name, Kind::Account)?);
+        let mut files = Vec::new();
+        for rule in auth.iter().chain(&account).flatten() {
+            for path in rule.arguments.iter().filter_map(|argument| argument.strip_prefix("file=")) {
+                files.push((path.to_owned(), root.text(path)?));
+            }
+        }
+        Ok(Self { auth, account, files })
+    }
+
+    /// Whether a user who has that gets in, where the program that asks PAM runs as root by itself.
+    pub(super) fn opens(&self, user: &User, secret: Secret) -> Said {
+        self.opens_for(user, secret, None)
+    }
+
+    /// The same where somebody who is in already runs the program: `asker`.
+    pub(super) fn opens_for(&self, user: &User, secret: Secret, asker: Option<&User>) -> Said {
+        let subject = |secret| Subject { user, secret, asker, files: &self.files };
+        let unknown = Said { verdict: Verdict::Unknown, by: None };
+        let Some(auth) = &self.auth else { return unknown };
+        let mut said = self.decided(auth, &subject(secret));
+        if said.verdict != Verdict::Denied
+            && let Some(account) = &self.account
+            && !account.is_empty()
+        {
+            let of_account = self.decided(account, &subject(Secret::Password));
+            if of_account.verdict == Verdict::Denied
+                || said.verdict == Verdict::Granted && of_account.verdict == Verdict::Unknown
+            {
+                said = of_account;
+            }
+        }
+        said
+    }
+
+    /// The answer of all rules. Where a module's is not known, each is tried; if the end is not the same, it is unknown.
+    fn decided(&self, rules: &[Rule], subject: &Subject<'_>) -> Said {
+        let run = |unknown| {
+            let mut run = Run { subject, unknown, doubted: None };
+            let (success, by) = run.all(rules);
+            (success, by, run.doubted)
+        };
+        let (first, by, doubted) = run(Says::Failure);
+        let place = |rule: &Rule| {
+            let cause = Cause { path: std::sync::Arc::clone(&rule.file), line: Some(rule.line) };
+            (cause, rule.module.clone())
+        };
+        let others = [Says::Success, Says::Ignore].map(|unknown| run(unknown).0);
+        match others.iter().all(|other| *other == first) {
+            true => {
+                let verdict = if first { Verdict::Granted } else { Verdict::Denied };
+                Said { verdict, by: by.map(place) }
+            }
+            false => Said { verdict: Verdict::Unknown, by: doubted.map(place) },
+        }
+    }
+}
+
+/// One way through the rules.
+struct Run<'r> {
+    subject: &'r Subject<'r>,
+    /// What modules are taken to say of which the image does not tell it.
+    unknown: Says,
+    /// The first of them.
+    doubted: Option<&'r Rule>,
+}
+
+impl<'r> Run<'r> {
+    /// Whether the rules succeed, and the one that decides.
+    fn all(&mut self, rules: &'r [Rule]) -> (bool, Option<&'r Rule>) {
+        let (mut state, mut decider): (Option<bool>, Option<&Rule>) = (None, None);
+        let mut rest = rules.iter();
+        while let Some(rule) = rest.next() {
+            match self.action(rule) {
+                Action::Ignore => {}
+                Action::Ok if state.is_none() => (state, decider) = (Some(true), Some(rule)),
+                Action::Ok => {}
+                Action::Done if state != Some(false) => return (true, Some(rule)),
+                Action::Done => {}
+                Action::Bad if state != Some(false) => (state, decider) = (Some(false), Some(rule)),
+                Action::Bad => {}
+                Action::Die => return (false, if state == Some(false) { decider } else { Some(rule) }),
+                Action::Reset => (state, decider) = (None, None),
+                Action::Skip(count) => {
+                    for _ in 0..count {
+                        if rest.next().is_none() {
+                            return (false, Some(rule)); // more than there are
+                        }
+                    }
+                }
+            }
+        }
+        (state == Some(true), decider)
+    }
+
+    fn action(&mut self, rule: &'r Rule) -> Action {
+        let (success, failure, ignore) = match &rule.control {
+            Control::Module { success, failure, ignore } => (*success, *failure, *ignore),
+            Control::Substack(rules) => {
+                return match rules.is_empty() {
+                    true => Action::Ignore,
+                    false if self.all(rules).0 => Action::Ok,
+                    false => Action::Bad,
+                };
+            }
+            Control::Unknown => (Action::Ok, Action::Bad, Action::Ignore),
+        };
+        let says = match &rule.control {
+            Control::Unknown => Says::Unknown,
+            _ => self.subject.ask(&rule.module, &rule.arguments),
+        };
+        let says = match says {
+            Says::Unknown => {
+                self.doubted.get_or_insert(rule);
+                self.unknown
+            }
+            says => says,
+        };
+        match says {
+            Says::Success => success,
+            Says::Failure => failure,
+            Says::Ignore | Says::Unknown => ignore,
+        }
+    }
+}
