@@ -63,6 +63,9 @@ pub fn page(
         let target = target.as_ref().map(|target| format!(" as {target}")).unwrap_or_default();
         let text = match *tool {
             Tool::Nix => format!("{} is trusted, which is as good as root ({source}:{line})", rule.who),
+            Tool::Polkit if !rule.is_everything() => {
+                format!("{} may {commands} without a password ({source}:{line})", rule.who)
+            }
             _ => {
                 let provisos = rule.provisos();
                 format!("{} runs {commands}{target} without a password{provisos} ({source}:{line})", rule.who)

@@ -1,15 +1,19 @@
 //! Who becomes root, or somebody else, without a password: rules of sudo and doas, and the users whom Nix trusts.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
 pub use super::entry::Condition;
 use super::groups::GroupIds;
 use super::last_match::Policy;
+use super::pam::{Secret, Service};
 use super::sudoers::{Defaults, Sudoers};
-use super::{doas, trusted};
+use super::{disguise, doas, please, polkit, trusted};
 use crate::error::{Error, Place, Result};
-use crate::nixos::{Root, Users};
+use crate::nixos::answer::Verdict;
+use crate::nixos::password::PasswordState;
+use crate::nixos::{Root, User, Users};
 
 /// Limit for rules that ask for no password; NixOS writes a few.
 pub(super) const MOST_RULES: usize = 10_000;
@@ -46,6 +50,26 @@ pub enum Tool {
     Doas,
     /// Nix, by `trusted-users`.
     Nix,
+    /// `su`, by PAM.
+    Su,
+    /// polkit, which `run0`, `systemctl` and desktops ask.
+    Polkit,
+    /// please, by `please.ini`.
+    Please,
+    /// Docker's group.
+    Docker,
+    /// Podman's group.
+    Podman,
+    /// libvirt's group.
+    Libvirt,
+    /// Incus's group.
+    Incus,
+    /// LXD's group.
+    Lxd,
+    /// The group that owns the disks.
+    Disk,
+    /// The group that reads the memory.
+    Memory,
 }
 
 impl Tool {
@@ -56,6 +80,16 @@ impl Tool {
             Self::Sudo => "sudo",
             Self::Doas => "doas",
             Self::Nix => "nix",
+            Self::Su => "su",
+            Self::Polkit => "polkit",
+            Self::Please => "please",
+            Self::Docker => "docker",
+            Self::Podman => "podman",
+            Self::Libvirt => "libvirt",
+            Self::Incus => "incus",
+            Self::Lxd => "lxd",
+            Self::Disk => "disk",
+            Self::Memory => "kmem",
         }
     }
 }
@@ -123,20 +157,26 @@ pub(super) fn rules(root: &Root<'_>, users: &Users) -> Result<Rules> {
     let ids = GroupIds::of(root)?;
     let gid = |name: &str| ids.number(name);
     let Sudoers { entries, defaults, host, unread, malformed } = Sudoers::read(root)?;
-    let sudo = Policy { tool: Tool::Sudo, entries: &entries, defaults: &defaults, host: host.as_deref() };
+    let (of_sudo, of_doas) = (unasked(root, users, "sudo")?, unasked(root, users, "doas")?);
+    let (tool, host) = (Tool::Sudo, host.as_deref());
+    let sudo = Policy { tool, entries: &entries, defaults: &defaults, host, unasked: &of_sudo };
     let mut rules = Rules { free: sudo.free(users, &gid)?, unread, malformed: Vec::new() };
     let place = |(file, line): (Arc<str>, u64)| Malformed { tool: Tool::Sudo, file: file.to_string(), line };
     rules.malformed.extend(malformed.into_iter().map(place));
     match root.text(doas::FILE)?.map(|text| doas::read(&text, users)) {
         Some(Ok(entries)) => {
             let defaults = Defaults::default();
-            let doas = Policy { tool: Tool::Doas, entries: &entries, defaults: &defaults, host: None };
+            let (tool, host) = (Tool::Doas, None);
+            let doas = Policy { tool, entries: &entries, defaults: &defaults, host, unasked: &of_doas };
             rules.free.extend(doas.free(users, &gid)?);
         }
         Some(Err(doas::Malformed { line })) => {
             rules.malformed.push(Malformed { tool: Tool::Doas, file: doas::FILE.to_owned(), line });
         }
         None => {}
+    }
+    for rules_of in [su, polkit::read, please::read, disguise::read] {
+        rules.free.extend(rules_of(root, users)?);
     }
     let (trusted, unread) = trusted::read(root, users)?;
     rules.free.extend(trusted.into_iter().filter(|rule| rule.who != "root"));
@@ -148,10 +188,52 @@ pub(super) fn rules(root: &Root<'_>, users: &Users) -> Result<Rules> {
     Ok(rules)
 }
 
+/// Whom PAM lets become root through `su` without root's password.
+fn su(root: &Root<'_>, users: &Users) -> Result<Vec<Rule>> {
+    let service = Service::of(root, "su")?;
+    let becomes = User { uid: Some(0), ..User::implied("root") };
+    let becomes = users.named("root").unwrap_or(&becomes);
+    let mut rules: Vec<Rule> = Vec::new();
+    for user in users.list.iter().filter(|user| !user.is_root()) {
+        let said = service.opens_for(becomes, Secret::Nothing, Some(user));
+        let (Verdict::Granted, Some((cause, _))) = (said.verdict, said.by) else { continue };
+        let line = cause.line.unwrap_or(1);
+        match rules.iter_mut().find(|rule| rule.line == line && *rule.source == *cause.path) {
+            Some(rule) => rule.users.push(user.name.clone()),
+            None => rules.push(Rule {
+                tool: Tool::Su,
+                who: String::new(),
+                users: vec![user.name.clone()],
+                target: None,
+                reach: Reach::Everything,
+                commands: "ALL".to_owned(),
+                conditions: Vec::new(),
+                source: cause.path.to_string(),
+                line,
+            }),
+        }
+    }
+    let all = users.list.iter().filter(|user| !user.is_root()).count();
+    for rule in &mut rules {
+        rule.who = if rule.users.len() == all { "ALL".to_owned() } else { rule.users.join(", ") };
+    }
+    Ok(rules)
+}
+
+/// Those to whom PAM lets a program give root without asking for a password.
+fn unasked(root: &Root<'_>, users: &Users, service: &str) -> Result<HashSet<String>> {
+    let service = Service::of(root, service)?;
+    let is_unasked = |user: &&User| {
+        let empty = user.password.state == PasswordState::Empty;
+        let secret = if empty { Secret::Empty } else { Secret::Nothing };
+        service.opens_for(user, secret, Some(user)).verdict == Verdict::Granted
+    };
+    Ok(users.list.iter().filter(|user| !user.is_root()).filter(is_unasked).map(|user| user.name.clone()).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nixos::User;
     use crate::nixos::made::Made;
 
     /// Rules that are left, of users in `wheel` and in `users`.
@@ -208,5 +290,32 @@ mod tests {
         assert_eq!(shown("/s/etc/sudoers", text), ["2 bob (bob) root ALL"]);
         let text = "eve ALL=(ALL) ALL\n%wheel ALL=(ALL) NOPASSWD: ALL\n";
         assert_eq!(shown("/s/etc/sudoers", text), ["2 %wheel (eve) root ALL"]);
+    }
+
+    #[test]
+    fn rules_of_pam_that_ask_for_no_password_make_root() {
+        for (file, text, expected) in [
+            ("su", "auth sufficient pam_rootok.so\nauth required pam_unix.so\n", vec![]),
+            ("su", "auth sufficient pam_permit.so\n", vec!["1 ALL (eve bob) root ALL"]),
+            ("su", "auth sufficient pam_wheel.so trust\nauth required pam_unix.so\n", vec!["1 eve (eve) root ALL"]),
+            ("su", "auth required pam_wheel.so\nauth required pam_unix.so\n", vec![]),
+        ] {
+            assert_eq!(shown(&format!("/s/etc/pam.d/{file}"), text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn sudo_asks_nobody_whom_pam_asks_nothing() {
+        let user = User { uid: Some(1000), groups: Some(vec!["wheel".to_owned()]), ..User::implied("eve") };
+        let users = Users { known: true, list: vec![user] };
+        for (pam, count) in [
+            ("auth sufficient pam_permit.so\n", 1),
+            ("auth sufficient pam_unix.so\nauth required pam_deny.so\n", 0),
+            ("auth sufficient pam_succeed_if.so user ingroup wheel\n", 1),
+            ("auth sufficient pam_succeed_if.so user ingroup users\n", 0),
+        ] {
+            let files = [("/s/etc/sudoers", "%wheel ALL=(ALL) ALL\n"), ("/s/etc/pam.d/sudo", pam)];
+            assert_eq!(rules(&Made::of(&files).system(), &users).unwrap().free.len(), count, "{pam}");
+        }
     }
 }

@@ -115,6 +115,12 @@ findings! {
     PasswordlessRoot = "passwordless-root", Warning;
     /// A user runs commands as somebody else without a password.
     PasswordlessCommand = "passwordless-command", Warning;
+    /// A program other than sshd lets somebody in.
+    OtherEntrance = "other-entrance", Warning;
+    /// Somebody else decides later what the system runs.
+    DecidedElsewhere = "decided-elsewhere", Info;
+    /// A program beyond the stock ones runs as root for everyone.
+    SetuidWrapper = "setuid-wrapper", Warning;
     /// A line of a file of rules is malformed.
     MalformedRule = "malformed-rule", Warning;
     /// A file is included but not in the image.

@@ -35,6 +35,7 @@ pub(super) fn findings(facts: &Facts, accounts: &[Account], doors: &Doors<'_>) -
     findings.extend(emergency(&doors.shells));
     findings.extend(menu(&doors.entries));
     findings.extend(initrd(&doors.shells));
+    findings.extend(doors.shells.others.iter().cloned());
     if !facts.users.known {
         let message = "the image does not list its users in a form that is known: there may be more than are shown";
         findings.push(Finding::new(FindingId::UsersUnknown, "users", message.to_owned(), None));
@@ -261,6 +262,10 @@ fn rules(facts: &Facts) -> Vec<Finding> {
                     FindingId::PasswordlessRoot,
                     format!("{becomes} root through {tool} without a password, by {commands} ({users})"),
                 )
+            }
+            (Tool::Polkit, _) => {
+                let actions = &rule.commands;
+                (FindingId::PasswordlessCommand, format!("polkit allows {actions} without a password ({users})"))
             }
             (tool, target) => {
                 let target = target.as_ref().map(|target| format!(" as {target}")).unwrap_or_default();

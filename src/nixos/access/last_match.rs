@@ -23,6 +23,8 @@ pub(super) struct Policy<'p> {
     pub(super) entries: &'p [Entry],
     pub(super) defaults: &'p Defaults,
     pub(super) host: Option<&'p str>,
+    /// Those whom PAM asks for no password.
+    pub(super) unasked: &'p HashSet<String>,
 }
 
 /// What is the same for users who share a [`Rule`].

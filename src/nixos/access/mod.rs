@@ -2,6 +2,7 @@
 
 mod autologin;
 mod become_root;
+mod disguise;
 mod doas;
 mod emergency;
 mod entry;
@@ -13,12 +14,16 @@ mod kernel_line;
 mod last_match;
 mod login;
 mod pam;
+mod please;
+mod polkit;
+mod services;
 mod sudoers;
 #[cfg(test)]
 mod tests;
 mod trusted;
 mod view;
 mod words;
+mod wrappers;
 
 pub use autologin::Autologin;
 pub use become_root::{Condition, Reach, Rule, Tool};
@@ -156,10 +161,12 @@ struct Machine {
     takes_old_hashes: Option<bool>,
 }
 
-/// Shells that open before anybody logs in.
+/// Shells that open before anybody logs in, and programs that let somebody in.
 struct Shells {
     initrd: Result<Option<Initrd>>,
     forced: Option<String>,
+    /// What other programs open.
+    others: Vec<Finding>,
 }
 
 impl Machine {
@@ -178,7 +185,9 @@ impl Machine {
 impl Shells {
     fn of(root: &Root<'_>) -> Result<Self> {
         // A broken initrd is a finding: the rest of the system can still be judged.
-        Ok(Self { initrd: Initrd::of(root), forced: emergency::forced(root)? })
+        let mut others = services::findings(root)?;
+        others.extend(wrappers::findings(root)?);
+        Ok(Self { initrd: Initrd::of(root), forced: emergency::forced(root)?, others })
     }
 }
 

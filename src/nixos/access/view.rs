@@ -156,6 +156,9 @@ impl<'p> View<'p> {
     }
 
     fn asks(&self, leaf: &Leaf<'_>, Wanted { target, command }: Wanted<'_>) -> Asks<'_> {
+        if self.policy.unasked.contains(self.person.name) {
+            return Asks::Never;
+        }
         let others = match (&leaf.entry.targets, target) {
             (_, Target::Root) => None,
             (Targets::Default, Target::Other) => Some(&[][..]),
