@@ -21,7 +21,7 @@ pub mod package;
 pub mod software;
 pub use disc::{Disc, Medium};
 pub use initrd::Initrd;
-pub use password::{Password, PasswordState, Scheme};
+pub use password::{Password, PasswordState, Quirk, Scheme};
 pub use root::Root;
 pub use summary::{BootFacts, StoreFacts, Summary, VolumeFacts};
 pub use system::{Description, System, toplevel};

@@ -73,6 +73,8 @@ findings! {
     EmptyPassword = "empty-password", Warning;
     /// Root can log in through ssh with a password.
     RootPasswordOverSsh = "root-password-over-ssh", Error;
+    /// No password has the hash that is declared.
+    BrokenHash = "broken-hash", Warning;
     /// libcrypt refuses the hash of a password.
     OldHash = "old-hash", Warning;
     /// A password comes from a file that is not in the image.

@@ -5,7 +5,7 @@
 use super::pam::{Secret, Service};
 use super::{Autologin, Facts, Rule, SshSources, Tool};
 use crate::nixos::answer::{Answer, Cause, Caused, Condition, Doubt, Refusal, Verdict};
-use crate::nixos::password::{Password, PasswordState};
+use crate::nixos::password::{Password, PasswordState, Quirk};
 use crate::nixos::ssh::{Authority, PasswordMethod};
 use crate::nixos::users::User;
 
@@ -152,7 +152,9 @@ fn autologin(login: &Autologin) -> Grant {
 
 fn console(facts: &Facts, user: &User) -> Vec<Grant> {
     let mut answer = of_password(&user.password);
-    doubt_scheme(facts, &user.password, &mut answer);
+    if answer.opens() {
+        doubt_scheme(facts, &user.password, &mut answer);
+    }
     let (needs, opened_by) = (needs(&user.password), source(&user.password));
     let grant = Grant { entrance: Entrance::Console, needs, answer, opened_by };
     by_pam(grant, &facts.pam_of_console, user, Refusal::EmptyOnConsole)
@@ -181,7 +183,8 @@ fn with_password(mut grant: Grant, service: &Service, user: &User, no_empty: Ref
     if !grant.answer.opens() {
         return grant;
     }
-    let empty = user.password.state == PasswordState::Empty;
+    // An empty text that is hashed is a password like any other.
+    let empty = user.password.state == PasswordState::Empty && user.password.quirk != Some(Quirk::HashedEmpty);
     let with = service.opens(user, if empty { Secret::Empty } else { Secret::Password });
     match (with.verdict, with.by) {
         (Verdict::Denied, _) if empty => grant.answer = Answer::denied(Caused::by_default(no_empty)),
@@ -205,6 +208,7 @@ fn of_password(password: &Password) -> Answer {
     let unknown = |doubt| Answer { doubts: vec![Caused { what: doubt, cause: source(password) }], ..Answer::default() };
     let denied = |refusal| Answer::denied(Caused { what: refusal, cause: source(password) });
     match password.state {
+        PasswordState::Hashed if password.quirk == Some(Quirk::Broken) => denied(Refusal::BrokenHash),
         PasswordState::Empty | PasswordState::Plaintext | PasswordState::Hashed => Answer::default(),
         PasswordState::Locked => denied(Refusal::Locked),
         PasswordState::None => denied(Refusal::NoPassword),
@@ -278,6 +282,11 @@ fn ssh_password(facts: &Facts, user: &User, method: PasswordMethod) -> Vec<Grant
     let mut answer = of_password(&user.password);
     // A password that opens nothing opens nothing through sshd, either.
     if answer.opens() {
+        // sshd looks at what is typed where it asks itself, PAM at the hash.
+        let by_pam = method == PasswordMethod::KeyboardInteractive;
+        let hashed = user.password.quirk == Some(Quirk::HashedEmpty) && by_pam;
+        let typed = typed(user);
+        let user = if hashed { &typed } else { user };
         answer = with_sshd(answer, facts.sshd.password(&facts.users, user, method));
     }
     if answer.opens() {
@@ -288,8 +297,7 @@ fn ssh_password(facts: &Facts, user: &User, method: PasswordMethod) -> Vec<Grant
         return vec![grant];
     }
     // sshd and PAM must both accept it. Where PAM asks for none, sshd accepts any.
-    let typed = User { password: Password { state: PasswordState::Hashed, ..user.password.clone() }, ..user.clone() };
-    let of_sshd = facts.sshd.password(&facts.users, &typed, method);
+    let of_sshd = facts.sshd.password(&facts.users, &typed(user), method);
     if !of_sshd.opens() {
         return vec![with_password(grant, &facts.pam_of_sshd, user, Refusal::EmptyByPam)];
     }
@@ -298,6 +306,11 @@ fn ssh_password(facts: &Facts, user: &User, method: PasswordMethod) -> Vec<Grant
         grant.answer = with_sshd(std::mem::take(&mut grant.answer), of_sshd.clone());
     }
     grants
+}
+
+/// The user with a password that is not empty.
+fn typed(user: &User) -> User {
+    User { password: Password { state: PasswordState::Hashed, ..user.password.clone() }, ..user.clone() }
 }
 
 /// An answer that sshd must give, too.

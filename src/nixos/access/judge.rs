@@ -9,7 +9,7 @@ use super::kernel_line;
 use super::login::Way;
 use super::{Account, Facts, Shells};
 use crate::nixos::menu::MenuEntry;
-use crate::nixos::password::{PasswordState, Scheme};
+use crate::nixos::password::{PasswordState, Quirk, Scheme};
 use crate::nixos::ssh::Obstacle;
 
 /// Menu entries that a finding names.
@@ -76,6 +76,10 @@ fn password(account: &Account, takes_old_hashes: Option<bool>) -> Vec<Finding> {
         }
         PasswordState::Hashed => {
             let scheme = password.scheme.map(Scheme::name).unwrap_or_default();
+            if password.quirk == Some(Quirk::Broken) {
+                let message = format!("no password has such a hash: it is cut or malformed ({option})");
+                add(FindingId::BrokenHash, message);
+            }
             let old = password.scheme.is_some_and(|scheme| !scheme.is_current());
             if old && takes_old_hashes == Some(false) {
                 let message = format!(

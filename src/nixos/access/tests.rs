@@ -8,8 +8,10 @@ const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAII7ljl4JdLSt+CD7YkmrwvG1T
 const UNIT: (&str, &str) = ("/s/etc/systemd/system/sshd.service", "[Service]\nExecStart=/bin/sshd -D\n");
 const WANTED: (&str, &str) = ("/s/etc/systemd/system/multi-user.target.wants/sshd.service", "-> ../sshd.service");
 
-/// A system with a user `eve` and files of its own.
+/// A system with a user `eve` and files of its own. A hash is written short, `$6$a$b`.
 fn access(hash: &str, files: &[(&str, &str)]) -> Access {
+    let length = if hash.starts_with("$6$") { 86 } else { 22 };
+    let hash = hash.replace("$a$b", &format!("$a${}", "b".repeat(length)));
     let shadow = format!("eve:{hash}:1::::::\n");
     let users = [
         ("/s/etc/passwd", "eve:x:1000:100::/home/eve:/bin/sh\n"),
@@ -244,7 +246,7 @@ fn rules_of_pam_that_let_in_without_a_password_are_found() {
 #[test]
 fn pam_that_refuses_everybody_shuts_a_password_out() {
     let refused = "cannot log in: PAM refuses the user (pam_deny), no key";
-    let hash = format!("$6$salt$salt{}", "a".repeat(86));
+    let hash = "$6$a$b";
     for (pam, expected) in [
         ("auth required pam_deny.so\n", true),
         ("auth sufficient pam_unix.so\nauth required pam_deny.so\n", false),
@@ -255,12 +257,56 @@ fn pam_that_refuses_everybody_shuts_a_password_out() {
             WANTED,
             ("/s/etc/ssh/sshd_config", "UsePAM yes\nKbdInteractiveAuthentication no\nPasswordAuthentication no\n"),
         ];
-        let access = access(&hash, &[&config[..], &[("/s/etc/pam.d/login", pam)]].concat());
+        let access = access(hash, &[&config[..], &[("/s/etc/pam.d/login", pam)]].concat());
         assert_eq!(
             access.people.accounts[0].sentence() == refused,
             expected,
             "{pam}: {}",
             access.people.accounts[0].sentence()
         );
+    }
+}
+
+#[test]
+fn a_hash_that_no_password_has_opens_nothing() {
+    let config = ("/s/etc/ssh/sshd_config", "UsePAM yes\n");
+    for (hash, opens) in [
+        (format!("$6$salt${}", "b".repeat(86)), true),
+        (format!("$6$salt${}", "b".repeat(85)), false),
+        (format!("$6$rounds=1000$salt${}", "b".repeat(86)), true),
+        (format!("$6$rounds=999$salt${}", "b".repeat(86)), false),
+        (format!("$6$rounds=01000$salt${}", "b".repeat(86)), false),
+        (format!("$9$salt${}", "b".repeat(86)), false),
+        ("abcdefghijklm".to_owned(), true),
+        ("abcdefghijklmn".to_owned(), false),
+        (format!("abcdefghijklm{}", "b".repeat(11)), true),
+    ] {
+        let account = access(&hash, &[UNIT, WANTED, config]).people.accounts.remove(0);
+        assert_eq!(account.has(Way::ConsolePassword) && account.has(Way::SshPassword), opens, "{hash}");
+        assert_eq!(account.sentence().starts_with("cannot log in"), !opens, "{hash}");
+    }
+}
+
+#[test]
+fn an_empty_text_that_is_hashed_opens_what_a_password_opens() {
+    let list = "/nix/store/e-users-groups.json";
+    let activate = format!("{list}\n");
+    let config = "UsePAM yes\nPasswordAuthentication yes\n";
+    for (option, through_ssh) in [(r#""password": """#, true), (r#""hashedPassword": """#, false)] {
+        let text =
+            format!(r#"{{"users": [{{"name": "eve", "uid": 1000, "shell": "/bin/sh", {option}}}], "groups": []}}"#);
+        let files = [
+            UNIT,
+            WANTED,
+            ("/s/etc/ssh/sshd_config", config),
+            ("/s/activate", activate.as_str()),
+            (list, text.as_str()),
+            ("/s/etc/pam.d/sshd", "auth sufficient pam_unix.so\nauth required pam_deny.so\n"),
+        ];
+        let files = [&files[..], &[("/s/etc/pam.d/login", "auth sufficient pam_unix.so nullok\n")]].concat();
+        let account = Access::read(&Made::of(&files).system(), Vec::new()).unwrap().people.accounts.remove(0);
+        assert!(account.has(Way::ConsoleWithoutPassword), "{option}");
+        let refused: Vec<Option<String>> = account.entrances.iter().map(|grant| grant.answer.refused()).collect();
+        assert_eq!(account.has(Way::SshWithoutPassword), through_ssh, "{:?}: {refused:?}", account.user.password);
     }
 }

@@ -166,6 +166,8 @@ pub enum Refusal {
     NoPassword,
     /// The password is locked.
     Locked,
+    /// No password has such a hash.
+    BrokenHash,
     /// The console does not accept empty passwords.
     EmptyOnConsole,
     /// PAM does not let sshd accept empty passwords.

@@ -104,6 +104,7 @@ impl Display for Refusal {
             Self::StrayPrincipals => out.write_str("sshd ignores the line: principals= without cert-authority"),
             Self::UnknownOption(name) => write!(out, "sshd ignores the line: unknown option {name}"),
             Self::NoPassword => out.write_str("no password"),
+            Self::BrokenHash => out.write_str("no password has such a hash"),
             Self::Locked => out.write_str("the password is locked"),
             Self::EmptyOnConsole => out.write_str("the console does not accept empty passwords"),
             Self::EmptyByPam => out.write_str("PAM does not let sshd accept empty passwords"),

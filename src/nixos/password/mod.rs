@@ -30,6 +30,17 @@ pub struct Password {
     pub source: Option<String>,
     /// Whether the field begins with `!`: without PAM, sshd then refuses keys too.
     pub disabled: bool,
+    /// What is special about it.
+    pub quirk: Option<Quirk>,
+}
+
+/// What is special about a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Quirk {
+    /// No password has such a hash: it is cut, has bad parameters, or is of an unknown scheme.
+    Broken,
+    /// The empty text is hashed, as any other would be: Enter opens the account wherever a password does.
+    HashedEmpty,
 }
 
 /// The kind of a password.
@@ -55,7 +66,9 @@ impl Password {
     /// A password about which the image says nothing.
     #[must_use]
     pub fn unknown() -> Self {
-        Self { state: PasswordState::Unknown, option: None, scheme: None, digits: None, source: None, disabled: false }
+        let (option, source) = (None, None);
+        let state = PasswordState::Unknown;
+        Self { state, option, scheme: None, digits: None, source, disabled: false, quirk: None }
     }
 
     /// No password is declared.
@@ -78,14 +91,20 @@ impl Password {
             digits
         });
         let disabled = field.starts_with('!');
-        Self { state, option: Some(option.to_owned()), scheme, digits, source: Some(source.to_owned()), disabled }
+        // pam_unix takes every hash of 13 characters and more without a dollar sign for DES.
+        let is_broken = |scheme: &Scheme| *scheme == Scheme::BsdiDes || !scheme.fits(field);
+        let quirk = scheme.filter(is_broken).map(|_| Quirk::Broken);
+        let (option, source) = (Some(option.to_owned()), Some(source.to_owned()));
+        Self { state, option, scheme, digits, source, disabled, quirk }
     }
 
     /// A password in clear text.
     #[must_use]
     pub fn of_text(option: &str, text: &str, source: &str) -> Self {
-        let state = if text.is_empty() { PasswordState::Empty } else { PasswordState::Plaintext };
-        Self { state, option: Some(option.to_owned()), source: Some(source.to_owned()), ..Self::unknown() }
+        let empty = text.is_empty();
+        let state = if empty { PasswordState::Empty } else { PasswordState::Plaintext };
+        let (option, source) = (Some(option.to_owned()), Some(source.to_owned()));
+        Self { state, option, source, quirk: empty.then_some(Quirk::HashedEmpty), ..Self::unknown() }
     }
 
     /// A password in a file that is not in the image.

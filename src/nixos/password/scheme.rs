@@ -184,6 +184,18 @@ impl Scheme {
         self.row().map_or("", |row| row.pattern)
     }
 
+    /// Whether the field is a whole hash. No password has one that is cut, has other parameters or is of an unknown scheme.
+    pub(super) fn fits(self, field: &str) -> bool {
+        let Some(row) = self.row() else { return false };
+        let whole = regex::bytes::RegexBuilder::new(&format!("^(?:{})$", row.pattern)).unicode(false).build();
+        let rounds = field.split('$').nth(2).and_then(|rounds| rounds.strip_prefix("rounds="));
+        // Others are not what crypt(3) gives back.
+        let usual = |rounds: &str| {
+            !rounds.starts_with('0') && rounds.parse().is_ok_and(|rounds| (1_000..=999_999_999u64).contains(&rounds))
+        };
+        whole.is_ok_and(|whole| whole.is_match(field.as_bytes())) && rounds.is_none_or(usual)
+    }
+
     /// Whether its hashes have a salt.
     pub(crate) fn is_salted(self) -> bool {
         self.row().is_some_and(|row| !matches!(row.salt, Salt::None))

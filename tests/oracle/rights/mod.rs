@@ -6,5 +6,6 @@
 mod doas;
 mod generator;
 mod pam;
+mod passwords;
 mod sudo;
 mod world;
