@@ -96,7 +96,7 @@ fn field(hashes: &[String], seed: u64) -> String {
             1,
         ),
         7 => hash.replacen('$', generator.of(&["$x", "$9", "#"]), 1),
-        8 => format!("{hash}:"),
+        8 => cut(3),
         _ => generator
             .of(&["", "!", "*", "x", "!!", "*0", "*1", "$6$", "$y$", "secret", "$", "$$", "ab", "!*"])
             .to_owned(),
