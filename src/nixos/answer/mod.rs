@@ -169,7 +169,7 @@ pub enum Refusal {
     /// `from=` of the line has a network with bits after its mask.
     BadHosts(String),
     /// The `expiry-time=` of the line is over.
-    KeyExpired(String),
+    ExpiredKey(String),
     /// An RSA key that is too short (`RequiredRSASize`).
     Short {
         /// Its bits.

@@ -108,7 +108,7 @@ impl Display for Refusal {
             Self::BadHosts(hosts) => {
                 write!(out, "sshd ignores the line: from={hosts:?} has a network with bits after its mask")
             }
-            Self::KeyExpired(time) => write!(out, "the key has expired (expiry-time={time:?} in its line)"),
+            Self::ExpiredKey(time) => write!(out, "the key has expired (expiry-time={time:?} in its line)"),
             Self::Short { bits, least } => {
                 write!(out, "sshd does not accept RSA keys of {bits} bits, only from {least} on")
             }

@@ -197,7 +197,7 @@ impl Entrance {
         conditions.extend(options.command.map(Condition::Command));
         if let Some(time) = options.until {
             if is_past(&time) {
-                return Err(Refusal::KeyExpired(time));
+                return Err(Refusal::ExpiredKey(time));
             }
             conditions.push(Condition::Until(time));
         }
