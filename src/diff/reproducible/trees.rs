@@ -235,7 +235,8 @@ fn judge(files: Pair<Placed<'_>>, aside: Option<Aside>) -> Result<Judged> {
 fn compare(files: Pair<Placed<'_>>) -> Result<Compared> {
     let ((old, old_visit), (new, new_visit)) = (files.old, files.new);
     let failed = |error| Error::from_read(error, Path::new(&*String::from_utf8_lossy(&old_visit.path)));
-    let at = digest::first_difference_of_readers(&mut *old.open(old_visit.id)?, &mut *new.open(new_visit.id)?).map_err(failed)?;
+    let at = digest::first_difference_of_readers(&mut *old.open(old_visit.id)?, &mut *new.open(new_visit.id)?)
+        .map_err(failed)?;
     Ok(at.map_or(Compared::Same, Compared::From))
 }
 

@@ -124,7 +124,7 @@ fn field(text: &str) -> (String, &str) {
     let mut quote = None;
     let mut field = String::new();
     let mut letters = text.chars();
-    while let Some(letter) = letters.next() {
+    for letter in letters.by_ref() {
         match letter {
             '"' | '\'' if quote.is_none() => quote = Some(letter),
             letter if quote == Some(letter) => quote = None,
