@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail};
 use nixoscope::Error;
 use nixoscope::check::{self, Answer, Demand, Policy, Report};
-use nixoscope::report::check as report_check;
+use nixoscope::report::{About, check as report_check};
 
 use super::asked::{self, Asked};
 use super::open::{ImageArg, disc, open};
@@ -48,12 +48,13 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         Err(error) => return args.unreadable(&demands, error, global),
     };
     let watch = Watch::new("verifying", global);
-    let report = check::run(&disc, &demands, &|done, of| watch.tell(done, of));
+    let mut report = check::run(&disc, &demands, &|done, of| watch.tell(done, of));
     watch.finish();
+    troubles.append(std::mem::take(&mut report.troubles));
+    report.troubles = troubles;
     args.present(&report, image.path(), global)?;
     let outcome = outcome(&report);
-    troubles.extend(report.troubles);
-    let told = report_troubles(&disc, &troubles, outcome);
+    let told = report_troubles(&disc, &report.troubles, outcome);
     // A failure stays one, whatever else could not be read.
     Ok(if outcome == Outcome::Fails { outcome } else { told })
 }
@@ -73,7 +74,7 @@ impl Args {
         output::unless_closed(|| {
             if global.json {
                 let mut out = output::bytes();
-                report_check::json(&mut out, report)?;
+                report_check::json(&mut out, About { image, troubles: &report.troubles }, report)?;
                 out.flush()?;
             } else if table {
                 let mut out = output::results();

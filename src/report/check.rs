@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{escape, table};
+use super::{About, document, escape, table};
 use crate::check::{Answer, Report, Severity, Verdict};
 
 const PASS: anstyle::Style = anstyle::AnsiColor::Green.on_default().bold();
@@ -95,7 +95,7 @@ fn evidence(out: &mut dyn Write, verdict: &Verdict) -> io::Result<()> {
 ///
 /// # Errors
 /// What the writer meets.
-pub fn json(out: &mut dyn Write, report: &Report) -> serde_json::Result<()> {
+pub fn json(out: &mut dyn Write, about: About<'_>, report: &Report) -> serde_json::Result<()> {
     let results = report.verdicts.iter().map(|verdict| Entry {
         id: &verdict.id,
         kind: verdict.kind.name,
@@ -108,21 +108,18 @@ pub fn json(out: &mut dyn Write, report: &Report) -> serde_json::Result<()> {
         reason: verdict.reason.as_deref(),
         policy: verdict.policy.as_deref(),
     });
-    let document = Document {
-        schema: "nixoscope.check.v1",
+    let body = Body {
         results: results.collect(),
         passed: report.passed(),
         failed: report.failed(),
         warnings: report.warnings(),
         unknown: report.unknown(),
     };
-    serde_json::to_writer(&mut *out, &document)?;
-    out.write_all(b"\n").map_err(serde_json::Error::io)
+    document::write(out, "nixoscope.check.v1", about, &body)
 }
 
 #[derive(Serialize)]
-struct Document<'v> {
-    schema: &'static str,
+struct Body<'v> {
     results: Vec<Entry<'v>>,
     passed: usize,
     failed: usize,

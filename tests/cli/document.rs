@@ -72,7 +72,7 @@ fn every_document_has_its_schema_and_its_fields() {
         (
             &["check", "--json", &today, "--package", "git", "--command", "vim"],
             &[
-                ("", "schema results passed failed warnings unknown"),
+                ("", "schema image results passed failed warnings unknown troubles"),
                 ("results[].", "id kind subject system status message evidence severity reason policy"),
             ],
         ),
@@ -101,7 +101,7 @@ fn every_document_has_its_schema_and_its_fields() {
                     "",
                     "schema same packages rebuilt paths narSizeDelta systems volume users keys sshd findings boot files",
                 ),
-                ("", "objects noise reproducible troubles"),
+                ("", "objects noise units ports reproducible troubles"),
                 ("paths.", "added removed changed"),
                 ("keys.", "added removed"),
                 ("findings.", "added removed"),
