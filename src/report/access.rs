@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use super::document::{self, About};
 use super::escape;
-use super::table::{self, STRONG};
+use super::style::STRONG;
+#[cfg(feature = "cli")]
+use super::table;
 use crate::nixos::access::{Access, Account, Finding, FindingId, Grant, Needs, Rule, Severity, Tool};
 use crate::nixos::ssh::{Authority, AuthorizedKey};
 use crate::nixos::{Scheme, System};
@@ -30,6 +32,7 @@ pub enum Shown {
 ///
 /// # Errors
 /// What the writer meets.
+#[cfg(feature = "cli")]
 pub fn page(
     out: &mut dyn Write,
     (system, access): (&System, &Access),

@@ -4,7 +4,9 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{About, document, escape, table};
+#[cfg(feature = "cli")]
+use super::table;
+use super::{About, document, escape};
 use crate::check::{Answer, Report, Severity, Verdict};
 
 const PASS: anstyle::Style = anstyle::AnsiColor::Green.on_default().bold();
@@ -18,6 +20,7 @@ const SHOWN: usize = 8;
 ///
 /// # Errors
 /// What the writer meets.
+#[cfg(feature = "cli")]
 pub fn table(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Result<()> {
     let mut table = table::new(&["", "ASSERTION", "SUBJECT", "WHAT IS THERE"], width);
     for verdict in &report.verdicts {

@@ -7,7 +7,9 @@ use std::path::Path;
 use serde::{Serialize, Serializer};
 
 use super::document::{self, About, Document, Messages};
-use super::{escape, table};
+use super::escape;
+#[cfg(feature = "cli")]
+use super::table;
 use crate::error::{Result, Troubles};
 use crate::fs::walk::Visit;
 use crate::fs::{FileType, Kind, Node};
@@ -76,6 +78,7 @@ pub fn owned_json(out: &mut dyn Write, about: About<'_>, entries: &[(Visit, Node
 ///
 /// # Errors
 /// What the writer meets.
+#[cfg(feature = "cli")]
 pub fn owned_table(out: &mut dyn Write, entries: &[(Visit, Node)], width: Option<u16>) -> io::Result<()> {
     if entries.is_empty() {
         return Ok(());

@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use super::document::{self, Messages};
 use super::files::text;
-use super::table::{self, STRONG};
+use super::style::STRONG;
+#[cfg(feature = "cli")]
+use super::table;
 use super::{escape, size};
 use crate::error::Troubles;
 use crate::fs::iso9660::{self, Extension, PartitionKind};
@@ -23,6 +25,7 @@ const SHOWN: usize = 12;
 ///
 /// # Errors
 /// What the writer meets.
+#[cfg(feature = "cli")]
 pub fn page(out: &mut dyn Write, summary: &Summary, width: Option<u16>) -> io::Result<()> {
     let mut page = Page { out, width };
     page.image(summary)?;
@@ -128,6 +131,7 @@ impl Page<'_> {
         Ok(())
     }
 
+    #[cfg(feature = "cli")]
     fn menu(&mut self, summary: &Summary) -> io::Result<()> {
         if summary.menu.is_empty() {
             return Ok(());

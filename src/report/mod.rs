@@ -1,4 +1,7 @@
 //! Finished values, written out: as tables for people and as JSON for programs. No reckoning happens here.
+//!
+//! Tables need the feature `cli`.
+#![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports, reason = "the helpers of tables are not used"))]
 
 pub mod access;
 pub mod check;
@@ -17,6 +20,8 @@ pub mod policy;
 pub mod sarif;
 pub mod secrets;
 pub mod size;
+mod style;
+#[cfg(feature = "cli")]
 mod table;
 pub mod tap;
 pub mod verify;

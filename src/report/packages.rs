@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::document::{self, About};
-use super::{size, table};
+use super::size;
+#[cfg(feature = "cli")]
+use super::table;
 use crate::nixos::package::{Column, Package};
 use crate::nixos::software::Software;
 use crate::store::name::Name;
@@ -24,6 +26,7 @@ pub enum Rows {
 ///
 /// # Errors
 /// What the writer meets.
+#[cfg(feature = "cli")]
 pub fn table(
     out: &mut dyn Write,
     rows: &[Package],

@@ -7,7 +7,9 @@ use serde::Serialize;
 use super::count::counted;
 use super::document::{self, About};
 use super::files::{raw, text};
-use super::{escape, size, table};
+#[cfg(feature = "cli")]
+use super::table;
+use super::{escape, size};
 use crate::secrets::{Report, Secret};
 
 const GOOD: anstyle::Style = anstyle::AnsiColor::Green.on_default().bold();
@@ -20,6 +22,7 @@ const SHOWN: usize = 100;
 ///
 /// # Errors
 /// What the writer meets.
+#[cfg(feature = "cli")]
 pub fn page(out: &mut dyn Write, report: &Report, unsearched: usize, width: Option<u16>) -> io::Result<()> {
     if !report.secrets.is_empty() {
         let mut table = table::new(&["KIND", "WHAT", "PLACE", "FINGERPRINT"], width);

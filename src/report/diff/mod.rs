@@ -15,7 +15,7 @@ pub use markdown::markdown;
 
 use self::sections::{Length, sections};
 use super::escape;
-use super::table::STRONG;
+use super::style::STRONG;
 use crate::diff::{Change, Difference, NoiseKind, Parts};
 
 /// Lines of one section that a page shows.

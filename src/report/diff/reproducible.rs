@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::json::{self, UNASKED};
 use super::value::changes;
 use crate::diff::{FirstDifference, Reason, Reproducibility, Structure, Verdict};
-use crate::report::table::STRONG;
+use crate::report::style::STRONG;
 use crate::report::{escape, files};
 
 /// Whether both images could be read completely.
