@@ -5,6 +5,7 @@ pub mod digest;
 pub mod fat;
 pub mod iso9660;
 mod listing;
+mod lookups;
 pub mod namespace;
 pub mod path;
 pub mod squashfs;

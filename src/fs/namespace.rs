@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
 
+use super::lookups::Lookups;
 use super::{Entry, Kind, Listing, Node, NodeId, Tree};
 use crate::error::{Error, Result};
 
@@ -21,6 +22,8 @@ pub struct Namespace<'i> {
     root: NodeId,
     /// A name in the root that leads to the disc's own tree. It is not listed, so that nobody meets everything twice.
     own_name: Option<&'static [u8]>,
+    /// What lookups found in the trees.
+    lookups: Lookups,
 }
 
 /// A node that is in none of the trees.
@@ -41,7 +44,7 @@ impl<'i> Namespace<'i> {
     #[must_use]
     pub fn new(disc: Arc<dyn Tree + 'i>) -> Self {
         let root = disc.root();
-        Self { trees: vec![disc], provided: Vec::new(), root, own_name: None }
+        Self { trees: vec![disc], provided: Vec::new(), root, own_name: None, lookups: Lookups::default() }
     }
 
     /// A root directory that shows, of the disc's own, the entries that `shown` accepts.
@@ -207,7 +210,8 @@ impl Namespace<'_> {
             },
             Some(Provided::Symlink { .. }) => Ok(None),
             None => {
-                let found = self.tree(directory)?.lookup(own(directory), name)?;
+                let tree = self.tree(directory)?;
+                let found = self.lookups.get(directory, name, || tree.lookup(own(directory), name))?;
                 Ok(found.map(|id| mark(id, number(directory))))
             }
         }
