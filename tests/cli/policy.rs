@@ -360,3 +360,12 @@ fn what_must_be_there_is_asked_of_every_default_and_what_must_not_of_every_entry
     let told = "no system is called opne; there are default, open";
     assert!(unknown.iter().all(|result| result.ends_with(told)), "{unknown:?}");
 }
+
+#[test]
+fn what_a_configuration_says_that_is_not_in_the_image_is_unknown() {
+    let policy = "[ssh]\nenabled = true\npassword-authentication = true\npermit-root-login = \"prohibit-password\"\n";
+    let (code, document) = check("access/config-missing.squashfs", "p.toml", policy);
+    let expected =
+        ["pass ssh enabled", "unknown ssh password-authentication", "unknown ssh permit-root-login prohibit-password"];
+    assert_eq!((code, results(&document).as_slice()), (Some(2), &expected.map(str::to_owned)[..]));
+}

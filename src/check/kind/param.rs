@@ -5,6 +5,7 @@ use std::fmt;
 use super::{Ask, Kind};
 use crate::check::{Judgement, Subject};
 use crate::error::Result;
+use crate::nixos::kernel_line::public;
 use crate::nixos::menu::MenuEntry;
 
 /// The row of the table of kinds.
@@ -41,9 +42,11 @@ impl Ask for Param {
         let evidence = vec![format!("{}: {}", String::from_utf8_lossy(&entry.file), entry.title)];
         let name = self.0.split('=').next();
         Ok(match entry.params.iter().find(|word| is_param(word, &self.0)) {
-            Some(word) => Judgement::pass(format!("{word} in the entry that boots by default"), evidence),
+            Some(word) => Judgement::pass(format!("{} in the entry that boots by default", public(word)), evidence),
             None => match entry.params.iter().find(|word| word.split('=').next() == name) {
-                Some(word) => Judgement::fail(format!("the entry that boots by default has {word}"), evidence),
+                Some(word) => {
+                    Judgement::fail(format!("the entry that boots by default has {}", public(word)), evidence)
+                }
                 None => Judgement::fail("not in the entry that boots by default", evidence),
             },
         })

@@ -7,6 +7,7 @@ use crate::check::systems::{Scope, in_each};
 use crate::check::{Judgement, Subject};
 use crate::error::Result;
 use crate::nixos::access::Access;
+use crate::nixos::ssh::Sshd;
 
 /// The row of the table of kinds.
 pub(super) const KIND: Kind =
@@ -69,8 +70,18 @@ fn enabled(access: &Access, wanted: bool) -> Judgement {
     if starts == wanted { Judgement::pass(told, evidence) } else { Judgement::fail(told, evidence) }
 }
 
+/// What sshd's configuration says is unknown if it is not in the image.
+fn unread(sshd: &Sshd) -> Option<Judgement> {
+    let file = sshd.missing_config.as_ref()?;
+    let evidence = sshd.unit.iter().cloned().collect();
+    Some(Judgement::unknown(format!("sshd reads {file}, which is not in the image"), evidence))
+}
+
 /// sshd takes passwords, or does not.
 fn passwords(access: &Access, wanted: bool) -> Judgement {
+    if let Some(unknown) = unread(&access.people.sshd) {
+        return unknown;
+    }
     let evidence: Vec<String> = access.people.sshd.config.iter().cloned().collect();
     let blocks = access.people.sshd.password_blocks();
     let (takes, told) = match (&access.people.sshd.unit, access.people.sshd.password_authentication(), blocks.first()) {
@@ -84,6 +95,9 @@ fn passwords(access: &Access, wanted: bool) -> Judgement {
 
 /// `PermitRootLogin` has one of the values.
 fn permit_root_login(access: &Access, values: &[String]) -> Judgement {
+    if let Some(unknown) = unread(&access.people.sshd) {
+        return unknown;
+    }
     let evidence: Vec<String> = access.people.sshd.config.iter().cloned().collect();
     if access.people.sshd.unit.is_none() {
         return Judgement::pass("there is no sshd", evidence);
