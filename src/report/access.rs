@@ -81,6 +81,11 @@ pub fn page(
         let text = format!("{} by {} ({})", login.user, login.by, login.source);
         writeln!(out, "autologin  {}", escape(text.as_bytes()))?;
     }
+    findings(out, access)
+}
+
+/// The findings; sentences about logins are in the table of users.
+fn findings(out: &mut dyn Write, access: &Access) -> io::Result<()> {
     let told: Vec<&Finding> = access.findings.iter().filter(|finding| finding.id != FindingId::Login).collect();
     if !told.is_empty() {
         writeln!(out, "\n{STRONG}Findings{STRONG:#}")?;

@@ -8,8 +8,9 @@ use super::{Ask, Kind};
 use crate::check::systems::{Scope, in_each};
 use crate::check::{Judgement, Subject, WantedKey};
 use crate::error::{Error, Place as At, Result};
+use crate::fs::Tree;
 use crate::nixos::answer::{Answer, Verdict, with_doubts};
-use crate::nixos::ssh::{AuthorizedKey, Entrance, KeysFiles, Sshd, search};
+use crate::nixos::ssh::{AuthorizedKey, Entrance, KeysFiles, Search, Sshd, search};
 use crate::nixos::{System, User, Users};
 
 /// The row of the table of kinds.
@@ -144,31 +145,40 @@ fn key(subject: &Subject<'_, '_>, system: &System, asked: &Key) -> Result<Judgem
     if !places.is_empty() {
         return Ok(useless(&places, &asked));
     }
+    let instead = instead(&mut files, &sshd, &users, user)?;
+    Ok(unauthorized(search_for(tree, &users, wanted), &asked, &read, instead))
+}
+
+/// Looks for the key in all files that may hold keys.
+fn search_for(tree: &dyn Tree, users: &Users, wanted: &WantedKey) -> Search {
     let exact = match wanted {
         WantedKey::Key(key) => Some(key),
         WantedKey::Fingerprint(_) => None,
     };
-    let found = search(tree, &users, &|key| wanted.is(key), exact);
+    search(tree, users, &|key| wanted.is(key), exact)
+}
+
+/// No file that sshd reads has the key. `read` are those files, `instead` the keys in them.
+fn unauthorized(found: Search, asked: &Asked, read: &[String], instead: Vec<String>) -> Judgement {
     let unread = match found.troubles.first() {
         Some(error) => format!("; {} of what should be searched cannot be read: {error}", found.troubles.len()),
         None => String::new(),
     };
     let sighted: Vec<String> = found.sightings.iter().map(|sighting| place(&sighting.file, sighting.line)).collect();
     if let Some(first) = sighted.first() {
-        let why = asked.why.clone().unwrap_or_else(|| asked.with_doubts(format!("sshd reads {}", listed(&read))));
-        return Ok(asked.absent(format!("found in {first}, which does not count: {why}{unread}"), sighted));
+        let why = asked.why.clone().unwrap_or_else(|| asked.with_doubts(format!("sshd reads {}", listed(read))));
+        return asked.absent(format!("found in {first}, which does not count: {why}{unread}"), sighted);
     }
-    let nowhere = "not found in any file that is named like keys or declarations are";
+    let nowhere = "not found in any key or configuration file";
     if let Some(why) = &asked.why {
-        return Ok(asked.absent(format!("{nowhere}; {why}{unread}"), Vec::new()));
+        return asked.absent(format!("{nowhere}; {why}{unread}"), Vec::new());
     }
-    let instead = instead(&mut files, &sshd, &users, user)?;
     let message = match instead.len() {
-        0 => format!("{nowhere}; no key is authorized in {}", listed(&read)),
+        0 => format!("{nowhere}; no key is authorized in {}", listed(read)),
         _ => format!("{nowhere}; authorized instead: {}", listed(&instead)),
     };
     let message = format!("{}{unread}", asked.with_doubts(message));
-    Ok(asked.absent(message, instead))
+    asked.absent(message, instead)
 }
 
 /// The keys of a file that are the wanted one; found once for all users who share the file.

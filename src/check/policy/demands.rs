@@ -77,23 +77,8 @@ impl Policy {
         for table in self.user.iter().map(|checked| &checked.0) {
             add(vec![table.assertion()], &table.severity, Said { reason: &table.reason, system: &table.system });
         }
-        let keys = self.key.iter().map(|checked| &checked.0);
-        let keys: Vec<(&KeyTable, Vec<WantedKey>)> =
-            keys.map(|table| Ok((table, table.keys(folder)?))).collect::<Result<_, String>>()?;
-        for (table, wanted) in &keys {
-            let said = Said { reason: &table.reason, system: &table.system };
-            let assertion =
-                |key: &WantedKey| -> Assertion { Key { key: key.clone(), user: table.user.clone() }.into() };
-            add(wanted.iter().map(assertion).collect(), &table.severity, said);
-            if table.only == Some(true) {
-                // All keys that the policy names for that user, or for any, may let the user in.
-                let same = |other: &KeyTable| {
-                    let same_user = table.user.is_none() || other.user.is_none() || other.user == table.user;
-                    same_user && (other.system.is_none() || other.system == table.system)
-                };
-                let allowed = keys.iter().filter(|(other, _)| same(other)).flat_map(|(_, keys)| keys.clone()).collect();
-                add(vec![OnlyKeys { user: table.user.clone(), allowed }.into()], &table.severity, said);
-            }
+        for (table, assertions) in self.keys(folder)? {
+            add(assertions, &table.severity, Said { reason: &table.reason, system: &table.system });
         }
         for table in self.ssh.iter().map(|checked| &checked.0) {
             add(table.assertions(), &table.severity, Said { reason: &table.reason, system: &table.system });
@@ -105,6 +90,30 @@ impl Policy {
             add(vec![Integrity.into()], &table.severity, Said::of(&table.reason));
         }
         Ok(demands)
+    }
+
+    /// What each `[[key]]` asserts.
+    fn keys(&self, folder: &Path) -> Result<Vec<(&KeyTable, Vec<Assertion>)>, String> {
+        let tables = self.key.iter().map(|checked| &checked.0);
+        let tables: Vec<(&KeyTable, Vec<WantedKey>)> =
+            tables.map(|table| Ok((table, table.keys(folder)?))).collect::<Result<_, String>>()?;
+        let assertions = tables.iter().map(|(table, wanted)| {
+            let assertion =
+                |key: &WantedKey| -> Assertion { Key { key: key.clone(), user: table.user.clone() }.into() };
+            let mut all: Vec<Assertion> = wanted.iter().map(assertion).collect();
+            if table.only == Some(true) {
+                // All keys that the policy names for that user, or for any, may let the user in.
+                let same = |other: &KeyTable| {
+                    let same_user = table.user.is_none() || other.user.is_none() || other.user == table.user;
+                    same_user && (other.system.is_none() || other.system == table.system)
+                };
+                let allowed =
+                    tables.iter().filter(|(other, _)| same(other)).flat_map(|(_, keys)| keys.clone()).collect();
+                all.push(OnlyKeys { user: table.user.clone(), allowed }.into());
+            }
+            (*table, all)
+        });
+        Ok(assertions.collect())
     }
 }
 

@@ -1,5 +1,6 @@
 //! `doas.conf` (doas.conf(5)).
 
+use std::iter::Peekable;
 use std::sync::Arc;
 
 use super::entry::{Command, Entry, List, Member, Name, Targets};
@@ -112,29 +113,7 @@ fn rule<'w>(words: &[&'w Token], users: &'w Users) -> Option<impl Fn(&Arc<str>, 
         Token::Word(word) if word == "deny" => false,
         _ => return None,
     };
-    let (mut free, mut persists, mut sets) = (false, false, false);
-    if permits {
-        while let Some(option) = words.next_if(|token| OPTIONS.iter().any(|option| is(token, option))) {
-            match option {
-                Token::Word(word) if word == "nopass" => free = true,
-                Token::Word(word) if word == "persist" => persists = true,
-                Token::Word(word) if word == "setenv" => {
-                    if std::mem::replace(&mut sets, true) {
-                        return None; // doas refuses a second one
-                    }
-                    words.next_if(|token| **token == Token::Open)?;
-                    while text(words.peek()).is_some() {
-                        words.next();
-                    }
-                    words.next_if(|token| **token == Token::Close)?;
-                }
-                _ => {}
-            }
-        }
-    }
-    if free && persists {
-        return None;
-    }
+    let free = permits && asks_nothing(&mut words)?;
     let who = name(&text(words.next().as_ref())?, users);
     let target = match words.next_if(|token| is(token, "as")) {
         Some(_) => Some(name(&text(words.next().as_ref())?, users)),
@@ -171,6 +150,31 @@ fn rule<'w>(words: &[&'w Token], users: &'w Users) -> Option<impl Fn(&Arc<str>, 
     })
 }
 
+/// Takes the options of a rule that permits. Whether it asks for no password; `None` if doas refuses the options.
+fn asks_nothing<'w>(words: &mut Peekable<impl Iterator<Item = &'w Token>>) -> Option<bool> {
+    let is = |token: &&Token, keyword: &str| matches!(token, Token::Word(word) if word == keyword);
+    let (mut free, mut persists, mut sets) = (false, false, false);
+    while let Some(option) = words.next_if(|token| OPTIONS.iter().any(|option| is(token, option))) {
+        match option {
+            Token::Word(word) if word == "nopass" => free = true,
+            Token::Word(word) if word == "persist" => persists = true,
+            Token::Word(word) if word == "setenv" => {
+                if std::mem::replace(&mut sets, true) {
+                    return None; // doas refuses a second one
+                }
+                words.next_if(|token| **token == Token::Open)?;
+                while text(words.peek()).is_some() {
+                    words.next();
+                }
+                words.next_if(|token| **token == Token::Close)?;
+            }
+            _ => {}
+        }
+    }
+    (!(free && persists)).then_some(free)
+}
+
+/// Options of a rule that permits.
 const OPTIONS: [&str; 5] = ["nopass", "persist", "keepenv", "nolog", "setenv"];
 
 /// Words that only quotes make a name.

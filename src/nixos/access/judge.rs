@@ -10,7 +10,7 @@ use super::login::Way;
 use super::{Account, Facts, Shells};
 use crate::nixos::menu::MenuEntry;
 use crate::nixos::password::{PasswordState, Quirk, Scheme};
-use crate::nixos::ssh::Obstacle;
+use crate::nixos::ssh::{Obstacle, Sshd};
 
 /// Menu entries that a finding names.
 const SHOWN: usize = 3;
@@ -120,8 +120,8 @@ fn password(account: &Account, takes_old_hashes: Option<bool>) -> Vec<Finding> {
     findings
 }
 
-fn sshd(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
-    let sshd = &facts.sshd;
+/// Why sshd is not there or does not start at boot.
+fn start(sshd: &Sshd, accounts: &[Account]) -> Vec<Finding> {
     let keys = accounts.iter().map(|account| account.ssh.keys.len()).sum::<usize>();
     let config = sshd.config.as_deref();
     let mut findings = Vec::new();
@@ -153,6 +153,12 @@ fn sshd(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
         }
         (Some(_), _) => {}
     }
+    findings
+}
+
+fn sshd(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
+    let sshd = &facts.sshd;
+    let mut findings = start(sshd, accounts);
     if let Some(file) = &sshd.missing_config {
         let message = format!("reads {file}, which is not in the image: who gets in is unknown");
         findings.push(Finding::new(FindingId::SshdConfigMissing, "sshd", message, sshd.unit.as_deref()));
@@ -169,26 +175,26 @@ fn sshd(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
     let by_command = accounts.iter().find_map(|account| account.ssh.entrance.command());
     if let Some(command) = by_command {
         let message = command.to_string();
-        findings.push(Finding::new(FindingId::KeysByCommand, "sshd", message, config));
+        findings.push(Finding::new(FindingId::KeysByCommand, "sshd", message, sshd.config.as_deref()));
     }
-    // Tools that install over ssh log in as root.
+    findings.extend(no_key_for_root(accounts));
+    findings
+}
+
+/// Tools that install over ssh log in as root.
+fn no_key_for_root(accounts: &[Account]) -> Option<Finding> {
     let root = accounts.iter().find(|account| account.user.name == "root");
     let others: Vec<&str> = accounts
         .iter()
         .filter(|account| account.user.name != "root" && account.has(Way::SshKey))
         .map(|account| account.user.name.as_str())
         .collect();
-    if let Some(root) = root
-        && !root.has(Way::SshKey)
-        && !others.is_empty()
-    {
-        let message = format!(
-            "no key lets root in, only {}: tools that install over ssh as root cannot connect",
-            others.join(", ")
-        );
-        findings.push(Finding::new(FindingId::NoKeyForRoot, "root", message, None));
+    if root?.has(Way::SshKey) || others.is_empty() {
+        return None;
     }
-    findings
+    let message =
+        format!("no key lets root in, only {}: tools that install over ssh as root cannot connect", others.join(", "));
+    Some(Finding::new(FindingId::NoKeyForRoot, "root", message, None))
 }
 
 fn keys(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
