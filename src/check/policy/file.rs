@@ -1,10 +1,12 @@
 //! The policy file: how it is read, checked and described by a JSON Schema.
 
+#[cfg(test)]
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::Path;
 
+#[cfg(test)]
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
@@ -18,9 +20,10 @@ use super::tables::{
 use super::trouble::{PolicyError, position, with_advice};
 
 /// What an image must hold.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[schemars(title = "nixoscope policy")]
+#[cfg_attr(test, schemars(title = "nixoscope policy"))]
 pub struct Policy {
     /// Sets of assertions with a name.
     #[serde(default)]
@@ -63,6 +66,7 @@ pub struct Policy {
 pub(super) struct Checked<T>(pub(super) T);
 
 /// That of the table itself.
+#[cfg(test)]
 impl<T: JsonSchema> JsonSchema for Checked<T> {
     fn schema_name() -> Cow<'static, str> {
         T::schema_name()
@@ -171,12 +175,23 @@ impl Policy {
     }
 }
 
-/// The JSON Schema of a policy (draft 2020-12), as text.
-///
-/// # Errors
-/// Where it cannot be written as JSON.
-pub fn schema() -> serde_json::Result<String> {
-    let mut text = serde_json::to_string_pretty(&schemars::schema_for!(Policy))?;
-    text.push('\n');
-    Ok(text)
+/// The JSON Schema of a policy (draft 2020-12), as text. A test makes it from the tables and compares.
+pub const SCHEMA: &str = include_str!("schema.json");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Set this variable to write the schema instead.
+    const WRITE: &str = "NIXOSCOPE_WRITE_SCHEMA";
+
+    #[test]
+    fn the_published_schema_is_that_of_the_tables() {
+        let mut made = serde_json::to_string_pretty(&schemars::schema_for!(Policy)).unwrap();
+        made.push('\n');
+        if std::env::var_os(WRITE).is_some() {
+            std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/src/check/policy/schema.json"), &made).unwrap();
+        }
+        assert_eq!(SCHEMA, made, "{WRITE}=1 cargo test schema writes it");
+    }
 }

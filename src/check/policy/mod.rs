@@ -9,7 +9,7 @@ mod trouble;
 mod values;
 
 pub use draft::{Draft, DraftKey, DraftSsh, DraftUser};
-pub use file::{Policy, schema};
+pub use file::{Policy, SCHEMA};
 pub use preset::Preset;
 pub use tables::Firmware;
 pub use trouble::PolicyError;

@@ -1,5 +1,6 @@
 //! Presets: what images for a purpose must hold.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -7,7 +8,8 @@ use super::super::kind::{Assertion, NoFinding, Ssh};
 use crate::nixos::access::FindingId;
 
 /// A set of assertions with a name.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Preset {
     /// What stock installers do on purpose is accepted: root and nixos have empty passwords, nixos is logged in on the console

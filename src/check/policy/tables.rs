@@ -1,5 +1,6 @@
 //! The tables of a policy file, as serde reads them and as its JSON Schema describes them.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
@@ -7,7 +8,8 @@ use super::file::Checked;
 use super::values;
 
 /// What every table takes.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(super) enum SeverityWord {
     /// The check fails.
@@ -18,8 +20,9 @@ pub(super) enum SeverityWord {
 }
 
 /// One value, or a list of them.
-#[derive(Clone, Debug, JsonSchema)]
-#[schemars(untagged)]
+#[derive(Clone, Debug)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[cfg_attr(test, schemars(untagged))]
 pub(super) enum OneOrMany<T> {
     One(T),
     Many(Vec<T>),
@@ -35,15 +38,17 @@ impl<T> OneOrMany<T> {
 }
 
 /// A number of bytes, or a text with a unit: `"1.5 GiB"`.
-#[derive(Clone, Debug, JsonSchema)]
-#[schemars(untagged)]
+#[derive(Clone, Debug)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[cfg_attr(test, schemars(untagged))]
 pub(super) enum Size {
     Bytes(u64),
     Text(String),
 }
 
 /// `[image]`
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct ImageTable {
     /// The most bytes that it may have.
@@ -69,7 +74,8 @@ pub(super) struct ImageTable {
 }
 
 /// `[image.params]`: a parameter as it is written, or its name alone.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct ParamsTable {
     /// In the menu entry that boots by default.
@@ -81,7 +87,8 @@ pub(super) struct ParamsTable {
 }
 
 /// A kind of firmware.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Firmware {
     /// The BIOS of a PC.
@@ -102,7 +109,8 @@ impl Firmware {
 }
 
 /// `[[package]]`
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct PackageTable {
     /// Its name, or a glob.
@@ -125,7 +133,8 @@ pub(super) struct PackageTable {
 }
 
 /// Whether a package must be there.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(super) enum PackageState {
     #[default]
@@ -134,7 +143,8 @@ pub(super) enum PackageState {
 }
 
 /// `[[command]]`
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct CommandTable {
     /// Its name.
@@ -147,12 +157,14 @@ pub(super) struct CommandTable {
 }
 
 /// A name without `/`.
-#[derive(Clone, Debug, JsonSchema)]
-#[schemars(transparent)]
-pub(super) struct CommandName(#[schemars(regex(pattern = "^[^/]+$"))] pub(super) String);
+#[derive(Clone, Debug)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[cfg_attr(test, schemars(transparent))]
+pub(super) struct CommandName(#[cfg_attr(test, schemars(regex(pattern = "^[^/]+$")))] pub(super) String);
 
 /// `[[file]]`
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileTable {
     /// Its path in the running system.
@@ -176,7 +188,8 @@ pub(super) struct FileTable {
 }
 
 /// A type of file.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(super) enum FileWord {
     File,
@@ -185,7 +198,8 @@ pub(super) enum FileWord {
 }
 
 /// `[[unit]]`: without more than a name, the unit exists and starts.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct UnitTable {
     /// Its name: `sshd`, which is `sshd.service`, or `sshd.socket`.
@@ -207,7 +221,8 @@ pub(super) struct UnitTable {
 }
 
 /// What becomes of a unit at boot.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(super) enum UnitWord {
     Boot,
@@ -218,7 +233,8 @@ pub(super) enum UnitWord {
 }
 
 /// `[[user]]`
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct UserTable {
     /// Login name.
@@ -243,7 +259,8 @@ pub(super) struct UserTable {
 }
 
 /// A state of a password.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(super) enum PasswordWord {
     Empty,
@@ -255,7 +272,8 @@ pub(super) enum PasswordWord {
 }
 
 /// `[[key]]`: exactly one of `key`, `file` and `fingerprint`.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct KeyTable {
     /// Whom it must let in; any user where none is named.
@@ -280,7 +298,8 @@ pub(super) struct KeyTable {
 }
 
 /// `[ssh]`
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct SshTable {
     /// Whether sshd starts at boot.
@@ -300,8 +319,9 @@ pub(super) struct SshTable {
 }
 
 /// Values of `PermitRootLogin`.
-#[derive(Clone, Debug, JsonSchema)]
-#[schemars(untagged)]
+#[derive(Clone, Debug)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[cfg_attr(test, schemars(untagged))]
 pub(super) enum RootLogin {
     Flag(bool),
     One(RootLoginWord),
@@ -309,7 +329,8 @@ pub(super) enum RootLogin {
 }
 
 /// A value of `PermitRootLogin` (sshd_config(5)).
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum RootLoginWord {
     Yes,
@@ -320,7 +341,8 @@ pub(super) enum RootLoginWord {
 }
 
 /// `[secrets]`
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct SecretsTable {
     /// Whether there must be none.
@@ -336,7 +358,8 @@ pub(super) struct SecretsTable {
 }
 
 /// `[integrity]`
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct IntegrityTable {
     /// Whether the store must be what is registered of it.
