@@ -51,7 +51,7 @@ fn every_state_of_a_password_and_every_way_in_is_told() {
             "root hashed yescrypt console-password,ssh-password",
             "secret file - ",
             "sha256 hashed sha256 console-password,ssh-password",
-            "web hashed sha512 ",
+            "web hashed sha512 ssh-password",
         ]
     );
 }

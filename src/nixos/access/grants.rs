@@ -127,15 +127,24 @@ pub(super) fn of(facts: &Facts, user: &User, sources: &SshSources, rules: &[&Rul
         }
     }
     grants.extend(root(user, rules));
-    let shell = user.shell.as_deref().filter(|shell| ends_at_once(shell));
-    let shell = shell.map(|shell| Refusal::Shell(shell.rsplit('/').next().unwrap_or(shell).to_owned()));
-    if let Some(refusal) = user.refusal().or_else(|| shell.map(Caused::by_default)) {
-        // A service needs no shell to run sudo.
-        for grant in grants.iter_mut().filter(|grant| !matches!(grant.entrance, Entrance::Root(_))) {
-            grant.answer = Answer::denied(refusal.clone());
-        }
+    // A service needs no shell to run sudo.
+    let logins = grants.iter_mut().filter(|grant| !matches!(grant.entrance, Entrance::Root(_)));
+    match (user.refusal(), user.shell.as_deref().filter(|shell| ends_at_once(shell))) {
+        (Some(refusal), _) => logins.for_each(|grant| grant.answer = Answer::denied(refusal.clone())),
+        (None, Some(shell)) => logins.for_each(|grant| without_shell(grant, shell)),
+        (None, None) => {}
     }
     grants
+}
+
+/// A shell that ends at once closes an entrance, but sshd forwards ports and serves its internal sftp without one.
+fn without_shell(grant: &mut Grant, shell: &str) {
+    let name = shell.rsplit('/').next().unwrap_or(shell).to_owned();
+    if !grant.entrance.is_ssh() {
+        grant.answer = Answer::denied(Caused::by_default(Refusal::Shell(name)));
+    } else if grant.verdict() != Verdict::Denied {
+        grant.answer.conditions.push(Caused::by_default(Condition::NoShell(name)));
+    }
 }
 
 /// Whether the shell ends a session at once.

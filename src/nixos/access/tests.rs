@@ -310,3 +310,25 @@ fn an_empty_text_that_is_hashed_opens_what_a_password_opens() {
         assert_eq!(account.has(Way::SshWithoutPassword), through_ssh, "{:?}: {refused:?}", account.user.password);
     }
 }
+
+#[test]
+fn a_shell_that_ends_at_once_closes_consoles_but_not_the_forwarding_of_sshd() {
+    let ssh = [
+        UNIT,
+        WANTED,
+        (
+            "/s/etc/ssh/sshd_config",
+            "AuthorizedKeysFile /etc/ssh/keys/%u\nUsePAM yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n",
+        ),
+    ];
+    for (shell, keys, sentence) in [
+        ("/bin/nologin", KEY, "can log in through ssh with a key (no shell (nologin); port forwarding and sftp work)"),
+        ("/bin/sh", KEY, "can log in on the console with a password (sha512); through ssh with a key"),
+        ("/bin/nologin", "", "cannot log in: the shell is nologin, no key"),
+    ] {
+        let passwd = format!("eve:x:1000:100::/home/eve:{shell}\n");
+        let own = [("/s/etc/passwd", passwd.as_str()), ("/s/etc/ssh/keys/eve", keys)];
+        let account = access("$6$a$b", &[&ssh[..], &own].concat()).people.accounts.remove(0);
+        assert_eq!(account.sentence(), sentence, "{shell} {keys:.7}");
+    }
+}

@@ -47,6 +47,7 @@ impl Display for Condition {
             }
             Self::NotRevoked(file) => write!(out, "unless RevokedKeys {file} lists the key"),
             Self::Rule(condition) => condition.fmt(out),
+            Self::NoShell(shell) => write!(out, "no shell ({shell}); port forwarding and sftp work"),
             Self::StartedByHand => out.write_str("once somebody starts sshd: nothing does at boot"),
         }
     }
