@@ -17,6 +17,7 @@ mod progress;
 mod report_file;
 mod secrets;
 mod verify;
+mod why;
 
 use std::process::ExitCode;
 
@@ -82,6 +83,8 @@ enum Command {
     Find(find::Args),
     /// List software with versions and sizes
     Packages(packages::Args),
+    /// Show which chain of references brings a package in
+    Why(why::Args),
     /// Show who can log in, how, and from where
     Access(access::Args),
     /// Check that packages, commands, files and authorized keys are really there
@@ -150,6 +153,7 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Cat(args) => cat::run(args, &cli.global),
         Command::Find(args) => find::run(args, &cli.global),
         Command::Packages(args) => packages::run(args, &cli.global),
+        Command::Why(args) => why::run(args, &cli.global),
         Command::Access(args) => access::run(args, &cli.global),
         Command::Check(args) => check::run(args, &cli.global),
         Command::Diff(args) => diff::run(args, &cli.global),

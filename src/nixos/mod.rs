@@ -16,6 +16,7 @@ mod summary;
 mod system;
 pub mod unit;
 mod users;
+pub mod why;
 
 pub mod package;
 pub mod software;

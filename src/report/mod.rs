@@ -25,6 +25,7 @@ mod style;
 mod table;
 pub mod tap;
 pub mod verify;
+pub mod why;
 
 pub use document::About;
 pub use escape::escape;

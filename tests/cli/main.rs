@@ -24,6 +24,7 @@ mod reproducible;
 mod secrets;
 mod truncation;
 mod usage;
+mod why;
 
 #[path = "../support/mod.rs"]
 mod support;
