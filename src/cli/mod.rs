@@ -15,6 +15,7 @@ mod packages;
 mod policy;
 mod progress;
 mod report_file;
+mod sbom;
 mod secrets;
 mod verify;
 mod why;
@@ -95,6 +96,8 @@ enum Command {
     Manifest(manifest::Args),
     /// Write a policy that the image satisfies, as a first draft
     Policy(policy::Args),
+    /// Write a bill of materials: CycloneDX, SPDX or CSV
+    Sbom(sbom::Args),
     /// Find private keys, passwords, password hashes and tokens
     Secrets(secrets::Args),
     /// Check the store against its registered hashes, and that everything needed to boot is there
@@ -159,6 +162,7 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Diff(args) => diff::run(args, &cli.global),
         Command::Manifest(args) => manifest::run(args, &cli.global),
         Command::Policy(args) => policy::run(args, &cli.global),
+        Command::Sbom(args) => sbom::run(args, &cli.global),
         Command::Secrets(args) => secrets::run(args, &cli.global),
         Command::Verify(args) => verify::run(args, &cli.global),
     }

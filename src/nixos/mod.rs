@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod answer;
+pub mod bill;
 pub(crate) mod credential;
 mod disc;
 mod initrd;

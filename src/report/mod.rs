@@ -18,6 +18,7 @@ pub mod markdown;
 pub mod packages;
 pub mod policy;
 pub mod sarif;
+pub mod sbom;
 pub mod secrets;
 pub mod size;
 mod style;

@@ -21,6 +21,7 @@ mod policy;
 mod readme;
 mod reports;
 mod reproducible;
+mod sbom;
 mod secrets;
 mod truncation;
 mod usage;
