@@ -1,10 +1,10 @@
 //! The names in the folder of units, and what has been read of them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::kernel::Kernel;
-use super::{FOLDER, Lookup, Start, name};
+use super::{FOLDER, Lookup, Script, Start, name};
 use crate::error::{Error, Place, Result};
 use crate::fs::{FileType, Kind};
 use crate::nixos::Root;
@@ -24,6 +24,8 @@ pub(in crate::nixos) struct Index {
     pub(super) aliases: HashMap<String, Vec<String>>,
     pub(super) kernel: Kernel,
     pub(super) loaded: Mutex<Loaded>,
+    /// Scripts by their paths; `None` for a program that is none.
+    pub(super) scripts: Mutex<HashMap<String, Option<Arc<Script>>>>,
     pub(super) started: OnceLock<HashMap<String, Start>>,
 }
 

@@ -9,6 +9,7 @@ mod index;
 mod kernel;
 mod loaded;
 mod name;
+mod script;
 mod start;
 mod text;
 mod units;
@@ -18,6 +19,7 @@ pub use command::Command;
 pub(super) use command::list;
 pub(super) use index::Index;
 pub use loaded::{Lookup, Unit};
+pub use script::Script;
 pub use start::Start;
 pub use text::Setting;
 pub use units::Units;
@@ -25,6 +27,9 @@ pub(super) use upstart::Job;
 
 /// Where NixOS has all units.
 const FOLDER: &str = "/etc/systemd/system";
+
+/// Bytes of one unit file or script; NixOS writes some 2,000.
+const LONGEST: u64 = 1 << 20;
 
 /// Limit for assignments in all units together, with links and drop-ins.
 const MOST_SETTINGS: usize = 200_000;

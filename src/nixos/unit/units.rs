@@ -5,13 +5,9 @@ use std::sync::{Arc, PoisonError};
 
 use super::file::{End, follow};
 use super::index::{Index, MOST_ALIASES};
-use super::{Command, FOLDER, Lookup, MOST_SETTINGS, Unit, name, text, upstart};
+use super::{FOLDER, LONGEST, Lookup, MOST_SETTINGS, Unit, name, text};
 use crate::error::{Error, Place, Result};
 use crate::nixos::Root;
-use crate::store::StorePath;
-
-/// Bytes of one unit file; NixOS writes some 2,000.
-const LONGEST: u64 = 1 << 20;
 
 /// Bytes of all units together, with those of scripts.
 const MOST_BYTES: usize = 32 << 20;
@@ -69,24 +65,6 @@ impl<'r> Units<'r> {
         let found = self.load(&own)?;
         locked().units.insert(own, found.clone());
         Ok(found)
-    }
-
-    /// The lines of a script in the store that a command runs, continued ones joined and comments left out. NixOS makes
-    /// one of `systemd.services.NAME.script`. `None` if the program is no script.
-    ///
-    /// # Errors
-    /// If the program is there but cannot be read, or a limit is reached.
-    pub fn script(&self, command: &Command) -> Result<Option<Vec<String>>> {
-        // Others are programs of packages, large and many.
-        let made = StorePath::containing(command.program.as_bytes()).filter(|(path, _)| path.name().contains("script"));
-        if made.is_none() {
-            return Ok(None);
-        }
-        let Some(bytes) = self.root.bytes(&command.program, LONGEST)? else { return Ok(None) };
-        self.count(bytes.len(), 0, &command.program)?;
-        let text = String::from_utf8_lossy(&bytes);
-        let lines = text.starts_with("#!").then(|| upstart::joined(&text).into_iter().map(|(_, line)| line).collect());
-        Ok(lines)
     }
 
     /// The name without aliases.
