@@ -17,6 +17,7 @@ mod search;
 mod sshd;
 mod tmpfiles;
 mod words;
+mod writers;
 
 pub use certificate::Authority;
 pub use config::Mistake;
@@ -27,3 +28,4 @@ pub use keys_file::{AuthorizedKey, BadLine, KeysFile, KeysFiles};
 pub use password::PasswordMethod;
 pub use search::{Search, Sighting, search};
 pub use sshd::Sshd;
+pub use writers::Writer;

@@ -129,7 +129,8 @@ impl Sshd {
             let path = expand(pattern, user);
             if within.is_none() || !found.iter().any(|file| file.path == path) {
                 let (keys, untold) = (files.read(&path)?, files.is_untold(&path)?);
-                found.push(KeysFile { path, keys, within, untold });
+                let writers = files.writers_of(&path, user)?;
+                found.push(KeysFile { path, keys, within, untold, writers });
             }
         }
         Ok(found)
