@@ -10,6 +10,7 @@ pub(crate) mod kernel_line;
 #[cfg(test)]
 mod made;
 pub mod menu;
+mod object_kind;
 mod password;
 mod root;
 pub mod ssh;
@@ -23,6 +24,7 @@ pub mod package;
 pub mod software;
 pub use disc::{Disc, Medium};
 pub use initrd::Initrd;
+pub use object_kind::ObjectKind;
 pub use password::{Password, PasswordState, Quirk, Scheme};
 pub use root::Root;
 pub use summary::{BootFacts, StoreFacts, Summary, VolumeFacts};

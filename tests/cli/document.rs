@@ -65,7 +65,7 @@ fn every_document_has_its_schema_and_its_fields() {
             &["packages", "--json", &today],
             &[
                 ("", "schema image packages troubles"),
-                ("packages[].", "path name pname version output installed"),
+                ("packages[].", "path name pname version output kind installed"),
                 ("packages[].", "narSize closureSize diskSize narHash references"),
             ],
         ),

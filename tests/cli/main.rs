@@ -17,6 +17,7 @@ mod image;
 mod login;
 mod namespace;
 mod output;
+mod packages;
 mod policy;
 mod readme;
 mod reports;
