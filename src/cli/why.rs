@@ -159,5 +159,5 @@ fn objects(disc: &Disc<'_>, software: &Software, text: &str) -> anyhow::Result<R
     let query = PackageQuery::parse(text).with_context(|| format!("invalid package {text}"))?;
     let found: Vec<usize> =
         software.present().filter(|(_, object)| query.matches(&object.path)).map(|(index, _)| index).collect();
-    Ok(if found.is_empty() { Err(missing_package(software, &query)) } else { Ok(found) })
+    Ok(if found.is_empty() { Err(missing_package(disc, software, &query)?) } else { Ok(found) })
 }
