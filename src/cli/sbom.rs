@@ -46,13 +46,11 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         Ok(software) => software,
         Err(error) => return Err(cause(troubles, error)),
     };
-    let sha256 = match args.hash {
-        true => {
-            Some(digest::sha256(&mut image.region().reader()).map_err(|error| Error::from_read(error, disc.path()))?)
-        }
-        false => None,
-    };
-    let bill = Bill::of(&disc, &software, sha256)?;
+    let mut bill = Bill::of(&disc, &software, &mut troubles)?;
+    if args.hash {
+        let hash = digest::sha256(&mut image.region().reader());
+        bill.subject.sha256 = Some(hash.map_err(|error| Error::from_read(error, disc.path()))?);
+    }
     let cpes = if args.cpe { Cpes::Guessed } else { Cpes::None };
     output::unless_closed(|| {
         let mut out = output::bytes();

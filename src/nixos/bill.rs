@@ -4,9 +4,10 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::package::{self, Package};
 use super::software::Software;
-use super::{Disc, Medium, why};
-use crate::error::Result;
+use super::{Disc, Medium, ObjectKind, why};
+use crate::error::{Result, Troubles};
 use crate::store::StorePath;
 use crate::store::name::Name;
 
@@ -36,7 +37,7 @@ pub struct Subject {
     pub version: Option<String>,
     /// The kernel's version.
     pub kernel: Option<String>,
-    /// SHA-256 of the image. `None` unless asked for.
+    /// SHA-256 of the image, if somebody has computed it.
     pub sha256: Option<[u8; 32]>,
 }
 
@@ -45,6 +46,8 @@ pub struct Subject {
 pub struct Component {
     /// The path.
     pub path: StorePath,
+    /// What it is. `None` if it cannot be read.
+    pub kind: Option<ObjectKind>,
     /// SHA-256 of its NAR, as registered.
     pub nar_hash: Option<[u8; 32]>,
     /// Length of its NAR in bytes, as registered.
@@ -56,37 +59,35 @@ pub struct Component {
 }
 
 impl Bill {
-    /// Draws up the bill. It takes the hash of the image as given, since computing it reads the whole file.
+    /// Draws up the bill, without the hash of the image, since that takes reading the whole file. What cannot be read of a store
+    /// path is added to `troubles`.
     ///
     /// # Errors
-    /// If the default system is there but cannot be read.
-    pub fn of(disc: &Disc<'_>, software: &Software, sha256: Option<[u8; 32]>) -> Result<Self> {
-        let present: Vec<usize> = software.present().map(|(index, _)| index).collect();
-        let component = |object: usize| present.binary_search(&object).ok();
-        let components: Vec<Component> = software
-            .present()
-            .map(|(index, object)| Component {
-                path: object.path.clone(),
-                nar_hash: object.record.as_ref().and_then(|record| record.nar_hash),
-                nar_size: object.record.as_ref().and_then(|record| record.nar_size),
-                installed: software.is_installed(index),
-                references: software
-                    .contents
-                    .graph
-                    .of(index)
-                    .filter(|&reference| reference != index)
-                    .filter_map(component)
-                    .collect(),
-            })
-            .collect();
+    /// If there is no store, or the default system is there but cannot be read.
+    pub fn of(disc: &Disc<'_>, software: &Software, troubles: &mut Troubles) -> Result<Self> {
+        let packages = package::list(disc, software, &[], troubles)?;
+        let component = |object: usize| packages.binary_search_by_key(&object, |package| package.index).ok();
+        let references = |package: &Package| {
+            let references = software.contents.graph.of(package.index).filter(|&reference| reference != package.index);
+            references.filter_map(component).collect()
+        };
+        let components = packages.iter().map(|package| Component {
+            path: package.path.clone(),
+            kind: package.kind,
+            nar_hash: package.nar_hash,
+            nar_size: package.nar_size,
+            installed: package.installed,
+            references: references(package),
+        });
+        let components: Vec<Component> = components.collect();
         let mut roots: Vec<usize> = why::roots(disc, software).into_iter().flatten().filter_map(component).collect();
         // A circle of references that nothing leads into can only be in a broken image, but it is shipped all the same.
-        let reached = software.contents.graph.closure(roots.iter().filter_map(|&root| present.get(root).copied()));
-        let unreached = present.iter().enumerate().filter(|(_, object)| reached.get(**object) != Some(&true));
+        let reached = software.contents.graph.closure(roots.iter().filter_map(|&root| Some(packages.get(root)?.index)));
+        let unreached = packages.iter().enumerate().filter(|(_, package)| reached.get(package.index) != Some(&true));
         roots.extend(unreached.map(|(component, _)| component));
         roots.sort_unstable();
         roots.dedup();
-        Ok(Self { subject: Subject::of(disc, sha256)?, components, roots })
+        Ok(Self { subject: Subject::of(disc)?, components, roots })
     }
 
     /// An identifier in the form of a UUID (RFC 9562, version 8). The same image has the same.
@@ -110,7 +111,7 @@ impl Bill {
 }
 
 impl Subject {
-    fn of(disc: &Disc<'_>, sha256: Option<[u8; 32]>) -> Result<Self> {
+    fn of(disc: &Disc<'_>) -> Result<Self> {
         let system = disc.default_system().ok();
         let volume = match &disc.carrier {
             Medium::Volume(volume) => Some(&volume.descriptors().primary),
@@ -124,7 +125,7 @@ impl Subject {
             created: volume.and_then(|volume| volume.created).map(|date| date.timestamp()),
             version: system.map(|system| system.version(disc.tree())).transpose()?.flatten(),
             kernel: system.map(|system| system.kernel(disc.tree())).transpose()?.flatten(),
-            sha256,
+            sha256: None,
         })
     }
 
@@ -187,7 +188,7 @@ mod tests {
     fn component(name: &str) -> Component {
         let path = StorePath::from_base(format!("{}-{name}", "e".repeat(32)).as_bytes());
         let path = path.or_else(|| StorePath::from_base(format!("{}-{name}", "a".repeat(32)).as_bytes())).unwrap();
-        Component { path, nar_hash: None, nar_size: None, installed: false, references: Vec::new() }
+        Component { path, kind: None, nar_hash: None, nar_size: None, installed: false, references: Vec::new() }
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod spdx;
 
 use std::io::{self, Write};
 
+use crate::nixos::ObjectKind;
 use crate::nixos::bill::Bill;
 use crate::store::name::Name;
 use crate::store::nix32;
@@ -23,15 +24,16 @@ pub enum Cpes {
 /// # Errors
 /// What the writer meets.
 pub fn csv(out: &mut dyn Write, bill: &Bill) -> io::Result<()> {
-    write!(out, "path,pname,version,output,installed,narSize,narHash,purl\r\n")?;
+    write!(out, "path,kind,pname,version,output,installed,narSize,narHash,purl\r\n")?;
     for component in &bill.components {
         let Name { pname, version, output } = Name::parse(component.path.name());
         let size = component.nar_size.map(|size| size.to_string()).unwrap_or_default();
         let hash = component.nar_hash.map(|hash| format!("sha256:{}", nix32::encode(&hash))).unwrap_or_default();
         write!(
             out,
-            "{},{pname},{version},{},{},{size},{hash},{}\r\n",
+            "{},{},{pname},{version},{},{},{size},{hash},{}\r\n",
             component.path,
+            component.kind.map(ObjectKind::name).unwrap_or_default(),
             output.unwrap_or_default(),
             component.installed,
             component.purl()

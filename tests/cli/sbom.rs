@@ -74,8 +74,8 @@ fn the_same_image_gives_the_same_bill_and_cpes_are_marked_as_guesses() {
 fn a_list_has_a_line_for_each_store_path() {
     let list = sbom(&["--format", "csv"]);
     let lines: Vec<&str> = list.split_terminator("\r\n").collect();
-    assert_eq!(lines[0], "path,pname,version,output,installed,narSize,narHash,purl");
-    assert!(lines[1..].iter().all(|line| line.split(',').count() == 8), "{list}");
+    assert_eq!(lines[0], "path,kind,pname,version,output,installed,narSize,narHash,purl");
+    assert!(lines[1..].iter().all(|line| line.split(',').count() == 9), "{list}");
     let today = fixture("today/result").display().to_string();
     let refused = run(&["sbom", &today, "--format", "csv", "--json"]);
     assert_eq!(refused.code, Some(2));

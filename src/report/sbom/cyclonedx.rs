@@ -6,6 +6,7 @@ use data_encoding::HEXLOWER;
 use serde::Serialize;
 
 use super::Cpes;
+use crate::nixos::ObjectKind;
 use crate::nixos::bill::{Bill, Component, Subject};
 use crate::report::document;
 use crate::store::name::Name;
@@ -68,11 +69,17 @@ fn entry(component: &Component, cpes: Cpes) -> Entry<'_> {
     let Name { pname, version, output } = Name::parse(component.path.name());
     let cpe = component.guessed_cpe().filter(|_| cpes == Cpes::Guessed);
     let mut properties = vec![property("nix:output", output.unwrap_or("out").to_owned())];
+    properties.extend(component.kind.map(|kind| property("nixoscope:kind", kind.name().to_owned())));
     properties.extend(component.nar_size.map(|size| property("nix:narSize", size.to_string())));
     properties.push(property("nixoscope:installed", component.installed.to_string()));
     properties.extend(cpe.is_some().then(|| property("nixoscope:cpe", "guessed from the name".to_owned())));
     Entry {
-        r#type: if version.is_empty() { "data" } else { "application" },
+        r#type: match component.kind {
+            Some(ObjectKind::Software) | None => "application",
+            Some(ObjectKind::Derivation | ObjectKind::Source) => "file",
+            Some(ObjectKind::System) => "operating-system",
+            Some(ObjectKind::Unit | ObjectKind::Configuration | ObjectKind::Other) => "data",
+        },
         bom_ref: component.path.to_string(),
         name: pname,
         version: Some(version).filter(|version| !version.is_empty()),

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Cpes;
 use super::cyclonedx::time;
+use crate::nixos::ObjectKind;
 use crate::nixos::bill::{Bill, Component, Subject};
 use crate::report::document;
 use crate::store::name::Name;
@@ -101,7 +102,12 @@ fn package(component: &Component, cpes: Cpes) -> Package<'_> {
         checksums: checksums(component.nar_hash),
         external_refs,
         comment: Some(component.path.to_string()),
-        primary_package_purpose: if version.is_empty() { "OTHER" } else { "APPLICATION" },
+        primary_package_purpose: match component.kind {
+            Some(ObjectKind::Software) | None => "APPLICATION",
+            Some(ObjectKind::Derivation | ObjectKind::Source) => "SOURCE",
+            Some(ObjectKind::System) => "OPERATING-SYSTEM",
+            Some(ObjectKind::Unit | ObjectKind::Configuration | ObjectKind::Other) => "OTHER",
+        },
         ..Package::default()
     }
 }
