@@ -17,6 +17,7 @@ mod progress;
 mod report_file;
 mod sbom;
 mod secrets;
+mod services;
 mod verify;
 mod why;
 
@@ -86,6 +87,8 @@ enum Command {
     Packages(packages::Args),
     /// Show which chain of references brings a package in
     Why(why::Args),
+    /// Show what starts at boot, as whom, and which ports are open
+    Services(services::Args),
     /// Show who can log in, how, and from where
     Access(access::Args),
     /// Check that packages, commands, files and authorized keys are really there
@@ -157,6 +160,7 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Find(args) => find::run(args, &cli.global),
         Command::Packages(args) => packages::run(args, &cli.global),
         Command::Why(args) => why::run(args, &cli.global),
+        Command::Services(args) => services::run(args, &cli.global),
         Command::Access(args) => access::run(args, &cli.global),
         Command::Check(args) => check::run(args, &cli.global),
         Command::Diff(args) => diff::run(args, &cli.global),

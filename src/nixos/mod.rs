@@ -5,6 +5,7 @@ pub mod answer;
 pub mod bill;
 pub(crate) mod credential;
 mod disc;
+pub mod firewall;
 mod initrd;
 pub(crate) mod kernel_line;
 #[cfg(test)]
@@ -13,6 +14,7 @@ pub mod menu;
 mod object_kind;
 mod password;
 mod root;
+pub mod services;
 pub mod ssh;
 mod summary;
 mod system;

@@ -20,6 +20,7 @@ pub mod policy;
 pub mod sarif;
 pub mod sbom;
 pub mod secrets;
+pub mod services;
 pub mod size;
 mod style;
 #[cfg(feature = "cli")]

@@ -94,6 +94,15 @@ fn every_document_has_its_schema_and_its_fields() {
             ],
         ),
         (
+            &["services", "--json", &today],
+            &[
+                ("", "schema image services firewall troubles"),
+                ("services[].", "unit start triggeredBy user program ports"),
+                ("services[].ports[].", "protocol port"),
+                ("firewall.", "unit open trustedInterfaces further"),
+            ],
+        ),
+        (
             &["access", "--json", &today],
             &[
                 ("", "schema image usersKnown users sshd sudo autologin findings systems troubles"),

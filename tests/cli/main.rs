@@ -24,6 +24,7 @@ mod reports;
 mod reproducible;
 mod sbom;
 mod secrets;
+mod services;
 mod truncation;
 mod usage;
 mod why;

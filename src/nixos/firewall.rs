@@ -1,0 +1,344 @@
+//! What the firewall of NixOS lets in: the rules that `networking.firewall` writes, for iptables and for nftables.
+
+use super::Root;
+use super::unit::{Start, Units};
+use crate::error::{Error, Place, Result};
+
+/// Rules that are kept. `networking.firewall` writes one a port.
+const MOST_RULES: usize = 10_000;
+
+/// The firewall of a system.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Firewall {
+    /// The unit that sets it up. `None` if no unit of NixOS does: then every port that something listens on is open.
+    pub unit: Option<String>,
+    /// The ports that anyone may reach, or those who come through one interface.
+    pub openings: Vec<Opening>,
+    /// Interfaces through which everything is let in.
+    pub trusted: Vec<String>,
+    /// Other rules that may let something in, as written. Somebody added them, and they are not judged.
+    pub further: Vec<Rule>,
+}
+
+/// Ports that are open.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Opening {
+    /// `tcp`, `udp` or another word of the rule.
+    pub protocol: String,
+    /// The first port.
+    pub first: u16,
+    /// The last port; the same for a single one.
+    pub last: u16,
+    /// The interface, if only one is meant. In iptables a `+` at its end stands for anything.
+    pub interface: Option<String>,
+    /// The destination address, if only one is meant.
+    pub destination: Option<String>,
+}
+
+/// A rule as written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The text.
+    pub text: String,
+    /// The file that has it.
+    pub file: String,
+    /// Its line, counted from 1.
+    pub line: u64,
+}
+
+/// What one rule does to packets that come in.
+#[derive(Debug, PartialEq, Eq)]
+enum Effect {
+    /// Opens ports.
+    Opens(Vec<Opening>),
+    /// Trusts interfaces.
+    Trusts(Vec<String>),
+    /// Lets nothing in that counts: replies, pings, or nothing at all.
+    Nothing,
+    /// May let something in.
+    Unclear,
+}
+
+/// The units that set up a firewall, and how their rules read.
+const UNITS: [(&str, Reader); 2] = [("firewall.service", iptables), ("nftables.service", nftables)];
+
+/// Reads one line.
+type Reader = fn(&str) -> Effect;
+
+impl Firewall {
+    /// Reads the scripts of the units that set up the firewall at boot.
+    pub(super) fn of(root: &Root<'_>, units: &Units<'_>) -> Result<Self> {
+        let mut firewall = Self::default();
+        for (name, effect) in UNITS {
+            let lookup = units.get(name)?;
+            let Some(unit) = lookup.unit() else { continue };
+            if units.start(name)? != Start::Boot {
+                continue;
+            }
+            firewall.unit = Some(name.to_owned());
+            for command in unit.commands("ExecStart") {
+                for script in units.scripts(&command)? {
+                    for (number, line) in &script.lines {
+                        firewall.add(effect(line), line, (&script.path, *number))?;
+                        // A ruleset of its own is included.
+                        if let Some(file) = included(line)
+                            && let Some(text) = root.text(file)?
+                        {
+                            for (number, line) in (1u64..).zip(text.lines()) {
+                                firewall.add(effect(line), line, (file, number))?;
+                            }
+                        }
+                    }
+                }
+            }
+            break;
+        }
+        firewall.openings.sort();
+        firewall.openings.dedup();
+        firewall.trusted.sort();
+        firewall.trusted.dedup();
+        Ok(firewall)
+    }
+
+    fn add(&mut self, effect: Effect, text: &str, (file, line): (&str, u64)) -> Result<()> {
+        match effect {
+            Effect::Opens(openings) => self.openings.extend(openings),
+            Effect::Trusts(interfaces) => self.trusted.extend(interfaces),
+            Effect::Unclear => {
+                self.further.push(Rule { text: text.trim().to_owned(), file: file.to_owned(), line });
+            }
+            Effect::Nothing => {}
+        }
+        if self.openings.len() + self.trusted.len() + self.further.len() > MOST_RULES {
+            return Err(Error::Limit { what: "10,000 rules of the firewall", place: Place::File(file.into()) });
+        }
+        Ok(())
+    }
+}
+
+/// The file of the store that a ruleset includes.
+fn included(line: &str) -> Option<&str> {
+    let file = line.trim().strip_prefix("include")?.trim().trim_matches('"');
+    file.starts_with("/nix/store/").then_some(file)
+}
+
+/// A line of the script that sets up iptables.
+fn iptables(line: &str) -> Effect {
+    let mut words = line.split_whitespace().peekable();
+    if !matches!(words.next(), Some("ip46tables" | "iptables" | "ip6tables")) {
+        // Other commands, and loops over rules: those that accept are worth a look.
+        let accepts = line.contains("tables") && (line.contains("ACCEPT") || line.contains("nixos-fw-accept"));
+        return if accepts && !line.contains("-D ") { Effect::Unclear } else { Effect::Nothing };
+    }
+    let (mut chain, mut target, mut protocol, mut ports) = (None, None, None, None);
+    let (mut interface, mut destination, mut unknown) = (None, None, false);
+    while let Some(word) = words.next() {
+        let mut value = || words.next();
+        match word {
+            "-A" | "-I" | "--append" | "--insert" => chain = value(),
+            "-j" | "--jump" => target = value(),
+            "-p" | "--protocol" => protocol = value(),
+            "--dport" | "--destination-port" | "--dports" => ports = value(),
+            "-i" | "--in-interface" => interface = value(),
+            "-d" | "--destination" => destination = value(),
+            "-t" | "--table" => match value() {
+                Some("filter") => {}
+                _ => return Effect::Nothing,
+            },
+            // These take rules and chains away, or make empty ones.
+            "-D" | "-F" | "-X" | "-N" | "-P" => return Effect::Nothing,
+            "--ctstate" => match value() {
+                Some("ESTABLISHED,RELATED") => return Effect::Nothing, // replies
+                _ => unknown = true,
+            },
+            "--icmp-type" | "--icmpv6-type" => protocol = protocol.or(Some("icmp")),
+            "-m" | "--match" => {
+                unknown |= !matches!(value(), Some("tcp" | "udp" | "multiport" | "conntrack" | "limit"));
+            }
+            "-w" | "--wait" => {}
+            number if chain.is_some() && number.bytes().all(|byte| byte.is_ascii_digit()) => {}
+            _ => unknown = true,
+        }
+    }
+    let accepts = matches!(target, Some("nixos-fw-accept" | "ACCEPT"));
+    match (chain, protocol, ports) {
+        (Some("nixos-fw-accept"), ..) => Effect::Nothing, // the chain that accepts, not a rule that leads to it
+        _ if !accepts => Effect::Nothing,
+        (Some("FORWARD" | "OUTPUT"), ..) | (_, Some("icmp" | "icmpv6" | "ipv6-icmp"), _) => Effect::Nothing,
+        (Some("nixos-fw" | "INPUT"), Some(protocol), Some(ports)) if !unknown => {
+            let ranges: Option<Vec<(u16, u16)>> = ports.split(',').map(|ports| range(ports, ':')).collect();
+            ranges.map_or(Effect::Unclear, |ranges| opens(protocol, &ranges, interface, destination))
+        }
+        (Some("nixos-fw" | "INPUT"), None, None) if !unknown && destination.is_none() => {
+            interface.map_or(Effect::Unclear, |interface| Effect::Trusts(vec![interface.to_owned()]))
+        }
+        _ => Effect::Unclear,
+    }
+}
+
+/// A line of a ruleset of nftables.
+fn nftables(line: &str) -> Effect {
+    let text = line.trim();
+    let text = text.split_once(" comment ").map_or(text, |(rule, _)| rule);
+    let Some(rule) = text.strip_suffix("accept").map(str::trim) else {
+        // A verdict map, or a chain with another policy than NixOS's own.
+        let opens = text.contains("policy accept") && text.contains("hook input") || text.contains(": accept,");
+        let replies = text.starts_with("established") || text.starts_with("related");
+        return if opens && !replies { Effect::Unclear } else { Effect::Nothing };
+    };
+    // Those that every firewall of NixOS has: ports that are opened later by hand, pings, and DHCP.
+    let stock =
+        ["meta l4proto . th dport @temp-ports", "icmp ", "icmpv6 ", "ip protocol icmp", "fib ", "ct status dnat"];
+    if stock.iter().any(|start| rule.starts_with(start)) || rule.contains("udp sport . udp dport") {
+        return Effect::Nothing;
+    }
+    let (mut interface, mut destination) = (None, None);
+    let mut rest = rule;
+    loop {
+        if let Some((name, after)) = operand(rest, "iifname") {
+            if after.is_empty() {
+                return Effect::Trusts(name);
+            }
+            let [name] = name.as_slice() else { return Effect::Unclear };
+            (interface, rest) = (Some(name.clone()), after);
+        } else if let Some((address, after)) = operand(rest, "ip6 daddr").or_else(|| operand(rest, "ip daddr")) {
+            let [address] = address.as_slice() else { return Effect::Unclear };
+            (destination, rest) = (Some(address.clone()), after);
+        } else {
+            break;
+        }
+    }
+    let Some((protocol, ports)) = ["tcp", "udp"].iter().find_map(|protocol| {
+        let (ports, after) = operand(rest, &format!("{protocol} dport"))?;
+        after.is_empty().then_some((*protocol, ports))
+    }) else {
+        return Effect::Unclear;
+    };
+    let ranges: Option<Vec<(u16, u16)>> = ports.iter().map(|ports| range(ports, '-')).collect();
+    ranges.map_or(Effect::Unclear, |ranges| opens(protocol, &ranges, interface.as_deref(), destination.as_deref()))
+}
+
+/// The words after a key, a set in braces or a single one, and what follows them.
+fn operand<'t>(text: &'t str, key: &str) -> Option<(Vec<String>, &'t str)> {
+    let rest = text.strip_prefix(key)?.strip_prefix(' ')?.trim_start();
+    let (set, after) = match rest.strip_prefix('{') {
+        Some(inside) => inside.split_once('}')?,
+        None => rest.split_once(' ').unwrap_or((rest, "")),
+    };
+    let words = set.split(',').map(|word| word.trim().trim_matches('"').to_owned()).filter(|word| !word.is_empty());
+    Some((words.collect(), after.trim_start()))
+}
+
+/// A port, or the first and last of several.
+fn range(ports: &str, between: char) -> Option<(u16, u16)> {
+    let (first, last) = ports.split_once(between).unwrap_or((ports, ports));
+    Some((first.parse().ok()?, last.parse().ok()?))
+}
+
+fn opens(protocol: &str, ranges: &[(u16, u16)], interface: Option<&str>, destination: Option<&str>) -> Effect {
+    let opening = |&(first, last): &(u16, u16)| Opening {
+        protocol: protocol.to_owned(),
+        first,
+        last,
+        interface: interface.map(str::to_owned),
+        destination: destination.map(str::to_owned),
+    };
+    Effect::Opens(ranges.iter().map(opening).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nixos::made::Made;
+
+    fn opening(protocol: &str, first: u16, last: u16) -> Opening {
+        Opening { protocol: protocol.to_owned(), first, last, interface: None, destination: None }
+    }
+
+    /// A system whose firewall unit runs this script.
+    fn firewall(unit: &str, text: &str) -> Firewall {
+        let script = format!("/nix/store/{}-firewall-start/bin/firewall-start", "a".repeat(32));
+        let service = format!("[Service]\nExecStart=@{script} firewall-start\n");
+        let wanted = format!("/s/etc/systemd/system/multi-user.target.wants/{unit}");
+        let made =
+            Made::of(&[(&format!("/s/etc/systemd/system/{unit}"), &service), (&wanted, &service), (&script, text)]);
+        let root = made.system();
+        Firewall::of(&root, &Units::of(&root).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn rules_of_iptables_open_ports_ranges_and_interfaces() {
+        let text = "#!/bin/sh -e
+ip46tables -D INPUT -j nixos-fw 2> /dev/null || true
+ip46tables -A nixos-fw-accept -j ACCEPT
+ip46tables -A nixos-fw-refuse -j DROP
+ip46tables -t mangle -A nixos-fw-rpfilter -m rpfilter --validmark  -j RETURN
+iptables -t mangle -A nixos-fw-rpfilter -p udp --sport 67 --dport 68 -j RETURN
+ip46tables -A nixos-fw -i lo -j nixos-fw-accept
+ip46tables -A nixos-fw -m conntrack --ctstate ESTABLISHED,RELATED -j nixos-fw-accept
+ip46tables -A nixos-fw -p tcp --dport 22 -j nixos-fw-accept
+ip46tables -A nixos-fw -p tcp --dport 8000:8010 -j nixos-fw-accept
+ip46tables -A nixos-fw -p udp --dport 5353 -j nixos-fw-accept -i eth0
+iptables -w -A nixos-fw -p icmp --icmp-type echo-request -j nixos-fw-accept
+ip6tables -A nixos-fw -p icmpv6 -j nixos-fw-accept
+ip6tables -A nixos-fw -d fe80::/64 -p udp --dport 546 -j nixos-fw-accept
+iptables -A nixos-fw -s 10.0.0.0/8 -p tcp --dport 9100 -j nixos-fw-accept
+ip46tables -A nixos-fw -j nixos-fw-log-refuse
+ip46tables -A INPUT -j nixos-fw
+";
+        let found = firewall("firewall.service", text);
+        let dhcp = Opening { destination: Some("fe80::/64".to_owned()), ..opening("udp", 546, 546) };
+        let multicast = Opening { interface: Some("eth0".to_owned()), ..opening("udp", 5353, 5353) };
+        assert_eq!(found.unit.as_deref(), Some("firewall.service"));
+        assert_eq!(found.openings, [opening("tcp", 22, 22), opening("tcp", 8000, 8010), dhcp, multicast]);
+        assert_eq!(found.trusted, ["lo"]);
+        let further: Vec<(&str, u64)> = found.further.iter().map(|rule| (rule.text.as_str(), rule.line)).collect();
+        assert_eq!(further, [("iptables -A nixos-fw -s 10.0.0.0/8 -p tcp --dport 9100 -j nixos-fw-accept", 15)]);
+    }
+
+    #[test]
+    fn rules_of_nftables_open_ports_ranges_and_interfaces() {
+        let text = "#! /nix/store/nft -f
+table inet nixos-fw {
+  chain rpfilter {
+    type filter hook prerouting priority mangle + 10; policy drop;
+    meta nfproto ipv4 udp sport . udp dport { 67 . 68, 68 . 67 } accept comment \"DHCPv4 client/server\"
+    fib saddr . mark . iif oif exists accept
+  }
+  chain input {
+    type filter hook input priority filter; policy drop;
+    iifname { \"lo\", \"wg0\" } accept comment \"trusted interfaces\"
+    ct state vmap {
+      invalid : drop,
+      established : accept,
+      related : accept,
+      new : jump input-allow,
+    }
+  }
+  chain input-allow {
+    tcp dport { 22, 8000-8010 } accept
+    iifname eth0 udp dport { 5353 } accept
+    meta l4proto . th dport @temp-ports accept
+    icmp type echo-request  accept comment \"allow ping\"
+    icmpv6 type != { nd-redirect, 139 } accept comment \"see RFC 4890\"
+    ip6 daddr fe80::/64 udp dport 546 accept comment \"DHCPv6 client\"
+    ip saddr 10.0.0.0/8 tcp dport 9100 accept
+  }
+}
+";
+        let found = firewall("nftables.service", text);
+        let dhcp = Opening { destination: Some("fe80::/64".to_owned()), ..opening("udp", 546, 546) };
+        let multicast = Opening { interface: Some("eth0".to_owned()), ..opening("udp", 5353, 5353) };
+        assert_eq!(found.openings, [opening("tcp", 22, 22), opening("tcp", 8000, 8010), dhcp, multicast]);
+        assert_eq!(found.trusted, ["lo", "wg0"]);
+        let further: Vec<&str> = found.further.iter().map(|rule| rule.text.as_str()).collect();
+        assert_eq!(further, ["ip saddr 10.0.0.0/8 tcp dport 9100 accept"]);
+    }
+
+    #[test]
+    fn without_a_unit_that_starts_there_is_no_firewall() {
+        let made = Made::of(&[("/s/etc/systemd/system/firewall.service", "[Service]\nExecStart=/x\n")]);
+        let root = made.system();
+        assert_eq!(Firewall::of(&root, &Units::of(&root).unwrap()).unwrap(), Firewall::default());
+    }
+}
