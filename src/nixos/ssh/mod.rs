@@ -5,6 +5,7 @@ mod certificate;
 mod config;
 mod criteria;
 mod daemon;
+pub(super) mod declared;
 mod entrance;
 mod include;
 mod key;
