@@ -64,7 +64,7 @@ fn surplus<'p>(one: &[&'p str], other: &[&str]) -> BTreeSet<&'p str> {
     surplus
 }
 
-/// Entries of the same title are told apart by their order. Versions are taken out of titles: they are reported with the systems.
+/// Entries with the same title are distinguished by their order. Versions are removed from titles: they are reported with the systems.
 fn entries(manifest: &Manifest) -> Entries<'_> {
     let systems = manifest.systems.iter();
     let versions: BTreeSet<&String> = systems.flat_map(|system| system.version.iter().chain(&system.kernel)).collect();

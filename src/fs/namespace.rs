@@ -29,7 +29,7 @@ pub struct Namespace<'i> {
 /// A node that is in none of the trees.
 enum Provided {
     Directory {
-        /// The directory that it lies over, if there is one.
+        /// The directory that it covers, if there is one.
         below: Option<NodeId>,
         /// What it has in place of, or beside, the names below.
         over: BTreeMap<Vec<u8>, NodeId>,
@@ -50,7 +50,7 @@ impl<'i> Namespace<'i> {
     /// A root directory that shows, of the disc's own, the entries that `shown` accepts.
     ///
     /// # Errors
-    /// Where the disc's root cannot be read.
+    /// If the disc's root cannot be read.
     pub fn with_root(disc: Arc<dyn Tree + 'i>, shown: impl Fn(&Entry) -> bool) -> Result<Self> {
         let entries = disc.entries(disc.root())?;
         let mut namespace = Self::new(disc);
@@ -62,7 +62,7 @@ impl<'i> Namespace<'i> {
     /// Shows `tree` at `path`, in place of what the disc may have there.
     ///
     /// # Errors
-    /// Where the disc's own directories on the way cannot be read.
+    /// If the disc's own directories on the way cannot be read.
     pub fn mount(&mut self, path: &[u8], tree: Arc<dyn Tree + 'i>) -> Result<()> {
         let number = self.trees.len();
         let root = mark(tree.root(), u64::try_from(number).unwrap_or(PROVIDED));
@@ -106,7 +106,7 @@ impl<'i> Namespace<'i> {
         Ok(())
     }
 
-    /// The node if it is a provided directory already, or one that lies over it.
+    /// The node itself if it is a provided directory, or else a provided directory that covers it.
     fn cover(&mut self, below: Option<NodeId>) -> Result<NodeId> {
         if let Some(id) = below {
             if let Some(Provided::Directory { .. }) = self.provided_at(id) {

@@ -19,7 +19,7 @@ pub struct Found {
 ///
 /// # Errors
 /// [`Error::NotFound`] with the path that is missing, which after a link is not the one asked for;
-/// [`Error::WrongType`] where a directory is needed; [`Error::LinkLoop`] for links that go round.
+/// [`Error::WrongType`] if a directory is needed; [`Error::LinkLoop`] for links that go round.
 pub fn resolve(tree: &dyn Tree, path: &[u8]) -> Result<Found> {
     Resolver::new(tree, path).run(path, Last::Follow)
 }
@@ -47,7 +47,7 @@ pub fn find(tree: &dyn Tree, path: &[u8]) -> Result<Option<Found>> {
 /// Finds names below the root, each as written first, then in any case: boot loaders do not care. Links are not followed.
 ///
 /// # Errors
-/// Where a directory on the way cannot be read.
+/// If a directory on the way cannot be read.
 pub fn any_case(tree: &dyn Tree, names: &[&[u8]]) -> Result<Option<(NodeId, Vec<u8>)>> {
     let (mut id, mut path) = (tree.root(), b"/".to_vec());
     for &name in names {
@@ -71,7 +71,7 @@ pub fn any_case(tree: &dyn Tree, names: &[&[u8]]) -> Result<Option<(NodeId, Vec<
 /// Reads the file at `path`, links followed, up to `limit` bytes.
 ///
 /// # Errors
-/// As [`resolve`], and what the reader meets; [`Error::Limit`] where the file is longer.
+/// As [`resolve`], and what the reader meets; [`Error::Limit`] if the file is longer.
 pub fn read(tree: &dyn Tree, path: &[u8], limit: u64) -> Result<Vec<u8>> {
     let found = resolve(tree, path)?;
     if tree.node(found.id)?.kind.file_type() != FileType::File {
@@ -87,7 +87,7 @@ pub fn read(tree: &dyn Tree, path: &[u8], limit: u64) -> Result<Vec<u8>> {
     Err(Error::Limit { what: "length of a text file", place: Place::File(found.path) })
 }
 
-/// The path without doubled slashes and `.`, from the root on; none where it has `..`, which links may turn elsewhere.
+/// The path from the root, without doubled slashes and `.`. `None` if it has `..`, whose meaning depends on links.
 #[must_use]
 pub fn plain(path: &[u8]) -> Option<Vec<u8>> {
     let names = || path.split(|&byte| byte == b'/').filter(|name| !name.is_empty() && *name != b".");
@@ -95,7 +95,7 @@ pub fn plain(path: &[u8]) -> Option<Vec<u8>> {
     (!names().any(|name| name == b"..")).then_some(plain)
 }
 
-/// Puts a name behind a directory's path.
+/// Appends a name to a directory's path.
 #[must_use]
 pub fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
     let mut path = Vec::with_capacity(directory.len() + 1 + name.len());

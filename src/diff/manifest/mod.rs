@@ -1,4 +1,4 @@
-//! A manifest: everything that a comparison needs of an image, small and in a stable order, fit to be kept beside a project.
+//! A manifest: everything that a comparison needs to know about an image. It is small and in a stable order, so that it can be kept in a repository.
 
 mod parse;
 
@@ -134,7 +134,7 @@ impl Manifest {
     }
 }
 
-/// The initrd of the default system. A store without a system has none.
+/// The initrd of the default system. A store without a system has no initrd.
 fn initrd(disc: &Disc<'_>, troubles: &mut Troubles) -> Option<InitrdFacts> {
     match disc.default_system().and_then(|system| InitrdFacts::find(disc, system)) {
         Ok(found) => return found,

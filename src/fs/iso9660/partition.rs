@@ -7,7 +7,7 @@ use crate::image::Region;
 
 use super::{gpt, mbr};
 
-/// Bytes of the sectors by which partition tables count; those of the disc are four times as long.
+/// Bytes in a sector, as partition tables count them. The disc's own sectors are four times as long.
 pub(super) const SECTOR: u64 = 512;
 
 /// The partitions of an image.
