@@ -97,12 +97,12 @@ pub fn run(disc: &Disc<'_>, demands: &[Demand], progress: Progress<'_>) -> Repor
         });
         report.verdicts.push(Verdict::new(demand, judgement));
     }
-    // Packages behind the damage are judged by their names alone, which somebody has to be told.
+    // Packages after the damage are judged by their names alone, which must be reported.
     report.troubles.append(subject.into_troubles());
     report
 }
 
-/// One line on a package that is asked for and not there: what is there instead.
+/// One line about a missing package: what is there instead.
 #[must_use]
 pub fn missing_package(software: &Software, query: &PackageQuery) -> String {
     format!("{query}: {}", packages::missing(software, query).message)

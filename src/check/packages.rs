@@ -14,14 +14,14 @@ pub(super) fn query(text: &str) -> Result<PackageQuery, String> {
     PackageQuery::parse(text).map_err(|error| error.to_string())
 }
 
-/// Advice, if the name that matched nothing is that of a package in the image with a version behind it.
+/// Advice, if the name that matched nothing is a package of the image followed by a version.
 pub(super) fn meant(software: &Software, query: &PackageQuery) -> String {
     let Some((pname, meant)) = query.as_version() else { return String::new() };
     let mut names = software.present().map(|(_, object)| Name::parse(object.path.name()).pname);
     if names.any(|name| name == pname) { format!("; did you mean {meant}?") } else { String::new() }
 }
 
-/// What is there instead of a package that is not.
+/// What is there instead of a missing package.
 pub(super) fn missing(software: &Software, query: &PackageQuery) -> Judgement {
     let others: Vec<&StorePath> =
         software.present().map(|(_, object)| &object.path).filter(|path| query.names(path)).collect();

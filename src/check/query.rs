@@ -9,17 +9,17 @@ use crate::store::StorePath;
 use crate::store::name::Name;
 use crate::store::version::Requirement;
 
-/// Why a text is no assertion.
+/// Why a text is not an assertion.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AssertionError {
     /// No package name.
     #[error("a package name is needed: NAME or NAME@VERSION")]
     NoName,
-    /// The name is no glob.
-    #[error("{0} is no package name and no glob")]
+    /// The name is not a glob.
+    #[error("{0} is neither a package name nor a glob")]
     Name(String),
-    /// The version is none of the forms there are.
-    #[error("{0} is no version: write 1.2, >=1.2, ^1 or 1.*")]
+    /// The version has none of the known forms.
+    #[error("{0} is not a version: write 1.2, >=1.2, ^1 or 1.*")]
     Version(String),
     /// The fingerprint is not one of SHA-256.
     #[error("a fingerprint is SHA256: and 43 letters, as ssh-keygen -l prints it")]
@@ -48,7 +48,7 @@ impl PackageQuery {
     /// Reads `NAME[@VERSION]`.
     ///
     /// # Errors
-    /// [`AssertionError`] where the name or the version is none.
+    /// [`AssertionError`] if the name or the version is invalid.
     pub fn parse(text: &str) -> Result<Self, AssertionError> {
         let (name, version) = match text.split_once('@') {
             Some((name, version)) => {
@@ -129,7 +129,7 @@ impl WantedKey {
     /// Reads a public key line, or the text of a file with one, or a fingerprint.
     ///
     /// # Errors
-    /// [`AssertionError`] where it is neither.
+    /// [`AssertionError`] if it is neither a key nor a fingerprint.
     pub fn parse(text: &str) -> Result<Self, AssertionError> {
         let text = text.trim();
         if let Some(digest) = text.strip_prefix("SHA256:") {

@@ -14,7 +14,7 @@ const LONGEST: usize = 300;
 /// Writes the summary and the table.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 pub fn write(out: &mut dyn Write, report: &Report, image: &str) -> io::Result<()> {
     let (passed, failed, warnings) = (report.passed(), report.failed(), report.warnings());
     let sign = match report.answer() {

@@ -30,7 +30,7 @@ fn path<'m>(manifest: &'m mut Value, name: &str) -> &'m mut Value {
     paths.iter_mut().find(|path| path["path"].as_str().unwrap().ends_with(&format!("-{name}"))).unwrap()
 }
 
-/// Gives a store path another name behind its hash, and other contents.
+/// Gives a store path another name after its hash, and other contents.
 fn rename(path: &mut Value, from: &str, to: &str) {
     path["path"] = json!(path["path"].as_str().unwrap().replace(from, to));
     path["narHash"] = json!("sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::tables::Firmware;
+use super::super::kind::Firmware;
 use crate::fs::iso9660::Platform;
 use crate::nixos::access::{Access, Account};
 use crate::nixos::answer::Verdict;
@@ -79,7 +79,7 @@ pub struct DraftSsh {
 }
 
 impl Draft {
-    /// Drafts a policy from what is known of an image.
+    /// Drafts a policy from the facts about an image.
     #[must_use]
     pub fn of(summary: &Summary, software: Option<&Software>, access: Option<&Access>) -> Self {
         let default = summary.systems.iter().find(|(system, _)| system.default && system.present);
