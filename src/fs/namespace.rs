@@ -22,7 +22,7 @@ pub struct Namespace<'i> {
     root: NodeId,
     /// A name in the root that leads to the disc's own tree. It is not listed, so that nobody meets everything twice.
     own_name: Option<&'static [u8]>,
-    /// What lookups found in the trees.
+    /// What was found in the trees.
     lookups: Lookups,
 }
 
@@ -148,7 +148,7 @@ impl Tree for Namespace<'_> {
             Some(Provided::Directory { below: Some(below), .. }) => self.node(*below),
             Some(Provided::Directory { below: None, .. }) => Ok(provided(Kind::Directory, 0o755)),
             Some(Provided::Symlink { target }) => Ok(provided(Kind::Symlink { target: target.clone() }, 0o777)),
-            None => self.tree(id)?.node(own(id)),
+            None => self.lookups.node(id, || self.tree(id)?.node(own(id))),
         }
     }
 
