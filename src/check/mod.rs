@@ -1,4 +1,4 @@
-//! Assertions on an image: are these things really there?
+//! Assertions about an image: are these things really there?
 
 pub mod kind;
 mod nearest;
@@ -38,13 +38,13 @@ impl Report {
         self.count(|verdict| verdict.answer == Answer::Holds)
     }
 
-    /// How many assertions do not hold that must.
+    /// How many assertions with the severity `error` fail.
     #[must_use]
     pub fn failed(&self) -> usize {
         self.failing(Severity::Error)
     }
 
-    /// How many assertions do not hold that should.
+    /// How many assertions with the severity `warning` fail.
     #[must_use]
     pub fn warnings(&self) -> usize {
         self.failing(Severity::Warning)

@@ -1,4 +1,4 @@
-//! What the kinds of assertions on packages share.
+//! What the kinds of assertions about packages share.
 
 use super::nearest::{listed, nearest};
 use super::{Judgement, PackageQuery};

@@ -1,4 +1,4 @@
-//! What the kinds of assertions on paths share.
+//! What the kinds of assertions about paths share.
 
 use super::nearest::nearest;
 use crate::error::{Error, Result};

@@ -1,4 +1,4 @@
-//! Packages and keys as they are asked for.
+//! Queries for packages and keys, as people write them.
 
 use std::fmt;
 
@@ -30,12 +30,12 @@ pub enum AssertionError {
     /// The text holds no key.
     #[error("no public key in it")]
     NoKey,
-    /// The key is not one.
+    /// The key cannot be read.
     #[error(transparent)]
     Key(#[from] KeyError),
 }
 
-/// A package as it is asked for: `git`, `git@>=2.40`, `python3*-numpy`, or a whole store path name.
+/// A query for a package: `git`, `git@>=2.40`, `python3*-numpy`, or a whole store path name.
 #[derive(Clone, Debug)]
 pub struct PackageQuery {
     text: String,
@@ -60,7 +60,7 @@ impl PackageQuery {
         if name.is_empty() {
             return Err(AssertionError::NoName);
         }
-        // What no name of a store path has would match nothing, which a package that must not be there would pass.
+        // A text that no store path's name contains would match nothing, so a forbidden package would always pass.
         if !name.chars().all(|letter| letter.is_ascii_alphanumeric() || "+-._?=*[]{},!".contains(letter)) {
             return Err(AssertionError::Name(name.to_owned()));
         }
@@ -85,7 +85,7 @@ impl PackageQuery {
         &self.name
     }
 
-    /// Whether the store path has the name that is asked for, in any version.
+    /// Whether the store path has the name of the query, in any version.
     #[must_use]
     pub fn names(&self, path: &StorePath) -> bool {
         let pname = Name::parse(path.name()).pname;
@@ -96,7 +96,7 @@ impl PackageQuery {
         }
     }
 
-    /// Whether the store path is the package that is asked for.
+    /// Whether the store path is the package.
     #[must_use]
     pub fn matches(&self, path: &StorePath) -> bool {
         let version = Name::parse(path.name()).version;
@@ -116,7 +116,7 @@ impl fmt::Display for PackageQuery {
     }
 }
 
-/// A key as it is asked for.
+/// A query for a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WantedKey {
     /// The key itself, of a public key line.

@@ -34,7 +34,7 @@ impl<'d> Subject<'d, '_> {
         }))
     }
 
-    /// Whether what must be there is asked of this system.
+    /// Whether what must be there must be in this system.
     pub(super) fn is_asked_in_full(&self, system: &System) -> bool {
         self.only.borrow().is_some() || system.boots_by_default()
     }

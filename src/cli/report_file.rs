@@ -18,7 +18,7 @@ pub(super) struct ReportFile {
     path: PathBuf,
 }
 
-/// Whether standard output takes a document.
+/// Whether a JSON document goes to standard output.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Json {
     Asked,
@@ -67,7 +67,7 @@ impl ReportFile {
         Ok(())
     }
 
-    /// Whether the report takes the place of the table.
+    /// Whether the report replaces the table.
     pub(super) fn is_standard_output(&self) -> bool {
         self.path.as_os_str() == "-"
     }

@@ -1,4 +1,4 @@
-//! Boot menus: entries and kernel parameters that came or went.
+//! Boot menus: entries and kernel parameters that were added or removed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,7 +9,7 @@ use super::{Manifest, Pair};
 type Entries<'m> = BTreeMap<String, Vec<&'m str>>;
 
 /// Compares the menus. Installers repeat each entry with other parameters, so each parameter is reported once, with the number of
-/// entries that it came to or left.
+/// entries that gained or lost it.
 pub(super) fn compare(manifests: Pair<&Manifest>) -> Vec<Change> {
     let entries = manifests.map(entries);
     let titles = entries.as_ref().map(|entries| {

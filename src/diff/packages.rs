@@ -1,4 +1,4 @@
-//! Packages of two images, and what became of their versions.
+//! Packages of two images, and how their versions changed.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -26,7 +26,7 @@ pub struct PackageChange {
     pub nar_size_delta: Option<i64>,
 }
 
-/// What became of a package.
+/// How a package changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// Only later versions.
@@ -98,7 +98,7 @@ impl Status {
         }
     }
 
-    /// What became of a version, by its order relative to the old one.
+    /// How a version changed, by its order relative to the old one.
     fn of_order(new: Ordering) -> Self {
         match new {
             Ordering::Greater => Self::Upgraded,

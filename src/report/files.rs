@@ -163,7 +163,7 @@ impl FileEntry {
     }
 }
 
-/// The bytes as they are if they are UTF-8, which JSON escapes itself; else with the foreign bytes escaped.
+/// The bytes as a text, in which bytes that are not UTF-8 are escaped. JSON escapes the rest itself.
 pub(super) fn text(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),

@@ -7,7 +7,7 @@ use super::escape;
 use super::sarif::from_root;
 use crate::check::{Answer, Report, Severity};
 
-/// Annotations that a step shows; GitHub drops those beyond ten of a sort.
+/// Annotations that a step shows. GitHub drops more than ten of a kind.
 const SHOWN: usize = 10;
 
 /// Writes an `::error` or a `::warning` for each verdict that does not hold, at the line of the policy that asks for it. `root` is
@@ -42,7 +42,7 @@ pub fn write(out: &mut dyn Write, report: &Report, root: &Path) -> io::Result<()
     Ok(())
 }
 
-/// Escapes the text of a command, whose lines stay lines; what else would move a terminal is shown instead.
+/// Escapes the text of a command. Line breaks stay; other control characters are shown.
 fn data(text: &str) -> String {
     let lines = text.split('\n').map(|line| escape(line.as_bytes()).replace('%', "%25"));
     lines.collect::<Vec<_>>().join("%0A")

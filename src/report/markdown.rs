@@ -65,7 +65,7 @@ fn cell(text: &str) -> String {
     within(text, LONGEST)
 }
 
-/// A text that is shown as it is, of so many characters.
+/// A text that is shown as it is, up to a number of characters.
 pub(super) fn within(text: &str, longest: usize) -> String {
     let mut cell = String::new();
     let line = text.split(['\r', '\n', '\t']).collect::<Vec<_>>().join(" ");

@@ -1,4 +1,4 @@
-//! Verdicts as the Test Anything Protocol, in version 13: readers of version 14 take it, and Perl's own takes no later one.
+//! Verdicts as the Test Anything Protocol, in version 13: readers of version 14 accept it, and Perl's own accepts nothing later.
 
 use std::io::{self, Write};
 

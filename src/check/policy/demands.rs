@@ -20,7 +20,7 @@ use super::{Demand, PolicyError, PolicyErrors, Severity};
 use crate::fs::FileType;
 use crate::secrets::Allow;
 
-/// What a table says of all its assertions, besides the severity.
+/// What a table says about all its assertions, besides the severity.
 #[derive(Clone, Copy)]
 struct Said<'t> {
     reason: &'t Option<String>,
@@ -286,7 +286,7 @@ impl FileTable {
     }
 }
 
-/// Its name is all that it has.
+/// Nothing else can be wrong with it.
 impl Check for CommandTable {
     fn check(&self) -> Result<(), String> {
         Ok(())

@@ -50,7 +50,7 @@ pub struct DraftUser {
     pub name: String,
     /// How the user logs in, in one sentence.
     pub sentence: String,
-    /// The state of the password; `None` if the image does not tell.
+    /// The state of the password. `None` if the image does not say.
     pub password: Option<PasswordState>,
     /// Keys that sshd accepts.
     pub keys: Vec<DraftKey>,
@@ -106,7 +106,7 @@ impl Draft {
 impl DraftUser {
     fn of(account: &Account) -> Self {
         let grants = &account.ssh;
-        // If the image does not tell which other keys let the user in, nobody can promise that none does.
+        // If the image does not say which other keys let the user in, the policy cannot promise that there are no others.
         let open = grants.keys.iter().any(|granted| granted.answer.verdict() == Verdict::Unknown);
         let closed =
             grants.authorities.is_empty() && grants.entrance.command().is_none() && grants.elsewhere.is_empty();

@@ -26,7 +26,7 @@ use super::tables::{
 };
 use super::trouble::{PolicyError, PolicyErrors, with_advice};
 
-/// Mistakes that are reported of one file.
+/// Mistakes that are reported in one file.
 const MOST: usize = 100;
 
 /// What an image must hold.
@@ -135,10 +135,10 @@ schema_of_what_is_inside!(Checked);
 #[cfg(test)]
 schema_of_what_is_inside!(Placed);
 
-/// What a table must be beyond what its type says.
+/// The rules for a table beyond the types of its members.
 pub(super) trait Check {
     /// # Errors
-    /// What is wrong.
+    /// The rule that the table breaks.
     fn check(&self) -> Result<(), String>;
 }
 
@@ -236,7 +236,7 @@ impl Policy {
                 Err(mistake) => mistake,
             };
             let id = mistake.id.unwrap_or(root.id);
-            // What a table lacks or says without the part that was removed is no mistake of the file.
+            // A table without the part that was removed may break other rules, but the file does not.
             if !root.table(id).is_some_and(|table| table.cut) {
                 mistakes.push(mistake);
             }

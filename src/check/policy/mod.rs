@@ -21,7 +21,7 @@ pub use trouble::{PolicyError, PolicyErrors};
 use super::kind::Assertion;
 pub use super::kind::Firmware;
 
-/// An assertion, and what somebody said of it.
+/// An assertion with its severity, its reason and its origin.
 #[derive(Clone, Debug)]
 pub struct Demand {
     /// What is asserted.
@@ -44,7 +44,7 @@ pub enum Severity {
     /// The check fails.
     #[default]
     Error,
-    /// The check says so, and does not fail.
+    /// The check reports it, and does not fail.
     Warning,
 }
 

@@ -1,4 +1,4 @@
-//! The partition tables that make a disc image bootable from a stick as well: MBR and GPT (UEFI 2.10, chapter 5).
+//! The partition tables that also make a disc image bootable from a stick: MBR and GPT (UEFI 2.10, chapter 5).
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What POSIX knows of a file and ECMA-119 does not (RRIP 1.12, and 1.09 as `RRIP_1991A`).
+//! The POSIX attributes of a file, which ECMA-119 lacks (RRIP 1.12, and 1.09 as `RRIP_1991A`).
 
 use nom::Parser;
 use nom::bytes::complete::take;

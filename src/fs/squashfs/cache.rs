@@ -1,4 +1,4 @@
-//! A bounded store of what was decompressed lately, shared by threads.
+//! A bounded cache of what was decompressed last, shared by threads.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

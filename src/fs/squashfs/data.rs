@@ -109,7 +109,7 @@ impl Archive<'_> {
         let stored = self.metadata.lookup(table, number, |input| fragment_entry(input, self.superblock.block_size))?;
         stored.ok_or_else(|| {
             let place = self.region.place(start);
-            Error::Malformed { structure: "fragment table", field: "number asked of it by an inode", place }
+            Error::Malformed { structure: "fragment table", field: "index, used by an inode", place }
         })
     }
 

@@ -112,7 +112,7 @@ impl<'a> Archive<'a> {
         let read = || {
             self.metadata.lookup(table, u32::from(index), little32)?.ok_or_else(|| {
                 let place = self.region.place(start);
-                Error::Malformed { structure: "id table", field: "number asked of it by an inode", place }
+                Error::Malformed { structure: "id table", field: "index, used by an inode", place }
             })
         };
         self.ids.get(u64::from(index), read).map(|id| *id)

@@ -1,4 +1,4 @@
-//! Decompressed data blocks of files that are there several times, as drivers under many names are.
+//! Decompressed data blocks of files with several copies, such as drivers under many names.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

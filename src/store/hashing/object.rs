@@ -1,4 +1,4 @@
-//! One store object: its NAR, step by step, and what came of hashing it.
+//! One store object: its NAR, step by step, and the outcome of hashing it.
 
 use std::rc::Rc;
 
