@@ -73,12 +73,13 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     messages.extend(inside.map(|trouble| format!("{trouble}{}", advice(trouble))));
     let messages = once(messages);
     difference.troubles.clone_from(&messages);
-    let images = Pair { old: given_old.path(&args.old), new: given_new.path(&args.new) };
+    let image = |side: &Side<'_>, argument: &Path| side.manifest.image.as_ref().map_or(argument.into(), PathBuf::from);
+    let images = Pair { old: image(&old, &args.old), new: image(&new, &args.new) };
     let detail = if args.all { Detail::All } else { Detail::Main };
     output::unless_closed(|| {
         if global.json {
             let mut out = output::bytes();
-            diff::json(&mut out, &difference, images)?;
+            diff::json(&mut out, &difference, Pair { old: &images.old, new: &images.new })?;
             out.flush()?;
         } else if args.markdown {
             let mut out = output::bytes();
@@ -148,14 +149,6 @@ fn reproducible((old, new): (&Image, &Image), global: &Global) -> anyhow::Result
 }
 
 impl Given {
-    /// The path of the image that was found, or of the manifest.
-    fn path<'g>(&'g self, argument: &'g Path) -> &'g Path {
-        match self {
-            Self::Image(image) => image.path(),
-            Self::Manifest(_) => argument,
-        }
-    }
-
     /// The image, for questions that a manifest cannot answer.
     fn image(&self, path: &Path) -> anyhow::Result<&Image> {
         match self {

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use nixoscope::diff::Manifest;
-use nixoscope::report::{About, manifest};
+use nixoscope::report::manifest;
 
 use super::open::{ImageArg, disc, open};
 use super::{Global, Outcome, TOLD, cause, output, report_troubles};
@@ -26,7 +26,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     troubles.extend(disc.missing_end());
     found.incomplete = troubles.iter().take(TOLD).map(ToString::to_string).collect();
     let mut out = output::bytes();
-    manifest::json(&mut out, &found, About { image: image.path(), troubles: &troubles })?;
+    manifest::json(&mut out, &found, &troubles)?;
     out.flush()?;
     Ok(report_troubles(&disc, &troubles, Outcome::Holds))
 }

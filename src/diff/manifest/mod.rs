@@ -21,6 +21,9 @@ pub(super) const SCHEMA: &str = "nixoscope.manifest.v1";
 pub struct Manifest {
     /// `nixoscope.manifest.v1`.
     pub schema: String,
+    /// The path of the image. `None` in manifests of 0.1.0. Comparisons ignore it.
+    #[serde(default)]
+    pub image: Option<String>,
     /// Why parts of the image are missing here.
     #[serde(default)]
     pub incomplete: Vec<String>,
@@ -64,6 +67,7 @@ impl Manifest {
         let listed = facts::list(disc, troubles);
         Ok(Self {
             schema: SCHEMA.to_owned(),
+            image: Some(disc.path().display().to_string()),
             incomplete: Vec::new(),
             volume,
             systems,

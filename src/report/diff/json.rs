@@ -12,7 +12,7 @@ use crate::diff::{
 use crate::report::files;
 use crate::store::StorePath;
 
-/// The document of `diff`. `images` are the paths of both images, or of the manifests instead.
+/// The document of `diff`. `images` are the paths of both images, or of manifests that do not name theirs.
 ///
 /// # Errors
 /// If the writer fails.
