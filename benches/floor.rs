@@ -1,4 +1,4 @@
-//! What verifying an image costs at least: every block decompressed once, and SHA-256 over all NAR bytes, with the
+//! The least that verifying an image can cost: every block decompressed once, and SHA-256 over all NAR bytes, with the
 //! libraries that `verify` uses, in one thread. Prints the CPU seconds of both.
 //!
 //! `NIXOSCOPE_IMAGE=IMAGE cargo bench --bench floor`

@@ -1,4 +1,4 @@
-//! What each kind of question costs inside one process, on a committed fixture or on `NIXOSCOPE_IMAGE`.
+//! The cost of each kind of question inside one process, on a committed fixture or on `NIXOSCOPE_IMAGE`.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark that cannot run should say so at once")]
 
 use std::hint::black_box;

@@ -77,7 +77,7 @@ pub enum Error {
     Unsupported {
         /// What is not supported.
         what: Cow<'static, str>,
-        /// Where it was met.
+        /// Where it is.
         place: Place,
     },
     /// Reading on would take more than any real image needs.

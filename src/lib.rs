@@ -1,6 +1,6 @@
 //! Reads NixOS images in place: no root, no mount, no unpacking, no Nix.
 //!
-//! A library for whoever wants to ask an image questions from Rust. The command line `nixoscope` is one user of it.
+//! The library behind the command line `nixoscope`, for other programs that have questions about an image.
 //!
 //! # Example
 //!
@@ -59,7 +59,7 @@
 //!
 //! # Errors and limits
 //!
-//! Images are taken to be hostile. An [`Error`] says which structure, which field and which byte could not be read. Parts that are
+//! Every image is treated as hostile. An [`Error`] says which structure, which field and which byte could not be read. Parts that are
 //! broken do not hide the rest: a function that can go on returns what it read, and lists the errors as troubles. A limit that is
 //! reached is such a trouble, too.
 //!

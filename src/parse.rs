@@ -1,6 +1,6 @@
 //! The nom idioms that all formats share.
 //!
-//! A parser works on bytes alone and knows no place. Its error keeps the input that was left and the innermost field
+//! A parser works on bytes alone and does not know its place. Its error keeps the rest of the input and the innermost field
 //! name, both of which are free; [`parse`] turns them into an [`Error`] with a [`Place`], once.
 
 use nom::error::{ErrorKind, ParseError};
@@ -65,8 +65,8 @@ pub fn parse<'a, T>(
     }
 }
 
-/// How far into `input` the failing field begins. A parser of a counted field sees only a part of the input, so `rest` need not
-/// reach to the end.
+/// How far into `input` the failing field begins. A parser of a counted field sees only a part of the input, so `rest` may not
+/// reach the end.
 fn distance(input: &[u8], rest: &[u8]) -> u64 {
     let inside = rest.as_ptr().addr().checked_sub(input.as_ptr().addr()).filter(|distance| *distance <= input.len());
     u64::try_from(inside.unwrap_or(input.len().saturating_sub(rest.len()))).unwrap_or(u64::MAX)

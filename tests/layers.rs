@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// From the top down; those of one row do not name each other. The command line stands above them, in the binary.
+/// From the top down. Modules of one row do not name each other. The command line is above them, in the binary.
 const LAYERS: [&[&str]; 10] = [
     &["report"],
     &["check"],
@@ -18,13 +18,13 @@ const LAYERS: [&[&str]; 10] = [
     &["error"],
 ];
 
-/// What the crate's root shows of `error`.
+/// What the crate's root re-exports from `error`.
 const ROOT: [&str; 3] = ["Error", "Place", "Result"];
 
-/// File systems that know nothing of each other.
+/// File systems that do not know each other.
 const FILE_SYSTEMS: [&str; 4] = ["cpio", "fat", "iso9660", "squashfs"];
 
-/// Names that say nothing of what is inside.
+/// Names that say nothing about the contents.
 const EMPTY_NAMES: [&str; 4] = ["common", "helpers", "types", "util"];
 
 /// A source file of the library, without its comments.
@@ -83,6 +83,80 @@ fn the_file_systems_do_not_name_each_other() {
     }
 }
 
+/// Files of some rooms do not contain these words.
+const APART: [(&[&str], &[&str], &str); 4] = [
+    (&["store/"], &["hashing"], "the hasher reads stores, and nothing that it reads knows it"),
+    (&["check/kind/"], &["policy", "Policy", "Demand", "KINDS"], "an assertion does not know who asks for it"),
+    (&["check/policy/"], &["Disc", "System", "Judgement"], "a policy asks and does not judge"),
+    (&["secrets/rules/"], &["Disc", "Archive", "Tree", "rayon"], "a rule sees bytes"),
+];
+
+#[test]
+fn rooms_of_one_layer_keep_their_distance() {
+    for (rooms, words, why) in APART {
+        let inside = |file: &&File| rooms.iter().any(|room| file.path.starts_with(room));
+        let all = library();
+        let files: Vec<&File> = all.iter().filter(inside).collect();
+        assert!(!files.is_empty(), "{rooms:?}");
+        for file in files.into_iter().filter(|file| !file.modules().iter().any(|name| words.contains(&name.as_str()))) {
+            // Modules are declared and re-exported by their parent.
+            let declared = file.path.ends_with("mod.rs");
+            let code = production(&file.code).lines().filter(|line| !(declared && is_of_a_parent(line)));
+            for line in code {
+                let named = self::words(line).find(|word| words.contains(word));
+                assert!(named.is_none(), "{} names {}: {why}", file.path.display(), named.unwrap_or_default());
+            }
+        }
+    }
+}
+
+/// Whether a line declares a module or its own table.
+fn is_of_a_parent(line: &str) -> bool {
+    let line = line.trim_start();
+    ["mod ", "pub mod ", "pub use ", "pub const KINDS"].iter().any(|begin| line.starts_with(begin))
+}
+
+/// These rooms ask a `Root` for files, so that all of them see the same `/etc`.
+const OF_A_ROOT: [&str; 5] = ["nixos/access/", "nixos/answer/", "nixos/password/", "nixos/unit/", "nixos/users/"];
+
+#[test]
+fn files_of_a_system_are_read_through_its_root() {
+    for file in library().iter().filter(|file| OF_A_ROOT.iter().any(|room| file.path.starts_with(room))) {
+        for call in ["path::read(", "path::find(", "path::resolve("] {
+            assert!(!production(&file.code).contains(call), "{} calls {call}", file.path.display());
+        }
+    }
+}
+
+/// Words of the outside world, each with the one file that may know it.
+const HOMES: [(&str, &str); 9] = [
+    ("authorized_keys.d", "nixos/ssh/declared.rs"),
+    ("\"$y$\"", "nixos/password/scheme.rs"),
+    ("\"$6$\"", "nixos/password/scheme.rs"),
+    ("\"$sm3y$\"", "nixos/password/scheme.rs"),
+    ("\"boot.shell_on_fail\"", "nixos/kernel_line.rs"),
+    ("\"boot.debug1\"", "nixos/kernel_line.rs"),
+    ("\"systemd.run\"", "nixos/kernel_line.rs"),
+    ("\"live.nixos.passwordHash\"", "nixos/kernel_line.rs"),
+    ("\"contents of 4 TiB\"", "store/hashing/mod.rs"),
+];
+
+#[test]
+fn each_word_of_the_outside_world_has_one_home() {
+    let all = library();
+    for (word, home) in HOMES {
+        let tests = |file: &&File| file.path.ends_with("tests.rs") || file.path.ends_with("made.rs");
+        let homes = all.iter().filter(|file| !tests(file) && production(&file.code).contains(word));
+        let homes: Vec<String> = homes.map(|file| file.path.display().to_string()).collect();
+        assert_eq!(homes, [home], "{word}");
+    }
+}
+
+/// The code of a file without its unit tests.
+fn production(code: &str) -> &str {
+    code.find("#[cfg(test)]\nmod tests").and_then(|tests| code.get(..tests)).unwrap_or(code)
+}
+
 #[test]
 fn the_library_names_no_crate_of_the_feature_cli() {
     let crates = crates_of_the_command_line();
@@ -125,7 +199,7 @@ fn no_module_has_a_name_that_says_nothing() {
     }
 }
 
-/// What the feature `cli` brings, as code names it.
+/// The crates that the feature `cli` adds, as code names them.
 fn crates_of_the_command_line() -> Vec<String> {
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).expect("a manifest");
     let feature = manifest.lines().find_map(|line| line.strip_prefix("cli = [")).expect("the feature");
@@ -148,7 +222,7 @@ fn named(file: &File) -> Vec<String> {
     let climb = "super::".repeat(file.modules().len());
     for (at, _) in file.code.match_indices(&climb) {
         if !follows_a_name(&file.code, at) {
-            // Tests stand one module deeper, and begin one step further up.
+            // Tests are one module deeper, and begin one step further up.
             let behind = &file.code[at + climb.len()..];
             let reached = heads(behind.strip_prefix("super::").unwrap_or(behind));
             names.extend(reached.into_iter().filter(|name| layer(name).is_some()));
@@ -188,7 +262,7 @@ fn words(code: &str) -> impl Iterator<Item = &str> {
     code.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
 }
 
-/// All of `src` but the binary.
+/// All of `src` except the binary.
 fn library() -> Vec<File> {
     let mut all = Vec::new();
     collect(Path::new("src"), &mut all);

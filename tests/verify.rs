@@ -57,7 +57,7 @@ fn changed(change: impl FnOnce(&mut Vec<u8>)) -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
-/// Puts other bytes of the same length in the place of each occurrence, and says how many there were.
+/// Replaces each occurrence with other bytes of the same length, and returns how many there were.
 fn replace(bytes: &mut [u8], old: &[u8], new: &[u8]) -> usize {
     assert_eq!(old.len(), new.len());
     let places: Vec<usize> = (0..bytes.len() - old.len()).filter(|&at| bytes[at..].starts_with(old)).collect();
@@ -127,7 +127,7 @@ fn a_menu_that_names_what_is_not_on_the_disc_is_a_problem() {
 
 #[test]
 fn the_boot_image_of_uefi_has_the_files_of_the_disc() {
-    // The text stands in the file of the disc and in the one of `efi.img`; the second is the later one.
+    // The text is in a file of the disc and in one of `efi.img`; the second comes later.
     let menu = b"submenu \"Options\"";
     for which in 0..2 {
         let (_folder, image) = changed(|bytes| {
@@ -242,7 +242,7 @@ fn a_damaged_block_is_named_with_its_file_and_place_and_the_rest_is_verified() {
 #[test]
 fn a_kernel_that_is_not_the_systems_is_found() {
     let (_folder, path) = changed(|bytes| {
-        // The kernel's magic number stands in the disc's own copies only: those in the store are compressed.
+        // Only the disc's own copies show the kernel's magic number: those in the store are compressed.
         let at = (0..bytes.len()).find(|&at| bytes[at..].starts_with(b"HdrS")).unwrap();
         bytes[at + 100] ^= 1;
     });
@@ -372,7 +372,7 @@ fn kinds(bytes: Vec<u8>) -> Vec<&'static str> {
     }
 }
 
-/// All contents of the blocks of a store, or none where one cannot be decompressed.
+/// The contents of all blocks of a store. `None` if one cannot be decompressed.
 fn contents(bytes: Vec<u8>, at: usize) -> Option<Vec<u8>> {
     let image = Image::memory(bytes);
     let disc = Disc::open(&image).ok()?;

@@ -1,4 +1,4 @@
-//! Assertions on an image: are these things really there?
+//! Assertions about an image: are these things really there?
 
 mod hidden;
 pub mod kind;
@@ -39,13 +39,13 @@ impl Report {
         self.count(|verdict| verdict.answer == Answer::Holds)
     }
 
-    /// How many assertions do not hold that must.
+    /// How many assertions with the severity `error` fail.
     #[must_use]
     pub fn failed(&self) -> usize {
         self.failing(Severity::Error)
     }
 
-    /// How many assertions do not hold that should.
+    /// How many assertions with the severity `warning` fail.
     #[must_use]
     pub fn warnings(&self) -> usize {
         self.failing(Severity::Warning)
@@ -98,12 +98,12 @@ pub fn run(disc: &Disc<'_>, demands: &[Demand], progress: Progress<'_>) -> Repor
         });
         report.verdicts.push(Verdict::new(demand, judgement));
     }
-    // Packages behind the damage are judged by their names alone, which somebody has to be told.
+    // Packages after the damage are judged by their names alone, which must be reported.
     report.troubles.append(subject.into_troubles());
     report
 }
 
-/// One line about a package that is asked for and not there: what is there instead.
+/// One line about a missing package: what is there instead.
 ///
 /// # Errors
 /// If it is unknown what an object of that name is.

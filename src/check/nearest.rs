@@ -33,7 +33,7 @@ pub(super) fn nearest<'n>(wanted: &str, names: impl IntoIterator<Item = &'n str>
     names
 }
 
-/// `; nearest: a, b`, or nothing where there is nothing near.
+/// `; nearest: a, b`, or an empty text.
 pub(super) fn listed(names: &[&str]) -> String {
     if names.is_empty() { String::new() } else { format!("; nearest: {}", names.join(", ")) }
 }

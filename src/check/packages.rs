@@ -1,4 +1,4 @@
-//! What the kinds of assertions on packages share.
+//! What the kinds of assertions about packages share.
 
 use super::nearest::{listed, nearest};
 use super::{Judgement, PackageQuery, Subject};
@@ -20,7 +20,7 @@ pub(super) struct Matches<'s> {
     pub(super) itself: Vec<(usize, &'s StorePath)>,
     /// Documentation and development files of the package.
     pub(super) beside: Vec<(usize, &'s StorePath)>,
-    /// Objects that are no software, such as a derivation of that name.
+    /// Objects that are not software, such as a derivation of that name.
     pub(super) others: Vec<(ObjectKind, &'s StorePath)>,
     /// Why it is unknown what one of them is.
     unread: Option<Error>,
@@ -73,7 +73,7 @@ pub(super) fn installed<'s>(software: &Software, found: &[(usize, &'s StorePath)
     found.iter().filter(|(index, _)| software.is_installed(*index)).map(|(_, path)| *path).collect()
 }
 
-/// What is said of a package that has only documentation or development files installed.
+/// The message about a package that has only documentation or development files installed.
 pub(super) fn only_beside(paths: &[&StorePath]) -> String {
     format!("only its documentation or development files are installed: {}", names(paths))
 }
@@ -83,14 +83,14 @@ pub(super) fn paths<'s>(found: &[(usize, &'s StorePath)]) -> Vec<&'s StorePath> 
     found.iter().map(|(_, path)| *path).collect()
 }
 
-/// Advice if a name that matched nothing is that of a package in the image, followed by a version.
+/// Advice, if the name that matched nothing is a package of the image followed by a version.
 pub(super) fn meant(software: &Software, query: &PackageQuery) -> String {
     let Some((pname, meant)) = query.as_version() else { return String::new() };
     let mut names = software.present().map(|(_, object)| Name::parse(object.path.name()).pname);
     if names.any(|name| name == pname) { format!("; did you mean {meant}?") } else { String::new() }
 }
 
-/// What is there instead of a package that is not.
+/// What is there instead of a missing package.
 ///
 /// # Errors
 /// If it is unknown what an object of that name is.

@@ -1,11 +1,11 @@
-//! What the kinds of assertions on paths share.
+//! What the kinds of assertions about paths share.
 
 use super::nearest::nearest;
 use crate::error::{Error, Result};
 use crate::fs::path::{self, join};
 use crate::fs::{Kind, Tree};
 
-/// What is wrong with a path that leads nowhere; other errors are given back.
+/// Why a path leads nowhere. Other errors are returned.
 pub(super) fn broken(tree: &dyn Tree, asked: &[u8], error: Error) -> Result<String> {
     // If the path itself is there, it is a link that leads on.
     let itself = path::resolve_link(tree, asked).is_ok();

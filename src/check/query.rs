@@ -1,4 +1,4 @@
-//! Packages and keys as they are asked for.
+//! Queries for packages and keys, as people write them.
 
 use std::fmt;
 
@@ -9,17 +9,17 @@ use crate::store::StorePath;
 use crate::store::name::Name;
 use crate::store::version::Requirement;
 
-/// Why a text is no assertion.
+/// Why a text is not an assertion.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AssertionError {
     /// No package name.
     #[error("a package name is needed: NAME or NAME@VERSION")]
     NoName,
-    /// The name is no glob.
-    #[error("{0} is no package name and no glob")]
+    /// The name is not a glob.
+    #[error("{0} is neither a package name nor a glob")]
     Name(String),
-    /// The version is none of the forms there are.
-    #[error("{0} is no version: write 1.2, >=1.2, ^1 or 1.*")]
+    /// The version has none of the known forms.
+    #[error("{0} is not a version: write 1.2, >=1.2, ^1 or 1.*")]
     Version(String),
     /// The fingerprint is not one of SHA-256.
     #[error("a fingerprint is SHA256: and 43 letters, as ssh-keygen -l prints it")]
@@ -30,12 +30,12 @@ pub enum AssertionError {
     /// The text holds no key.
     #[error("no public key in it")]
     NoKey,
-    /// The key is not one.
+    /// The key cannot be read.
     #[error(transparent)]
     Key(#[from] KeyError),
 }
 
-/// A package as it is asked for: `git`, `git@>=2.40`, `python3*-numpy`, or a whole store path name.
+/// A query for a package: `git`, `git@>=2.40`, `python3*-numpy`, or a whole store path name.
 #[derive(Clone, Debug)]
 pub struct PackageQuery {
     text: String,
@@ -48,7 +48,7 @@ impl PackageQuery {
     /// Reads `NAME[@VERSION]`.
     ///
     /// # Errors
-    /// [`AssertionError`] where the name or the version is none.
+    /// [`AssertionError`] if the name or the version is invalid.
     pub fn parse(text: &str) -> Result<Self, AssertionError> {
         let (name, version) = match text.split_once('@') {
             Some((name, version)) => {
@@ -60,7 +60,7 @@ impl PackageQuery {
         if name.is_empty() {
             return Err(AssertionError::NoName);
         }
-        // What no name of a store path has would match nothing, which a package that must not be there would pass.
+        // A text that no store path's name contains would match nothing, so a forbidden package would always pass.
         if !name.chars().all(|letter| letter.is_ascii_alphanumeric() || "+-._?=*[]{},!".contains(letter)) {
             return Err(AssertionError::Name(name.to_owned()));
         }
@@ -85,7 +85,7 @@ impl PackageQuery {
         &self.name
     }
 
-    /// Whether the store path has the name that is asked for, in any version.
+    /// Whether the store path has the name of the query, in any version.
     #[must_use]
     pub fn names(&self, path: &StorePath) -> bool {
         let pname = Name::parse(path.name()).pname;
@@ -96,7 +96,7 @@ impl PackageQuery {
         }
     }
 
-    /// Whether the store path is the package that is asked for.
+    /// Whether the store path is the package.
     #[must_use]
     pub fn matches(&self, path: &StorePath) -> bool {
         let version = Name::parse(path.name()).version;
@@ -116,7 +116,7 @@ impl fmt::Display for PackageQuery {
     }
 }
 
-/// A key as it is asked for.
+/// A query for a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WantedKey {
     /// The key itself, of a public key line.
@@ -129,7 +129,7 @@ impl WantedKey {
     /// Reads a public key line, or the text of a file with one, or a fingerprint.
     ///
     /// # Errors
-    /// [`AssertionError`] where it is neither.
+    /// [`AssertionError`] if it is neither a key nor a fingerprint.
     pub fn parse(text: &str) -> Result<Self, AssertionError> {
         let text = text.trim();
         if let Some(digest) = text.strip_prefix("SHA256:") {

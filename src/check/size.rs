@@ -9,7 +9,7 @@ pub(super) fn parse(text: &str) -> Result<u64, String> {
     let (number, unit) = text
         .split_at_checked(text.find(|letter: char| letter.is_ascii_alphabetic() || letter == ' ').unwrap_or(text.len()))
         .unwrap_or((text, ""));
-    let wrong = || format!("{text} is no size: write 2147483648, 1.5GiB or 700MB");
+    let wrong = || format!("{text} is not a size: write 2147483648, 1.5GiB or 700MB");
     let unit = unit.trim().to_ascii_lowercase();
     let factor: u128 =
         match (unit.trim_end_matches("ib").trim_end_matches('b'), unit.ends_with('b') && !unit.ends_with("ib")) {

@@ -41,7 +41,7 @@ impl<'d, 'i> Subject<'d, 'i> {
         Ok(self.software.get_or_init(|| software))
     }
 
-    /// Who gets in, for each system that is there, the default one first; read when the first assertion needs it.
+    /// Who gets in, for each readable system, the default one first. Read when the first assertion needs it.
     pub(super) fn access(&self) -> Result<&[(System, Access)]> {
         if let Some(access) = self.access.get() {
             return Ok(access);
@@ -51,13 +51,13 @@ impl<'d, 'i> Subject<'d, 'i> {
         Ok(self.access.get_or_init(|| access))
     }
 
-    /// Who gets in to a system that is there.
+    /// Who gets in to a system.
     pub(super) fn access_of(&self, system: &System) -> Result<&Access> {
         let access = self.access()?.iter().find(|(known, _)| known.path == system.path);
         access.map(|(_, access)| access).ok_or_else(|| Error::NotFound { path: system.path.to_string().into_bytes() })
     }
 
-    /// The default system, or the judgement of what needs one if there is none.
+    /// The default system. Without one, the judgement of every assertion that needs it.
     pub(super) fn system(&self) -> Result<std::result::Result<&'d System, Judgement>> {
         match self.disc.default_system() {
             Ok(system) => Ok(Ok(system)),

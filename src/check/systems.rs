@@ -14,7 +14,7 @@ pub(super) enum Scope {
 }
 
 impl<'d> Subject<'d, '_> {
-    /// The systems in the scope, the default one first, or the judgement of what needs one if there is none.
+    /// The systems in the scope, the default one first. Without any, the judgement of every assertion that needs one.
     pub(super) fn systems(&self, scope: Scope) -> Result<std::result::Result<Vec<&'d System>, Judgement>> {
         if let Some(name) = self.only.borrow().as_deref() {
             let found: Vec<&System> = self.disc.systems.iter().filter(|system| system.is_called(name)).collect();
@@ -34,7 +34,7 @@ impl<'d> Subject<'d, '_> {
         }))
     }
 
-    /// Whether what must be there is asked of this system.
+    /// Whether what must be there must be in this system.
     pub(super) fn is_asked_in_full(&self, system: &System) -> bool {
         self.only.borrow().is_some() || system.boots_by_default()
     }
@@ -50,8 +50,8 @@ fn present(systems: Vec<&System>) -> std::result::Result<Vec<&System>, Judgement
     }
 }
 
-/// Judges each system in the scope. The verdict is that of the first system in which the assertion fails, else of the
-/// first in which that is unknown, and names this system.
+/// Judges each system in the scope. The verdict is about the first system in which the assertion fails, or else the
+/// first in which that is unknown, and it names the system.
 pub(super) fn in_each(
     subject: &Subject<'_, '_>,
     scope: Scope,

@@ -1,4 +1,4 @@
-//! What became of an assertion.
+//! The verdict on an assertion.
 
 use super::policy::Demand;
 use super::{Kind, Severity};
@@ -10,7 +10,7 @@ pub enum Answer {
     Holds,
     /// It is not true.
     Fails,
-    /// The image does not tell, or what decides cannot be read.
+    /// The image does not say, or what decides cannot be read.
     Unknown,
 }
 
@@ -26,14 +26,14 @@ impl Answer {
     }
 }
 
-/// What became of one assertion.
+/// The verdict on one assertion.
 #[derive(Clone, Debug)]
 pub struct Verdict {
     /// The same for the same assertion in every run: kind and subject.
     pub id: String,
     /// The kind of the assertion.
     pub kind: &'static Kind,
-    /// What is asserted of what: a package, a path, a key.
+    /// What the assertion is about: a package, a path, a key.
     pub subject: String,
     /// Whether it holds.
     pub answer: Answer,
@@ -47,15 +47,18 @@ pub struct Verdict {
     pub severity: Severity,
     /// Why it is asked for.
     pub reason: Option<String>,
-    /// The policy file that asks for it; `None` for a flag.
+    /// The policy file that asks for it. `None` for a flag.
     pub policy: Option<String>,
+    /// The line of the policy file that asks for it, counted from 1.
+    pub line: Option<usize>,
 }
 
 impl Verdict {
     pub(super) fn new(demand: &Demand, judgement: Judgement) -> Self {
         let (kind, subject) = (demand.assertion.kind(), demand.assertion.to_string());
+        let system = demand.system.as_ref().map(|system| format!(" in {system}")).unwrap_or_default();
         Self {
-            id: format!("{}:{subject}", kind.name),
+            id: format!("{}:{subject}{system}", kind.name),
             kind,
             subject,
             answer: judgement.answer,
@@ -65,6 +68,7 @@ impl Verdict {
             severity: demand.severity,
             reason: demand.reason.clone(),
             policy: demand.policy.clone(),
+            line: demand.line,
         }
     }
 }

@@ -50,7 +50,7 @@ fn systems(disc: &Disc<'_>, troubles: &mut Troubles) -> Vec<(System, Access)> {
     all
 }
 
-/// The page of the default system, and those of others that differ.
+/// The page of the default system, then the pages of other systems that differ.
 fn write(out: &mut dyn Write, systems: &[(System, Access)], shown: Shown) -> anyhow::Result<()> {
     let Some((default, rest)) = systems.split_first() else { return Ok(()) };
     access::page(out, (&default.0, &default.1), shown, output::width())?;

@@ -87,7 +87,7 @@ impl clap::Args for Asked {
         let user = Arg::new(USER).long(USER).value_name("NAME").action(ArgAction::Append).requires(KEY);
         command
             .arg(key.help("sshd would accept the key: a public key line, @FILE, or SHA256:…"))
-            .arg(user.help("The user who must have the keys; several are each asked for every key [default: any]"))
+            .arg(user.help("The user who must have the keys; repeat it for several users [default: any]"))
     }
 
     fn augment_args_for_update(command: Command) -> Command {

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use nixoscope::Error;
 use nixoscope::check::{self, Answer, Demand, Policy, Report};
 use nixoscope::report::{About, check as report_check};
@@ -21,10 +21,10 @@ pub(super) struct Args {
     image: ImageArg,
     #[command(flatten)]
     asked: Asked,
-    /// All that a policy file asks for, TOML or JSON; see nixoscope policy --help
+    /// Check everything in a policy file, TOML or JSON; see nixoscope policy --help
     #[arg(long = "policy", value_name = "FILE")]
     policies: Vec<PathBuf>,
-    /// Write a report, too: junit=FILE, sarif=FILE, markdown=FILE or tap=FILE; - in the place of the table
+    /// Also write a report: junit=FILE, sarif=FILE, markdown=FILE or tap=FILE; `-` writes it instead of the table
     #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = ReportFile::parse)]
     reports: Vec<ReportFile>,
 }
@@ -109,8 +109,7 @@ impl Args {
             let text = std::fs::read_to_string(file).with_context(|| format!("--policy {}", file.display()))?;
             let policy = Policy::parse(&text, file)?;
             let folder = file.parent().unwrap_or(Path::new(""));
-            let demands = policy.demands(&file.display().to_string(), folder);
-            all.extend(demands.map_err(|reason| anyhow!("--policy {}: {reason}", file.display()))?);
+            all.extend(policy.demands(&file.display().to_string(), folder)?);
         }
         Ok(all)
     }

@@ -73,11 +73,13 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     messages.extend(inside.map(|trouble| format!("{trouble}{}", advice(trouble))));
     let messages = once(messages);
     difference.troubles.clone_from(&messages);
+    let image = |side: &Side<'_>, argument: &Path| side.manifest.image.as_ref().map_or(argument.into(), PathBuf::from);
+    let images = Pair { old: image(&old, &args.old), new: image(&new, &args.new) };
     let detail = if args.all { Detail::All } else { Detail::Main };
     output::unless_closed(|| {
         if global.json {
             let mut out = output::bytes();
-            diff::json(&mut out, &difference)?;
+            diff::json(&mut out, &difference, Pair { old: &images.old, new: &images.new })?;
             out.flush()?;
         } else if args.markdown {
             let mut out = output::bytes();
@@ -90,15 +92,16 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         }
         Ok(())
     })?;
-    Ok(outcome(&messages, difference.is_none()))
+    let same = if difference.is_none() { Outcome::Holds } else { Outcome::Fails };
+    Ok(outcome(&messages, same))
 }
 
 /// Messages about one of the two images, each with its name.
 fn of_image<'t>(path: &'t Path, troubles: &'t Troubles) -> impl Iterator<Item = String> + 't {
     let path = path.display().to_string();
     troubles.iter().map(move |trouble| {
-        let told = format!("{trouble}{}", advice(trouble));
-        if told.starts_with(&path) { told } else { format!("{path}: {told}") }
+        let message = format!("{trouble}{}", advice(trouble));
+        if message.starts_with(&path) { message } else { format!("{path}: {message}") }
     })
 }
 
@@ -109,21 +112,18 @@ fn once(mut messages: Vec<String>) -> Vec<String> {
     messages
 }
 
-/// Prints the troubles, and decides the outcome.
-fn outcome(troubles: &[String], same: bool) -> Outcome {
+/// Prints the troubles. With any, the outcome of the comparison is unsure.
+fn outcome(troubles: &[String], compared: Outcome) -> Outcome {
     troubles.iter().take(TOLD).for_each(|trouble| output::complain(trouble));
     if let Some(more @ 1..) = troubles.len().checked_sub(TOLD) {
         output::complain(&format!("{more} more errors"));
     }
-    match (troubles.is_empty(), same) {
-        (false, _) => Outcome::Unsure,
-        (true, true) => Outcome::Holds,
-        (true, false) => Outcome::Fails,
-    }
+    if troubles.is_empty() { compared } else { Outcome::Unsure }
 }
 
 /// Compares two images layer by layer.
 fn reproducible((old, new): (&Image, &Image), global: &Global) -> anyhow::Result<Outcome> {
+    let images = Pair { old: old.path(), new: new.path() };
     let ((old, mut troubles_old), (new, mut troubles_new)) = (disc(old)?, disc(new)?);
     troubles_old.extend(old.missing_end());
     troubles_new.extend(new.missing_end());
@@ -135,7 +135,7 @@ fn reproducible((old, new): (&Image, &Image), global: &Global) -> anyhow::Result
     output::unless_closed(|| {
         if global.json {
             let mut out = output::bytes();
-            diff::reproducible::json(&mut out, &found, &troubles)?;
+            diff::reproducible::json(&mut out, &found, images, &troubles)?;
             out.flush()?;
         } else {
             let mut out = output::results();
@@ -144,7 +144,8 @@ fn reproducible((old, new): (&Image, &Image), global: &Global) -> anyhow::Result
         }
         Ok(())
     })?;
-    Ok(outcome(&troubles, found.verdict == Verdict::Identical))
+    let same = if found.verdict == Verdict::Identical { Outcome::Holds } else { Outcome::Fails };
+    Ok(outcome(&troubles, same))
 }
 
 impl Given {

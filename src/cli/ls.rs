@@ -69,7 +69,7 @@ fn with_node(tree: &dyn Tree, visit: Visit) -> Result<(Visit, Node)> {
     Ok((visit, node))
 }
 
-/// The files that one argument asks for. Their paths start with the argument, even if it is a link, as those of ls(1) do.
+/// The files that one argument asks for. As in ls(1), their paths start with the argument, even if it is a link.
 fn listing<'t>(tree: &'t dyn Tree, args: &Args, asked: &[u8]) -> Result<Box<dyn Iterator<Item = Result<Visit>> + 't>> {
     // As with ls(1), a long listing shows a link named on the command line; a short one follows it.
     let itself = args.directory || args.long && !asked.ends_with(b"/");

@@ -26,7 +26,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     troubles.extend(disc.missing_end());
     found.incomplete = troubles.iter().take(TOLD).map(ToString::to_string).collect();
     let mut out = output::bytes();
-    manifest::json(&mut out, &found)?;
+    manifest::json(&mut out, &found, &troubles)?;
     out.flush()?;
     Ok(report_troubles(&disc, &troubles, Outcome::Holds))
 }

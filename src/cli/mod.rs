@@ -25,6 +25,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
+use nixoscope::check::policy::PolicyErrors;
 use nixoscope::nixos::Disc;
 use nixoscope::{Error, Troubles};
 
@@ -144,6 +145,10 @@ pub(crate) fn main() -> ExitCode {
     if output::is_broken_pipe(&context) {
         return Outcome::Holds.code();
     }
+    if let Some(PolicyErrors(mistakes)) = context.downcast_ref() {
+        mistakes.iter().for_each(|mistake| output::complain(&mistake.to_string()));
+        return Outcome::Unsure.code();
+    }
     let known = context.chain().find_map(|cause| cause.downcast_ref::<Error>()).map_or("", advice);
     output::complain(&format!("{}{known}", told(&context)));
     Outcome::Unsure.code()
@@ -184,7 +189,7 @@ fn told(error: &anyhow::Error) -> String {
     })
 }
 
-/// Prints what could not be read, and gives the outcome that follows.
+/// Prints what could not be read, and returns the outcome.
 fn report_troubles(disc: &Disc<'_>, troubles: &Troubles, outcome: Outcome) -> Outcome {
     let truncated = |trouble: &Error| matches!(trouble, Error::Truncated { .. });
     // The missing end explains every truncated structure.

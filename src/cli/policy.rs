@@ -28,9 +28,9 @@ A policy is TOML or JSON; check --policy FILE holds an image to it. Tables:
   [integrity]  verify = true
 Every table takes reason, shown when it fails, and severity = \"error\" | \"warning\".
 
-The preset installer accepts what stock installers do on purpose: empty passwords of root and nixos, a
-login at boot, root without a password. appliance refuses that, and passwords through ssh. Neither
-accepts a password in clear text, or an empty one through ssh.";
+The preset installer accepts what stock installers do on purpose: empty passwords of root and
+nixos, a login at boot, root without a password. The preset appliance refuses that, and passwords
+through ssh. Neither accepts a password in clear text, or an empty one through ssh.";
 
 /// Arguments of `policy`.
 #[derive(clap::Args)]

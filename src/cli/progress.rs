@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const INTERRUPTED: i32 = 130;
 
 /// Leaves the terminal at the start of a line after Ctrl-C. The bar fills its line, so the terminal shows `^C` on the next one.
-/// That is erased; the bar stays and shows how far the work came. Temporary files have no names, so nothing else is left behind.
+/// That is erased; the bar stays and shows how far the work came. Temporary files have no names, so no other traces remain.
 fn clear_at_interrupt() {
     // Only the first call in a run succeeds. Without a handler, Ctrl-C still ends the program.
     let _ = ctrlc::set_handler(|| {

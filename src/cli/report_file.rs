@@ -18,7 +18,7 @@ pub(super) struct ReportFile {
     path: PathBuf,
 }
 
-/// Whether standard output takes a document.
+/// Whether a JSON document goes to standard output.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Json {
     Asked,
@@ -41,10 +41,10 @@ impl ReportFile {
             "sarif" => Format::Sarif,
             "markdown" => Format::Markdown,
             "tap" => Format::Tap,
-            other => return Err(format!("{other} is no format: there are junit, sarif, markdown and tap")),
+            other => return Err(format!("unknown format {other}; use junit, sarif, markdown or tap")),
         };
         if path.is_empty() {
-            return Err("a file is needed behind the =".to_owned());
+            return Err("a file is needed after the =".to_owned());
         }
         Ok(Self { format, path: PathBuf::from(path) })
     }
@@ -67,7 +67,7 @@ impl ReportFile {
         Ok(())
     }
 
-    /// Whether the report takes the place of the table.
+    /// Whether the report replaces the table.
     pub(super) fn is_standard_output(&self) -> bool {
         self.path.as_os_str() == "-"
     }
@@ -81,12 +81,20 @@ impl ReportFile {
         };
         match self.format {
             Format::Junit => junit::write(&mut out, report, image),
-            Format::Sarif => sarif::write(&mut out, report, image),
+            Format::Sarif => sarif::write(&mut out, report, sarif::Names { image, root: &root()? }),
             Format::Markdown => markdown::write(&mut out, report, image),
             Format::Tap => tap::write(&mut out, report),
         }
         .and_then(|()| out.flush())
         .with_context(context)
+    }
+}
+
+/// The folder of the sources: the checkout of a workflow, or the current folder.
+fn root() -> anyhow::Result<PathBuf> {
+    match std::env::var_os("GITHUB_WORKSPACE").filter(|path| !path.is_empty()) {
+        Some(path) => Ok(PathBuf::from(path)),
+        None => std::env::current_dir().context("the current folder"),
     }
 }
 
@@ -97,7 +105,7 @@ pub(super) fn tell_github(report: &Report, image: &str) -> anyhow::Result<()> {
     }
     // On standard error, which the runner reads as well: standard output may be a document.
     let mut errors = std::io::stderr().lock();
-    github::write(&mut errors, report)?;
+    github::write(&mut errors, report, &root()?)?;
     if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
         let path = PathBuf::from(path);
         let context = || format!("GITHUB_STEP_SUMMARY {}", path.display());

@@ -38,14 +38,14 @@ pub enum Value {
         mode: String,
         /// Length in bytes.
         size: u64,
-        /// SHA-256 of what is compared of its contents.
+        /// SHA-256 of the part of its contents that is compared.
         sha256: Option<String>,
     },
     /// A file of the disc.
     File {
         /// Length in bytes.
         size: u64,
-        /// SHA-256 of what is compared of its contents, if they were read.
+        /// SHA-256 of the part of its contents that is compared, if they were read.
         sha256: Option<String>,
     },
 }
@@ -98,7 +98,7 @@ pub(super) fn changes(named: Pair<&Named>) -> Vec<Change> {
     names.into_iter().filter_map(change).collect()
 }
 
-/// Values by name. Values of the same name are told apart by a number.
+/// Values by name. Values of the same name get a number.
 pub(super) fn numbered<T>(all: impl IntoIterator<Item = (String, T)>) -> BTreeMap<String, T> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut by_name = BTreeMap::new();

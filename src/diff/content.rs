@@ -99,7 +99,7 @@ pub(super) fn compare(files: Pair<Placed<'_>>, path: &[u8]) -> Result<Compared> 
     Ok(Compared::Differs(difference(&String::from_utf8_lossy(path), contents.as_ref().map(Vec::as_slice), offset)))
 }
 
-/// How two files differ whose masked contents differ from `offset` on.
+/// How two files differ, whose masked contents first differ at `offset`.
 fn difference(path: &str, contents: Pair<&[u8]>, offset: u64) -> Content {
     let shown = texts(contents).map(|texts| {
         if !texts.differs() {

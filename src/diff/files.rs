@@ -44,7 +44,7 @@ pub struct ObjectChange {
 pub struct FileChange {
     /// The path below the store path, beginning with `/`. It is empty if the store path itself is a file.
     pub path: Vec<u8>,
-    /// What the file is in each image, if it is there.
+    /// The facts about the file in each image, if it is there.
     pub facts: Pair<Option<FileFacts>>,
     /// How the contents differ, if they were compared and do.
     pub content: Option<Content>,
@@ -186,7 +186,7 @@ impl ObjectChange {
         }
     }
 
-    /// How the contents of two files differ, as far as that was asked.
+    /// How the contents of two files differ, if that was asked.
     fn contents(
         &mut self,
         nodes: Pair<Placed<'_>>,

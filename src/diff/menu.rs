@@ -1,4 +1,4 @@
-//! Boot menus: entries and kernel parameters that came or went.
+//! Boot menus: entries and kernel parameters that were added or removed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,7 +9,7 @@ use super::{Manifest, Pair};
 type Entries<'m> = BTreeMap<String, Vec<&'m str>>;
 
 /// Compares the menus. Installers repeat each entry with other parameters, so each parameter is reported once, with the number of
-/// entries that it came to or left.
+/// entries that gained or lost it.
 pub(super) fn compare(manifests: Pair<&Manifest>) -> Vec<Change> {
     let entries = manifests.map(entries);
     let titles = entries.as_ref().map(|entries| {
@@ -64,7 +64,7 @@ fn surplus<'p>(one: &[&'p str], other: &[&str]) -> BTreeSet<&'p str> {
     surplus
 }
 
-/// Entries of the same title are told apart by their order. Versions are taken out of titles: they are reported with the systems.
+/// Entries with the same title are distinguished by their order. Versions are removed from titles: they are reported with the systems.
 fn entries(manifest: &Manifest) -> Entries<'_> {
     let systems = manifest.systems.iter();
     let versions: BTreeSet<&String> = systems.flat_map(|system| system.version.iter().chain(&system.kernel)).collect();

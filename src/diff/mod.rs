@@ -1,4 +1,4 @@
-//! What changed between two images. A manifest can stand for an image.
+//! What changed between two images, or their manifests.
 
 mod change;
 mod content;
@@ -51,7 +51,7 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// Compares what is known of two images.
+    /// Compares the facts about two images.
     #[must_use]
     pub fn between(manifests: Pair<&Manifest>) -> Self {
         let size =

@@ -1,4 +1,4 @@
-//! Packages of two images, and what became of their versions.
+//! Packages of two images, and how their versions changed.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -16,17 +16,17 @@ pub struct PackageChange {
     pub pname: String,
     /// Its name in the old image, if an interpreter's version in it changed: `python3.12-numpy` became `python3.13-numpy`.
     pub old_pname: Option<String>,
-    /// What became of it.
+    /// Whether it was added, removed or changed.
     pub status: Status,
     /// Whether the default systems have it installed.
     pub selection: Selection,
-    /// Its versions, the oldest first. Each is there as often as it was built. A name without a version has an empty one.
+    /// Its versions, the oldest first, each as often as it was built. A name without a version has an empty one.
     pub versions: Pair<Vec<String>>,
     /// By how many NAR bytes its store paths grew or shrank, if both images register sizes.
     pub nar_size_delta: Option<i64>,
 }
 
-/// What became of a package.
+/// How a package changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// Only later versions.
@@ -98,7 +98,7 @@ impl Status {
         }
     }
 
-    /// What became of a version, by its order relative to the old one.
+    /// How a version changed, by its order relative to the old one.
     fn of_order(new: Ordering) -> Self {
         match new {
             Ordering::Greater => Self::Upgraded,
@@ -146,7 +146,7 @@ const FILES: [&str; 2] = ["etc", "unit"];
 
 /// The store paths of one package in one image.
 struct Group<'m> {
-    /// How often each version is there.
+    /// How often each version occurs.
     versions: BTreeMap<&'m str, usize>,
     installed: bool,
     /// NAR bytes, if all are registered.
@@ -236,7 +236,7 @@ fn installed_without_version(manifest: &Manifest) -> impl Iterator<Item = &str> 
 /// Packages by name: those that have a version, and those that are installed.
 fn groups<'m>(manifest: &'m Manifest, installed: &BTreeSet<&str>) -> BTreeMap<&'m str, Group<'m>> {
     let mut groups: BTreeMap<&str, Group<'_>> = BTreeMap::new();
-    // A package has each of its outputs once, so a version is there as often as its most frequent output.
+    // A package has each of its outputs once, so a version occurs as often as its most frequent output.
     let mut outputs: BTreeMap<Output<'_>, usize> = BTreeMap::new();
     for ObjectFacts { path, installed: is_installed, nar_size, .. } in &manifest.paths {
         let name = parsed(path);

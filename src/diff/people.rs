@@ -17,7 +17,7 @@ pub struct UserChange {
     pub name: String,
     /// In which images the user exists.
     pub presence: Presence,
-    /// What is known of a user in one image only, or what changed.
+    /// A user who is in one image only, or who changed.
     pub changes: Vec<Change>,
 }
 
@@ -62,7 +62,7 @@ struct People {
 }
 
 /// Compares the default systems, and all others by name. What differs in all systems alike is reported for the default one only. A
-/// system that only one image has was added or removed as a whole, which is said of the systems.
+/// system that only one image has was added or removed, and is reported with the systems.
 pub(super) fn compare(manifests: Pair<&Manifest>, parts: &mut Parts) {
     let all = People::between(manifests.map(|manifest| &manifest.access));
     let systems = manifests.map(named_systems);

@@ -5,9 +5,9 @@ use super::{Depth, Difference, Manifest, Pair};
 use crate::error::Troubles;
 use crate::nixos::Disc;
 
-/// An image, or the manifest that stands for it.
+/// An image, or its manifest.
 pub struct Side<'i> {
-    /// What is known of the image.
+    /// The facts about the image.
     pub manifest: Manifest,
     /// The image itself, unless only its manifest is at hand.
     pub disc: Option<Disc<'i>>,

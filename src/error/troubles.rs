@@ -5,7 +5,7 @@ use std::{slice, vec};
 
 use super::{Error, Result};
 
-/// Errors that were met while the rest was still read: each one once, in the order in which they were met.
+/// Errors that did not stop the reading: each one once, in the order in which they occurred.
 ///
 /// A hostile image can break in a million places, so only the first [`Troubles::MOST`] are kept; the others are counted.
 #[derive(Debug, Default)]

@@ -19,10 +19,10 @@ const PART: usize = 1 << 18;
 /// Bytes of two contents that are compared at once.
 const COMPARED: u64 = 1 << 20;
 
-/// Passes everything that `reader` gives to `take`, part by part.
+/// Passes everything in `reader` to `take`, part by part.
 ///
 /// # Errors
-/// Where the reader fails.
+/// If the reader fails.
 pub fn parts(reader: &mut dyn Read, take: &mut dyn FnMut(&[u8])) -> io::Result<()> {
     let mut buffer = vec![0; PART];
     loop {
@@ -35,10 +35,10 @@ pub fn parts(reader: &mut dyn Read, take: &mut dyn FnMut(&[u8])) -> io::Result<(
     }
 }
 
-/// The SHA-256 of everything that `reader` gives.
+/// The SHA-256 of everything in `reader`.
 ///
 /// # Errors
-/// Where the reader fails.
+/// If the reader fails.
 pub fn sha256(reader: &mut dyn Read) -> io::Result<[u8; 32]> {
     let mut digest = Sha256::new();
     parts(reader, &mut |bytes| digest.update(bytes))?;
@@ -48,7 +48,7 @@ pub fn sha256(reader: &mut dyn Read) -> io::Result<[u8; 32]> {
 /// The SHA-256 of a file.
 ///
 /// # Errors
-/// Where the file cannot be opened or read.
+/// If the file cannot be opened or read.
 pub fn of_file(tree: &dyn Tree, file: &Found) -> Result<[u8; 32]> {
     let failed = |error| Error::from_read(error, Path::new(OsStr::from_bytes(&file.path)));
     sha256(&mut *tree.open(file.id)?).map_err(failed)
@@ -57,7 +57,7 @@ pub fn of_file(tree: &dyn Tree, file: &Found) -> Result<[u8; 32]> {
 /// The offset of the first byte that differs, or at which one region ends; `None` if both are the same. All threads compare.
 ///
 /// # Errors
-/// Where the medium cannot be read.
+/// If the medium cannot be read.
 pub fn first_difference(old: &Region<'_>, new: &Region<'_>) -> Result<Option<u64>> {
     let common = old.length().min(new.length());
     let part = |index: u64| -> Result<Option<u64>> {
@@ -74,10 +74,10 @@ pub fn first_difference(old: &Region<'_>, new: &Region<'_>) -> Result<Option<u64
     }
 }
 
-/// The same of what two readers give.
+/// The same for the bytes of two readers.
 ///
 /// # Errors
-/// Where a reader fails.
+/// If a reader fails.
 pub fn first_difference_of_readers(old: &mut dyn Read, new: &mut dyn Read) -> io::Result<Option<u64>> {
     let (mut one, mut other) = (Vec::new(), Vec::new());
     let mut offset = 0u64;

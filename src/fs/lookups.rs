@@ -1,28 +1,33 @@
 //! Remembers what lookups found: most paths of a system begin with the same few directories and links.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
-use super::NodeId;
+use super::{Kind, Node, NodeId};
 use crate::error::Result;
 
-/// Names that are remembered. Whoever asks for more has them looked up each time.
+/// Names and nodes that are remembered. More are read each time.
 const MOST: usize = 20_000;
 
-/// What the names in some directories lead to.
+/// The longest name or target that is remembered. Those of NixOS are shorter.
+const LONGEST: usize = 255;
+
+/// What the names in some directories lead to, and what some nodes are.
 #[derive(Debug, Default)]
 pub(super) struct Lookups {
     found: Mutex<Found>,
+    nodes: Mutex<BTreeMap<NodeId, Node>>,
 }
 
+/// The names in each directory. Few directories have many names, and comparing numbers is quicker than hashing them.
 #[derive(Debug, Default)]
 struct Found {
-    directories: HashMap<NodeId, HashMap<Box<[u8]>, Option<NodeId>>>,
+    directories: BTreeMap<NodeId, HashMap<Box<[u8]>, Option<NodeId>>>,
     names: usize,
 }
 
 impl Lookups {
-    /// What `name` leads to in `directory`: remembered, or asked of `lookup`.
+    /// What `name` leads to in `directory`, which `lookup` finds the first time.
     pub(super) fn get(
         &self,
         directory: NodeId,
@@ -36,11 +41,25 @@ impl Lookups {
         // Not while locked: a lookup may decompress a block.
         let id = lookup()?;
         let mut found = locked();
-        if found.names < MOST {
+        if found.names < MOST && name.len() <= LONGEST {
             found.names += 1;
             found.directories.entry(directory).or_default().insert(name.into(), id);
         }
         Ok(id)
+    }
+
+    /// What the node is, which `read` finds the first time.
+    pub(super) fn node(&self, id: NodeId, read: impl FnOnce() -> Result<Node>) -> Result<Node> {
+        let locked = || self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = locked().get(&id) {
+            return Ok(known.clone());
+        }
+        let node = read()?;
+        let mut nodes = locked();
+        if nodes.len() < MOST && !matches!(&node.kind, Kind::Symlink { target } if target.len() > LONGEST) {
+            nodes.insert(id, node.clone());
+        }
+        Ok(node)
     }
 }
 

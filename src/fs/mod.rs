@@ -1,4 +1,4 @@
-//! File systems: one trait, and what is the same for all of them.
+//! File systems: the trait [`Tree`], and what works on all of them.
 
 pub mod cpio;
 pub mod digest;
@@ -31,26 +31,26 @@ pub trait Tree: Send + Sync {
     /// What the node is: its type, permissions, owner and time.
     ///
     /// # Errors
-    /// Where the record of the node cannot be read.
+    /// If the record of the node cannot be read.
     fn node(&self, id: NodeId) -> Result<Node>;
 
-    /// The entries of a directory in the order of their name's bytes: NAR's order, and that of a comparison.
+    /// The entries of a directory, sorted by the bytes of their names, as in a NAR.
     /// `.` and `..` are not among them.
     ///
     /// # Errors
-    /// Where the directory cannot be read whole.
+    /// If the directory cannot be read whole.
     fn entries(&self, directory: NodeId) -> Result<Vec<Entry>>;
 
     /// The entry of that name, found without listing the directory where the format can.
     ///
     /// # Errors
-    /// Where the part of the directory that would hold the name cannot be read.
+    /// If the part of the directory that would hold the name cannot be read.
     fn lookup(&self, directory: NodeId, name: &[u8]) -> Result<Option<NodeId>>;
 
     /// Where the entries of a directory are stored, in coordinates of this tree.
     ///
     /// # Errors
-    /// Where the record of the directory cannot be read.
+    /// If the record of the directory cannot be read.
     fn listing(&self, directory: NodeId) -> Result<Listing> {
         Ok(Listing { start: directory.0, end: directory.0.saturating_add(1) })
     }
@@ -58,7 +58,7 @@ pub trait Tree: Send + Sync {
     /// Reads the contents of a regular file. A failing read carries an [`Error`](crate::Error) inside.
     ///
     /// # Errors
-    /// Where the node is no regular file, or its record cannot be read.
+    /// If the node is no regular file, or its record cannot be read.
     fn open(&self, file: NodeId) -> Result<Box<dyn Read + Send + '_>>;
 }
 
@@ -107,7 +107,7 @@ pub enum Kind {
 pub struct Device {
     /// Selects the driver.
     pub major: u32,
-    /// Selects the device of that driver.
+    /// Selects the driver's device.
     pub minor: u32,
 }
 
@@ -118,7 +118,7 @@ pub struct Entry {
     pub name: Vec<u8>,
     /// The node it names.
     pub id: NodeId,
-    /// The type of that node, which every format tells in the directory itself.
+    /// The type of that node. Every format records it in the directory itself.
     pub file_type: FileType,
 }
 

@@ -22,14 +22,14 @@ pub struct Namespace<'i> {
     root: NodeId,
     /// A name in the root that leads to the disc's own tree. It is not listed, so that nobody meets everything twice.
     own_name: Option<&'static [u8]>,
-    /// What lookups found in the trees.
+    /// What was found in the trees.
     lookups: Lookups,
 }
 
 /// A node that is in none of the trees.
 enum Provided {
     Directory {
-        /// The directory that it lies over, if there is one.
+        /// The directory that it covers, if there is one.
         below: Option<NodeId>,
         /// What it has in place of, or beside, the names below.
         over: BTreeMap<Vec<u8>, NodeId>,
@@ -50,7 +50,7 @@ impl<'i> Namespace<'i> {
     /// A root directory that shows, of the disc's own, the entries that `shown` accepts.
     ///
     /// # Errors
-    /// Where the disc's root cannot be read.
+    /// If the disc's root cannot be read.
     pub fn with_root(disc: Arc<dyn Tree + 'i>, shown: impl Fn(&Entry) -> bool) -> Result<Self> {
         let entries = disc.entries(disc.root())?;
         let mut namespace = Self::new(disc);
@@ -62,7 +62,7 @@ impl<'i> Namespace<'i> {
     /// Shows `tree` at `path`, in place of what the disc may have there.
     ///
     /// # Errors
-    /// Where the disc's own directories on the way cannot be read.
+    /// If the disc's own directories on the way cannot be read.
     pub fn mount(&mut self, path: &[u8], tree: Arc<dyn Tree + 'i>) -> Result<()> {
         let number = self.trees.len();
         let root = mark(tree.root(), u64::try_from(number).unwrap_or(PROVIDED));
@@ -106,7 +106,7 @@ impl<'i> Namespace<'i> {
         Ok(())
     }
 
-    /// The node if it is a provided directory already, or one that lies over it.
+    /// The node itself if it is a provided directory, or else a provided directory that covers it.
     fn cover(&mut self, below: Option<NodeId>) -> Result<NodeId> {
         if let Some(id) = below {
             if let Some(Provided::Directory { .. }) = self.provided_at(id) {
@@ -148,7 +148,7 @@ impl Tree for Namespace<'_> {
             Some(Provided::Directory { below: Some(below), .. }) => self.node(*below),
             Some(Provided::Directory { below: None, .. }) => Ok(provided(Kind::Directory, 0o755)),
             Some(Provided::Symlink { target }) => Ok(provided(Kind::Symlink { target: target.clone() }, 0o777)),
-            None => self.tree(id)?.node(own(id)),
+            None => self.lookups.node(id, || self.tree(id)?.node(own(id))),
         }
     }
 

@@ -1,6 +1,8 @@
 //! Paths inside an image, and symbolic links followed inside it.
 
-use super::{FileType, Kind, Node, NodeId, Tree};
+use std::ops::Range;
+
+use super::{FileType, Kind, NodeId, Tree};
 use crate::error::{Error, Place, Result};
 
 /// Links that one path may lead through: Linux's own limit (path_resolution(7)).
@@ -19,7 +21,7 @@ pub struct Found {
 ///
 /// # Errors
 /// [`Error::NotFound`] with the path that is missing, which after a link is not the one asked for;
-/// [`Error::WrongType`] where a directory is needed; [`Error::LinkLoop`] for links that go round.
+/// [`Error::WrongType`] if a directory is needed; [`Error::LinkLoop`] for links that go round.
 pub fn resolve(tree: &dyn Tree, path: &[u8]) -> Result<Found> {
     Resolver::new(tree, path).run(path, Last::Follow)
 }
@@ -47,7 +49,7 @@ pub fn find(tree: &dyn Tree, path: &[u8]) -> Result<Option<Found>> {
 /// Finds names below the root, each as written first, then in any case: boot loaders do not care. Links are not followed.
 ///
 /// # Errors
-/// Where a directory on the way cannot be read.
+/// If a directory on the way cannot be read.
 pub fn any_case(tree: &dyn Tree, names: &[&[u8]]) -> Result<Option<(NodeId, Vec<u8>)>> {
     let (mut id, mut path) = (tree.root(), b"/".to_vec());
     for &name in names {
@@ -71,7 +73,7 @@ pub fn any_case(tree: &dyn Tree, names: &[&[u8]]) -> Result<Option<(NodeId, Vec<
 /// Reads the file at `path`, links followed, up to `limit` bytes.
 ///
 /// # Errors
-/// As [`resolve`], and what the reader meets; [`Error::Limit`] where the file is longer.
+/// As [`resolve`], and what the reader meets; [`Error::Limit`] if the file is longer.
 pub fn read(tree: &dyn Tree, path: &[u8], limit: u64) -> Result<Vec<u8>> {
     let found = resolve(tree, path)?;
     if tree.node(found.id)?.kind.file_type() != FileType::File {
@@ -87,7 +89,7 @@ pub fn read(tree: &dyn Tree, path: &[u8], limit: u64) -> Result<Vec<u8>> {
     Err(Error::Limit { what: "length of a text file", place: Place::File(found.path) })
 }
 
-/// The path without doubled slashes and `.`, from the root on; none where it has `..`, which links may turn elsewhere.
+/// The path from the root, without doubled slashes and `.`. `None` if it has `..`, whose meaning depends on links.
 #[must_use]
 pub fn plain(path: &[u8]) -> Option<Vec<u8>> {
     let names = || path.split(|&byte| byte == b'/').filter(|name| !name.is_empty() && *name != b".");
@@ -95,7 +97,7 @@ pub fn plain(path: &[u8]) -> Option<Vec<u8>> {
     (!names().any(|name| name == b"..")).then_some(plain)
 }
 
-/// Puts a name behind a directory's path.
+/// Appends a name to a directory's path.
 #[must_use]
 pub fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
     let mut path = Vec::with_capacity(directory.len() + 1 + name.len());
@@ -116,65 +118,204 @@ enum Last {
 struct Resolver<'t> {
     tree: &'t dyn Tree,
     /// The directories from the root down to where we are.
-    trail: Vec<(NodeId, Vec<u8>)>,
-    /// Components still to follow, the next one last.
-    ahead: Vec<Vec<u8>>,
+    trail: Vec<Step>,
+    /// The path of the last of them.
+    path: Vec<u8>,
+    /// The path that is still to be followed.
+    ahead: Vec<u8>,
+    /// How much of that has been followed.
+    followed: usize,
     links: usize,
+}
+
+/// A directory on the way.
+struct Step {
+    id: NodeId,
+    /// Length of its path.
+    length: usize,
+    is_directory: bool,
 }
 
 impl<'t> Resolver<'t> {
     fn new(tree: &'t dyn Tree, path: &[u8]) -> Self {
-        let mut resolver = Self { tree, trail: vec![(tree.root(), b"/".to_vec())], ahead: Vec::new(), links: 0 };
-        resolver.push(path);
-        resolver
+        Self { tree, trail: Vec::new(), path: b"/".to_vec(), ahead: path.to_vec(), followed: 0, links: 0 }
     }
 
-    fn push(&mut self, path: &[u8]) {
-        let components = path.split(|&byte| byte == b'/').filter(|part| !part.is_empty() && *part != b".");
-        self.ahead.extend(components.rev().map(<[u8]>::to_vec));
+    /// The next component, as its place in the path ahead.
+    fn next(&mut self) -> Option<Range<usize>> {
+        loop {
+            let rest = self.ahead.get(self.followed..)?;
+            let skipped = rest.iter().position(|&byte| byte != b'/')?;
+            let rest = rest.get(skipped..)?;
+            let length = rest.iter().position(|&byte| byte == b'/').unwrap_or(rest.len());
+            let start = self.followed + skipped;
+            self.followed = start + length;
+            if rest.get(..length) != Some(b".") {
+                return Some(start..self.followed);
+            }
+        }
+    }
+
+    /// Whether no component follows.
+    fn is_at_end(&self) -> bool {
+        let rest = self.ahead.get(self.followed..).unwrap_or_default();
+        rest.split(|&byte| byte == b'/').all(|part| part.is_empty() || part == b".")
     }
 
     fn run(mut self, asked: &[u8], last: Last) -> Result<Found> {
-        while let Some(name) = self.ahead.pop() {
+        let root = self.tree.root();
+        self.enter(root, self.tree.node(root)?.kind == Kind::Directory);
+        while let Some(name) = self.next() {
+            let name = self.ahead.get(name).unwrap_or_default();
             if name == b".." {
                 if self.trail.len() > 1 {
                     self.trail.pop();
                 }
+                self.return_to_last();
                 continue;
             }
-            let (directory, path) = self.here();
-            let path = join(&path, &name);
-            let id = match self.tree.node(directory)?.kind {
-                Kind::Directory => self.tree.lookup(directory, &name)?,
-                _ => return Err(Error::WrongType { path: self.here().1, wanted: "directory" }),
-            };
-            let Some(id) = id else { return Err(Error::NotFound { path }) };
-            if self.ahead.is_empty() && last == Last::Keep {
-                return Ok(Found { id, path });
+            let Some(&Step { id: directory, is_directory, .. }) = self.trail.last() else { break };
+            if !is_directory {
+                return Err(Error::WrongType { path: self.path, wanted: "directory" });
             }
-            match self.tree.node(id)? {
-                Node { kind: Kind::Symlink { target }, .. } => {
-                    self.links += 1;
-                    if self.links > MOST_LINKS {
-                        return Err(Error::LinkLoop { path: asked.to_vec() });
-                    }
-                    if target.first() == Some(&b'/') {
-                        self.trail.truncate(1);
-                    }
-                    self.push(&target);
-                }
-                _ => self.trail.push((id, path)),
+            let found = self.tree.lookup(directory, name)?;
+            if self.path.last() != Some(&b'/') {
+                self.path.push(b'/');
+            }
+            self.path.extend_from_slice(name);
+            let Some(id) = found else { return Err(Error::NotFound { path: self.path }) };
+            if last == Last::Keep && self.is_at_end() {
+                return Ok(Found { id, path: self.path });
+            }
+            match self.tree.node(id)?.kind {
+                Kind::Symlink { target } => self.follow(&target, asked)?,
+                kind => self.enter(id, kind == Kind::Directory),
             }
         }
-        let (id, path) = self.here();
-        // As everywhere, a slash at the end asks for a directory.
-        if asked.ends_with(b"/") && self.tree.node(id)?.kind != Kind::Directory {
-            return Err(Error::WrongType { path, wanted: "directory" });
+        match self.trail.pop() {
+            // As everywhere, a slash at the end asks for a directory.
+            Some(Step { is_directory: false, .. }) if asked.ends_with(b"/") => {
+                Err(Error::WrongType { path: self.path, wanted: "directory" })
+            }
+            Some(Step { id, .. }) => Ok(Found { id, path: self.path }),
+            None => Ok(Found { id: root, path: self.path }),
         }
-        Ok(Found { id, path })
     }
 
-    fn here(&self) -> (NodeId, Vec<u8>) {
-        self.trail.last().cloned().unwrap_or_else(|| (self.tree.root(), b"/".to_vec()))
+    fn enter(&mut self, id: NodeId, is_directory: bool) {
+        self.trail.push(Step { id, length: self.path.len(), is_directory });
+    }
+
+    /// Goes on with the target of a link in the last directory.
+    fn follow(&mut self, target: &[u8], asked: &[u8]) -> Result<()> {
+        self.links += 1;
+        if self.links > MOST_LINKS {
+            return Err(Error::LinkLoop { path: asked.to_vec() });
+        }
+        if target.first() == Some(&b'/') {
+            self.trail.truncate(1);
+        }
+        self.return_to_last();
+        self.ahead = join(target, self.ahead.get(self.followed..).unwrap_or_default());
+        self.followed = 0;
+        Ok(())
+    }
+
+    /// Makes the path that of the last directory.
+    fn return_to_last(&mut self) {
+        self.path.truncate(self.trail.last().map_or(1, |step| step.length));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::io::Read;
+
+    use super::*;
+    use crate::fs::{Entry, Node};
+
+    /// Nodes by path: a directory, a file, or a link with its target. Numbers are places in the order of the paths.
+    struct Made(BTreeMap<&'static str, Kind>);
+
+    impl Made {
+        fn id(&self, path: &str) -> Option<NodeId> {
+            self.0.keys().position(|known| *known == path).map(|at| NodeId(at as u64))
+        }
+    }
+
+    impl Tree for Made {
+        fn root(&self) -> NodeId {
+            NodeId(0)
+        }
+
+        fn node(&self, id: NodeId) -> Result<Node> {
+            let kind = self.0.values().nth(id.0 as usize).unwrap().clone();
+            Ok(Node { kind, mode: 0, uid: 0, gid: 0, mtime: 0 })
+        }
+
+        fn entries(&self, _: NodeId) -> Result<Vec<Entry>> {
+            unreachable!("a path is followed by lookups alone")
+        }
+
+        fn lookup(&self, directory: NodeId, name: &[u8]) -> Result<Option<NodeId>> {
+            let parent = self.0.keys().nth(directory.0 as usize).unwrap();
+            assert_eq!(self.node(directory)?.kind, Kind::Directory);
+            Ok(self.id(&format!("{}/{}", parent.trim_end_matches('/'), std::str::from_utf8(name).unwrap())))
+        }
+
+        fn open(&self, _: NodeId) -> Result<Box<dyn Read + Send + '_>> {
+            unreachable!("a path is followed by lookups alone")
+        }
+    }
+
+    #[test]
+    fn every_path_leads_where_it_does_under_linux() {
+        let link = |target: &str| Kind::Symlink { target: target.as_bytes().to_vec() };
+        let tree = Made(BTreeMap::from([
+            ("/", Kind::Directory),
+            ("/a", Kind::Directory),
+            ("/a/b", Kind::Directory),
+            ("/a/b/file", Kind::File { size: 1 }),
+            ("/a/up", link("../c/./file")),
+            ("/a/root", link("/a//b/")),
+            ("/a/loop", link("loop")),
+            ("/a/gone", link("../none")),
+            ("/a/here", link(".")),
+            ("/c", link("a/b")),
+        ]));
+        for (path, expected) in [
+            ("/", Ok("/")),
+            ("", Ok("/")),
+            ("/..", Ok("/")),
+            ("a/b/file", Ok("/a/b/file")),
+            ("//a/./b//file", Ok("/a/b/file")),
+            ("/a/b/../../a/b", Ok("/a/b")),
+            ("/a/up", Ok("/a/b/file")),
+            ("/a/root/file", Ok("/a/b/file")),
+            ("/a/root/..", Ok("/a")),
+            ("/c/file", Ok("/a/b/file")),
+            ("/c/", Ok("/a/b")),
+            ("/a/here/here/b", Ok("/a/b")),
+            ("/a/b/file/", Err("/a/b/file: not a directory")),
+            ("/a/b/file/x", Err("/a/b/file: not a directory")),
+            ("/a/gone", Err("/none: no such file in the image")),
+            ("/a/b/none/x", Err("/a/b/none: no such file in the image")),
+            ("/a/loop/x", Err("/a/loop/x: symbolic link loop")),
+        ] {
+            let found = resolve(&tree, path.as_bytes()).map(|found| {
+                assert_eq!(tree.id(std::str::from_utf8(&found.path).unwrap()), Some(found.id), "{path}");
+                String::from_utf8(found.path).unwrap()
+            });
+            assert_eq!(
+                found.map_err(|error| error.to_string()),
+                expected.map(str::to_owned).map_err(str::to_owned),
+                "{path}"
+            );
+        }
+        for (path, expected) in [("/a/up", "/a/up"), ("/a/../c/.", "/c"), ("/a/root/file", "/a/b/file")] {
+            let found = resolve_link(&tree, path.as_bytes()).unwrap();
+            assert_eq!(found.path, expected.as_bytes(), "{path}");
+        }
     }
 }

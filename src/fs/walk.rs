@@ -7,7 +7,7 @@ use super::path::join;
 use super::{Entry, FileType, Listings, NodeId, Tree};
 use crate::error::{Error, Place, Result};
 
-/// Entries that are held at once: those still to be visited, of all directories from the root down. The largest
+/// Entries that are held at once: those of all open directories that are still to be visited. The largest
 /// directories have some 50,000.
 const MOST_HELD: usize = 2_000_000;
 
@@ -18,7 +18,7 @@ const MOST_HELD: usize = 2_000_000;
 pub struct Walk<'t> {
     tree: &'t dyn Tree,
     levels: Vec<Level>,
-    /// The directory that is being visited: the path of the last level, of which the others are the beginning.
+    /// The path of the directory that is being visited. The paths of all levels above are its beginning.
     path: Vec<u8>,
     entered: Entered,
     held: usize,
@@ -48,20 +48,20 @@ pub struct Visit {
 }
 
 impl<'t> Walk<'t> {
-    /// Begins below `directory`, which itself is not visited and lies at `path`.
+    /// Begins below `directory`, whose path is `path`. The directory itself is not visited.
     #[must_use]
     pub fn new(tree: &'t dyn Tree, directory: NodeId, path: &[u8]) -> Self {
         let pending = Some((directory, path.to_vec()));
         Self { tree, levels: Vec::new(), path: Vec::new(), entered: Entered::default(), held: 0, pending }
     }
 
-    /// Enters no listing that another walk has met.
+    /// Skips every listing that another walk has entered.
     #[must_use]
     pub fn sharing(self, entered: Entered) -> Self {
         Self { entered, ..self }
     }
 
-    /// Leaves out what lies below the directory of the last visit.
+    /// Skips everything below the directory of the last visit.
     pub fn prune(&mut self) {
         self.pending = None;
     }

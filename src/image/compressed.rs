@@ -13,7 +13,7 @@ const CHUNK: usize = 1 << 20;
 /// No image is larger unpacked, in bytes.
 const LARGEST: u64 = 64 << 30;
 
-/// Unpacks an image that is compressed as a whole, told by its magic, to an unnamed temporary file; gives back any other.
+/// Unpacks a compressed image, recognized by its magic number, to an unnamed temporary file. Returns any other as it is.
 pub(super) fn unpack(source: Source, progress: Progress<'_>) -> Result<Source> {
     let whole = Region::whole(&source);
     let mut magic = [0; 6];

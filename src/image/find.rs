@@ -1,4 +1,4 @@
-//! From the path that a user gives to the one image file behind it.
+//! Finds the one image file that the user's path leads to.
 
 use std::fs;
 use std::io;
@@ -94,8 +94,8 @@ fn only(directory: &Path, mut found: Vec<PathBuf>) -> Result<PathBuf> {
     }
 }
 
-/// The file of a product line: where it says, or under the same result, which a copied result needs; compressed where
-/// the line says otherwise, as it did from 2016 to 2020.
+/// The file of a product line: at its path, or under the same result if the result was copied. It may be compressed though
+/// the line does not say so, as from 2016 to 2020.
 fn behind(product: &Product, result: &Path, depth: usize) -> Result<PathBuf> {
     let mut candidates = vec![product.path.clone()];
     let mut components = product.path.components();
@@ -155,7 +155,7 @@ fn no_image(path: &Path, reason: String) -> Error {
 mod tests {
     use super::*;
 
-    /// A result directory with the given files, all empty but for the product lines.
+    /// A result directory with the given files, all empty except the product lines.
     fn result(products: Option<&str>, files: &[&str]) -> tempfile::TempDir {
         let result = tempfile::tempdir().unwrap();
         for file in files {

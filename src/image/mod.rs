@@ -28,7 +28,7 @@ impl Image {
     /// image, or a bare squashfs. A compressed image is unpacked to an unnamed temporary file; `progress` hears how far.
     ///
     /// # Errors
-    /// [`Error::NoImage`](crate::Error::NoImage) where the path leads to none, [`Error::Io`](crate::Error::Io) where it
+    /// [`Error::NoImage`](crate::Error::NoImage) if the path leads to no image, [`Error::Io`](crate::Error::Io) if it
     /// cannot be read.
     pub fn open(name: &Path, progress: Progress<'_>) -> Result<Self> {
         let path = find::find(name)?;

@@ -9,7 +9,7 @@ use crate::image::Source;
 
 /// A run of bytes of the image: a whole file, a partition, the squashfs inside the ISO. Nothing is copied to make one.
 ///
-/// A region is usually one piece. A file of several extents is several pieces behind one another (a store of over
+/// A region is usually one piece. A file of several extents is several consecutive pieces (a store of over
 /// 4 GiB is such a file); readers do not see the seams. All arithmetic on offsets happens here, checked.
 #[derive(Clone, Debug)]
 pub struct Region<'a> {
@@ -64,7 +64,7 @@ impl<'a> Region<'a> {
     /// The part of `length` bytes from `offset` on. `structure` says in an error what was wanted there.
     ///
     /// # Errors
-    /// [`Error::Truncated`] where the region ends before the part does.
+    /// [`Error::Truncated`] if the region ends before the part does.
     pub fn slice(&self, structure: &'static str, offset: u64, length: u64) -> Result<Self> {
         let available = self.length.saturating_sub(offset);
         if available < length {
@@ -77,7 +77,7 @@ impl<'a> Region<'a> {
         Ok(Self { source: self.source, pieces, length })
     }
 
-    /// The part from `offset` on, at most `length` bytes: what is there of it. Never fails; may be empty.
+    /// The part from `offset` on, at most `length` bytes. It ends with the region, and may be empty.
     #[must_use]
     pub fn clamp(&self, offset: u64, length: u64) -> Self {
         let offset = offset.min(self.length);
@@ -85,7 +85,7 @@ impl<'a> Region<'a> {
         self.slice("region", offset, length).unwrap_or_else(|_| Self { length: 0, ..self.clone() })
     }
 
-    /// The regions behind one another, as one. All are of the same image; none gives `None`.
+    /// Several regions of the same image as one. `None` without any.
     #[must_use]
     pub fn join(regions: &[Self]) -> Option<Self> {
         let first = regions.first()?;
@@ -110,7 +110,7 @@ impl<'a> Region<'a> {
     /// Callers ask for no more than a block at a time: `length` may have to be allocated.
     ///
     /// # Errors
-    /// [`Error::Truncated`] where the region ends before, [`Error::Io`] where the medium cannot be read.
+    /// [`Error::Truncated`] if the region ends before, [`Error::Io`] if the medium cannot be read.
     pub fn bytes(&self, structure: &'static str, offset: u64, length: u64) -> Result<Cow<'a, [u8]>> {
         let wanted = self.slice(structure, offset, length)?;
         if let Pieces::One(start) = wanted.pieces {
@@ -126,7 +126,7 @@ impl<'a> Region<'a> {
     /// Fills as much of `buffer` as the region has bytes from `offset` on, and says how much that was.
     ///
     /// # Errors
-    /// [`Error::Io`] where the medium cannot be read.
+    /// [`Error::Io`] if the medium cannot be read.
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let mut filled = 0;
         let wanted = u64::try_from(buffer.len()).unwrap_or(u64::MAX);

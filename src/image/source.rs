@@ -39,16 +39,16 @@ impl Source {
     /// Opens the regular file or block device at `path`.
     ///
     /// # Errors
-    /// [`Error::Io`] where it cannot be opened, measured or mapped.
+    /// [`Error::Io`] if it cannot be opened, measured or mapped.
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|source| Error::Io { path: path.to_path_buf(), source })?;
         Self::from_file(path, file)
     }
 
-    /// Takes an open file; `path` stands for it in messages.
+    /// Takes an open file. `path` is its name in messages.
     ///
     /// # Errors
-    /// [`Error::Io`] where it cannot be measured or mapped.
+    /// [`Error::Io`] if it cannot be measured or mapped.
     pub fn from_file(path: &Path, mut file: File) -> Result<Self> {
         let named = |source| Error::Io { path: path.to_path_buf(), source };
         let metadata = file.metadata().map_err(named)?;
@@ -149,7 +149,7 @@ impl Source {
     }
 }
 
-/// A mapped file, of which the kernel reads what is asked for and little more.
+/// A mapped file. The kernel reads what is asked for and little more.
 ///
 /// Left to itself, it reads around every first touch as much as the disk is set to read ahead, which may be megabytes: a
 /// question about names, which touches a few places far apart, would cost a good part of the image.

@@ -5,7 +5,7 @@ use std::io::{BufReader, Read};
 use std::ops::ControlFlow;
 
 use super::password::Password;
-use super::ssh::{KeyError, KeyLine, PublicKey};
+use super::ssh::{KeyError, KeyLine, PublicKey, declared};
 use super::{Root, unit};
 use crate::error::{Error, Result};
 use crate::fs::cpio::{self, Compression, Member};
@@ -58,7 +58,8 @@ impl Text {
         let units = ["/emergency.service", "/rescue.service"];
         match path {
             "/etc/shadow" => Some(Self::Shadow),
-            "/root/.ssh/authorized_keys" | "/etc/ssh/authorized_keys.d/root" => Some(Self::AuthorizedKeys),
+            "/root/.ssh/authorized_keys" => Some(Self::AuthorizedKeys),
+            path if path == declared::file_of("root") => Some(Self::AuthorizedKeys),
             "/init" => Some(Self::Stage1),
             "/etc/systemd/system.conf" => Some(Self::Environment),
             _ if path.ends_with("-stage-1-init.sh") => Some(Self::Stage1),

@@ -1,4 +1,4 @@
-//! A disc on one page: what `inspect` tells.
+//! A disc on one page: what `inspect` shows.
 
 use super::access::People;
 use super::menu::MenuEntry;

@@ -19,7 +19,7 @@ const SHOWN: usize = 8;
 /// One line a verdict, the evidence below each that fails, and the sum.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 #[cfg(feature = "cli")]
 pub fn table(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Result<()> {
     let mut table = table::new(&["", "ASSERTION", "SUBJECT", "WHAT IS THERE"], width);
@@ -40,10 +40,10 @@ pub fn table(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Re
             _ => None,
         })?;
     }
-    let told = |verdict: &&Verdict| {
+    let explained = |verdict: &&Verdict| {
         verdict.answer != Answer::Holds && (verdict.reason.is_some() || !verdict.evidence.is_empty())
     };
-    for verdict in report.verdicts.iter().filter(told) {
+    for verdict in report.verdicts.iter().filter(explained) {
         writeln!(out)?;
         evidence(out, verdict)?;
     }
@@ -97,7 +97,7 @@ fn evidence(out: &mut dyn Write, verdict: &Verdict) -> io::Result<()> {
 /// The document of `check`.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 pub fn json(out: &mut dyn Write, about: About<'_>, report: &Report) -> serde_json::Result<()> {
     let results = report.verdicts.iter().map(|verdict| Entry {
         id: &verdict.id,
@@ -110,6 +110,7 @@ pub fn json(out: &mut dyn Write, about: About<'_>, report: &Report) -> serde_jso
         severity: verdict.severity.name(),
         reason: verdict.reason.as_deref(),
         policy: verdict.policy.as_deref(),
+        line: verdict.line,
     });
     let body = Body {
         results: results.collect(),
@@ -142,4 +143,5 @@ struct Entry<'v> {
     severity: &'static str,
     reason: Option<&'v str>,
     policy: Option<&'v str>,
+    line: Option<usize>,
 }

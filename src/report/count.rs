@@ -1,4 +1,4 @@
-//! Numbers with what they count.
+//! Numbers with the noun that they count.
 
 /// Writes a number and its noun, in the singular or the plural: `1 secret`, `2 secrets`.
 #[must_use]

@@ -10,9 +10,9 @@ use crate::error::Troubles;
 /// What a document is about.
 #[derive(Clone, Copy, Debug)]
 pub struct About<'d> {
-    /// The image, as it was found.
+    /// The path of the image that was found.
     pub image: &'d Path,
-    /// What could not be read of it.
+    /// What could not be read.
     pub troubles: &'d Troubles,
 }
 

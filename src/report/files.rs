@@ -19,7 +19,7 @@ use crate::store::StorePath;
 /// One line with the path alone; a directory is marked as such.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 pub fn short_line(out: &mut dyn Write, visit: &Visit) -> io::Result<()> {
     let mark = if visit.file_type == FileType::Directory { "/" } else { "" };
     writeln!(out, "{}{mark}", escape(&visit.path))
@@ -28,7 +28,7 @@ pub fn short_line(out: &mut dyn Write, visit: &Visit) -> io::Result<()> {
 /// One line as `ls -l` has it, with the owner by number and the time in UTC.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 pub fn long_line(out: &mut dyn Write, visit: &Visit, node: &Node) -> io::Result<()> {
     let size = match &node.kind {
         Kind::File { size } => size.to_string(),
@@ -47,7 +47,7 @@ pub fn long_line(out: &mut dyn Write, visit: &Visit, node: &Node) -> io::Result<
 /// The document of `ls`, written while the entries are read. What cannot be read is added to `troubles`, which end the document.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 pub fn json(
     out: &mut dyn Write,
     image: &Path,
@@ -65,7 +65,7 @@ pub fn json(
 /// The document of `find`: files, each with the store path that holds it.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 pub fn owned_json(out: &mut dyn Write, about: About<'_>, entries: &[(Visit, Node)]) -> serde_json::Result<()> {
     let owned = entries.iter().map(|(visit, node)| OwnedEntry {
         entry: FileEntry::new(visit, node),
@@ -77,7 +77,7 @@ pub fn owned_json(out: &mut dyn Write, about: About<'_>, entries: &[(Visit, Node
 /// A table of files with the packages that own them.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 #[cfg(feature = "cli")]
 pub fn owned_table(out: &mut dyn Write, entries: &[(Visit, Node)], width: Option<u16>) -> io::Result<()> {
     if entries.is_empty() {
@@ -163,7 +163,7 @@ impl FileEntry {
     }
 }
 
-/// The bytes as they are if they are UTF-8, which JSON escapes itself; else with the foreign bytes escaped.
+/// The bytes as a text, in which bytes that are not UTF-8 are escaped. JSON escapes the rest itself.
 pub(super) fn text(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),

@@ -1,18 +1,21 @@
 //! Verdicts as workflow commands of GitHub Actions: what fails is shown beside the step.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use super::escape;
+use super::sarif::from_root;
 use crate::check::{Answer, Report, Severity};
 
-/// Annotations that a step shows; GitHub drops those beyond ten of a sort.
+/// Annotations that a step shows. GitHub drops more than ten of a kind.
 const SHOWN: usize = 10;
 
-/// Writes an `::error` or a `::warning` for each verdict that does not hold.
+/// Writes an `::error` or a `::warning` for each verdict that does not hold, at the line of the policy that asks for it. `root` is
+/// the folder of the sources.
 ///
 /// # Errors
-/// What the writer meets.
-pub fn write(out: &mut dyn Write, report: &Report) -> io::Result<()> {
+/// If the writer fails.
+pub fn write(out: &mut dyn Write, report: &Report, root: &Path) -> io::Result<()> {
     for severity in [Severity::Error, Severity::Warning] {
         let wrong =
             report.verdicts.iter().filter(|verdict| verdict.answer != Answer::Holds && verdict.severity == severity);
@@ -25,7 +28,11 @@ pub fn write(out: &mut dyn Write, report: &Report) -> io::Result<()> {
             if let Some(reason) = &verdict.reason {
                 text.push_str(&format!(" ({reason})"));
             }
-            let file = verdict.policy.as_ref().map(|policy| format!("file={},", property(policy))).unwrap_or_default();
+            let line = verdict.line.unwrap_or(1);
+            let file = verdict
+                .policy
+                .as_ref()
+                .map_or_else(String::new, |policy| format!("file={},line={line},", property(from_root(policy, root))));
             writeln!(out, "::{} {file}title={title}::{}", severity.name(), data(&text))?;
         }
     }
@@ -35,7 +42,7 @@ pub fn write(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     Ok(())
 }
 
-/// Escapes the text of a command, whose lines stay lines; what else would move a terminal is shown instead.
+/// Escapes the text of a command. Line breaks stay; other control characters are shown.
 fn data(text: &str) -> String {
     let lines = text.split('\n').map(|line| escape(line.as_bytes()).replace('%', "%25"));
     lines.collect::<Vec<_>>().join("%0A")

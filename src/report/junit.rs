@@ -11,7 +11,7 @@ use crate::check::{Answer, Report, Severity, Verdict};
 /// their output.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 pub fn write(out: &mut dyn Write, report: &Report, image: &str) -> io::Result<()> {
     let mut writer = Writer::new_with_indent(&mut *out, b' ', 2);
     writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;

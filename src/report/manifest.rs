@@ -4,17 +4,23 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
+use super::document::Messages;
 use crate::diff::Manifest;
+use crate::error::Troubles;
 
 /// Down to this depth, lists and objects always have a line for each member.
 const OPEN: usize = 2;
 
-/// Writes the document.
+/// Writes the document, with the troubles of making it.
 ///
 /// # Errors
 /// If the writer fails.
-pub fn json(out: &mut dyn Write, manifest: &Manifest) -> io::Result<()> {
-    write(out, &serde_json::to_value(manifest)?, 0)?;
+pub fn json(out: &mut dyn Write, manifest: &Manifest, troubles: &Troubles) -> io::Result<()> {
+    let mut document = serde_json::to_value(manifest)?;
+    if let Some(members) = document.as_object_mut() {
+        members.insert("troubles".to_owned(), serde_json::to_value(Messages(troubles))?);
+    }
+    write(out, &document, 0)?;
     writeln!(out)
 }
 

@@ -14,7 +14,7 @@ const LONGEST: usize = 300;
 /// Writes the summary and the table.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 pub fn write(out: &mut dyn Write, report: &Report, image: &str) -> io::Result<()> {
     let (passed, failed, warnings) = (report.passed(), report.failed(), report.warnings());
     let sign = match report.answer() {
@@ -65,7 +65,7 @@ fn cell(text: &str) -> String {
     within(text, LONGEST)
 }
 
-/// A text that is shown as it is, of so many characters.
+/// A text that is shown as it is, up to a number of characters.
 pub(super) fn within(text: &str, longest: usize) -> String {
     let mut cell = String::new();
     let line = text.split(['\r', '\n', '\t']).collect::<Vec<_>>().join(" ");

@@ -1,4 +1,4 @@
-//! Finished values, written out: as tables for people and as JSON for programs. No reckoning happens here.
+//! Finished values, written out: as tables for people and as JSON for programs. Nothing is decided here.
 //!
 //! Tables need the feature `cli`.
 #![cfg_attr(not(feature = "cli"), allow(dead_code, unused_imports, reason = "the helpers of tables are not used"))]

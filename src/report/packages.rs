@@ -26,7 +26,7 @@ pub enum Rows {
 /// A table with the sum of the sizes below.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 #[cfg(feature = "cli")]
 pub fn table(
     out: &mut dyn Write,
@@ -94,7 +94,7 @@ pub fn table(
 /// The document of `packages`.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 pub fn json(out: &mut dyn Write, about: About<'_>, software: &Software, rows: &[Package]) -> serde_json::Result<()> {
     let objects = &software.contents.objects;
     let reference = |index: usize| objects.get(index).map(|object| object.path.to_string());

@@ -7,7 +7,7 @@ use crate::check::policy::{Draft, DraftSsh, DraftUser};
 /// Writes the policy: the image, installed packages, users, keys and sshd.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 pub fn toml(out: &mut dyn Write, draft: &Draft) -> io::Result<()> {
     writeln!(out, "# What {} holds. Take out what does not matter, then:", one_line(&draft.path))?;
     writeln!(out, "#   nixoscope check IMAGE --policy THIS-FILE\n")?;

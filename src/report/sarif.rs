@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::path::Path;
 
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
@@ -9,18 +10,27 @@ use sha2::{Digest, Sha256};
 
 use crate::check::{Answer, Kind, Report, Severity, Verdict};
 
-/// Writes one run: a rule for each kind, a result for each verdict that does not hold. Something that could not be read makes
-/// the run unsuccessful.
+/// The names of files in a report.
+#[derive(Clone, Copy, Debug)]
+pub struct Names<'n> {
+    /// The image.
+    pub image: &'n str,
+    /// The folder of the sources. Files below it are named from there on.
+    pub root: &'n Path,
+}
+
+/// Writes one run: a rule for each kind, and a result for each verdict that does not hold. If something could not be read, the
+/// run was not successful.
 ///
 /// # Errors
-/// What the writer meets.
-pub fn write(out: &mut dyn Write, report: &Report, image: &str) -> io::Result<()> {
+/// If the writer fails.
+pub fn write(out: &mut dyn Write, report: &Report, names: Names<'_>) -> io::Result<()> {
     let kinds: BTreeMap<&str, &Kind> =
         report.verdicts.iter().map(|verdict| (verdict.kind.name, verdict.kind)).collect();
     let index = |kind: &Kind| kinds.keys().position(|known| *known == kind.name);
     let rules: Vec<Value> = kinds.values().map(|kind| rule(kind)).collect();
     let failing = report.verdicts.iter().filter(|verdict| verdict.answer != Answer::Holds);
-    let results: Vec<Value> = failing.map(|verdict| result(verdict, index(verdict.kind), image)).collect();
+    let results: Vec<Value> = failing.map(|verdict| result(verdict, index(verdict.kind), names)).collect();
     let notifications: Vec<Value> =
         report.troubles.iter().map(|error| json!({"level": "error", "message": {"text": error.to_string()}})).collect();
     let document = json!({
@@ -32,7 +42,7 @@ pub fn write(out: &mut dyn Write, report: &Report, image: &str) -> io::Result<()
                 "version": env!("CARGO_PKG_VERSION"),
                 "rules": rules,
             }},
-            "artifacts": [{"location": {"uri": uri(image)}, "description": {"text": "the image"}}],
+            "artifacts": [{"location": location(names.image, names), "description": {"text": "the image"}}],
             "invocations": [{
                 "executionSuccessful": report.troubles.is_empty() && report.unknown() == 0,
                 "toolExecutionNotifications": notifications,
@@ -44,7 +54,7 @@ pub fn write(out: &mut dyn Write, report: &Report, image: &str) -> io::Result<()
     writeln!(out)
 }
 
-fn result(verdict: &Verdict, index: Option<usize>, image: &str) -> Value {
+fn result(verdict: &Verdict, index: Option<usize>, names: Names<'_>) -> Value {
     // A result that is not a failure has no level (SARIF 2.1.0 §3.27.10).
     let (kind, level) = match (verdict.answer, verdict.severity) {
         (Answer::Holds, _) => ("pass", "none"),
@@ -56,7 +66,7 @@ fn result(verdict: &Verdict, index: Option<usize>, image: &str) -> Value {
     if let Some(reason) = &verdict.reason {
         text.push_str(&format!(" ({reason})"));
     }
-    let mut place = json!({"physicalLocation": place(verdict, image)});
+    let mut place = json!({"physicalLocation": place(verdict, names)});
     if let (Some(first), Some(place)) = (verdict.evidence.first(), place.as_object_mut()) {
         place.insert("logicalLocations".to_owned(), json!([{"fullyQualifiedName": first}]));
     }
@@ -78,24 +88,69 @@ fn fingerprint(id: &str) -> String {
     format!("{}:1", digest.get(..16).unwrap_or(&digest))
 }
 
-/// The policy that asks for it, which lies among the sources, or the image. GitHub shows no result without a line.
-fn place(verdict: &Verdict, image: &str) -> Value {
+/// The line of the policy that asks for it, or the image. GitHub shows no result without a line.
+fn place(verdict: &Verdict, names: Names<'_>) -> Value {
+    let line = verdict.line.unwrap_or(1);
     match &verdict.policy {
-        Some(policy) => json!({"artifactLocation": {"uri": uri(policy)}, "region": {"startLine": 1}}),
-        None => json!({"artifactLocation": {"uri": uri(image), "index": 0}, "region": {"startLine": 1}}),
+        Some(policy) => json!({"artifactLocation": location(policy, names), "region": {"startLine": line}}),
+        None => {
+            let mut image = location(names.image, names);
+            image.as_object_mut().map(|image| image.insert("index".to_owned(), json!(0)));
+            json!({"artifactLocation": image, "region": {"startLine": 1}})
+        }
     }
 }
 
-/// What an assertion of a kind says, in the three lengths that GitHub asks for.
+/// A file. One below the sources is named relative to them, wherever they are (SARIF 2.1.0 §3.4.4).
+fn location(path: &str, names: Names<'_>) -> Value {
+    let uri = uri(from_root(path, names.root));
+    if uri.starts_with("file:") { json!({"uri": uri}) } else { json!({"uri": uri, "uriBaseId": "%SRCROOT%"}) }
+}
+
+/// The path from the folder of the sources on, if the file is below it.
+pub(super) fn from_root<'p>(path: &'p str, root: &Path) -> &'p str {
+    Path::new(path).strip_prefix(root).ok().and_then(Path::to_str).filter(|path| !path.is_empty()).unwrap_or(path)
+}
+
+/// What an assertion of a kind says, in the lengths that GitHub asks for, and how severe a failure is.
 fn rule(kind: &Kind) -> Value {
     let help = kind.advice.unwrap_or("The message says what is there instead, and the properties of the result where.");
+    let says = capitalized(kind.says);
+    let severity = severity(kind.name);
+    let mut tags = vec!["nixos"];
+    let mut properties = json!({"precision": "very-high"});
+    if let Some(properties) = properties.as_object_mut() {
+        if let Some(severity) = severity {
+            tags.push("security");
+            properties.insert("security-severity".to_owned(), json!(severity));
+        }
+        properties.insert("tags".to_owned(), json!(tags));
+    }
     json!({
         "id": kind.name,
-        "shortDescription": {"text": kind.says},
-        "fullDescription": {"text": kind.says},
-        "help": {"text": help},
+        "name": kind.name.split('-').map(capitalized).collect::<String>(),
+        "shortDescription": {"text": says},
+        "fullDescription": {"text": format!("{says}.")},
+        "help": {"text": help, "markdown": format!("**{says}.** {help}")},
         "defaultConfiguration": {"level": "error"},
+        "properties": properties,
     })
+}
+
+/// How severe a failure is on the scale of CVSS, as GitHub wants it: from 9 on critical, from 7 on high, from 4 on medium. `None`
+/// for what has nothing to do with security.
+fn severity(kind: &str) -> Option<&'static str> {
+    match kind {
+        "no-empty-passwords" | "secrets" => Some("9.0"),
+        "access" | "only-keys" | "integrity" | "ssh" | "user" => Some("8.0"),
+        "forbid" | "no-file" | "no-param" => Some("5.0"),
+        _ => None,
+    }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A path as the reference of a URI (RFC 3986 §4.2).

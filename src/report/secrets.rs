@@ -21,7 +21,7 @@ const SHOWN: usize = 100;
 /// Writes a line for each place, and the total.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 #[cfg(feature = "cli")]
 pub fn page(out: &mut dyn Write, report: &Report, unsearched: usize, width: Option<u16>) -> io::Result<()> {
     if !report.secrets.is_empty() {
@@ -73,7 +73,7 @@ pub fn page(out: &mut dyn Write, report: &Report, unsearched: usize, width: Opti
 /// Writes the JSON document of `secrets`.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 pub fn json(out: &mut dyn Write, about: About<'_>, report: &Report) -> serde_json::Result<()> {
     let body = Body {
         secrets: report.secrets.iter().map(Entry::of).collect(),

@@ -2,5 +2,5 @@
 
 use anstyle::Style;
 
-/// Style of what stands out: a header, the name of a section.
+/// The style of headers and names of sections.
 pub(super) const STRONG: Style = Style::new().bold();

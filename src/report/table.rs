@@ -29,7 +29,7 @@ pub(super) fn write(out: &mut dyn Write, table: Table) -> io::Result<()> {
     write_styled(out, table, |_| None)
 }
 
-/// Writes a table; `style` may give the first word of a line a style of its own.
+/// Writes a table. `style` can return a style for the first word of a line.
 pub(super) fn write_styled(
     out: &mut dyn Write,
     mut table: Table,

@@ -1,4 +1,4 @@
-//! Verdicts as the Test Anything Protocol, in version 13: readers of version 14 take it, and Perl's own takes no later one.
+//! Verdicts as the Test Anything Protocol, in version 13: readers of version 14 accept it, and Perl's own accepts nothing later.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,7 @@ use crate::check::{Answer, Report, Severity, Verdict};
 /// Writes one test point for each verdict. TAP has no word for an unknown one: it is not ok, and its diagnostic says why.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 pub fn write(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     writeln!(out, "TAP version 13\n1..{}", report.verdicts.len())?;
     for (number, verdict) in (1..).zip(&report.verdicts) {
@@ -35,7 +35,7 @@ pub fn write(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     Ok(())
 }
 
-/// A block of YAML, whose strings are written as those of JSON, which are the same but for what no text of YAML has.
+/// A block of YAML. Its strings are written as in JSON, without the characters that YAML does not allow.
 fn diagnostic(out: &mut dyn Write, verdict: &Verdict) -> io::Result<()> {
     let quoted = |text: &str| {
         let lines = text.split('\n').map(|line| escape(line.as_bytes())).collect::<Vec<_>>();

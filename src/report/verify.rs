@@ -19,7 +19,7 @@ const SHOWN: usize = 20;
 /// Writes the problems, the notes and a summary line.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 pub fn page(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     for same in report.problems.chunk_by(|one, other| one.kind == other.kind) {
         for problem in same.iter().take(SHOWN) {
@@ -98,7 +98,7 @@ fn notes(report: &Report) -> Vec<String> {
 /// Writes the JSON document of `verify`.
 ///
 /// # Errors
-/// What the writer meets.
+/// If the writer fails.
 pub fn json(out: &mut dyn Write, about: About<'_>, report: &Report) -> serde_json::Result<()> {
     let problems = report.problems.iter().map(|problem| Entry {
         kind: problem.kind.name(),

@@ -11,7 +11,7 @@ use crate::fs::path::{self, Found};
 use crate::fs::{Tree, cpio, digest};
 use crate::nixos::Disc;
 
-/// Searches the initrds of all systems and menus, and tells `found` what is in each member, behind the initrd's own path.
+/// Searches the initrds of all systems and menus, and passes the secrets of each member to `found`, with the initrd's path and its own.
 /// Gives what could not be searched.
 pub(super) fn search(disc: &Disc<'_>, found: &dyn Fn(Vec<Sighting>, Vec<u8>)) -> Troubles {
     let systems = disc.systems.iter().filter(|system| system.present);

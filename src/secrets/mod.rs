@@ -69,7 +69,7 @@ pub struct Report {
 /// Searches a disc. `progress` hears how many bytes of files are searched.
 ///
 /// # Errors
-/// If the tree cannot be walked at all. What is broken deeper is among the troubles of the report.
+/// If the tree cannot be walked at all. Damage deeper down is among the troubles of the report.
 pub fn scan(disc: &Disc<'_>, allow: &Allow, progress: Progress<'_>) -> Result<Report> {
     let mut report = reading::run(disc, progress)?;
     let (before, mut used) = (report.secrets.len(), Vec::new());

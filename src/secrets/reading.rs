@@ -1,4 +1,8 @@
 //! Reads every file once: each data block and each fragment block is decompressed once, however many files share it.
+//!
+//! The plan is not the one of `store::hashing`. A NAR must be hashed from its first byte to its last, so that plan orders store objects
+//! and keeps the blocks that they share. A search needs no order: files with the same blocks are searched once for all their paths, and
+//! the files of a fragment block side by side, so that nothing is kept. It also covers files outside of registered store paths.
 
 use std::cmp::Reverse;
 use std::ffi::OsStr;
@@ -21,6 +25,7 @@ use crate::fs::walk::{Entered, Visit, Walk};
 use crate::fs::{Entry, FileType, Kind, NodeId, Tree, digest, path};
 use crate::image::Progress;
 use crate::nixos::Disc;
+use crate::store::hashing::{LARGEST, too_much};
 use crate::store::{Carrier, STORE};
 
 /// Bytes that are read in one go.
@@ -28,9 +33,6 @@ pub(super) const PART: usize = 1 << 18;
 
 /// Bytes of a piece of work that is large.
 const LARGE: u64 = 16 << 20;
-
-/// Bytes of all files together; a hostile image can ask for millions of times as much.
-const LARGEST: u64 = 4 << 40;
 
 /// A file, and all its paths.
 struct File {
@@ -48,7 +50,7 @@ struct Contents {
     /// Where the first block is stored.
     start: u64,
     size: u64,
-    /// Lengths of all blocks as stored: files that begin alike may go on otherwise, in an image that somebody made to hide one.
+    /// Stored lengths of all blocks: in an image that was made to hide a file, another may begin like it and go on differently.
     lengths: Vec<u32>,
 }
 
@@ -60,7 +62,7 @@ struct Listed {
     node: NodeId,
 }
 
-/// Files that are searched by one thread, one behind the other.
+/// Files that one thread searches, one after the other.
 struct Work {
     /// Where the first of their bytes are stored.
     start: u64,
@@ -105,8 +107,7 @@ pub(super) fn run(disc: &Disc<'_>, progress: Progress<'_>) -> Result<Report> {
     let bytes = in_squashfs.iter().flat_map(|work| &work.files).chain(&own).map(|file| file.size);
     let total = bytes.fold(0u64, u64::saturating_add);
     if total > LARGEST {
-        let place = crate::error::Place::File(STORE.as_bytes().to_vec());
-        return Err(Error::Limit { what: "contents of 4 TiB", place });
+        return Err(too_much());
     }
     report.files =
         u64::try_from(in_squashfs.iter().map(|work| work.files.len()).sum::<usize>() + own.len()).unwrap_or(0);
@@ -194,7 +195,7 @@ fn listed(archive: &Archive<'_>, visit: Result<Visit>) -> Result<Option<Listed>>
     Ok(Some(Listed { contents, path: visit.path, node: visit.id }))
 }
 
-/// The files of a tree but the store's squashfs.
+/// The files of a tree, without the store's squashfs.
 fn files(tree: &dyn Tree, packed: Option<&[u8]>, troubles: &mut Troubles) -> Vec<File> {
     let mut files = Vec::new();
     for visit in Walk::new(tree, tree.root(), b"/") {
@@ -241,7 +242,7 @@ impl Search<'_> {
         for block in archive.blocks(file.node)?.blocks {
             let taken = block.and_then(|block| archive.data_block(block, buffer)).map(|bytes| scanner.take(bytes));
             if let Err(error) = taken {
-                // What lies before the damage has been searched.
+                // The part before the damage has been searched.
                 self.found(scanner.finish(&[]), &file.paths);
                 return Err(error);
             }
@@ -313,7 +314,7 @@ fn past_its_block(path: &[u8]) -> Error {
     Error::Malformed { structure: "fragment block", field: "length, a file ends past it", place }
 }
 
-/// Searches what a reader gives.
+/// Searches everything in a reader.
 pub(super) fn scan(reader: &mut dyn Read, path: &[u8]) -> Result<Vec<Sighting>> {
     let mut window = Vec::new();
     let mut scanner = Scanner::new(FileKind::of(iter::once(path)), &mut window);

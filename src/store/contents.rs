@@ -1,4 +1,4 @@
-//! What a store holds: the paths that are there, and what is registered of them.
+//! The contents of a store: the paths that are there, and their registrations.
 
 use super::graph::Graph;
 use super::registration::{Record, Registration};

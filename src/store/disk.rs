@@ -1,4 +1,4 @@
-//! What store paths take on the disc.
+//! The space that store paths take on the disc.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! The Nix store of an image: where it lies, its paths, the registration and the reference graph.
+//! The Nix store of an image: where it is, its paths, the registration and the reference graph.
 
 mod closure;
 pub mod contents;

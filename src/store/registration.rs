@@ -1,4 +1,4 @@
-//! The registration: the text in which an image carries what Nix knew of its store paths.
+//! The registration: the text in an image with what Nix knew about its store paths.
 //!
 //! Records stand back to back, a line each: path, hash, NAR size, deriver, number of references, the references. It is
 //! what `nix-store --load-db` reads. Images before 2011 lack the size; those before 18.03 have zeros for the hash.

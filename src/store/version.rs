@@ -1,4 +1,4 @@
-//! Versions, compared as Nix compares them, and what may be asked of one.
+//! Versions, compared as Nix compares them, and requirements for a version.
 
 use std::cmp::Ordering;
 use std::fmt;

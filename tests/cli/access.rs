@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::support::{fixture, run};
 
-/// What is said of a key that is not found: not all of the image is read.
+/// The message about a key that is not found: not all of the image is read.
 const NOWHERE: &str = "not found in any key or configuration file";
 
 fn key(name: &str) -> String {

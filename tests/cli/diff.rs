@@ -30,7 +30,7 @@ fn path<'m>(manifest: &'m mut Value, name: &str) -> &'m mut Value {
     paths.iter_mut().find(|path| path["path"].as_str().unwrap().ends_with(&format!("-{name}"))).unwrap()
 }
 
-/// Gives a store path another name behind its hash, and other contents.
+/// Gives a store path another name after its hash, and other contents.
 fn rename(path: &mut Value, from: &str, to: &str) {
     path["path"] = json!(path["path"].as_str().unwrap().replace(from, to));
     path["narHash"] = json!("sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=");
@@ -369,6 +369,7 @@ fn each_direction_is_the_reverse_of_the_other() {
                 "boot",
                 "files",
                 "findings",
+                "images",
                 "keys",
                 "narSizeDelta",
                 "noise",
@@ -567,6 +568,8 @@ fn a_manifest_that_an_earlier_version_wrote_stands_for_its_image() {
         assert!(of_images[name].is_array());
         of_images[name] = Value::Null;
     }
+    // Nor did it name the image.
+    of_images["images"]["old"] = json!(earlier);
     assert_eq!(code, Some(1));
     assert_eq!(document, of_images);
 }

@@ -210,7 +210,7 @@ fn who_gets_in_to_a_specialisation_is_compared_too() {
     assert_eq!((parts, &there["findings"]), ([0, 0], &json!({"added": [], "removed": []})));
     let systems: Vec<_> = there["systems"].as_array().unwrap().iter().map(|change| &change["what"]).collect();
     assert_eq!(systems, ["specialisation gnome, kernel", "specialisation gnome, version"]);
-    // What changes in all systems alike is told once.
+    // What changes in all systems alike is reported once.
     let mut all = whole.clone();
     all["users"].as_array_mut().unwrap().retain(|user| user["name"] != "nixos");
     let there = json(kept(&whole).path(), kept(&all).path());
@@ -243,7 +243,7 @@ fn a_changed_password_shows_in_the_digest_of_its_hash() {
     let eve = users.as_array().unwrap().iter().find(|user| user["name"] == "eve").unwrap().clone();
     let state = eve["password"].as_str().unwrap();
     assert!(state.starts_with("hashed sha512 ") && state.len() == "hashed sha512 ".len() + 12, "{state}");
-    // Of a password in clear text, of one in DES, whose salt has two letters, and of one with no salt, nothing is told.
+    // Nothing is shown of a password in clear text, in DES, whose salt has two letters, or without a salt.
     let users = manifest(&fixture("access/states.squashfs").display().to_string())["users"].clone();
     let of = |name: &str| {
         let user = users.as_array().unwrap().iter().find(|user| user["name"] == name).unwrap();
@@ -398,7 +398,7 @@ fn an_unreadable_block_is_reported_and_nothing_counts_as_the_same() {
         let document: Value = serde_json::from_str(&region).unwrap();
         document["reproducible"]["first"]["offset"].as_u64().unwrap()
     };
-    // Data begins behind the superblock; the first difference is in that.
+    // Data begins after the superblock, and contains the first difference.
     let at = usize::try_from(packed).unwrap() + 90;
     assert_eq!(damaged[at - 2..at + 2], [0x28, 0xb5, 0x2f, 0xfd], "the magic of a block in zstd");
     damaged[at..at + 8].fill(0x55);

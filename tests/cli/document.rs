@@ -90,7 +90,7 @@ fn every_document_has_its_schema_and_its_fields() {
             &["check", "--json", &today, "--package", "git", "--command", "vim"],
             &[
                 ("", "schema image results passed failed warnings unknown troubles"),
-                ("results[].", "id kind subject system status message evidence severity reason policy"),
+                ("results[].", "id kind subject system status message evidence severity reason policy line"),
             ],
         ),
         (
@@ -125,9 +125,10 @@ fn every_document_has_its_schema_and_its_fields() {
             &[
                 (
                     "",
-                    "schema same packages rebuilt paths narSizeDelta systems volume users keys sshd findings boot files",
+                    "schema images same packages rebuilt paths narSizeDelta systems volume users keys sshd findings boot files",
                 ),
                 ("", "objects noise units ports reproducible troubles"),
+                ("images.", "old new"),
                 ("paths.", "added removed changed"),
                 ("keys.", "added removed"),
                 ("findings.", "added removed"),
@@ -211,7 +212,7 @@ fn the_files_of_all_fixtures_are_listed_in_the_order_of_their_names() {
             Some(base64) => data_encoding::BASE64.decode(base64.as_bytes()).unwrap(),
             None => entry["path"].as_str().unwrap().as_bytes().to_vec(),
         };
-        // A directory stands before what is in it, and both before the next name.
+        // A directory precedes its contents, and both precede the next name.
         let paths: Vec<Vec<u8>> = listed["entries"].as_array().unwrap().iter().map(raw).collect();
         let components = |path: &Vec<u8>| path.split(|&byte| byte == b'/').map(<[u8]>::to_vec).collect::<Vec<_>>();
         assert!(paths.is_sorted_by_key(components), "{}", image.display());
@@ -219,7 +220,24 @@ fn the_files_of_all_fixtures_are_listed_in_the_order_of_their_names() {
 }
 
 #[test]
-fn no_document_is_printed_where_nothing_could_be_told() {
+fn a_manifest_names_its_image_and_one_that_does_not_is_still_read() {
+    let today = fixture("today/result").display().to_string();
+    let mut manifest: Value = serde_json::from_str(&run(&["manifest", &today]).out).unwrap();
+    let image = document(&["ls", "--json", &today])["image"].clone();
+    assert_eq!((&manifest["image"], &manifest["troubles"]), (&image, &serde_json::json!([])));
+    for field in ["image", "troubles"] {
+        manifest.as_object_mut().unwrap().remove(field);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("manifest.json").display().to_string();
+    std::fs::write(&path, manifest.to_string()).unwrap();
+    let difference = document(&["diff", "--json", &path, &today]);
+    assert_eq!(difference["same"], true);
+    assert_eq!(difference["images"], serde_json::json!({"old": path, "new": image}));
+}
+
+#[test]
+fn no_document_is_printed_if_the_image_cannot_be_read() {
     for command in [&["ls"][..], &["inspect"], &["packages"], &["find"], &["check", "--package", "git"]] {
         let pattern = if command == ["find"] { &["x"][..] } else { &[] };
         let run = run(&[command, &["--json", "/nothing-here"], pattern].concat());

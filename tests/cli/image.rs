@@ -1,4 +1,4 @@
-//! What is taken for an image, and what is said of all else.
+//! What counts as an image, and the messages about everything else.
 
 use std::fs;
 use std::path::Path;

@@ -66,7 +66,7 @@ fn a_link_is_shown_itself_in_a_long_listing_and_followed_in_a_short_one() {
     assert!(long[0].starts_with("lrwxrwxrwx ") && long[0].contains(" /run/current-system -> /nix/store/"), "{long:?}");
     assert_eq!(long.len(), 1);
     let short = listed(&[], "today/result", "/run/current-system");
-    // Paths begin as they were asked for, as those of ls(1) do.
+    // As in ls(1), paths begin as they were asked for.
     assert!(short.contains(&"/run/current-system/sw".to_owned()), "{short:?}");
     assert!(short.iter().all(|path| path.starts_with("/run/current-system/")), "{short:?}");
     assert_eq!(listed(&["-l"], "today/result", "/run/current-system/").len(), short.len());

@@ -1,4 +1,4 @@
-//! Policies: what they ask for, and how a mistake in one is told.
+//! Policies: what they ask for, and how mistakes are reported.
 
 use std::path::PathBuf;
 
@@ -186,7 +186,7 @@ fn what_the_image_does_not_tell_is_unknown_and_a_failure_weighs_more() {
     }
 }
 
-/// Policies with a mistake, by their ending, and what is said of it behind the name of the file.
+/// Policies with a mistake: the ending of the file, its text, and the message after the name of the file.
 const MISTAKES: [(&str, &str, &str); 47] = [
     ("toml", "[[package]]\nnaem = \"git\"", ":2:1: unknown field `naem`"),
     ("toml", "[imagee]\nmax-size = 1", ":1:2: unknown field `imagee`"),
@@ -194,18 +194,22 @@ const MISTAKES: [(&str, &str, &str); 47] = [
     ("toml", "[[user]]\nname = \"root\"", ":1:1: the table asserts nothing: give exists, password, shell or groups"),
     ("toml", "[image]", ":1:1: the table asserts nothing"),
     ("toml", "", ":1:1: the policy asserts nothing"),
-    ("toml", "[[package]]\nname = \"git\"\nversion = \"new*er\"", ":3:11: \"new*er\" is no version"),
+    ("toml", "[[package]]\nname = \"git\"\nversion = \"new*er\"", ":3:11: \"new*er\" is not a version"),
     // Each of these would match nothing, which a package that must not be there would pass.
-    ("toml", "[[package]]\nname = \"git\"\nstate = \"forbidden\"\nversion = \"~2\"", ":4:11: \"~2\" is no version"),
-    ("toml", "[[package]]\nname = \"fire fox\"\nstate = \"forbidden\"", ":1:1: fire fox is no package name"),
-    ("toml", "[[package]]\nname = \"git@2\"\nversion = \"3\"", ":1:1: 2@3 is no version"),
-    ("toml", "[image]\nparams.forbid = [\"\"]", ":2:17: \"\" is no name"),
-    ("toml", "[image]\nparams.forbid = [\"a b\"]", ":2:17: \"a b\" is no name"),
-    ("toml", "[[user]]\nname = \"\"\nexists = false", ":2:8: \"\" is no name"),
-    ("toml", "[image]\nkernel = \"=>6\"", ":2:10: \"=>6\" is no version"),
-    ("toml", "[image]\nvolume-id = \"[a\"", ":2:13: \"[a\" is no glob"),
-    ("toml", "[image]\nmax-size = \"big\"", ":2:12: big is no size"),
-    ("toml", "[image]\nmax-size = -5", ":2:12: -5 is no size"),
+    ("toml", "[[package]]\nname = \"git\"\nstate = \"forbidden\"\nversion = \"~2\"", ":4:11: \"~2\" is not a version"),
+    (
+        "toml",
+        "[[package]]\nname = \"fire fox\"\nstate = \"forbidden\"",
+        ":1:1: fire fox is neither a package name nor a glob",
+    ),
+    ("toml", "[[package]]\nname = \"git@2\"\nversion = \"3\"", ":1:1: 2@3 is not a version"),
+    ("toml", "[image]\nparams.forbid = [\"\"]", ":2:17: \"\" is not a name"),
+    ("toml", "[image]\nparams.forbid = [\"a b\"]", ":2:17: \"a b\" is not a name"),
+    ("toml", "[[user]]\nname = \"\"\nexists = false", ":2:8: \"\" is not a name"),
+    ("toml", "[image]\nkernel = \"=>6\"", ":2:10: \"=>6\" is not a version"),
+    ("toml", "[image]\nvolume-id = \"[a\"", ":2:13: \"[a\" is not a glob"),
+    ("toml", "[image]\nmax-size = \"big\"", ":2:12: big is not a size"),
+    ("toml", "[image]\nmax-size = -5", ":2:12: -5 is not a size"),
     ("toml", "[image]\nmax-size = true", ":2:12: invalid type: boolean `true`, expected a number of bytes, or a text"),
     ("toml", "[image]\nmax-size = 1\nboot = []", ":3:8: an empty list asserts nothing"),
     ("toml", "[[image]]\nmax-size = 1", ": invalid type: sequence, expected a table"),
@@ -220,7 +224,7 @@ const MISTAKES: [(&str, &str, &str); 47] = [
         "preset = [\"installer\", \"applianc\"]",
         "unknown variant `applianc`, expected `installer` or `appliance`; did you mean `appliance`?",
     ),
-    ("json", "{\"ssh\": [true]}", ":1:8: invalid type: sequence, expected a table"),
+    ("json", "{\"ssh\": [true]}", ":1:9: invalid type: sequence, expected a table"),
     ("json", "[\"installer\"]", ": invalid type: sequence, expected a table"),
     (
         "toml",
@@ -234,8 +238,8 @@ const MISTAKES: [(&str, &str, &str); 47] = [
     ("toml", "[[unit]]\nname = \"a\"\nexists = false\nenabled = true", ":1:1: a unit that must not exist is neither"),
     ("toml", "[[key]]\nuser = \"root\"", ":1:1: give one of key, file and fingerprint"),
     ("toml", "[[key]]\nkey = \"ssh-ed25519 AAAA\"", "the key behind its type is"),
-    ("toml", "[[file]]\npath = \"etc/hosts\"", "\"etc/hosts\" is no absolute path"),
-    ("toml", "[[file]]\npath = \"/etc/hosts\"\nmode = \"rw\"", "\"rw\" is no mode"),
+    ("toml", "[[file]]\npath = \"etc/hosts\"", "\"etc/hosts\" is not an absolute path"),
+    ("toml", "[[file]]\npath = \"/etc/hosts\"\nmode = \"rw\"", "\"rw\" is not a mode"),
     ("toml", "[[command]]\nname = \"bin/vim\"", ":2:8: a command is a name without /"),
     ("toml", "[integrity]\nverify = false", "the table asserts nothing"),
     ("toml", "[secrets]\nallow = [\"x\"]", "the table asserts nothing: give deny = true"),
@@ -244,8 +248,8 @@ const MISTAKES: [(&str, &str, &str); 47] = [
         "preset = \"aplliance\"",
         ":1:10: unknown variant `aplliance`, expected `installer` or `appliance`; did you mean `appliance`?",
     ),
-    ("json", "{\"package\": [{\"name\": \"git\", \"name\": \"vim\"}]}", ":1:35: duplicate field `name`"),
-    ("json", "{\"packages\": []}", ":1:11: unknown field `packages`"),
+    ("json", "{\"package\": [{\"name\": \"git\", \"name\": \"vim\"}]}", ":1:30: duplicate field `name`"),
+    ("json", "{\"packages\": []}", ":1:2: unknown field `packages`"),
     ("json", "{\"package\": [\n{\"name\": 1}]}", ":2:10: invalid type"),
     ("json", "{\"package\": [", ":1:13: EOF"),
 ];
@@ -262,10 +266,111 @@ fn a_policy_with_a_mistake_never_passes() {
     }
 }
 
+/// Several mistakes in one file.
+const SEVERAL: &str = r#"preset = "aplliance"
+
+[image]
+max-size = "big"
+boot = ["uefi", "bois"]
+
+[[package]]
+naem = "git"
+version = "new*er"
+
+[[user]]
+name = "root"
+
+[[file]]
+path = "/a"
+mode = 644
+"#;
+
+#[test]
+fn every_mistake_of_a_policy_is_reported_at_once_in_the_order_of_the_file() {
+    let expected = [
+        "1:10: unknown variant `aplliance`, expected `installer` or `appliance`; did you mean `appliance`?",
+        "4:12: big is not a size: write 2147483648, 1.5GiB or 700MB",
+        "5:17: unknown variant `bois`, expected `bios` or `uefi`; did you mean `bios`?",
+        "8:1: unknown field `naem`, expected one of `name`, `version`, `installed`, `state`, `max-copies`, `reason`, `severity`; \
+         did you mean `name`?",
+        "9:11: \"new*er\" is not a version: write 1.2, >=1.2, ^1 or 1.*",
+        "11:1: the table asserts nothing: give exists, password, shell or groups",
+        "16:8: a mode is text; write mode = \"0644\"",
+    ];
+    assert_eq!(mistakes("policy.toml", SEVERAL), expected);
+    let json = "{\"package\": [{\"name\": 1},\n{\"name\": \"a\", \"name\": \"b\", \"v\": 2}],\n\"ssh\": {}}";
+    let expected = [
+        "1:23: invalid type: integer `1`, expected a string",
+        "2:15: duplicate field `name`",
+        "2:28: unknown field `v`, expected one of `name`, `version`, `installed`, `state`, `max-copies`, `reason`, `severity`",
+        "3:8: the table asserts nothing: give enabled, password-authentication or permit-root-login",
+    ];
+    assert_eq!(mistakes("policy.json", json), expected);
+    assert_eq!(
+        mistakes("policy.toml", "a = \n[b\n"),
+        ["1:5: string values must be quoted, expected literal string", "2:3: unclosed table, expected `]`"]
+    );
+}
+
+#[test]
+fn tables_that_contradict_each_other_are_refused() {
+    for (policy, expected) in [
+        (
+            "[[package]]\nname = \"firefox\"\nstate = \"forbidden\"\n[[package]]\nname = \"firefox\"\ninstalled = true",
+            "4:1: firefox is required and forbidden; that contradicts line 1",
+        ),
+        (
+            "[[package]]\nname = \"git\"\ninstalled = true\n\n[[package]]\nname = \"git\"\ninstalled = false",
+            "5:1: git must be installed, and must not; that contradicts line 1",
+        ),
+        (
+            "[[file]]\npath = \"/a\"\nabsent = true\n[[file]]\npath = \"/a\"\ncontains = \"x\"",
+            "4:1: /a must be there, and must not; that contradicts line 1",
+        ),
+        (
+            "[[unit]]\nname = \"a.service\"\nexists = false\n[[unit]]\nname = \"a.service\"",
+            "4:1: a.service must exist, and must not; that contradicts line 1",
+        ),
+        (
+            "[[user]]\nname = \"a\"\npassword = \"locked\"\n[[user]]\nname = \"a\"\npassword = [\"hashed\", \"none\"]",
+            "4:1: no password state of a is in both lists; that contradicts line 1",
+        ),
+        (
+            "[[user]]\nname = \"a\"\nexists = false\n[[key]]\nuser = \"a\"\nfingerprint = \"SHA256:rc+eE/f2bJFfE+l/5GHwjyqf1Rmmgl6CwjPUgKwz2VM\"",
+            "4:1: a key for a, who must not exist; that contradicts line 1",
+        ),
+        ("[image.params]\nrequire = [\"quiet\"]\nforbid = [\"quiet\"]", "1:1: quiet is required and forbidden"),
+    ] {
+        assert_eq!(mistakes("policy.toml", policy), [expected], "{policy}");
+    }
+    // Both can be true, or they are about different systems.
+    for policy in [
+        "[[package]]\nname = \"git\"\nversion = \"<2\"\nstate = \"forbidden\"\n[[package]]\nname = \"git\"\nversion = \">=2\"",
+        "[[user]]\nname = \"a\"\nexists = false\nsystem = \"x\"\n[[user]]\nname = \"a\"\nexists = true\nsystem = \"y\"",
+    ] {
+        let (_folder, path) = written("policy.toml", policy);
+        let run = run(&["check", fixture("today/result").to_str().unwrap(), "--policy", path.to_str().unwrap()]);
+        assert_ne!(run.out, "", "{policy}: {}", run.errors);
+    }
+}
+
+/// The messages of `check` about the mistakes in a policy, without the name of the file.
+fn mistakes(name: &str, policy: &str) -> Vec<String> {
+    let (_folder, path) = written(name, policy);
+    let run = run(&["check", fixture("today/result").to_str().unwrap(), "--policy", path.to_str().unwrap()]);
+    assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{policy}");
+    let prefix = format!("nixoscope: {}:", path.display());
+    run.errors.lines().map(|line| line.strip_prefix(&prefix).unwrap_or(line).to_owned()).collect()
+}
+
 #[test]
 fn the_published_schema_is_that_of_the_parser_and_judges_as_it_does() {
     let published = include_str!("../../src/check/policy/schema.json");
-    assert_eq!(run(&["policy", "--schema"]).out, published, "write it anew: nixoscope policy --schema");
+    assert_eq!(
+        run(&["policy", "--schema"]).out,
+        published,
+        "write it again: NIXOSCOPE_WRITE_SCHEMA=1 cargo test --lib schema"
+    );
     let schema = jsonschema::validator_for(&serde_json::from_str(published).unwrap()).unwrap();
     let as_json = |policy: &str| -> Option<Value> {
         toml::from_str::<toml::Value>(policy).ok().map(|value| serde_json::to_value(value).unwrap())
@@ -321,7 +426,7 @@ fn the_example_passes_with_its_warning() {
     assert_eq!((run.code, &document["warnings"]), (Some(1), &json!(1)));
 }
 
-/// What a policy says of a disc with two systems: each result's status, subject, system and message.
+/// The results of a policy on a disc with two systems: status, subject, system and message.
 fn of_systems(disc: &str, more: &str) -> Vec<String> {
     let key = std::fs::read_to_string(fixture("keys/root.pub")).unwrap();
     let policy = format!(

@@ -23,7 +23,7 @@ fn every_example_prints_what_the_readme_shows() {
         let mut printed = found.out.lines();
         let mut skipping = false;
         for line in shown {
-            // An ellipsis stands for any lines.
+            // An ellipsis matches any lines.
             if line == "…" {
                 skipping = true;
                 continue;

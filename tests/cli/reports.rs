@@ -60,8 +60,8 @@ fn github_is_told_what_fails_and_gets_the_table_for_its_summary() {
     let lines: Vec<&str> = errors.lines().collect();
     assert_eq!(lines.len(), 2, "{errors}");
     let file = policy.display();
-    assert!(lines[0].starts_with(&format!("::error file={file},title=command gone-tool::")), "{errors}");
-    assert!(lines[1].starts_with(&format!("::warning file={file},title=forbid firefox::")), "{errors}");
+    assert!(lines[0].starts_with(&format!("::error file={file},line=8,title=command gone-tool::")), "{errors}");
+    assert!(lines[1].starts_with(&format!("::warning file={file},line=1,title=forbid firefox::")), "{errors}");
     assert!(lines[1].ends_with("(50%25 | <too> big)"), "{errors}");
     let summary = std::fs::read_to_string(&summary).unwrap();
     assert!(summary.starts_with("before\n❌ **"), "{summary}");
@@ -72,7 +72,7 @@ fn a_report_that_cannot_be_written_is_told() {
     let image = fixture("today/result").display().to_string();
     for (report, told) in [
         ("junit=/no/such/folder/x", "--report /no/such/folder/x"),
-        ("html=x", "html is no format: there are junit, sarif, markdown and tap"),
+        ("html=x", "unknown format html; use junit, sarif, markdown or tap"),
         ("junit", "write junit=FILE"),
     ] {
         let found = run(&["check", &image, "--command", "vim", "--report", report]);
@@ -130,11 +130,66 @@ fn code_scanning_finds_a_line_of_the_policy_for_each_result() {
     let run = &sarif["runs"][0];
     for result in run["results"].as_array().unwrap() {
         let place = &result["locations"][0]["physicalLocation"];
-        assert_eq!(place, &json!({"artifactLocation": {"uri": "policy.toml"}, "region": {"startLine": 1}}));
+        let file = json!({"uri": "policy.toml", "uriBaseId": "%SRCROOT%"});
+        let line = if result["ruleId"] == "forbid" { 1 } else { 8 };
+        assert_eq!(place, &json!({"artifactLocation": file, "region": {"startLine": line}}));
         let rule = &run["tool"]["driver"]["rules"][usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap()];
         assert_eq!(rule["id"], result["ruleId"]);
         assert!(rule["help"]["text"].is_string() && rule["fullDescription"]["text"].is_string(), "{rule}");
     }
+}
+
+/// A policy in which everything fails, with the line of each assertion.
+const LINES: &str = r#"[image]
+volume-id = "no-such-volume"
+system = "riscv64-linux"
+
+[[package]]
+name = "no-such-package"
+
+[[user]]
+name = "root"
+shell = "/no/such/shell"
+system = "default"
+"#;
+
+#[test]
+fn a_failure_is_shown_at_the_line_of_the_policy_that_asks_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policies/policy.toml");
+    std::fs::create_dir(folder.path().join("policies")).unwrap();
+    std::fs::write(&policy, LINES).unwrap();
+    let mut command = program();
+    let command = command.env("GITHUB_ACTIONS", "true").env("GITHUB_WORKSPACE", folder.path());
+    let command = command.env_remove("GITHUB_STEP_SUMMARY").arg("check").arg(fixture("today/result"));
+    let output = command.arg("--policy").arg(&policy).args(["--report", "sarif=-"]).output().unwrap();
+    let sarif: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let places = results.iter().map(|result| {
+        let place = &result["locations"][0]["physicalLocation"];
+        let uri = place["artifactLocation"]["uri"].as_str().unwrap();
+        format!("{} {uri}:{}", result["ruleId"].as_str().unwrap(), place["region"]["startLine"])
+    });
+    let expected = [
+        "volume-id policies/policy.toml:2",
+        "system policies/policy.toml:3",
+        "package policies/policy.toml:5",
+        "user policies/policy.toml:8",
+    ];
+    assert_eq!(places.collect::<Vec<_>>(), expected);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    let at: Vec<&str> =
+        errors.lines().filter_map(|line| line.strip_prefix("::error ")?.split(",title").next()).collect();
+    let expected = [2, 3, 5, 8].map(|line| format!("file=policies/policy.toml,line={line}"));
+    assert_eq!(at, expected);
+    let rules = sarif["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
+    let user = rules.iter().find(|rule| rule["id"] == "user").unwrap();
+    assert_eq!(
+        user["properties"],
+        json!({"precision": "very-high", "security-severity": "8.0", "tags": ["nixos", "security"]})
+    );
+    assert_eq!(user["name"], "User");
+    assert_eq!(results[3]["partialFingerprints"]["assertion/v1"], "user:root shell /no/such/shell in default");
 }
 
 #[test]
@@ -180,7 +235,7 @@ fn odd_names_are_shown_and_not_obeyed() {
     }
 }
 
-/// What each format says of an image that is cut off: both assertions by name, and that nothing is known of them.
+/// What each format says about an image that is cut off: both assertions by name, and that they are unknown.
 #[test]
 fn every_report_names_the_assertions_that_a_cut_image_leaves_unknown() {
     let folder = tempfile::tempdir().unwrap();

@@ -152,7 +152,7 @@ fn a_stick_is_longer_than_what_was_written_to_it() {
     let page = run(&["diff", "--reproducible", stick.path().to_str().unwrap(), image.to_str().unwrap()]);
     let said = "identical up to the end of the volume\n  ~ bytes after the end of the volume: 100000 -> 0\n";
     assert_eq!((page.code, page.out.as_str()), (Some(0), said));
-    // What lies there is not the same: then the first byte that differs is told.
+    // The contents at that place differ, so the first differing byte is reported.
     let (code, found) = compare(stick.path(), longer(&[8; 100_000]).path());
     assert_eq!((code, found["verdict"].as_str()), (Some(1), Some("iso-metadata")), "{found}");
     assert_eq!(found["image"]["structure"], json!("bytes after the end of the volume"));

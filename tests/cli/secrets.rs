@@ -11,7 +11,7 @@ fn document(image: &str, arguments: &[&str]) -> (Option<i32>, Value) {
     (run.code, serde_json::from_str(&run.out).unwrap())
 }
 
-/// Kind, what, and the name of each file behind the hash of its store path.
+/// The kind and description of each secret, and the name of its file without the hash of the store path.
 fn secrets(document: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let shown = |secret: &Value| {

@@ -4,7 +4,7 @@ use nixoscope::check::kind::{KINDS, Takes};
 
 use crate::support::run;
 
-/// Nothing is there, so that whoever opens it before refusing the arguments says so.
+/// There is no such file: if it were opened before the arguments are refused, the message would say so.
 const NOTHING: &str = "/nothing-here/image.iso";
 
 #[test]

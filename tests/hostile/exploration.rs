@@ -58,7 +58,7 @@ pub(crate) fn explore(bytes: Vec<u8>) {
     }
     if let Some(mut manifest) = told(Manifest::of(&disc, &mut troubles)) {
         manifest.read_rest(&disc, &mut troubles);
-        report::manifest::json(&mut io::sink(), &manifest).unwrap();
+        report::manifest::json(&mut io::sink(), &manifest, &troubles).unwrap();
         let difference = Difference::between(Pair { old: &manifest, new: &Manifest::default() });
         report::diff::page(&mut io::sink(), &difference, report::diff::Detail::All).unwrap();
     }

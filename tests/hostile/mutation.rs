@@ -9,7 +9,7 @@ use crate::random::Random;
 const NUMBERS: [u32; 12] =
     [0, 1, 2, 0x7f, 0xff, 0x800, 0xffff, 0x1_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe, 0xffff_ffff];
 
-/// What the texts of a disc begin with or are full of: boot menus, and a registration.
+/// Beginnings and frequent parts of a disc's texts: boot menus, and a registration.
 const TEXTS: [&[u8]; 4] = [b"menuentry ", b"LABEL ", b"title ", b"/nix/store/"];
 
 /// Bytes of such a text that are spoilt.
@@ -18,7 +18,7 @@ const TEXT: usize = 8192;
 /// The parts of an image that say where the others are.
 pub(crate) struct Areas {
     areas: Vec<Range<usize>>,
-    /// Where a number stands in both byte orders, least significant byte first, as ECMA-119 has them.
+    /// The offset of a number in both byte orders, least significant byte first (ECMA-119).
     both_order: Vec<usize>,
 }
 

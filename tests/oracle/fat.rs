@@ -69,6 +69,6 @@ fn fill(scratch: &Path, image: &Path) {
         copy(&format!("many/file-number-{number}.conf"), format!("{number}").as_bytes());
     }
     output(tool("mdel").arg("-i").arg(image).arg("::gap"));
-    // In the room of what was deleted, and behind all else.
+    // In the space of deleted entries, and after all others.
     copy("pieces", &(0..90_000u32).map(|byte| u8::try_from(byte % 251).unwrap()).collect::<Vec<u8>>());
 }

@@ -11,13 +11,13 @@ use crate::listing::{self, Listing, Row, listed, mode};
 use crate::support::{files, fixture};
 use crate::tool::{output, tool};
 
-/// As `lsdl` prints times: those of the last half year, and all others.
+/// How `lsdl` prints times: of the last half year, and all others.
 const TIMES: &str = "%b %e %H:%M|%b %e %Y";
 
 /// `many-components` of this one is beyond repair, which nixoscope tells and `xorriso` does not.
 const DAMAGED: &str = "symlinks-damaged.iso";
 
-/// What `xorriso` makes of a name in the tree of an enhanced descriptor, which it takes for ASCII, and the name.
+/// A name in the tree of an enhanced descriptor, as `xorriso` shows it, which takes it for ASCII, and as it is.
 const MISREAD: [&str; 2] = ["/folder/gr__n__________.txtecf7a96430cc5753429c0ca70fe406d4", "/folder/grün-日本語.txt"];
 
 /// The volumes that are whole.
@@ -90,7 +90,7 @@ fn device_numbers_are_those_of_xorriso() {
 fn the_damaged_volume_is_listed_as_far_as_it_is_whole() {
     let volume = fixture("iso").join(DAMAGED);
     let list = |form: &str| crate::support::run(&["ls".as_ref(), form.as_ref(), "-x".as_ref(), volume.as_os_str()]);
-    // Its name can be told of the damaged node, and no more.
+    // Only the name of the damaged node can be read.
     let long = list("-lR");
     assert_eq!((long.code, long.out.contains("/many-components")), (Some(2), false));
     let listed = list("-R");
@@ -128,7 +128,7 @@ pub(crate) struct Line {
 }
 
 /// All of a volume but its root: `-rw-r--r--    1 1000     100            8893 Sep  9  2001 '/folder/a' -> 'target'`,
-/// for a device with two numbers in the place of the size.
+/// for a device with two numbers instead of the size.
 pub(crate) fn lsdl(volume: &Path) -> Vec<Line> {
     let mut xorriso = tool("xorriso");
     let listing =

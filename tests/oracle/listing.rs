@@ -1,4 +1,4 @@
-//! A listing of files, as each program gives it in its own way.
+//! Listings of files, which each program prints in its own way.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -31,7 +31,7 @@ pub(crate) struct Row {
 /// Files by path.
 pub(crate) type Listing = Vec<(Vec<u8>, Row)>;
 
-/// What `ls -R --json` lists below a path of the image, which is taken off; the times by `strftime`.
+/// What `ls -R --json` lists below a path of the image, without that path. Times are in a format of `strftime`.
 pub(crate) fn listed(image: &Path, arguments: &[&str], below: &str, times: &str) -> Listing {
     let output = support::program().args(["ls", "-R", "--json"]).args(arguments).arg(image).arg(below).output();
     let output = output.expect("nixoscope starts");

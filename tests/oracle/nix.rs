@@ -16,7 +16,7 @@ use crate::tool::{output, text, tool};
 /// Images whose registration has hashes and sizes.
 const SIZED: [&str; 4] = ["today/result", "middle/result", "compressed/result", "squashfs/nix-store.squashfs"];
 
-/// Images whose registration has none.
+/// Images whose registration has no hashes.
 const OLD: [&str; 2] = ["era-2014/result", "era-2008/result"];
 
 #[test]
@@ -209,7 +209,7 @@ pub(crate) fn nix(scratch: &Path, name: &str) -> Command {
     nix
 }
 
-/// What Nix knows of all paths after loading a registration, by path.
+/// What Nix knows about all paths after loading a registration, by path.
 fn path_info(scratch: &Path, registration: &[u8]) -> BTreeMap<String, Value> {
     let file = scratch.join("registration");
     std::fs::write(&file, registration).unwrap();

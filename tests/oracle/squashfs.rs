@@ -21,7 +21,7 @@ const STORES: [&str; 3] = ["today/result", "middle/result", "era-2014/result"];
 fn archives_list_as_unsquashfs_lists_them() {
     for archive in files("squashfs", ".squashfs") {
         let theirs = unsquashed(&archive);
-        // A store is shown where it belongs, not in the root: `-x` shows the archive as it is.
+        // A store is listed at /nix/store, not in the root: `-x` lists the archive as it is.
         listing::same(&archive, &listed(&archive, &["-x"], "/", TIMES), &theirs);
     }
 }
@@ -101,7 +101,7 @@ struct Line {
 }
 
 /// The lines of `-lln`: `-rw-r--r-- 1000/100   11393 2001-09-09 01:46 squashfs-root/blocks.txt`, for a link with
-/// ` -> ` and its target, for a device with two numbers in the place of the size. A name may hold a line's end.
+/// ` -> ` and its target, for a device with two numbers instead of the size. A name may contain a line break.
 fn parse(listing: &[u8]) -> Vec<Line> {
     let text = listing.strip_suffix(b"\n").unwrap_or(listing);
     let mut lines: Vec<Vec<u8>> = Vec::new();
@@ -118,7 +118,7 @@ fn parse(listing: &[u8]) -> Vec<Line> {
     lines.iter().map(|line| parse_line(line)).collect()
 }
 
-/// What stands before each path.
+/// The columns before each path.
 const ROOT: &[u8] = b" squashfs-root";
 
 fn parse_line(line: &[u8]) -> Line {

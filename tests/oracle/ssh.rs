@@ -48,7 +48,7 @@ fn every_type_of_key_has_the_bits_and_the_fingerprint_of_ssh_keygen() {
         let bits = parsed.key.bits().map(|bits| bits.to_string()).unwrap_or_default();
         let ours = format!("{bits} {} {}", parsed.key.fingerprint(), parsed.comment);
         let (theirs, _type) = theirs.rsplit_once(" (").unwrap();
-        // For a key without a comment it prints that of a key before.
+        // For a key without a comment it prints the comment of an earlier key.
         let theirs = if parsed.comment.is_empty() { theirs.get(..ours.len()).unwrap() } else { theirs };
         assert_eq!(ours, theirs, "{line}");
     }

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
 
-/// A tool, told to speak plainly.
+/// A tool with a plain locale and time zone.
 pub(crate) fn tool(name: &str) -> Command {
     let mut tool = Command::new(name);
     tool.env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
     tool
 }
 
-/// Runs a tool and gives back what it printed. A tool that is not there, or fails, fails the test.
+/// Runs a tool and returns its output. If it is missing or fails, the test fails.
 pub(crate) fn output(tool: &mut Command) -> Vec<u8> {
     let name = Path::new(tool.get_program()).display().to_string();
     let output = match tool.output() {

@@ -17,7 +17,7 @@ use crate::tool::{output, scratch, text, tool};
 /// systemd a fifth of a second.
 const TREES: u64 = 40;
 
-/// What is known of a unit: how it loads, whether it starts at boot, and its commands.
+/// The facts about a unit: how it loads, whether it starts at boot, and its commands.
 #[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Facts {
     state: String,
@@ -149,7 +149,7 @@ const COMMANDS: [&str; 12] = [
     "   /bin/echo padded   ",
 ];
 
-/// A value. What specifiers stand for in a unit with an alias depends on the name that systemd meets first.
+/// A value. The meaning of specifiers in a unit with an alias depends on the name that systemd loads first.
 fn command(random: &mut Random, name: &str) -> &'static str {
     let command = COMMANDS[random.below(COMMANDS.len())];
     if name == "a.service" && command.contains('%') { COMMANDS[0] } else { command }
@@ -227,7 +227,7 @@ fn arguments(line: &str) -> String {
     text(&mut shell)
 }
 
-/// The files of a tree, to look at where it differs.
+/// The files of a tree, shown if something differs.
 fn listing(folder: &Path) -> String {
     let mut command = Command::new("sh");
     command.args(["-c", "find . -type l -printf '%p -> %l\\n' -o -type f ! -name '*.target' -exec tail -n +1 {} +"]);

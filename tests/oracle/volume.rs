@@ -1,4 +1,4 @@
-//! What a volume says of itself, as `xorriso` and `isoinfo` read it.
+//! The descriptors of a volume, as `xorriso` and `isoinfo` read them.
 
 use std::path::Path;
 
@@ -95,7 +95,7 @@ fn partition(scheme: &str, index: &str, kind: String, start: &str, length: &str)
     })
 }
 
-/// `xorriso` prints a GUID as its bytes lie on the disc: the first three fields are little-endian.
+/// `xorriso` prints a GUID in the order of its bytes on the disc: the first three fields are little-endian.
 fn guid(bytes: &str) -> String {
     let reversed = |range: std::ops::Range<usize>| -> String {
         range.step_by(2).rev().map(|at| &bytes[at..at + 2]).collect::<Vec<_>>().concat()

@@ -2,12 +2,37 @@
 
 use std::fmt;
 
+#[cfg(test)]
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use super::{Ask, Kind};
-use crate::check::policy::Firmware;
 use crate::check::{Judgement, Subject};
 use crate::error::Result;
 use crate::fs::iso9660::Platform;
 use crate::nixos::Medium;
+
+/// A kind of firmware.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Firmware {
+    /// The BIOS of a PC.
+    Bios,
+    /// UEFI.
+    Uefi,
+}
+
+impl Firmware {
+    /// The word for it in policies.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bios => "bios",
+            Self::Uefi => "uefi",
+        }
+    }
+}
 
 /// The row of the table of kinds.
 pub(super) const KIND: Kind =

@@ -14,7 +14,7 @@ pub(super) const KIND: Kind = Kind {
     advice: None,
     flag: Some(Flag {
         takes: Takes::Text("BYTES", |text| size::parse(text).map(|bytes| MaxSize(bytes).into())),
-        help: "The image has no more bytes than this, as 2147483648 or 2GiB",
+        help: "The image is no larger than this: 2147483648 or 2GiB",
     }),
 };
 

@@ -26,7 +26,7 @@ mod user;
 mod volume_id;
 
 pub use access::NoFinding;
-pub use boot::Boot;
+pub use boot::{Boot, Firmware};
 pub use command::Command;
 pub use copies::Copies;
 pub use file::File;

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+#[cfg(test)]
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use super::super::nearest::{listed, nearest};
 use super::{Ask, Flag, Kind, Takes};
 use crate::check::systems::{Scope, in_each};
@@ -26,7 +30,9 @@ const SUFFIXES: [&str; 11] =
     ["automount", "device", "mount", "path", "scope", "service", "slice", "socket", "swap", "target", "timer"];
 
 /// What becomes of a unit at boot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(rename_all = "lowercase")]
 pub enum State {
     /// It starts.
     Boot,

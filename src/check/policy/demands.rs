@@ -10,29 +10,28 @@ use super::super::kind::{
 };
 use super::super::query::{PackageQuery, WantedKey};
 use super::super::size;
-use super::file::{Check, Policy};
+use super::file::{Check, Checked, ItsLines, Placed, Policy};
 use super::tables::{
     CommandTable, FileTable, FileWord, ImageTable, IntegrityTable, KeyTable, OneOrMany, PackageState, PackageTable,
-    ParamsTable, PasswordWord, RootLogin, RootLoginWord, SecretsTable, SeverityWord, Size, SshTable, UnitTable,
-    UnitWord, UserTable,
+    ParamsTable, RootLogin, RootLoginWord, SecretsTable, SeverityWord, Size, SshTable, UnitTable, UserTable,
 };
 use super::values::requirement;
-use super::{Demand, Severity};
+use super::{Demand, PolicyError, PolicyErrors, Severity};
 use crate::fs::FileType;
-use crate::nixos::PasswordState;
 use crate::secrets::Allow;
 
-/// What a table says of all its assertions, besides the severity.
+/// What a table says about all its assertions, besides the severity.
 #[derive(Clone, Copy)]
 struct Said<'t> {
     reason: &'t Option<String>,
     system: &'t Option<String>,
+    lines: &'t ItsLines,
 }
 
 impl<'t> Said<'t> {
     /// A table that names no system.
-    fn of(reason: &'t Option<String>) -> Self {
-        Self { reason, system: &None }
+    fn of(reason: &'t Option<String>, lines: &'t ItsLines) -> Self {
+        Self { reason, system: &None, lines }
     }
 }
 
@@ -40,8 +39,15 @@ impl Policy {
     /// The assertions, in the order of the tables in the documentation. Files with keys are read from `folder` on.
     ///
     /// # Errors
-    /// Why a file with keys cannot be read, or holds none.
-    pub fn demands(&self, name: &str, folder: &Path) -> Result<Vec<Demand>, String> {
+    /// Which files with keys cannot be read, or hold none.
+    pub fn demands(&self, name: &str, folder: &Path) -> Result<Vec<Demand>, PolicyErrors> {
+        self.all_demands(name, folder).map_err(|mistakes| {
+            let error = |(line, message)| PolicyError { file: name.into(), line, column: 1, message };
+            PolicyErrors(mistakes.into_iter().map(error).collect())
+        })
+    }
+
+    fn all_demands(&self, name: &str, folder: &Path) -> Result<Vec<Demand>, Vec<(usize, String)>> {
         let mut demands = Vec::new();
         let mut add = |assertions: Vec<Assertion>, severity: &SeverityWord, said: Said<'_>| {
             let severity = match severity {
@@ -49,6 +55,7 @@ impl Policy {
                 SeverityWord::Warning => Severity::Warning,
             };
             demands.extend(assertions.into_iter().map(|assertion| Demand {
+                line: Some(said.lines.of_kind(assertion.kind().name)),
                 assertion,
                 severity,
                 reason: said.reason.clone(),
@@ -56,47 +63,83 @@ impl Policy {
                 system: said.system.clone(),
             }));
         };
-        for preset in self.preset.iter().flat_map(OneOrMany::as_slice) {
-            add(preset.assertions(), &SeverityWord::Error, Said::of(&None));
+        for Placed(presets, lines) in self.preset.iter() {
+            let assertions = presets.as_slice().iter().flat_map(|preset| preset.assertions());
+            add(assertions.collect(), &SeverityWord::Error, Said::of(&None, lines));
         }
-        for table in self.image.iter().map(|checked| &checked.0) {
-            add(table.assertions()?, &table.severity, Said::of(&table.reason));
+        for table in self.image.iter() {
+            add(
+                table.assertions().map_err(|message| vec![(table.1.first, message)])?,
+                &table.severity,
+                Said::of(&table.reason, &table.1),
+            );
         }
-        for table in self.package.iter().map(|checked| &checked.0) {
-            add(table.assertions()?, &table.severity, Said::of(&table.reason));
+        for table in &self.package {
+            add(
+                table.assertions().map_err(|message| vec![(table.1.first, message)])?,
+                &table.severity,
+                Said::of(&table.reason, &table.1),
+            );
         }
-        for table in self.command.iter().map(|checked| &checked.0) {
-            add(vec![Command(table.name.0.clone()).into()], &table.severity, Said::of(&table.reason));
+        for table in &self.command {
+            add(vec![Command(table.name.0.clone()).into()], &table.severity, Said::of(&table.reason, &table.1));
         }
-        for table in self.file.iter().map(|checked| &checked.0) {
-            add(vec![table.assertion()?], &table.severity, Said::of(&table.reason));
+        for table in &self.file {
+            add(
+                vec![table.assertion().map_err(|message| vec![(table.1.first, message)])?],
+                &table.severity,
+                Said::of(&table.reason, &table.1),
+            );
         }
-        for table in self.unit.iter().map(|checked| &checked.0) {
-            add(vec![table.assertion()?], &table.severity, Said { reason: &table.reason, system: &table.system });
+        for table in &self.unit {
+            add(
+                vec![table.assertion().map_err(|message| vec![(table.1.first, message)])?],
+                &table.severity,
+                Said { reason: &table.reason, system: &table.system, lines: &table.1 },
+            );
         }
-        for table in self.user.iter().map(|checked| &checked.0) {
-            add(vec![table.assertion()], &table.severity, Said { reason: &table.reason, system: &table.system });
+        for table in &self.user {
+            add(
+                vec![table.assertion()],
+                &table.severity,
+                Said { reason: &table.reason, system: &table.system, lines: &table.1 },
+            );
         }
         for (table, assertions) in self.keys(folder)? {
-            add(assertions, &table.severity, Said { reason: &table.reason, system: &table.system });
+            add(assertions, &table.severity, Said { reason: &table.reason, system: &table.system, lines: &table.1 });
         }
-        for table in self.ssh.iter().map(|checked| &checked.0) {
-            add(table.assertions(), &table.severity, Said { reason: &table.reason, system: &table.system });
+        for table in self.ssh.iter() {
+            add(
+                table.assertions(),
+                &table.severity,
+                Said { reason: &table.reason, system: &table.system, lines: &table.1 },
+            );
         }
-        for table in self.secrets.iter().map(|checked| &checked.0) {
-            add(vec![NoSecrets(table.allowed()?).into()], &table.severity, Said::of(&table.reason));
+        for table in self.secrets.iter() {
+            add(
+                vec![NoSecrets(table.allowed().map_err(|message| vec![(table.1.first, message)])?).into()],
+                &table.severity,
+                Said::of(&table.reason, &table.1),
+            );
         }
-        for table in self.integrity.iter().map(|checked| &checked.0) {
-            add(vec![Integrity.into()], &table.severity, Said::of(&table.reason));
+        for table in self.integrity.iter() {
+            add(vec![Integrity.into()], &table.severity, Said::of(&table.reason, &table.1));
         }
         Ok(demands)
     }
 
     /// What each `[[key]]` asserts.
-    fn keys(&self, folder: &Path) -> Result<Vec<(&KeyTable, Vec<Assertion>)>, String> {
-        let tables = self.key.iter().map(|checked| &checked.0);
-        let tables: Vec<(&KeyTable, Vec<WantedKey>)> =
-            tables.map(|table| Ok((table, table.keys(folder)?))).collect::<Result<_, String>>()?;
+    fn keys(&self, folder: &Path) -> Result<Vec<(&Checked<KeyTable>, Vec<Assertion>)>, Vec<(usize, String)>> {
+        let (mut tables, mut mistakes) = (Vec::new(), Vec::new());
+        for table in &self.key {
+            match table.keys(folder) {
+                Ok(keys) => tables.push((table, keys)),
+                Err(message) => mistakes.push((table.1.first, message)),
+            }
+        }
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
         let assertions = tables.iter().map(|(table, wanted)| {
             let assertion =
                 |key: &WantedKey| -> Assertion { Key { key: key.clone(), user: table.user.clone() }.into() };
@@ -129,7 +172,7 @@ impl ImageTable {
             all.push(MaxSize(size.bytes()?).into());
         }
         if let Some(glob) = &self.volume_id {
-            let compiled = Glob::new(glob).map_err(|_| format!("{glob} is no glob"))?.compile_matcher();
+            let compiled = Glob::new(glob).map_err(|_| format!("{glob} is not a glob"))?.compile_matcher();
             all.push(VolumeId(compiled).into());
         }
         all.extend(self.system.clone().map(|system| Platform(system).into()));
@@ -221,11 +264,11 @@ impl FileTable {
         let digest = |text: &String| {
             let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
             let digest = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-            digest.ok_or_else(|| format!("{text:?} is no SHA-256: it has 64 hexadecimal digits"))
+            digest.ok_or_else(|| format!("{text:?} is not a SHA-256 digest, which has 64 hexadecimal digits"))
         };
         let mode = |text: &String| {
             let mode = u16::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o7777);
-            mode.ok_or_else(|| format!("{text:?} is no mode: write \"0644\""))
+            mode.ok_or_else(|| format!("{text:?} is not a mode: write \"0644\""))
         };
         let file_type = self.r#type.map(|word| match word {
             FileWord::File => FileType::File,
@@ -243,7 +286,7 @@ impl FileTable {
     }
 }
 
-/// Its name is all that it has.
+/// Nothing else can be wrong with it.
 impl Check for CommandTable {
     fn check(&self) -> Result<(), String> {
         Ok(())
@@ -253,7 +296,7 @@ impl Check for CommandTable {
 impl Check for FileTable {
     fn check(&self) -> Result<(), String> {
         if !self.path.starts_with('/') {
-            return Err(format!("{:?} is no absolute path", self.path));
+            return Err(format!("{:?} is not an absolute path", self.path));
         }
         let others = [self.r#type.is_some(), self.mode.is_some(), self.sha256.is_some(), self.contains.is_some()];
         if self.absent == Some(true) && others.contains(&true) {
@@ -268,15 +311,8 @@ impl Check for FileTable {
 
 impl UnitTable {
     fn assertion(&self) -> Result<Assertion, String> {
-        let state = |word: &UnitWord| match word {
-            UnitWord::Boot => State::Boot,
-            UnitWord::Triggered => State::Triggered,
-            UnitWord::Manual => State::Manual,
-            UnitWord::Masked => State::Masked,
-            UnitWord::Missing => State::Missing,
-        };
         let states = match (&self.state, self.enabled, self.exists) {
-            (Some(words), ..) => words.as_slice().iter().map(state).collect(),
+            (Some(words), ..) => words.as_slice().to_vec(),
             (None, None | Some(true), None) | (None, Some(true), _) => Unit::ENABLED.to_vec(),
             (None, Some(false), None) => vec![State::Manual, State::Masked, State::Missing],
             (None, Some(false), Some(true)) => vec![State::Manual, State::Masked],
@@ -301,18 +337,10 @@ impl Check for UnitTable {
 
 impl UserTable {
     fn assertion(&self) -> Assertion {
-        let state = |word: &PasswordWord| match word {
-            PasswordWord::Empty => PasswordState::Empty,
-            PasswordWord::Locked => PasswordState::Locked,
-            PasswordWord::None => PasswordState::None,
-            PasswordWord::Plaintext => PasswordState::Plaintext,
-            PasswordWord::Hashed => PasswordState::Hashed,
-            PasswordWord::File => PasswordState::File,
-        };
         User {
             name: self.name.clone(),
             exists: self.exists.unwrap_or(true),
-            password: self.password.as_ref().map(|words| words.as_slice().iter().map(state).collect()),
+            password: self.password.as_ref().map(|words| words.as_slice().to_vec()),
             shell: self.shell.clone(),
             groups: self.groups.clone().unwrap_or_default(),
         }

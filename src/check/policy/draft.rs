@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::tables::Firmware;
+use super::super::kind::Firmware;
 use crate::error::Result;
 use crate::fs::iso9660::Platform;
 use crate::nixos::access::{Access, Account};
@@ -51,7 +51,7 @@ pub struct DraftUser {
     pub name: String,
     /// How the user logs in, in one sentence.
     pub sentence: String,
-    /// The state of the password; `None` if the image does not tell.
+    /// The state of the password. `None` if the image does not say.
     pub password: Option<PasswordState>,
     /// Keys that sshd accepts.
     pub keys: Vec<DraftKey>,
@@ -80,7 +80,7 @@ pub struct DraftSsh {
 }
 
 impl Draft {
-    /// Drafts a policy from what is known of an image. `installed` are the names of the packages that must be.
+    /// Drafts a policy from the facts about an image. `installed` are the names of packages that must be installed.
     #[must_use]
     pub fn of(summary: &Summary, installed: Vec<String>, access: Option<&Access>) -> Self {
         let default = summary.systems.iter().find(|(system, _)| system.default && system.present);
@@ -107,7 +107,7 @@ impl Draft {
 impl DraftUser {
     fn of(account: &Account) -> Self {
         let grants = &account.ssh;
-        // If the image does not tell which other keys let the user in, nobody can promise that none does.
+        // If the image does not say which other keys let the user in, the policy cannot promise that there are no others.
         let open = grants.keys.iter().any(|granted| granted.answer.verdict() == Verdict::Unknown);
         let closed =
             grants.authorities.is_empty() && grants.entrance.command().is_none() && grants.elsewhere.is_empty();

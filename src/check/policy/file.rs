@@ -2,22 +2,32 @@
 
 #[cfg(test)]
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Deref;
 use std::path::Path;
 
 #[cfg(test)]
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, MapAccess, Visitor};
+use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::contradiction;
+use super::mistake::Mistake;
+use super::node::Node;
+use super::place::Lines;
 use super::preset::Preset;
+use super::reader::WITH_LINES;
 use super::tables::{
     CommandTable, FileTable, ImageTable, IntegrityTable, KeyTable, OneOrMany, PackageTable, SecretsTable, SshTable,
     UnitTable, UserTable,
 };
-use super::trouble::{PolicyError, position, with_advice};
+use super::trouble::{PolicyError, PolicyErrors, with_advice};
+
+/// Mistakes that are reported in one file.
+const MOST: usize = 100;
 
 /// What an image must hold.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -27,7 +37,7 @@ use super::trouble::{PolicyError, position, with_advice};
 pub struct Policy {
     /// Sets of assertions with a name.
     #[serde(default)]
-    pub(super) preset: Option<OneOrMany<Preset>>,
+    pub(super) preset: Option<Placed<OneOrMany<Preset>>>,
     /// The image as a whole.
     #[serde(default)]
     pub(super) image: Option<Checked<ImageTable>>,
@@ -55,44 +65,126 @@ pub struct Policy {
     /// Secrets that must not be there.
     #[serde(default)]
     pub(super) secrets: Option<Checked<SecretsTable>>,
-    /// Whether every byte must be what is registered of it.
+    /// Whether the store must match its registered hashes.
     #[serde(default)]
     pub(super) integrity: Option<Checked<IntegrityTable>>,
 }
 
-/// A table that asserts something, and nothing that cannot be meant. Checked while it is read, so that a mistake is told with
-/// its line.
+/// A value that knows its lines in the file.
 #[derive(Clone, Debug)]
-pub(super) struct Checked<T>(pub(super) T);
+pub(super) struct Placed<T>(pub(super) T, pub(super) ItsLines);
 
-/// That of the table itself.
-#[cfg(test)]
-impl<T: JsonSchema> JsonSchema for Checked<T> {
-    fn schema_name() -> Cow<'static, str> {
-        T::schema_name()
-    }
+/// A table that asserts something, and nothing that cannot be meant. It is checked while it is read, so that a mistake has a line.
+#[derive(Clone, Debug)]
+pub(super) struct Checked<T>(pub(super) T, pub(super) ItsLines);
 
-    fn schema_id() -> Cow<'static, str> {
-        T::schema_id()
-    }
+/// The lines of a table.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ItsLines {
+    /// Where it begins.
+    pub(super) first: usize,
+    /// Where each member begins, by name.
+    members: BTreeMap<String, usize>,
+}
 
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        T::json_schema(generator)
+impl ItsLines {
+    /// The line that asserts something of a kind.
+    pub(super) fn of_kind(&self, kind: &str) -> usize {
+        let member = match kind {
+            "param" | "no-param" => "params",
+            kind => kind,
+        };
+        self.members.get(member).copied().unwrap_or(self.first)
     }
 }
 
-/// What a table must be beyond what its type says.
+impl<T> Deref for Checked<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// The schema of a value does not speak of lines.
+#[cfg(test)]
+macro_rules! schema_of_what_is_inside {
+    ($outer:ident) => {
+        impl<T: JsonSchema> JsonSchema for $outer<T> {
+            fn schema_name() -> Cow<'static, str> {
+                T::schema_name()
+            }
+
+            fn schema_id() -> Cow<'static, str> {
+                T::schema_id()
+            }
+
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                T::json_schema(generator)
+            }
+
+            fn inline_schema() -> bool {
+                T::inline_schema()
+            }
+        }
+    };
+}
+
+#[cfg(test)]
+schema_of_what_is_inside!(Checked);
+#[cfg(test)]
+schema_of_what_is_inside!(Placed);
+
+/// The rules for a table beyond the types of its members.
 pub(super) trait Check {
     /// # Errors
-    /// What is wrong.
+    /// The rule that the table breaks.
     fn check(&self) -> Result<(), String>;
 }
 
 impl<'de, T: Deserialize<'de> + Check> Deserialize<'de> for Checked<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let table = deserializer.deserialize_map(TableVisitor(PhantomData::<T>))?;
+        let (table, lines) = deserializer.deserialize_newtype_struct(WITH_LINES, WithLines(TableSeed(PhantomData)))?;
+        Ok(Self(table, lines))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Placed<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let inside = WithLines(PhantomData::<T>);
+        let (value, lines) = deserializer.deserialize_newtype_struct(WITH_LINES, inside)?;
+        Ok(Self(value, lines))
+    }
+}
+
+/// Reads the lines of something, then the thing itself.
+struct WithLines<S>(S);
+
+impl<'de, S: DeserializeSeed<'de>> Visitor<'de> for WithLines<S> {
+    type Value = (S::Value, ItsLines);
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a part of a policy")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut both: A) -> Result<Self::Value, A::Error> {
+        let mut members: BTreeMap<String, usize> = both.next_element()?.unwrap_or_default();
+        let first = members.remove("").unwrap_or(1);
+        let Some(value) = both.next_element_seed(self.0)? else { return Err(de::Error::missing_field("table")) };
+        Ok((value, ItsLines { first, members }))
+    }
+}
+
+/// Reads a table, and checks it.
+struct TableSeed<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de> + Check> DeserializeSeed<'de> for TableSeed<T> {
+    type Value = T;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+        let table: T = deserializer.deserialize_map(TableVisitor(PhantomData))?;
         table.check().map_err(de::Error::custom)?;
-        Ok(Self(table))
+        Ok(table)
     }
 }
 
@@ -112,47 +204,60 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for TableVisitor<T> {
 }
 
 impl Policy {
-    /// Reads a policy. It is JSON where its name says so or its first character is `{`, TOML elsewhere; `file` stands for it in messages.
+    /// Reads a policy. It is JSON if its name says so or if it begins with `{`, otherwise TOML. `file` names it in messages.
     ///
     /// # Errors
-    /// Where and why it is none.
-    pub fn parse(text: &str, file: &Path) -> Result<Self, PolicyError> {
-        let error = |(line, column): (usize, usize), message: &str| PolicyError {
-            file: file.to_path_buf(),
-            line,
-            column,
-            message: with_advice(message),
-        };
+    /// All mistakes, in the order of the file.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, PolicyErrors> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let named_json = file.extension().is_some_and(|extension| extension == "json");
-        let policy: Self = if named_json || text.trim_start().starts_with('{') {
-            let mut deserializer = serde_json::Deserializer::from_str(text);
-            let policy = deserializer.deserialize_map(TableVisitor(PhantomData));
-            policy.and_then(|policy| deserializer.end().map(|()| policy)).map_err(|wrong| {
-                let message = wrong.to_string();
-                let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-                error((wrong.line().max(1), wrong.column().max(1)), message)
-            })?
-        } else {
-            toml::from_str(text).map_err(|wrong: toml::de::Error| {
-                let start = wrong.span().map_or(0, |span| span.start);
-                let name =
-                    text.get(start..).and_then(|rest| rest.strip_prefix('[')?.split_once(']')).map(|(name, _)| name);
-                let message = match name {
-                    Some(name) if wrong.message().starts_with("invalid type: map, expected a sequence") => {
-                        format!("[{name}] is one table of a list; write [[{name}]]")
-                    }
-                    _ => wrong.message().to_owned(),
-                };
-                error(position(text, start), &message)
-            })?
+        let read = match named_json || text.trim_start().starts_with('{') {
+            true => Node::json(text).map_err(|mistake| vec![mistake]),
+            false => Node::toml(text).map(|root| (root, Vec::new())),
         };
-        if policy.is_empty() {
-            let advice =
-                "the policy asserts nothing; begin with [[package]], [[key]], [[user]] or preset = \"appliance\"";
-            return Err(error((1, 1), advice));
+        let policy = read.and_then(|(root, repeated)| Self::read(root, repeated));
+        policy.map_err(|mut mistakes| {
+            let lines = Lines::of(text);
+            mistakes.sort_by_key(|mistake| mistake.place);
+            let error = |mistake: Mistake| {
+                let place = mistake.place.unwrap_or(lines.place(0));
+                let message = with_advice(&one_of_a_list(text, place.byte, &mistake.message));
+                PolicyError { file: file.to_path_buf(), line: place.line, column: lines.column(place), message }
+            };
+            PolicyErrors(mistakes.into_iter().map(error).collect())
+        })
+    }
+
+    /// Reads the tables. A part with a mistake is removed, and the rest is read again, until nothing is wrong any more.
+    fn read(mut root: Node, mut mistakes: Vec<Mistake>) -> Result<Self, Vec<Mistake>> {
+        let policy = loop {
+            let mistake = match Self::deserialize_table(&root) {
+                Ok(policy) => break policy,
+                Err(mistake) => mistake,
+            };
+            let id = mistake.id.unwrap_or(root.id);
+            // A table without the part that was removed may break other rules, but the file does not.
+            if !root.table(id).is_some_and(|table| table.cut) {
+                mistakes.push(mistake);
+            }
+            if mistakes.len() >= MOST || !root.remove(id) {
+                return Err(mistakes);
+            }
+        };
+        match mistakes.is_empty() {
+            false => Err(mistakes),
+            true if policy.is_empty() => Err(vec![Mistake::of_file(
+                "the policy asserts nothing; begin with [[package]], [[key]], [[user]] or preset = \"appliance\"",
+            )]),
+            true => match contradiction::find(&policy) {
+                found if found.is_empty() => Ok(policy),
+                found => Err(found),
+            },
         }
-        Ok(policy)
+    }
+
+    fn deserialize_table(root: &Node) -> Result<Self, Mistake> {
+        root.deserialize_map(TableVisitor(PhantomData))
     }
 
     fn is_empty(&self) -> bool {
@@ -165,13 +270,24 @@ impl Policy {
             self.key.is_empty(),
         ];
         let tables = [
-            self.preset.as_ref().is_none_or(|presets| presets.as_slice().is_empty()),
+            self.preset.as_ref().is_none_or(|presets| presets.0.as_slice().is_empty()),
             self.image.is_none(),
             self.ssh.is_none(),
             self.secrets.is_none(),
             self.integrity.is_none(),
         ];
         lists.into_iter().chain(tables).all(|empty| empty)
+    }
+}
+
+/// `[package]` is a table where a list of tables is expected.
+fn one_of_a_list(text: &str, byte: usize, message: &str) -> String {
+    let name = text.get(byte..).and_then(|rest| rest.strip_prefix('[')?.split_once(']')).map(|(name, _)| name);
+    match name {
+        Some(name) if message.starts_with("invalid type: map, expected a sequence") => {
+            format!("[{name}] is one table of a list; write [[{name}]]")
+        }
+        _ => message.to_owned(),
     }
 }
 

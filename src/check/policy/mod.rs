@@ -1,9 +1,14 @@
 //! A policy: what an image must hold, written down in TOML or JSON.
 
+mod contradiction;
 mod demands;
 mod draft;
 mod file;
+mod mistake;
+mod node;
+mod place;
 mod preset;
+mod reader;
 mod tables;
 mod trouble;
 mod values;
@@ -11,12 +16,12 @@ mod values;
 pub use draft::{Draft, DraftKey, DraftSsh, DraftUser, installed};
 pub use file::{Policy, SCHEMA};
 pub use preset::Preset;
-pub use tables::Firmware;
-pub use trouble::PolicyError;
+pub use trouble::{PolicyError, PolicyErrors};
 
 use super::kind::Assertion;
+pub use super::kind::Firmware;
 
-/// An assertion, and what somebody said of it.
+/// An assertion with its severity, its reason and its origin.
 #[derive(Clone, Debug)]
 pub struct Demand {
     /// What is asserted.
@@ -25,9 +30,11 @@ pub struct Demand {
     pub severity: Severity,
     /// Why it is asked for, shown if it does not hold.
     pub reason: Option<String>,
-    /// The policy file that asks for it; none for a flag.
+    /// The policy file that asks for it. `None` for a flag.
     pub policy: Option<String>,
-    /// The only system that it is about; `None` for those that the kind of assertion asks for.
+    /// The line of the policy file that asks for it.
+    pub line: Option<usize>,
+    /// The only system that it is about. `None` for those that the kind of assertion asks for.
     pub system: Option<String>,
 }
 
@@ -37,7 +44,7 @@ pub enum Severity {
     /// The check fails.
     #[default]
     Error,
-    /// The check says so, and does not fail.
+    /// The check reports it, and does not fail.
     Warning,
 }
 
@@ -54,6 +61,6 @@ impl Severity {
 
 impl From<Assertion> for Demand {
     fn from(assertion: Assertion) -> Self {
-        Self { assertion, severity: Severity::Error, reason: None, policy: None, system: None }
+        Self { assertion, severity: Severity::Error, reason: None, policy: None, line: None, system: None }
     }
 }

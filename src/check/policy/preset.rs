@@ -13,9 +13,9 @@ use crate::nixos::access::FindingId;
 #[serde(rename_all = "lowercase")]
 pub enum Preset {
     /// What stock installers do on purpose is accepted: root and nixos have empty passwords, nixos is logged in on the console
-    /// and becomes root. No password in clear text, no empty one through ssh, no secret on a kernel line.
+    /// and becomes root. No password in clear text, no empty password through ssh, no secret on a kernel line.
     Installer,
-    /// Nobody gets in but with a key or a password of his own: no empty password, none in clear text, nobody logged in at boot,
+    /// Everybody needs a key or a secret password: no empty password, no password in clear text, nobody logged in at boot,
     /// no root without a password, no password through ssh, no shell from a kernel line.
     Appliance,
 }

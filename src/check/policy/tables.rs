@@ -4,10 +4,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
+use super::super::kind::{Firmware, State};
 use super::file::Checked;
 use super::values;
+use crate::nixos::PasswordState;
 
-/// What every table takes.
+/// How severe a failure is. Every table takes it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -15,7 +17,7 @@ pub(super) enum SeverityWord {
     /// The check fails.
     #[default]
     Error,
-    /// The check says so, and does not fail.
+    /// The check reports it, and does not fail.
     Warning,
 }
 
@@ -66,9 +68,9 @@ pub(super) struct ImageTable {
     pub(super) kernel: Option<String>,
     /// Parameters of the kernel.
     pub(super) params: Option<Checked<ParamsTable>>,
-    /// Shown where it fails.
+    /// Shown if it fails.
     pub(super) reason: Option<String>,
-    /// What follows where it fails.
+    /// What a failure means for the check.
     #[serde(default)]
     pub(super) severity: SeverityWord,
 }
@@ -86,28 +88,6 @@ pub(super) struct ParamsTable {
     pub(super) forbid: Vec<String>,
 }
 
-/// A kind of firmware.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[cfg_attr(test, derive(JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum Firmware {
-    /// The BIOS of a PC.
-    Bios,
-    /// UEFI.
-    Uefi,
-}
-
-impl Firmware {
-    /// The word for it in policies.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Bios => "bios",
-            Self::Uefi => "uefi",
-        }
-    }
-}
-
 /// `[[package]]`
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
@@ -123,11 +103,11 @@ pub(super) struct PackageTable {
     /// Whether it must be there, or must not.
     #[serde(default)]
     pub(super) state: PackageState,
-    /// The most versions of it that may be there.
+    /// How many versions of it may be there at most.
     pub(super) max_copies: Option<usize>,
-    /// Shown where it fails.
+    /// Shown if it fails.
     pub(super) reason: Option<String>,
-    /// What follows where it fails.
+    /// What a failure means for the check.
     #[serde(default)]
     pub(super) severity: SeverityWord,
 }
@@ -149,9 +129,9 @@ pub(super) enum PackageState {
 pub(super) struct CommandTable {
     /// Its name.
     pub(super) name: CommandName,
-    /// Shown where it fails.
+    /// Shown if it fails.
     pub(super) reason: Option<String>,
-    /// What follows where it fails.
+    /// What a failure means for the check.
     #[serde(default)]
     pub(super) severity: SeverityWord,
 }
@@ -180,9 +160,9 @@ pub(super) struct FileTable {
     pub(super) contains: Option<String>,
     /// Whether there must be no such file.
     pub(super) absent: Option<bool>,
-    /// Shown where it fails.
+    /// Shown if it fails.
     pub(super) reason: Option<String>,
-    /// What follows where it fails.
+    /// What a failure means for the check.
     #[serde(default)]
     pub(super) severity: SeverityWord,
 }
@@ -209,27 +189,15 @@ pub(super) struct UnitTable {
     /// Whether it must start at boot, or when something triggers it.
     pub(super) enabled: Option<bool>,
     /// States that it may be in.
-    pub(super) state: Option<OneOrMany<UnitWord>>,
+    pub(super) state: Option<OneOrMany<State>>,
     /// The only system that it is about: the name of a specialisation, or `default`.
     #[serde(default, deserialize_with = "values::name")]
     pub(super) system: Option<String>,
-    /// Shown where it fails.
+    /// Shown if it fails.
     pub(super) reason: Option<String>,
-    /// What follows where it fails.
+    /// What a failure means for the check.
     #[serde(default)]
     pub(super) severity: SeverityWord,
-}
-
-/// What becomes of a unit at boot.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[cfg_attr(test, derive(JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub(super) enum UnitWord {
-    Boot,
-    Triggered,
-    Manual,
-    Masked,
-    Missing,
 }
 
 /// `[[user]]`
@@ -243,7 +211,7 @@ pub(super) struct UserTable {
     /// Whether there must be such a user.
     pub(super) exists: Option<bool>,
     /// States that the password may be in on a fresh boot.
-    pub(super) password: Option<OneOrMany<PasswordWord>>,
+    pub(super) password: Option<OneOrMany<PasswordState>>,
     /// Login shell.
     pub(super) shell: Option<String>,
     /// Groups that the user must be in.
@@ -251,24 +219,11 @@ pub(super) struct UserTable {
     /// The only system that it is about: the name of a specialisation, or `default`.
     #[serde(default, deserialize_with = "values::name")]
     pub(super) system: Option<String>,
-    /// Shown where it fails.
+    /// Shown if it fails.
     pub(super) reason: Option<String>,
-    /// What follows where it fails.
+    /// What a failure means for the check.
     #[serde(default)]
     pub(super) severity: SeverityWord,
-}
-
-/// A state of a password.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[cfg_attr(test, derive(JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub(super) enum PasswordWord {
-    Empty,
-    Locked,
-    None,
-    Plaintext,
-    Hashed,
-    File,
 }
 
 /// `[[key]]`: exactly one of `key`, `file` and `fingerprint`.
@@ -276,23 +231,23 @@ pub(super) enum PasswordWord {
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct KeyTable {
-    /// Whom it must let in; any user where none is named.
+    /// The user whom it must let in. Without one, any user.
     #[serde(default, deserialize_with = "values::name")]
     pub(super) user: Option<String>,
     /// A public key line.
     pub(super) key: Option<String>,
-    /// A file with public key lines, from the policy's own folder on.
+    /// A file with public key lines, relative to the policy.
     pub(super) file: Option<String>,
     /// As `ssh-keygen -l` prints it.
     pub(super) fingerprint: Option<String>,
-    /// Whether no other keys may let that user in, or anybody.
+    /// Whether no other keys may let that user in. Without a user, anybody.
     pub(super) only: Option<bool>,
     /// The only system that it is about: the name of a specialisation, or `default`.
     #[serde(default, deserialize_with = "values::name")]
     pub(super) system: Option<String>,
-    /// Shown where it fails.
+    /// Shown if it fails.
     pub(super) reason: Option<String>,
-    /// What follows where it fails.
+    /// What a failure means for the check.
     #[serde(default)]
     pub(super) severity: SeverityWord,
 }
@@ -306,14 +261,14 @@ pub(super) struct SshTable {
     pub(super) enabled: Option<bool>,
     /// Whether it takes passwords.
     pub(super) password_authentication: Option<bool>,
-    /// Values that `PermitRootLogin` may have; `true` and `false` stand for `yes` and `no`.
+    /// Values that `PermitRootLogin` may have. `true` and `false` mean `yes` and `no`.
     pub(super) permit_root_login: Option<RootLogin>,
     /// The only system that it is about: the name of a specialisation, or `default`.
     #[serde(default, deserialize_with = "values::name")]
     pub(super) system: Option<String>,
-    /// Shown where it fails.
+    /// Shown if it fails.
     pub(super) reason: Option<String>,
-    /// What follows where it fails.
+    /// What a failure means for the check.
     #[serde(default)]
     pub(super) severity: SeverityWord,
 }
@@ -345,14 +300,14 @@ pub(super) enum RootLoginWord {
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct SecretsTable {
-    /// Whether there must be none.
+    /// Whether there must be no secrets.
     pub(super) deny: Option<bool>,
-    /// Globs for paths of files that may hold some.
+    /// Globs for files in which secrets are ignored.
     #[serde(default)]
     pub(super) allow: Vec<String>,
-    /// Shown where it fails.
+    /// Shown if it fails.
     pub(super) reason: Option<String>,
-    /// What follows where it fails.
+    /// What a failure means for the check.
     #[serde(default)]
     pub(super) severity: SeverityWord,
 }
@@ -362,11 +317,11 @@ pub(super) struct SecretsTable {
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct IntegrityTable {
-    /// Whether the store must be what is registered of it.
+    /// Whether the store must match its registered hashes.
     pub(super) verify: Option<bool>,
-    /// Shown where it fails.
+    /// Shown if it fails.
     pub(super) reason: Option<String>,
-    /// What follows where it fails.
+    /// What a failure means for the check.
     #[serde(default)]
     pub(super) severity: SeverityWord,
 }

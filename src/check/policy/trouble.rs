@@ -1,5 +1,6 @@
 //! Why a policy is refused, and where.
 
+use std::fmt;
 use std::path::PathBuf;
 
 /// Why a policy is refused: a policy with a mistake never passes.
@@ -16,13 +17,18 @@ pub struct PolicyError {
     pub message: String,
 }
 
-/// Line and column of a byte of a text, counted from 1.
-pub(super) fn position(text: &str, byte: usize) -> (usize, usize) {
-    let before = text.get(..byte).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    (line, column)
+/// All mistakes of a policy file, in its order: one a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyErrors(pub Vec<PolicyError>);
+
+impl fmt::Display for PolicyErrors {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        formatter.write_str(&lines.join("\n"))
+    }
 }
+
+impl std::error::Error for PolicyErrors {}
 
 /// Adds what was perhaps meant to a message about an unknown word, which lists the known ones in backticks.
 pub(super) fn with_advice(message: &str) -> String {
@@ -40,15 +46,6 @@ pub(super) fn with_advice(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_byte_is_told_as_line_and_column() {
-        let text = "a\nbä c\n";
-        assert_eq!(
-            [position(text, 0), position(text, 2), position(text, 6), position(text, 99)],
-            [(1, 1), (2, 1), (2, 4), (3, 1)]
-        );
-    }
 
     #[test]
     fn the_nearest_known_word_is_named() {

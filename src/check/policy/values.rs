@@ -1,4 +1,4 @@
-//! Values of a policy's tables, checked while they are read, so that a mistake is told with its own line and column.
+//! Values in a policy's tables. They are checked while they are read, so that a mistake has its own line and column.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,13 +12,13 @@ use super::super::size;
 use super::tables::{OneOrMany, RootLogin, RootLoginWord, Size};
 use crate::store::version::Requirement;
 
-/// A version that is asked for.
+/// A requirement for a version.
 pub(super) fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     checked(deserializer, |text| requirement(text).map(drop))
 }
 
 pub(super) fn requirement(text: &str) -> Result<Requirement, String> {
-    Requirement::parse(text).ok_or_else(|| format!("{text:?} is no version: write 1.2, >=1.2, ^1 or 1.*"))
+    Requirement::parse(text).ok_or_else(|| format!("{text:?} is not a version: write 1.2, >=1.2, ^1 or 1.*"))
 }
 
 /// A mode. A number would be decimal in JSON and TOML, and nobody means that.
@@ -48,10 +48,10 @@ pub(super) fn mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 
 /// A glob.
 pub(super) fn glob<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    checked(deserializer, |text| Glob::new(text).map(drop).map_err(|_| format!("{text:?} is no glob")))
+    checked(deserializer, |text| Glob::new(text).map(drop).map_err(|_| format!("{text:?} is not a glob")))
 }
 
-/// A name of a user or a platform, where one is given.
+/// A name of a user or a platform, if one is given.
 pub(super) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     checked(deserializer, word)
 }
@@ -70,10 +70,10 @@ pub(super) fn params<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<S
     Ok(all)
 }
 
-/// What can be a word of its own: nothing else matches an empty one, or one with blanks.
+/// Refuses what cannot be a word: an empty text, or one with blanks, would match nothing.
 fn word(text: &str) -> Result<(), String> {
     if text.is_empty() || text.contains(char::is_whitespace) {
-        return Err(format!("{text:?} is no name: it is empty, or has blanks"));
+        return Err(format!("{text:?} is not a name: it is empty, or has blanks"));
     }
     Ok(())
 }
@@ -87,7 +87,7 @@ fn checked<'de, D: Deserializer<'de>>(
     Ok(text)
 }
 
-/// The rest of a list, of which there must be something.
+/// The rest of a list, which must not be empty.
 fn list<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(mut items: A) -> Result<Vec<T>, A::Error> {
     let mut all = Vec::new();
     while let Some(item) = items.next_element()? {
@@ -134,7 +134,7 @@ impl Visitor<'_> for SizeVisitor {
     }
 
     fn visit_i64<E: Error>(self, bytes: i64) -> Result<Size, E> {
-        u64::try_from(bytes).map(Size::Bytes).map_err(|_| E::custom(format!("{bytes} is no size")))
+        u64::try_from(bytes).map(Size::Bytes).map_err(|_| E::custom(format!("{bytes} is not a size")))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Size, E> {

@@ -21,7 +21,7 @@ const HIDDEN: &str = "…";
 /// How [`redacted`] describes the hash of a password.
 const DESCRIBED_HASH: &str = "[password-hash ";
 
-/// Bytes with the hashes of store paths masked by `e`, which is no digit of Nix32.
+/// Bytes with the hashes of store paths masked by `e`, which is not a digit of Nix32.
 pub(in crate::diff) fn masked(bytes: &[u8]) -> Cow<'_, [u8]> {
     match &*HASH {
         Some(hash) => hash.replace_all(bytes, &b"${1}eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee-"[..]),

@@ -1,4 +1,4 @@
-//! A manifest: everything that a comparison needs of an image, small and in a stable order, fit to be kept beside a project.
+//! A manifest: everything that a comparison needs to know about an image. It is small and in a stable order, so that it can be kept in a repository.
 
 mod parse;
 
@@ -21,6 +21,9 @@ pub(super) const SCHEMA: &str = "nixoscope.manifest.v1";
 pub struct Manifest {
     /// `nixoscope.manifest.v1`.
     pub schema: String,
+    /// The path of the image. `None` in manifests of 0.1.0. Comparisons ignore it.
+    #[serde(default)]
+    pub image: Option<String>,
     /// Why parts of the image are missing here.
     #[serde(default)]
     pub incomplete: Vec<String>,
@@ -64,6 +67,7 @@ impl Manifest {
         let listed = facts::list(disc, troubles);
         Ok(Self {
             schema: SCHEMA.to_owned(),
+            image: Some(disc.path().display().to_string()),
             incomplete: Vec::new(),
             volume,
             systems,
@@ -134,7 +138,7 @@ impl Manifest {
     }
 }
 
-/// The initrd of the default system. A store without a system has none.
+/// The initrd of the default system. A store without a system has no initrd.
 fn initrd(disc: &Disc<'_>, troubles: &mut Troubles) -> Option<InitrdFacts> {
     match disc.default_system().and_then(|system| InitrdFacts::find(disc, system)) {
         Ok(found) => return found,

@@ -90,7 +90,7 @@ pub enum Reason {
     Medium,
     /// The store is a squashfs in one image only.
     Packed,
-    /// The files are the same; the squashfs differ from this offset on.
+    /// The files are the same; the squashfs archives differ from this offset on.
     Packing(u64),
 }
 

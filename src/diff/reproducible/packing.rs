@@ -11,7 +11,7 @@ use crate::fs::{FileType, NodeId, Tree};
 use crate::image::Region;
 use crate::store::STORE;
 
-/// What the byte at `at` belongs to in the old archive, or in the new one if that is longer. The offset of the result is that in
+/// What the byte at `at` belongs to in the old archive, or in the new one if that is longer. The offset of the result is one in
 /// the image.
 pub(super) fn of(archives: Pair<(&Archive<'_>, &Region<'_>)>, at: u64) -> FirstDifference {
     let (archive, packed) = if at < archives.old.1.length() { archives.old } else { archives.new };

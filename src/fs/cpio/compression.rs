@@ -1,4 +1,4 @@
-//! How a part of an initrd is compressed, told by its first bytes.
+//! The compression of a part of an initrd, recognized by its first bytes.
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
@@ -66,8 +66,8 @@ impl Compression {
                 Box::new(liblzma::bufread::XzDecoder::new_stream(input, stream))
             }
             Self::Bzip2 => Box::new(bzip2::bufread::BzDecoder::new(input)),
-            Self::Lz4 => Box::new(Lz4::new(input)?),
-            Self::Lzop => Box::new(Lzop::new(input)?),
+            Self::Lz4 => Box::new(Lz4::open(input)?),
+            Self::Lzop => Box::new(Lzop::open(input)?),
         })
     }
 }

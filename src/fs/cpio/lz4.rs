@@ -1,6 +1,8 @@
-//! The legacy frame of lz4 (lz4_Frame_format.md, "Legacy frame"): blocks behind their lengths, up to one that is short.
+//! The legacy frame of lz4 (lz4_Frame_format.md, "Legacy frame"): each block follows its length, and a short one is the last.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
+
+use super::blocks::{Blocks, Source};
 
 /// The magic number, little-endian.
 const MAGIC: [u8; 4] = [0x02, 0x21, 0x4c, 0x18];
@@ -9,26 +11,29 @@ const MAGIC: [u8; 4] = [0x02, 0x21, 0x4c, 0x18];
 const BLOCK: usize = 8 << 20;
 const MOST: usize = BLOCK + BLOCK / 255 + 16;
 
-/// Decompresses a legacy frame.
+/// A legacy frame.
 pub(super) struct Lz4<'i> {
     input: &'i mut dyn BufRead,
-    block: Vec<u8>,
-    at: usize,
+    /// Whether the last block has been read.
     last: bool,
 }
 
 impl<'i> Lz4<'i> {
-    pub(super) fn new(input: &'i mut dyn BufRead) -> io::Result<Self> {
+    /// The decompressed bytes of a frame.
+    pub(super) fn open(input: &'i mut dyn BufRead) -> io::Result<Blocks<Self>> {
         let mut magic = [0; 4];
         input.read_exact(&mut magic)?;
-        Ok(Self { input, block: Vec::new(), at: 0, last: false })
+        Ok(Blocks::of(Self { input, last: false }))
     }
+}
 
-    fn next_block(&mut self) -> io::Result<()> {
-        (self.at, self.last) = (0, true);
-        self.block.clear();
+impl Source for Lz4<'_> {
+    fn fill(&mut self, block: &mut Vec<u8>) -> io::Result<()> {
+        if self.last {
+            return Ok(());
+        }
         let buffer = self.input.fill_buf()?;
-        // Padding or the next archive ends the frame; another frame goes on.
+        // Padding or the next archive ends the frame. Another frame continues it.
         if buffer.is_empty() || buffer.starts_with(&[0]) && buffer.iter().take(4).all(|&byte| byte == 0) {
             return Ok(());
         }
@@ -43,23 +48,10 @@ impl<'i> Lz4<'i> {
         }
         let mut stored = vec![0; length];
         self.input.read_exact(&mut stored)?;
-        self.block.resize(BLOCK, 0);
-        let made = lz4_flex::block::decompress_into(&stored, &mut self.block).map_err(io::Error::other)?;
-        self.block.truncate(made);
+        block.resize(BLOCK, 0);
+        let made = lz4_flex::block::decompress_into(&stored, block).map_err(io::Error::other)?;
+        block.truncate(made);
         self.last = made < BLOCK;
         Ok(())
-    }
-}
-
-impl Read for Lz4<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.block.len() && !self.last {
-            self.next_block()?;
-        }
-        let rest = self.block.get(self.at..).unwrap_or_default();
-        let read = rest.len().min(buffer.len());
-        buffer.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-        self.at += read;
-        Ok(read)
     }
 }

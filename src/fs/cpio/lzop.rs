@@ -1,6 +1,8 @@
 //! Files of lzop: a header, then blocks of LZO with their lengths and checksums, most significant byte first.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
+
+use super::blocks::{Blocks, Source};
 
 /// Bytes of the magic number.
 const MAGIC: usize = 9;
@@ -16,18 +18,16 @@ const FILTER: u32 = 0x800;
 /// The longest block that lzop writes has 256 KiB, the longest that it reads 64 MiB; 16 MiB is more than anybody asks for.
 const LONGEST: u32 = 16 << 20;
 
-/// Decompresses a file of lzop.
+/// A file of lzop.
 pub(super) struct Lzop<'i> {
     input: &'i mut dyn BufRead,
     flags: u32,
-    block: Vec<u8>,
-    at: usize,
-    ended: bool,
 }
 
 impl<'i> Lzop<'i> {
-    pub(super) fn new(input: &'i mut dyn BufRead) -> io::Result<Self> {
-        let mut lzop = Self { input, flags: 0, block: Vec::new(), at: 0, ended: false };
+    /// The decompressed bytes of a file.
+    pub(super) fn open(input: &'i mut dyn BufRead) -> io::Result<Blocks<Self>> {
+        let mut lzop = Self { input, flags: 0 };
         lzop.skip(MAGIC)?;
         let version = lzop.number16()?;
         lzop.skip(2)?; // the library's version
@@ -50,7 +50,7 @@ impl<'i> Lzop<'i> {
         lzop.input.read_exact(&mut length)?;
         lzop.skip(usize::from(length[0]))?; // the name
         lzop.skip(4)?; // checksum of the header
-        Ok(lzop)
+        Ok(Blocks::of(lzop))
     }
 
     fn skip(&mut self, count: usize) -> io::Result<()> {
@@ -69,13 +69,12 @@ impl<'i> Lzop<'i> {
         self.input.read_exact(&mut bytes)?;
         Ok(u32::from_be_bytes(bytes))
     }
+}
 
-    fn next_block(&mut self) -> io::Result<()> {
-        self.at = 0;
-        self.block.clear();
+impl Source for Lzop<'_> {
+    fn fill(&mut self, block: &mut Vec<u8>) -> io::Result<()> {
         let made = self.number32()?;
         if made == 0 {
-            self.ended = true;
             return Ok(());
         }
         let stored = self.number32()?;
@@ -89,27 +88,14 @@ impl<'i> Lzop<'i> {
         let mut bytes = vec![0; size(stored)];
         self.input.read_exact(&mut bytes)?;
         if stored == made {
-            self.block = bytes;
+            *block = bytes;
             return Ok(());
         }
-        self.block.resize(size(made), 0);
-        let done = lzokay::decompress::decompress(&bytes, &mut self.block);
+        block.resize(size(made), 0);
+        let done = lzokay::decompress::decompress(&bytes, block);
         match done {
             Ok(done) if done == size(made) => Ok(()),
             _ => Err(io::ErrorKind::InvalidData.into()),
         }
-    }
-}
-
-impl Read for Lzop<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.block.len() && !self.ended {
-            self.next_block()?;
-        }
-        let rest = self.block.get(self.at..).unwrap_or_default();
-        let read = rest.len().min(buffer.len());
-        buffer.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-        self.at += read;
-        Ok(read)
     }
 }

@@ -1,7 +1,8 @@
-//! An initrd: cpio archives behind one another, each compressed or not (Linux, `initramfs buffer format`).
+//! An initrd: a series of cpio archives, each compressed or not (Linux, `initramfs buffer format`).
 //!
 //! It is read as a stream, member by member: nothing is kept that nobody asks for.
 
+mod blocks;
 mod compression;
 mod lz4;
 mod lzop;
@@ -24,17 +25,17 @@ const MOST_MEMBERS: usize = 1_000_000;
 /// Bytes of all archives, decompressed. Real ones have some hundred MiB.
 const LONGEST: u64 = 4 << 30;
 
-/// Archives and compressed parts behind one another; real ones have two.
+/// Archives and compressed parts in one initrd. Real ones have two.
 const MOST_PARTS: usize = 1_000;
 
 /// One member, and its contents.
 pub type Visitor<'v> = &'v mut dyn FnMut(&Member, &mut dyn Read) -> Result<ControlFlow<()>>;
 
-/// Reads an initrd, and says how its parts are compressed. `file` stands for it in errors. Where the visitor breaks off, the
+/// Reads an initrd, and returns how its parts are compressed. `file` is its name in errors. If the visitor breaks off, the
 /// rest is not read.
 ///
 /// # Errors
-/// [`Error::Malformed`] where what follows is neither an archive nor a compressed one, or a member is broken;
+/// [`Error::Malformed`] if what follows is neither an archive nor a compressed one, or a member is broken;
 /// [`Error::Limit`] for more than any initrd has; what the visitor returns.
 pub fn read(input: &mut dyn BufRead, file: &str, visit: Visitor<'_>) -> Result<Vec<Compression>> {
     let mut walk = Walk { file, members: 0, left: LONGEST, visit };
@@ -104,7 +105,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// The next member, its contents still to be read; none for the trailer.
+    /// The next member, with its contents still to be read. `None` at the trailer.
     fn member(&mut self, input: &mut dyn BufRead) -> Result<Option<Member>> {
         let mut header = [0; newc::HEADER];
         self.fill(input, &mut header)?;

@@ -21,7 +21,7 @@ pub struct Member {
     pub path: Vec<u8>,
     /// Type and permission bits, as `stat` has them.
     pub mode: u32,
-    /// Length of the contents in bytes: those of a file, or the target of a link.
+    /// Length of the contents in bytes: of a file, or of the target of a link.
     pub size: u64,
 }
 

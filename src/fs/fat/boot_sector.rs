@@ -1,4 +1,4 @@
-//! The boot sector: where everything lies (section 3).
+//! The boot sector, which says where everything is (section 3).
 
 use nom::Parser;
 use nom::bytes::complete::{tag, take};
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::image::Region;
 use crate::parse::{Parsed, field, little16, little32, parse, uint8};
 
-/// Bytes that are read of it, whatever the size of a sector.
+/// Bytes that are read, whatever the size of a sector.
 const LENGTH: u64 = 512;
 
 /// The layout of a volume.

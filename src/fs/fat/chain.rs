@@ -9,7 +9,7 @@ use crate::image::Region;
 pub(super) enum Width {
     Bits12,
     Bits16,
-    /// Of which the upper four are reserved.
+    /// The upper four bits are reserved.
     Bits32,
 }
 
@@ -48,7 +48,7 @@ impl<'v, 'a> Clusters<'v, 'a> {
         Self { region, layout, next: (first != 0).then_some(first), left: layout.clusters }
     }
 
-    /// The entry of the table for a cluster, and where it stands.
+    /// The table's entry for a cluster, and its offset.
     fn entry(&self, cluster: u32) -> Result<u32> {
         let number = u64::from(cluster);
         let (at, length) = match self.layout.width {

@@ -18,7 +18,7 @@ pub(super) const LONGEST: u64 = 65_536 * ENTRY;
 const READ_ONLY: u8 = 0x01;
 const VOLUME_ID: u8 = 0x08;
 const DIRECTORY: u8 = 0x10;
-/// All bits of a long name's entry, and those that tell it.
+/// All attribute bits, and the value that marks the entry of a long name.
 const LONG_NAME: u8 = 0x0f;
 const LONG_NAME_MASK: u8 = 0x3f;
 
@@ -75,13 +75,13 @@ impl DirectoryEntry {
         name
     }
 
-    /// What the entries of its long name repeat of it (section 7.2).
+    /// The checksum that the entries of its long name repeat (section 7.2).
     fn checksum(&self) -> u8 {
         self.short.iter().fold(0u8, |sum, &byte| sum.rotate_right(1).wrapping_add(byte))
     }
 }
 
-/// First bytes that are no name: behind the last entry, and of a deleted one.
+/// First bytes that do not begin a name: after the last entry, and in a deleted one.
 const LAST: u8 = 0x00;
 const DELETED: u8 = 0xe5;
 
@@ -161,7 +161,7 @@ impl LongName {
         }
     }
 
-    /// The name, if it belongs to the entry behind it.
+    /// The name, if it belongs to the next entry.
     fn of(&mut self, entry: &DirectoryEntry) -> Option<Vec<u8>> {
         let Self { parts, checksum } = std::mem::take(self);
         if parts.is_empty() || checksum != entry.checksum() {

@@ -20,12 +20,12 @@ use crate::error::{Error, Result};
 use crate::fs::{Entry, Kind, Listing, Node, NodeId, Tree};
 use crate::image::Region;
 
-/// The root has no entry; no entry lies in the boot sector.
+/// The root has no entry, and the boot sector has none either.
 const ROOT: NodeId = NodeId(0);
 
 /// A volume and its directory tree.
 ///
-/// A [`NodeId`] is the offset of the node's directory entry in the volume; that of the root is 0.
+/// A [`NodeId`] is the offset of the node's directory entry in the volume. The root is 0.
 #[derive(Clone, Debug)]
 pub struct Volume<'a> {
     region: Region<'a>,
@@ -36,7 +36,7 @@ impl<'a> Volume<'a> {
     /// Reads the boot sector.
     ///
     /// # Errors
-    /// [`Error::Malformed`] where it is none.
+    /// [`Error::Malformed`] if the region is not a FAT volume.
     pub fn open(region: Region<'a>) -> Result<Self> {
         let layout = BootSector::read(&region)?;
         Ok(Self { region, layout })

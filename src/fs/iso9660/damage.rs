@@ -92,7 +92,7 @@ fn walk(image: Vec<u8>) -> (usize, usize) {
 /// The bytes whose change matters most: descriptors, catalog, directories, continuation area, zisofs file.
 const SECTORS: [usize; 10] = [0, 16, 17, 18, 20, 30, 32, 33, 34, 37];
 
-/// The nodes of the sample, and what even there is no file: three directories, a link and a compressed file have no
+/// Nodes of the sample, and questions without an answer even there: three directories, a link and a compressed file have no
 /// bytes in place, and two section entries lead nowhere.
 const WHOLE: (usize, usize) = (8, 7);
 

@@ -48,7 +48,7 @@ impl Date {
     }
 }
 
-/// RFC 3339, with hundredths where there are any: `2024-11-30T18:05:00+01:00`.
+/// RFC 3339, with hundredths if there are any: `2024-11-30T18:05:00+01:00`.
 impl fmt::Display for Date {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { year, month, day, hour, minute, second, hundredths, quarters } = self;
@@ -65,7 +65,7 @@ impl fmt::Display for Date {
     }
 }
 
-/// Parses the seven bytes of a directory record. What is no date counts as not specified, which zeros say (§9.1.5).
+/// Parses the seven bytes of a directory record. An invalid date counts as not specified, like all zeros (§9.1.5).
 pub(super) fn short_date(input: &[u8]) -> Parsed<'_, Option<Date>> {
     let (rest, bytes) = take(7usize).parse(input)?;
     let fields = (uint8, uint8, uint8, uint8, uint8, uint8, i8).parse(bytes);
@@ -82,8 +82,8 @@ pub(super) fn short_date(input: &[u8]) -> Parsed<'_, Option<Date>> {
     Ok((rest, date.ok().and_then(plausible)))
 }
 
-/// Parses the seventeen bytes of a volume descriptor: digits, then the distance. What is no date counts as not
-/// specified, which digits zero say (§8.4.26.1).
+/// Parses the seventeen bytes of a volume descriptor: digits, then the distance. An invalid date counts as not
+/// specified, like a date of zero digits (§8.4.26.1).
 pub(super) fn long_date(input: &[u8]) -> Parsed<'_, Option<Date>> {
     let (rest, bytes) = take(17usize).parse(input)?;
     let fields = (digits::<u16>(4), digits(2), digits(2), digits(2), digits(2), digits(2), digits(2), i8).parse(bytes);

@@ -36,7 +36,7 @@ pub(super) struct DirectoryRecord<'a> {
     pub(super) length: u8,
     /// Logical blocks of the extended attribute record, which come first in the extent (§9.1.2).
     pub(super) extended_attributes: u8,
-    /// Where the file section lies (§9.1.3, §9.1.4).
+    /// The file section (§9.1.3, §9.1.4).
     pub(super) extent: Extent,
     /// When it was recorded (§9.1.5).
     pub(super) recorded: Option<Date>,
@@ -46,14 +46,14 @@ pub(super) struct DirectoryRecord<'a> {
     pub(super) interleaving: [u8; 2],
     /// The name in the volume's character set; one byte 0 or 1 for this directory and its parent (§9.1.11).
     pub(super) identifier: &'a [u8],
-    /// The bytes behind it, left to other standards (§9.1.13).
+    /// The bytes after it, left to other standards (§9.1.13).
     pub(super) system_use: &'a [u8],
 }
 
 impl DirectoryRecord<'_> {
     /// File flag: identifies a directory (§9.1.6).
     pub(super) const DIRECTORY: u8 = 0x02;
-    /// File flag: an associated file, which stands beside the file of the same name (§6.5.4).
+    /// File flag: an associated file, recorded beside the file of the same name (§6.5.4).
     pub(super) const ASSOCIATED: u8 = 0x04;
     /// File flag: not the last section of the file.
     pub(super) const MULTI_EXTENT: u8 = 0x80;
@@ -110,7 +110,7 @@ fn directory_record(input: &[u8]) -> Parsed<'_, DirectoryRecord<'_>> {
     Ok((next, record))
 }
 
-/// A logical sector of a directory, or the part of it from a record on.
+/// A logical sector of a directory, or the rest of one from a record on.
 #[derive(Debug)]
 pub(super) struct Sector<'a> {
     bytes: Cow<'a, [u8]>,
@@ -178,7 +178,7 @@ impl<'a> Sectors<'a> {
     /// Those from `offset` on, counted from the start of the volume, `length` bytes long.
     ///
     /// # Errors
-    /// [`Error::Limit`] where the directory is longer than any real one.
+    /// [`Error::Limit`] if the directory is longer than any real one.
     pub(super) fn new(volume: &Region<'a>, offset: u64, length: u64) -> Result<Self> {
         if length > MAX_DIRECTORY {
             return Err(Error::Limit { what: "directory length", place: volume.place(offset) });

@@ -41,12 +41,12 @@ pub struct BootImage {
     pub platform: Platform,
     /// Whether the firmware may boot it.
     pub bootable: bool,
-    /// The kind of drive that it is shown as.
+    /// The kind of drive that the BIOS presents it as.
     pub emulation: Emulation,
     /// The segment that a BIOS loads it to, divided by 16; 0 means the usual 0x7c0.
     pub load_segment: u16,
-    /// How much of it a BIOS loads, in sectors of 512 bytes. Sixteen bits overflow: for UEFI, 0 and 1 say nothing, and
-    /// the length is that of the file which [`Volume::file_at`] finds.
+    /// How much of it a BIOS loads, in sectors of 512 bytes. Sixteen bits overflow: for UEFI, 0 and 1 mean nothing, and
+    /// the file that [`Volume::file_at`] finds has the true length.
     pub load_sectors: u16,
     /// First byte, counted from the start of the volume.
     pub offset: u64,
@@ -97,7 +97,7 @@ impl Platform {
 }
 
 impl Emulation {
-    /// The higher four bits tell of drivers and of entries that follow.
+    /// The higher four bits are about drivers and continuation entries.
     fn of(media_type: u8) -> Self {
         match media_type & 0x0f {
             0 => Self::None,
@@ -138,11 +138,11 @@ impl fmt::Display for Emulation {
 }
 
 impl Volume<'_> {
-    /// The boot catalog; `None` where no boot record leads to one.
+    /// The boot catalog. `None` if no boot record leads to one.
     ///
     /// # Errors
-    /// [`Error::Malformed`] where there is none at that place, [`Error::Truncated`] where it lies past the end,
-    /// [`Error::Limit`] where its sections have more entries than any catalog.
+    /// [`Error::Malformed`] if there is no catalog at that place, [`Error::Truncated`] if that is past the end,
+    /// [`Error::Limit`] if its sections have more entries than any real catalog.
     pub fn boot_catalog(&self) -> Result<Option<BootCatalog>> {
         let record = self.descriptors.boot_records.iter().find(|record| record.is_el_torito());
         record.map(|record| catalog(&self.region, u64::from(record.catalog) * LOGICAL_SECTOR)).transpose()

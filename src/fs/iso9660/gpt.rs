@@ -80,7 +80,7 @@ fn row(input: &[u8]) -> Parsed<'_, Row> {
     Ok((rest, Row { kind, first, last, name: String::from_utf16_lossy(&name) }))
 }
 
-/// The table whose header is in the sector behind the master boot record; `None` if there is no header.
+/// The table whose header is in the sector after the master boot record. `None` if there is no header.
 pub(super) fn read(image: &Region<'_>) -> Result<Option<GuidTable>> {
     let sector = image.clamp(SECTOR, SECTOR);
     let bytes = sector.bytes("partition table header", 0, sector.length())?;

@@ -1,6 +1,6 @@
 //! File identifiers as names.
 
-/// The name that a plain identifier stands for: without its version and the dot that ends an empty extension
+/// The file name in a plain identifier: without its version and the dot that ends an empty extension
 /// (ECMA-119 §7.5.1). The case stays as it is recorded.
 pub(super) fn plain(identifier: &[u8]) -> Vec<u8> {
     let name = without_version(identifier);

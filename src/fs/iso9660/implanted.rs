@@ -24,15 +24,15 @@ pub struct ImplantedMd5 {
     pub length: u64,
     /// The bytes that count as spaces: those that hold the MD5 itself.
     pub cleared: std::ops::Range<u64>,
-    /// The first digits of the MD5 up to the end of each fragment; none where there are not as many as there should be.
+    /// The first digits of the MD5 up to the end of each fragment. Empty if some are missing.
     pub fragments: Vec<String>,
 }
 
 impl Volume<'_> {
-    /// The MD5 that is implanted in the volume, where there is one.
+    /// The MD5 that is implanted in the volume, if there is one.
     ///
     /// # Errors
-    /// Where the volume descriptor cannot be read.
+    /// If the volume descriptor cannot be read.
     pub fn implanted_md5(&self) -> Result<Option<ImplantedMd5>> {
         let primary = &self.descriptors().primary;
         let start = primary.offset + APPLICATION_USE;

@@ -15,7 +15,7 @@ pub(super) fn text(bytes: &[u8]) -> String {
     decode(bytes).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
-/// The name that an identifier stands for: UTF-8, without its version. Pairs of surrogates are one character, as
+/// The file name in an identifier: UTF-8, without its version. Pairs of surrogates are one character, as
 /// writers record them. Half a pair keeps its number, in the three bytes that UTF-8 would have for it (as WTF-8 does),
 /// so that different names stay different.
 pub(super) fn name(identifier: &[u8]) -> Vec<u8> {

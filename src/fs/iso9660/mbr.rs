@@ -39,7 +39,7 @@ fn table(input: &[u8]) -> Parsed<'_, Vec<Row>> {
     Ok((rest, rows))
 }
 
-/// The partitions of the master boot record. Where its signature is missing, the first sector is no such record.
+/// The partitions of the master boot record. Without its signature, the first sector is something else.
 pub(super) fn read(image: &Region<'_>) -> Result<Option<Vec<Partition>>> {
     if image.length() < SECTOR {
         return Ok(None);

@@ -1,8 +1,8 @@
 //! ISO 9660 (ECMA-119, 2nd edition 1987), with Rock Ridge, Joliet, El Torito and the partition tables of isohybrid
 //! images.
 //!
-//! A [`Volume`] is a [`Tree`](crate::fs::Tree): that of Rock Ridge where there is one, else that of Joliet, else that
-//! of the plain identifiers. Nothing is read before it is asked for.
+//! A [`Volume`] is a [`Tree`](crate::fs::Tree): by Rock Ridge if it is there, else by Joliet, else by
+//! the plain identifiers. Nothing is read before it is needed.
 
 mod date;
 mod directory;
@@ -60,7 +60,7 @@ pub struct Volume<'a> {
 /// Which tree is read, and how its names are recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Names {
-    /// Alternate names in the primary tree, behind `skip` bytes of other system use.
+    /// Alternate names in the primary tree, after `skip` bytes of other system use.
     RockRidge { skip: u8 },
     /// UCS-2 in the tree of a supplementary descriptor.
     Joliet,
@@ -72,7 +72,7 @@ impl<'a> Volume<'a> {
     /// Reads the volume descriptors and chooses the tree.
     ///
     /// # Errors
-    /// Where there is no primary volume descriptor, or the root's own record cannot be read.
+    /// If there is no primary volume descriptor, or the root's own record cannot be read.
     pub fn open(region: Region<'a>) -> Result<Self> {
         let descriptors = VolumeDescriptors::read(&region)?;
         let block_size = u64::from(descriptors.primary.block_size);
@@ -94,11 +94,11 @@ impl<'a> Volume<'a> {
         &self.descriptors
     }
 
-    /// The bytes of a regular file, uncopied, where they are recorded as they are.
+    /// The bytes of a regular file, uncopied, if they are recorded as they are.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for a compressed or interleaved file, [`Error::Truncated`] where the image ends before
-    /// the file does, [`Error::Malformed`] where the node is no regular file.
+    /// [`Error::Unsupported`] for a compressed or interleaved file, [`Error::Truncated`] if the image ends before
+    /// the file does, [`Error::Malformed`] if the node is not a regular file.
     pub fn file_region(&self, id: NodeId) -> Result<Region<'a>> {
         match self.contents(id)? {
             (region, None) => Ok(region),
@@ -137,8 +137,8 @@ impl<'a> Volume<'a> {
         Sector::of_record(&self.region, offset)
     }
 
-    /// The record that tells most of a node. For the root, and for a directory that lies elsewhere, this is the record
-    /// that the directory has of itself.
+    /// The record that says most about a node. For the root, and for a relocated directory, this is the record
+    /// in which the directory describes itself.
     fn described(&self, id: NodeId) -> Result<Sector<'a>> {
         let sector = self.sector(id.0)?;
         let record = sector.record()?;

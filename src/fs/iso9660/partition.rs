@@ -1,4 +1,4 @@
-//! The partition tables that make a disc image bootable from a stick as well: MBR and GPT (UEFI 2.10, chapter 5).
+//! The partition tables that also make a disc image bootable from a stick: MBR and GPT (UEFI 2.10, chapter 5).
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::image::Region;
 
 use super::{gpt, mbr};
 
-/// Bytes of the sectors by which partition tables count; those of the disc are four times as long.
+/// Bytes in a sector, as partition tables count them. The disc's own sectors are four times as long.
 pub(super) const SECTOR: u64 = 512;
 
 /// The partitions of an image.

@@ -1,4 +1,4 @@
-//! What POSIX knows of a file and ECMA-119 does not (RRIP 1.12, and 1.09 as `RRIP_1991A`).
+//! The POSIX attributes of a file, which ECMA-119 lacks (RRIP 1.12, and 1.09 as `RRIP_1991A`).
 
 use nom::Parser;
 use nom::bytes::complete::take;
@@ -28,7 +28,7 @@ pub(super) struct RockRidge {
     pub(super) target: Option<Target>,
     /// Time of last modification (TF).
     pub(super) modified: Option<Date>,
-    /// The logical block of a directory that belongs here and lies elsewhere (CL).
+    /// The logical block of a directory that belongs here and is recorded elsewhere (CL).
     pub(super) child_link: Option<u32>,
     /// This directory belongs elsewhere (RE).
     pub(super) relocated: bool,
@@ -48,7 +48,7 @@ pub(super) struct Attributes {
 }
 
 impl Attributes {
-    /// The file type of the mode (RRIP table 2); `None` where it names none.
+    /// The file type of the mode (RRIP table 2). `None` if it is unknown.
     pub(super) fn file_type(&self) -> Option<FileType> {
         match self.mode & 0o170_000 {
             0o010_000 => Some(FileType::Fifo),
@@ -69,7 +69,7 @@ impl Attributes {
 }
 
 impl RockRidge {
-    /// Takes in an entry; those of other standards are passed over. Where an entry is recorded twice and does not go
+    /// Adds an entry, and skips those of other standards. If an entry is recorded twice and does not go
     /// on, the first one counts.
     ///
     /// # Errors
@@ -136,7 +136,7 @@ fn extension_identifier(input: &[u8]) -> Parsed<'_, &[u8]> {
     field("identifier", take(length)).parse(input) // BP 9
 }
 
-/// The edition of 1991 has no serial number behind the group; nothing here needs it.
+/// The edition of 1991 has no serial number after the group. Nothing here needs it.
 fn attributes(input: &[u8]) -> Parsed<'_, Attributes> {
     let (rest, (mode, _, uid, gid)) = (
         field("file mode", both32), // RRIP §4.1.1, BP 5
@@ -159,7 +159,7 @@ fn device(input: &[u8]) -> Parsed<'_, Device> {
     Ok((rest, device))
 }
 
-/// Flags and a part of the name (RRIP §4.1.4). The flags CURRENT and PARENT stand for names without saying them.
+/// Flags and a part of the name (RRIP §4.1.4). The flags CURRENT and PARENT replace the names `.` and `..`.
 fn alternate_name(input: &[u8]) -> Parsed<'_, (u8, &[u8])> {
     let (empty, (flags, part)) = (field("flags", uint8), rest).parse(input)?;
     let name = match flags & 0x06 {
@@ -170,7 +170,7 @@ fn alternate_name(input: &[u8]) -> Parsed<'_, (u8, &[u8])> {
     Ok((empty, (flags, name)))
 }
 
-/// The second of the time stamps whose flags are set, which stand in the order of their bits (RRIP §4.1.6).
+/// The second of the time stamps whose flags are set. They are in the order of their bits (RRIP §4.1.6).
 fn modified(input: &[u8]) -> Parsed<'_, Option<Date>> {
     const CREATION: u8 = 0x01;
     const MODIFY: u8 = 0x02;

@@ -19,8 +19,8 @@ pub struct FoundFile {
 }
 
 impl Volume<'_> {
-    /// Finds the regular file whose first extent begins at the byte `offset` of the volume, breadth first, where there
-    /// is one. `/nix` is left out: no boot image lies in a store. Directories that cannot be read are passed over.
+    /// Finds the regular file whose first extent begins at the byte `offset` of the volume, if there
+    /// is one. The search is breadth first and skips `/nix`, as no boot image is in a store, and unreadable directories.
     #[must_use]
     pub fn file_at(&self, offset: u64) -> Option<FoundFile> {
         let mut waiting = VecDeque::from([(Vec::new(), self.root())]);

@@ -7,10 +7,10 @@ use crate::image::Region;
 /// The most sections of a file. Those of 4 GiB that writers make would fill the largest volume twice.
 const MAX_SECTIONS: u64 = 4096;
 
-/// The contents of the file whose first record this is, its sections behind one another.
+/// The contents of the file that begins with this record: its sections, one after the other.
 ///
 /// # Errors
-/// [`Error::Truncated`] where a section lies past the end, [`Error::Unsupported`] where it is interleaved.
+/// [`Error::Truncated`] if a section ends past the volume, [`Error::Unsupported`] if it is interleaved.
 pub(super) fn contents<'a>(volume: &Region<'a>, block_size: u64, first: &DirectoryRecord<'_>) -> Result<Region<'a>> {
     let mut sections = Vec::new();
     each(volume, first, |record| {
@@ -31,11 +31,11 @@ pub(super) fn size(volume: &Region<'_>, first: &DirectoryRecord<'_>) -> Result<u
     Ok(size)
 }
 
-/// First byte of a record's section, counted from the start of the volume: behind the extended attribute record
-/// (ECMA-119 §6.5.1). A section without bytes may be said to lie anywhere.
+/// First byte of a record's section, counted from the start of the volume: after the extended attribute record
+/// (ECMA-119 §6.5.1). An empty section may have any address.
 ///
 /// # Errors
-/// [`Error::Unsupported`] where the section is interleaved.
+/// [`Error::Unsupported`] if the section is interleaved.
 pub(super) fn start(volume: &Region<'_>, block_size: u64, record: &DirectoryRecord<'_>) -> Result<u64> {
     if record.interleaving != [0, 0] {
         return Err(Error::Unsupported { what: "interleaved file".into(), place: volume.place(record.offset) });

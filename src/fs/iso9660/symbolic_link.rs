@@ -13,7 +13,7 @@ use crate::parse::{field, uint8};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Target {
     bytes: Vec<u8>,
-    /// Whether the next component stands behind a separator.
+    /// Whether the next component follows a separator.
     separated: bool,
 }
 
@@ -30,7 +30,7 @@ impl Target {
     /// Appends the components of one SL entry.
     ///
     /// # Errors
-    /// [`Error::Malformed`] where a component is longer than its entry, [`Error::Unsupported`] for the flags of the
+    /// [`Error::Malformed`] if a component is longer than its entry, [`Error::Unsupported`] for the flags of the
     /// first edition that name the volume root or the host.
     pub(super) fn append(&mut self, entry: &SystemUseEntry<'_>) -> Result<()> {
         let (mut place, mut rest) = (entry.place.advance(1), entry.data.get(1..).unwrap_or_default());

@@ -1,4 +1,4 @@
-//! System use entries behind directory records (SUSP 1.12), with their continuation areas.
+//! System use entries in directory records (SUSP 1.12), with their continuation areas.
 
 use std::borrow::Cow;
 
@@ -24,7 +24,7 @@ pub(super) struct SystemUseEntry<'s> {
     pub(super) signature: [u8; 2],
     /// Version of that kind of entry (SUSP §4.3).
     pub(super) version: u8,
-    /// What is behind the version (SUSP §4.4).
+    /// The bytes after the version (SUSP §4.4).
     pub(super) data: &'s [u8],
     /// Where the data begins.
     pub(super) place: Place,
@@ -50,7 +50,7 @@ fn system_use_entry(input: &[u8]) -> Parsed<'_, ([u8; 2], u8, &[u8])> {
     Ok((rest, ([first, second], version, data)))
 }
 
-/// Where a continuation area lies (SUSP §5.1).
+/// A continuation area (SUSP §5.1).
 struct Continuation {
     /// Logical block, counted from the start of the volume.
     location: u32,
@@ -70,12 +70,12 @@ fn continuation(input: &[u8]) -> Parsed<'_, Continuation> {
     Ok((rest, Continuation { location, offset, length }))
 }
 
-/// Shows the system use entries of a record to `visitor`: those of its system use field, of which `skip` bytes belong
-/// to others (SUSP §5.3), and then those of the continuation areas that they lead to.
+/// Shows the system use entries of a record to `visitor`: first those in its system use field, after `skip` bytes that belong
+/// to others (SUSP §5.3), then those in the continuation areas that they lead to.
 ///
 /// # Errors
-/// [`Error::Limit`] where continuation areas lead to one another without end or are too long, [`Error::Truncated`]
-/// where one lies past the end, [`Error::Malformed`] where an entry does not fit its area. What came before has been
+/// [`Error::Limit`] if continuation areas form a loop or are too long, [`Error::Truncated`]
+/// if one ends past the volume, [`Error::Malformed`] if an entry does not fit its area. Earlier entries have been
 /// shown.
 pub(super) fn each_entry(
     volume: &Region<'_>,
@@ -140,7 +140,7 @@ impl<'s> Iterator for Entries<'s> {
 pub(super) struct SharedUse {
     /// Bytes in front of the system use entries of the root's own record.
     pub(super) start: u8,
-    /// Bytes in front of those of every other record.
+    /// Bytes before the system use of every other record.
     pub(super) skip: u8,
 }
 

@@ -32,7 +32,7 @@ impl<'a> Volume<'a> {
                 let mut rock_ridge = RockRidge::default();
                 let _ = self.take_rock_ridge(&record, &mut rock_ridge);
                 if rock_ridge.relocated {
-                    continue; // it is seen where its child link stands
+                    continue; // it is listed where its child link is
                 }
                 let file_type = rock_ridge.file_type(&record);
                 let entry = Entry { name: self.name(&record, rock_ridge.name), id: NodeId(record.offset), file_type };
@@ -107,7 +107,7 @@ impl Tree for Volume<'_> {
         Ok(Node { kind, mode, uid, gid, mtime: modified.map_or(0, |date| date.timestamp()) })
     }
 
-    /// Where a name is recorded twice, the first record counts, as it does for a look-up under Linux.
+    /// If a name is recorded twice, the first record counts, as it does for Linux.
     fn entries(&self, directory: NodeId) -> Result<Vec<Entry>> {
         let mut entries = Vec::new();
         self.visit(directory, |_, entry| {

@@ -1,4 +1,4 @@
-//! Volume descriptors: what is said of the disc as a whole.
+//! Volume descriptors, which describe the whole disc.
 
 use nom::Parser;
 use nom::bytes::complete::{tag, take};
@@ -17,7 +17,7 @@ const FIRST_SECTOR: u64 = 16;
 /// The most volume descriptors that are read; discs have three to five.
 const MAX_DESCRIPTORS: u64 = 64;
 
-/// Where the root's directory record stands in a volume descriptor (§8.4.18).
+/// Offset of the root's directory record in a volume descriptor (§8.4.18).
 const ROOT_RECORD: u64 = 156;
 
 /// The volume descriptors of a disc (§6.7.1).
@@ -25,7 +25,7 @@ const ROOT_RECORD: u64 = 156;
 pub struct VolumeDescriptors {
     /// The first primary volume descriptor (§8.4).
     pub primary: VolumeDescriptor,
-    /// Supplementary volume descriptors, those of Joliet among them (§8.5).
+    /// Supplementary volume descriptors, including those of Joliet (§8.5).
     pub supplementary: Vec<VolumeDescriptor>,
     /// Volume descriptors of type 2 and version 2: enhanced ones, of ISO 9660:1999 (its §8.5).
     pub enhanced: Vec<VolumeDescriptor>,
@@ -37,7 +37,7 @@ pub struct VolumeDescriptors {
 
 /// A volume descriptor with a directory tree: primary, supplementary or enhanced (§8.4, §8.5).
 ///
-/// Texts are UTF-8 without the spaces that fill their fields; what is not UTF-8 in them is replaced by U+FFFD.
+/// Texts are UTF-8 without the spaces that fill their fields; invalid bytes are replaced by U+FFFD.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VolumeDescriptor {
     /// First byte, counted from the start of the volume.
@@ -188,11 +188,11 @@ fn plain_text(bytes: &[u8]) -> String {
 }
 
 impl VolumeDescriptors {
-    /// Reads the descriptors from logical sector 16 on. A missing terminator is no error: the first sector that is no
-    /// descriptor ends them as well.
+    /// Reads the descriptors from logical sector 16 on. A missing terminator is not an error: the first sector without a
+    /// descriptor also ends them.
     ///
     /// # Errors
-    /// [`Error::Malformed`] where there is no descriptor or no primary one, [`Error::Truncated`] where the image ends
+    /// [`Error::Malformed`] if there is no descriptor or no primary one, [`Error::Truncated`] if the image ends
     /// before, [`Error::Unsupported`] for a logical block size other than 512, 1024 and 2048.
     pub fn read(volume: &Region<'_>) -> Result<Self> {
         let mut primary = None;

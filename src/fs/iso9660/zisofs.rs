@@ -1,4 +1,4 @@
-//! Transparently compressed files: zisofs, and zisofs2 as far as it uses zlib as well.
+//! Transparently compressed files: zisofs, and zisofs2 with zlib.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -52,7 +52,7 @@ impl Compressed {
     /// Opens the compressed `contents`.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for other algorithms, [`Error::Malformed`] where the contents do not begin as the entry
+    /// [`Error::Unsupported`] for other algorithms, [`Error::Malformed`] if the contents do not begin as the entry
     /// says.
     pub(super) fn open<'a>(&self, contents: Region<'a>) -> Result<ZisofsReader<'a>> {
         let place = contents.place(0);
@@ -82,7 +82,7 @@ impl Compressed {
         })
     }
 
-    /// Parses what stands before the block pointers. It says again what the entry does; Linux reads these block sizes.
+    /// Parses the header before the block pointers. It repeats the entry; Linux uses the block size given here.
     fn header<'s>(&self, input: &'s [u8]) -> Parsed<'s, Layout> {
         let block_log = |log: &u8| *log == self.block_log && (15..=17).contains(log);
         let (rest, (_, _, header_size, _, _)) = (

@@ -1,4 +1,4 @@
-//! A bounded store of what was decompressed lately, shared by threads.
+//! A bounded cache of what was decompressed last, shared by threads.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,19 +20,19 @@ pub(super) struct Cache<T> {
 type Shard<T> = VecDeque<(u64, Arc<T>)>;
 
 impl<T> Cache<T> {
-    /// A cache of up to `capacity` values, of one part: what is in it is always the last `capacity` values.
+    /// A cache in one part. It always holds the last `capacity` values.
     pub(super) fn small(capacity: usize) -> Self {
         Self { shards: vec![Mutex::default()], capacity: capacity.max(1) }
     }
 
-    /// A cache of up to `capacity` values, of many parts: cheap to ask from many threads.
+    /// A cache of up to `capacity` values in many parts, which many threads can use at once.
     pub(super) fn sharded(capacity: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
         Self { shards, capacity: (capacity / usize::from(SHARDS)).max(1) }
     }
 
-    /// The value of that number, made if it is not there. Nothing is locked while it is made: that two threads may now
-    /// and then make the same value is cheaper than that one waits. Only one of the two is kept, and handed to both.
+    /// The value with this number, made if it is not there. Nothing is locked meanwhile: if two threads now and
+    /// then make the same value, that costs less than waiting. Only one of the two is kept, and both threads get it.
     pub(super) fn get(&self, number: u64, make: impl FnOnce() -> Result<T>) -> Result<Arc<T>> {
         let find =
             |shard: &Shard<T>| shard.iter().rev().find(|(key, _)| *key == number).map(|(_, value)| Arc::clone(value));

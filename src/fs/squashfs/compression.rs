@@ -35,8 +35,8 @@ pub enum Compression {
     Lz4,
     /// 6: zstd frames.
     Zstd,
-    /// A number that stands for none of these. The archive can still be read as far as its blocks are stored
-    /// uncompressed, which may be all of it.
+    /// Another number. The archive can still be read where its blocks are stored
+    /// uncompressed, which may be everywhere.
     Unknown(u16),
 }
 
@@ -94,9 +94,9 @@ impl Compression {
         length.ok_or(Error::Malformed { structure, field: "compressed data", place })
     }
 
-    /// Fills `output` with what stands behind the first `skip` bytes of what `input` contains, and leaves the rest alone.
-    /// False where that cannot be done: the whole may tell why. Only for zstd, which mksquashfs writes without checksums;
-    /// those of xz stand behind the whole.
+    /// Decompresses `input`, drops the first `skip` bytes, and fills `output` with the next ones. Does not read further.
+    /// False if that cannot be done: decompressing all of it may show why. Only for zstd, which mksquashfs writes without
+    /// checksums. In xz they follow all data.
     pub(super) fn decompress_part(self, input: &[u8], skip: usize, output: &mut [u8]) -> bool {
         self == Self::Zstd
             && CODECS.with_borrow_mut(|codecs| {

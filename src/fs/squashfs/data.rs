@@ -1,4 +1,4 @@
-//! The contents of files: data blocks, one behind the other, and an end that may share a fragment block with other
+//! The contents of files: consecutive data blocks, and a tail that may share a fragment block with other
 //! files.
 
 use std::borrow::Cow;
@@ -24,7 +24,7 @@ pub struct FileData<'s> {
     pub size: u64,
     /// The data blocks, in the order of the contents.
     pub blocks: Blocks<'s>,
-    /// Where the contents end that are not in data blocks.
+    /// The tail of the contents that is not in data blocks.
     pub fragment: Option<Fragment>,
 }
 
@@ -42,7 +42,7 @@ pub struct Stored {
 /// A block of a file's contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DataBlock {
-    /// Where it is stored. A block of no length is sparse: all zeros, and not stored.
+    /// Where it is stored. A block without length is sparse: all zeros, and not stored.
     pub stored: Stored,
     /// Length in bytes of the contents.
     pub size: u32,
@@ -85,7 +85,7 @@ impl Archive<'_> {
     /// How the contents of the regular file at `file` are stored. No data is read for it.
     ///
     /// # Errors
-    /// Where the node is no regular file, or its inode cannot be read.
+    /// If the node is no regular file, or its inode cannot be read.
     pub fn blocks(&self, file: NodeId) -> Result<FileData<'_>> {
         let inode = self.inode(file)?;
         let Body::File(File { start, size, fragment }) = inode.body else {
@@ -102,22 +102,22 @@ impl Archive<'_> {
     /// Where the fragment block of that number is stored.
     ///
     /// # Errors
-    /// Where there is none, or the fragment table cannot be read.
+    /// If there is no such block, or the fragment table cannot be read.
     pub fn fragment(&self, number: u32) -> Result<Stored> {
         let (start, count) = (self.superblock.fragment_table, self.superblock.fragments);
         let table = Table { name: "fragment table", start, count, record: 16 };
         let stored = self.metadata.lookup(table, number, |input| fragment_entry(input, self.superblock.block_size))?;
         stored.ok_or_else(|| {
             let place = self.region.place(start);
-            Error::Malformed { structure: "fragment table", field: "number asked of it by an inode", place }
+            Error::Malformed { structure: "fragment table", field: "index, used by an inode", place }
         })
     }
 
-    /// Decompresses a data block. Bytes that are stored uncompressed are lent from the image where it can lend; others
+    /// Decompresses a data block. Bytes that are stored uncompressed are lent from the image if it can lend; others
     /// are made in `buffer`, which is best used again and again.
     ///
     /// # Errors
-    /// Where it cannot be read or decompressed, or is not as long as it should be.
+    /// If it cannot be read or decompressed, or is not as long as it should be.
     pub fn data_block<'b>(&'b self, block: DataBlock, buffer: &'b mut Vec<u8>) -> Result<&'b [u8]> {
         Ok(self.lend_or_fill(block, buffer)?.unwrap_or(buffer))
     }
@@ -141,17 +141,17 @@ impl Archive<'_> {
     /// Decompresses a fragment block, as [`Self::data_block`] does.
     ///
     /// # Errors
-    /// Where it cannot be read or decompressed.
+    /// If it cannot be read or decompressed.
     pub fn fragment_block<'b>(&'b self, stored: Stored, buffer: &'b mut Vec<u8>) -> Result<&'b [u8]> {
         let lent = self.decompress("fragment block", stored, self.superblock.block_size, buffer)?;
         Ok(lent.unwrap_or(buffer))
     }
 
-    /// The bytes of a fragment whose block is stored uncompressed, lent from the image where it can lend. No more of the
+    /// The bytes of a fragment whose block is stored uncompressed, lent from the image if it can lend. Nothing else of the
     /// block is read.
     ///
     /// # Errors
-    /// Where the fragment ends past its block, or cannot be read.
+    /// If the fragment ends past its block, or cannot be read.
     pub fn fragment_part(&self, stored: Stored, fragment: Fragment) -> Result<Cow<'_, [u8]>> {
         let (offset, size) = (u64::from(fragment.offset), u64::from(fragment.size));
         if offset.saturating_add(size) > u64::from(stored.length) {
@@ -165,7 +165,7 @@ impl Archive<'_> {
     /// wait for the first of them: a block may be 1 MiB.
     ///
     /// # Errors
-    /// Where the block cannot be read or decompressed, or the fragment ends past it.
+    /// If the block cannot be read or decompressed, or the fragment ends past it.
     pub(super) fn cached_fragment(&self, fragment: Fragment) -> Result<Vec<u8>> {
         let known = self.fragments.get(u64::from(fragment.number), || Ok(Mutex::default()))?;
         let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -227,7 +227,7 @@ impl Archive<'_> {
     }
 }
 
-/// The data blocks of a file, read one by one from the list behind its inode.
+/// The data blocks of a file, read one by one from the list that follows its inode.
 #[derive(Clone, Debug)]
 pub struct Blocks<'s> {
     /// Stands at the next size in the list.
@@ -260,14 +260,14 @@ impl Iterator for Blocks<'_> {
         let stored = self.sizes.record("block list", 4, |input| stored(input, start, block_size));
         match &stored {
             Ok(stored) => self.start = start.saturating_add(u64::from(stored.length)),
-            Err(_) => self.left = 0, // where the blocks behind it begin is not known
+            Err(_) => self.left = 0, // nothing says where the next blocks begin
         }
         Some(stored.map(|stored| DataBlock { stored, size }))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         let blocks = self.left.div_ceil(u64::from(self.block_size));
-        // Fewer where the list is cut short, so the first is no promise either.
+        // A list that is cut short has fewer, so there may not even be a first one.
         (usize::try_from(blocks).unwrap_or(usize::MAX).min(1), usize::try_from(blocks).ok())
     }
 }

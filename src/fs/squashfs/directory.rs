@@ -1,4 +1,4 @@
-//! Directories: runs of entries that share a header, and behind an extended directory's inode an index of such runs.
+//! Directories: runs of entries that share a header. An index of the runs follows the inode of an extended directory.
 
 use std::sync::OnceLock;
 
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::fs::{Entry, FileType, Listing, NodeId};
 use crate::parse::{Parsed, field, little16, little32, refuse};
 
-/// Most entries behind one header (`SQUASHFS_DIR_COUNT`).
+/// Most entries after one header (`SQUASHFS_DIR_COUNT`).
 const ENTRIES_OF_A_RUN: u32 = 256;
 
 /// Longest name in bytes (`SQUASHFS_NAME_LEN`).
@@ -53,11 +53,11 @@ impl<'m> DirectoryTable<'m> {
         Ok(entries)
     }
 
-    /// The node called `wanted`. `index` stands at the directory's index: where there is one, the section of the
+    /// The node called `wanted`. `index` is at the directory's index. If there is one, the section of the
     /// listing that should have the name is searched first.
     ///
-    /// Linux trusts the index and the order of names, but what [`Self::entries`] shows must be found here in an archive
-    /// whose index lies, too. So a name is missing only if it is nowhere in the listing.
+    /// Linux trusts the index and the order of names, but what [`Self::entries`] lists must be found here even
+    /// if the index is wrong. So a name is missing only if it is nowhere in the listing.
     pub(super) fn lookup(&self, directory: Directory, index: Cursor<'_>, wanted: &[u8]) -> Result<Option<NodeId>> {
         if directory.index > 0 {
             let section = Section::of(wanted, directory, index);
@@ -96,14 +96,14 @@ impl<'m> DirectoryTable<'m> {
         Ok(None)
     }
 
-    /// Begins to read a section, of which there is none in an empty directory: its place may be one past the last
+    /// Begins to read a section. An empty directory has none: its address may be one past the last
     /// block.
     fn listing(&self, directory: Directory, section: Section) -> Result<Option<Entries<'m>>> {
         let left = section.to.saturating_sub(section.from);
         if left == 0 {
             return Ok(None);
         }
-        // All blocks of a listing but the last are full, so the offset in any of them follows from that in the first.
+        // All blocks of a listing but the last are full, so the offset in the first gives the offset in every other.
         let offset = (u64::from(directory.offset) + u64::from(section.from)) % u64::from(BLOCK_LENGTH);
         let block = self.start.saturating_add(u64::from(section.block));
         let cursor = self.metadata.cursor(block, self.end, u16::try_from(offset).unwrap_or(0))?;
@@ -154,7 +154,7 @@ struct Entries<'m> {
     run: Run,
 }
 
-/// What is left of a run: entries whose inodes are in the same metadata block.
+/// The rest of a run: entries whose inodes are in the same metadata block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Run {
     entries: u32,

@@ -14,7 +14,7 @@ const HEADER_LENGTH: usize = 16;
 /// Longest target of a symbolic link in bytes: mksquashfs takes no longer one, and Linux follows none over 4095.
 const TARGET_LIMIT: u32 = 65_535;
 
-/// The number that stands for "not in a fragment" (`SQUASHFS_INVALID_FRAG`).
+/// The number that means "not in a fragment" (`SQUASHFS_INVALID_FRAG`).
 const NO_FRAGMENT: u32 = u32::MAX;
 
 /// An inode.
@@ -22,7 +22,7 @@ const NO_FRAGMENT: u32 = u32::MAX;
 pub(super) struct Inode<'m> {
     pub(super) header: Header,
     pub(super) body: Body,
-    /// Stands behind the fixed fields: at a file's block sizes, a link's target, a directory's index.
+    /// The position after the fixed fields: a file's block sizes, a link's target, a directory's index.
     pub(super) tail: Cursor<'m>,
 }
 
@@ -66,7 +66,7 @@ pub(super) struct Directory {
     pub(super) offset: u16,
     /// Length of the listing in bytes, and 3 more for `.` and `..`, which are not stored (`file_size`).
     pub(super) size: u32,
-    /// Number of entries in the index behind the inode (`i_count`); a basic directory has none.
+    /// Number of entries in the index after the inode (`i_count`). A basic directory has no index.
     pub(super) index: u16,
 }
 
@@ -82,7 +82,7 @@ pub(super) struct File {
 }
 
 impl<'m> Inode<'m> {
-    /// Reads the inode at which `cursor` stands.
+    /// Reads the inode at `cursor`.
     pub(super) fn read(mut cursor: Cursor<'m>) -> Result<Self> {
         let place = cursor.place();
         let header = cursor.record("inode", HEADER_LENGTH, header)?;
@@ -107,7 +107,7 @@ impl<'m> Inode<'m> {
         Ok(Self { header, body, tail: cursor })
     }
 
-    /// Reads the target of a symbolic link of that `length`.
+    /// Reads the target of a symbolic link, which has this `length`.
     pub(super) fn target(mut self, length: u32) -> Result<Vec<u8>> {
         if length > TARGET_LIMIT {
             return Err(Error::Limit { what: "target of a symbolic link", place: self.tail.place() });
@@ -117,7 +117,7 @@ impl<'m> Inode<'m> {
         Ok(target)
     }
 
-    /// The error for an inode that is not of the type that was asked for: a directory entry said otherwise.
+    /// The error for an inode whose type is not the one in its directory entry.
     pub(super) fn mistyped(&self, field: &'static str) -> Error {
         Error::Malformed { structure: "inode", field, place: self.tail.place() }
     }

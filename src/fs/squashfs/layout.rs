@@ -28,7 +28,7 @@ const FIELDS: [(u64, &str); 19] = [
     (96, DATA),
 ];
 
-/// What lies between the superblock and the inodes. Options of a compressor may stand before the first block.
+/// The bytes between the superblock and the inodes. Options of a compressor may precede the first block.
 const DATA: &str = "squashfs data";
 
 impl Archive<'_> {
@@ -45,13 +45,13 @@ impl Archive<'_> {
             (it.id_table, u32::from(it.ids), "squashfs id table"),
             (it.xattr_table, 1, "squashfs extended attributes"),
         ] {
-            // An index stands behind its blocks, and begins with the place of the first; so do extended attributes.
+            // An index follows its blocks and begins with the address of the first one, as do extended attributes.
             if table != u64::MAX {
                 let first = if count > 0 { self.number_at(table) } else { None };
                 parts.push((first.unwrap_or(table).min(table), name));
             }
         }
-        parts.push((it.bytes_used, "padding behind the squashfs"));
+        parts.push((it.bytes_used, "padding after the squashfs"));
         let before = parts.into_iter().filter(|(start, _)| *start <= offset);
         before.max_by_key(|(start, _)| *start).map_or(DATA, |(_, name)| name)
     }

@@ -31,14 +31,14 @@ pub(super) struct Metadata<'a> {
 /// A decompressed metadata block.
 #[derive(Debug)]
 struct Block {
-    /// First byte of the block behind it, counted from the start of the archive.
+    /// First byte of the next block, counted from the start of the archive.
     next: u64,
     /// First byte, counted from the start of the image: for messages.
     address: u64,
     bytes: Vec<u8>,
 }
 
-/// A lookup table: records of one length in metadata blocks, behind an index of those blocks.
+/// A lookup table: records of the same length in metadata blocks, and an index of those blocks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Table {
     /// What an error calls it.
@@ -71,8 +71,8 @@ impl<'a> Metadata<'a> {
         Ok(cursor)
     }
 
-    /// Reads one record of a lookup table: eight bytes of its index and one metadata block are touched. There is none
-    /// of a number past the last.
+    /// Reads one record of a lookup table: eight bytes of its index and one metadata block. `None`
+    /// if the number is past the last record.
     pub(super) fn lookup<T>(
         &self,
         table: Table,
@@ -88,7 +88,7 @@ impl<'a> Metadata<'a> {
         let entry = table.start.saturating_add(8 * block);
         let bytes = self.region.bytes(table.name, entry, 8)?;
         let start = parse(table.name, &self.region.place(entry), &bytes, little64)?;
-        // A lookup table lies before its own index.
+        // A lookup table precedes its own index.
         let mut cursor = self.cursor(start, table.start, offset)?;
         cursor.record(table.name, usize::from(table.record), record).map(Some)
     }

@@ -1,6 +1,6 @@
 //! SquashFS 4.0, read in place.
 //!
-//! The format is that of Linux, whose `fs/squashfs/squashfs_fs.h` names the fields. Little is read at a time: a
+//! The fields have the names of Linux (`fs/squashfs/squashfs_fs.h`). Little is read at a time: a
 //! question about one path decompresses the metadata blocks on the way to it, and no others.
 
 mod cache;
@@ -58,7 +58,7 @@ impl<'a> Archive<'a> {
     /// Opens the archive at the start of `region`, by its superblock alone.
     ///
     /// # Errors
-    /// Where there is no superblock, or one of another version than 4.0.
+    /// If there is no superblock, or its version is not 4.0.
     pub fn open(region: Region<'a>) -> Result<Self> {
         let superblock = Superblock::read(&region)?;
         let metadata = Metadata::new(region.clone(), superblock.compression);
@@ -78,10 +78,10 @@ impl<'a> Archive<'a> {
         self.region.place(offset)
     }
 
-    /// The node of that inode number, by the export table, which an archive may lack.
+    /// The node with an inode number, from the export table, which an archive may lack.
     ///
     /// # Errors
-    /// Where the table cannot be read.
+    /// If the table cannot be read.
     pub fn exported(&self, inode_number: u32) -> Result<Option<NodeId>> {
         let (start, count) = (self.superblock.export_table, self.superblock.inodes);
         if start == u64::MAX {
@@ -112,7 +112,7 @@ impl<'a> Archive<'a> {
         let read = || {
             self.metadata.lookup(table, u32::from(index), little32)?.ok_or_else(|| {
                 let place = self.region.place(start);
-                Error::Malformed { structure: "id table", field: "number asked of it by an inode", place }
+                Error::Malformed { structure: "id table", field: "index, used by an inode", place }
             })
         };
         self.ids.get(u64::from(index), read).map(|id| *id)

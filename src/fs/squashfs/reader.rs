@@ -33,7 +33,7 @@ pub(super) struct FileReader<'s> {
 struct Ready<'s> {
     /// Used again for another block.
     buffer: Vec<u8>,
-    /// The contents where the image could lend them, instead of what is in the buffer.
+    /// The contents, if the image can lend them. They replace the buffer.
     lent: Option<&'s [u8]>,
 }
 
@@ -96,7 +96,7 @@ impl<'s> FileReader<'s> {
         }
     }
 
-    /// Nothing behind an error is read.
+    /// Nothing after an error is read.
     fn stop(&mut self, error: Error) {
         self.data.blocks.stop();
         self.data.fragment = None;

@@ -28,7 +28,7 @@ pub struct Superblock {
     pub compression: Compression,
     /// Number of entries in the id table (`no_ids`).
     pub ids: u16,
-    /// Length of the archive in bytes, without the padding behind it (`bytes_used`).
+    /// Length of the archive in bytes, without the padding after it (`bytes_used`).
     pub bytes_used: u64,
     /// Reference of the root directory's inode (`root_inode`).
     pub(super) root: u64,
@@ -51,7 +51,7 @@ impl Superblock {
     /// needed: a truncated archive still opens.
     ///
     /// # Errors
-    /// [`Error::Malformed`] where there is no superblock, [`Error::Unsupported`] where its version is not 4.0.
+    /// [`Error::Malformed`] if there is no superblock, [`Error::Unsupported`] if its version is not 4.0.
     pub(super) fn read(region: &Region<'_>) -> Result<Self> {
         let bytes = region.bytes("squashfs superblock", 0, LENGTH)?;
         if let Some(what) = other_version(&bytes) {
@@ -60,7 +60,7 @@ impl Superblock {
         parse("squashfs superblock", &region.place(0), &bytes, superblock)
     }
 
-    /// Where the table that begins at `start` ends at the latest: every table ends where the next one begins.
+    /// The upper bound for the end of the table at `start`: every table ends where the next one begins.
     pub(super) fn end_of(&self, start: u64) -> u64 {
         let tables = [
             self.inode_table,

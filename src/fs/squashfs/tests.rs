@@ -296,7 +296,7 @@ fn a_block_of_another_length_than_its_place_asks_for_is_refused() {
     }
 }
 
-/// Reads all that a damaged archive still gives, a little of each: whatever it says, it must come to an end.
+/// Reads a little of everything in a damaged archive. Whatever is in it, that must end.
 fn exercise(bytes: Vec<u8>) {
     let source = Source::memory(bytes);
     let Ok(archive) = Archive::open(Region::whole(&source)) else { return };

@@ -38,7 +38,7 @@ use pam::Service;
 
 use super::answer::Answer;
 use super::menu::MenuEntry;
-use super::ssh::{Authority, AuthorizedKey, BadLine, Entrance as OfSshd, KeysFiles, Sshd, Writer};
+use super::ssh::{Authority, AuthorizedKey, BadLine, Entrance as OfSshd, KeysFiles, Sshd, Writer, declared};
 use super::users::{User, Users};
 use super::{Disc, Initrd, Root, System, toplevel};
 use crate::error::{Error, Place, Result};
@@ -346,15 +346,12 @@ fn keep_one(writers: &mut Vec<Writer>, writer: Writer) {
 
 /// Files of keys that NixOS made for users who do not exist.
 fn orphans(root: &Root<'_>, users: &Users, files: &mut KeysFiles<'_>) -> Result<Vec<(String, Vec<AuthorizedKey>)>> {
-    let directory = "/etc/ssh/authorized_keys.d";
     let mut orphans = Vec::new();
-    for entry in root.entries(directory)? {
-        let name = String::from_utf8_lossy(&entry.name).into_owned();
-        let sidecar = [".mode", ".uid", ".gid"].iter().any(|suffix| name.ends_with(suffix));
-        if sidecar || !users.known || users.named(&name).is_some() {
-            continue;
-        }
-        let keys = files.keys_at(&format!("{directory}/{name}"))?;
+    if !users.known {
+        return Ok(orphans);
+    }
+    for name in declared::users(root)?.into_iter().filter(|name| users.named(name).is_none()) {
+        let keys = files.keys_at(&declared::file_of(&name))?;
         orphans.extend(keys.map(|keys| (name, keys.to_vec())));
     }
     Ok(orphans)

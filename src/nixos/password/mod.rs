@@ -5,6 +5,9 @@ mod scheme;
 use std::fmt;
 
 use data_encoding::HEXLOWER;
+#[cfg(test)]
+use schemars::JsonSchema;
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 pub use scheme::Scheme;
@@ -44,7 +47,9 @@ pub enum Quirk {
 }
 
 /// The kind of a password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(rename_all = "lowercase")]
 pub enum PasswordState {
     /// The user logs in without a password where PAM permits it.
     Empty,
@@ -58,7 +63,8 @@ pub enum PasswordState {
     Hashed,
     /// The password comes from a file that is not in the image.
     File,
-    /// The image does not say.
+    /// The image does not say. Nobody asks for that.
+    #[serde(skip)]
     Unknown,
 }
 

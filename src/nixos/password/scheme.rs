@@ -1,5 +1,9 @@
 //! The schemes of crypt(5): how a password's hash looks, and how good it is.
 
+use std::sync::OnceLock;
+
+use regex::bytes::{Regex, RegexBuilder};
+
 /// Characters that a salt needs to be beyond guessing; each has six bits.
 const LONG_SALT: usize = 12;
 
@@ -186,14 +190,17 @@ impl Scheme {
 
     /// Whether the field is a whole hash. No password has one that is cut, has other parameters or is of an unknown scheme.
     pub(super) fn fits(self, field: &str) -> bool {
-        let Some(row) = self.row() else { return false };
-        let whole = regex::bytes::RegexBuilder::new(&format!("^(?:{})$", row.pattern)).unicode(false).build();
+        // Many users have hashes of the same scheme, and a pattern takes longer to compile than to match.
+        static WHOLE: [OnceLock<Option<Regex>>; SCHEMES.len()] = [const { OnceLock::new() }; SCHEMES.len()];
+        let Some(at) = SCHEMES.iter().position(|row| row.scheme == self) else { return false };
+        let compile = || RegexBuilder::new(&format!("^(?:{})$", self.pattern())).unicode(false).build().ok();
+        let whole = WHOLE.get(at).and_then(|whole| whole.get_or_init(compile).as_ref());
         let rounds = field.split('$').nth(2).and_then(|rounds| rounds.strip_prefix("rounds="));
         // Others are not what crypt(3) gives back.
         let usual = |rounds: &str| {
             !rounds.starts_with('0') && rounds.parse().is_ok_and(|rounds| (1_000..=999_999_999u64).contains(&rounds))
         };
-        whole.is_ok_and(|whole| whole.is_match(field.as_bytes())) && rounds.is_none_or(usual)
+        whole.is_some_and(|whole| whole.is_match(field.as_bytes())) && rounds.is_none_or(usual)
     }
 
     /// Whether its hashes have a salt.

@@ -6,6 +6,7 @@ mod config;
 mod contradictions;
 mod criteria;
 mod daemon;
+pub(super) mod declared;
 mod entrance;
 mod include;
 mod key;

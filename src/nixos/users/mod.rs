@@ -10,6 +10,7 @@ mod userborn;
 
 use super::answer::{Cause, Caused, Refusal};
 use super::password::Password;
+use super::ssh::declared;
 use crate::error::{Error, Place, Result};
 use crate::nixos::Root;
 use crate::store::StorePath;
@@ -176,12 +177,9 @@ impl User {
 
 /// Users who have a file of keys.
 fn implied(root: &Root<'_>) -> Result<Vec<String>> {
-    let directory = "/etc/ssh/authorized_keys.d";
-    let names = root.entries(directory)?.into_iter().filter_map(|entry| String::from_utf8(entry.name).ok());
-    let sidecar = |name: &String| [".mode", ".uid", ".gid"].iter().any(|suffix| name.ends_with(suffix));
-    let names: Vec<String> = names.filter(|name| !sidecar(name)).collect();
+    let names = declared::users(root)?;
     if names.len() > MOST_USERS {
-        let place = Place::File(root.inside(directory).into_bytes());
+        let place = Place::File(root.inside(declared::DIRECTORY).into_bytes());
         return Err(Error::Limit { what: "10,000 users", place });
     }
     Ok(names)

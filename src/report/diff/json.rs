@@ -1,6 +1,7 @@
 //! A comparison as a document.
 
 use std::io::Write;
+use std::path::Path;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -11,11 +12,11 @@ use crate::diff::{
 use crate::report::files;
 use crate::store::StorePath;
 
-/// The document of `diff`.
+/// The document of `diff`. `images` are the paths of both images, or of manifests that do not name theirs.
 ///
 /// # Errors
 /// If the writer fails.
-pub fn json(out: &mut dyn Write, difference: &Difference) -> serde_json::Result<()> {
+pub fn json(out: &mut dyn Write, difference: &Difference, images: Pair<&Path>) -> serde_json::Result<()> {
     let parts = &difference.parts;
     let packages = difference.packages.iter().map(|change| Package {
         pname: &change.pname,
@@ -28,6 +29,7 @@ pub fn json(out: &mut dyn Write, difference: &Difference) -> serde_json::Result<
     });
     let document = json!({
         "schema": "nixoscope.diff.v1",
+        "images": paths_of(images),
         "same": difference.is_none() && difference.troubles.is_empty(),
         "packages": packages.collect::<Vec<_>>(),
         "rebuilt": rebuilt(&difference.paths),
@@ -74,6 +76,11 @@ pub(super) const UNASKED: [&str; 16] = [
     "objects",
     "noise",
 ];
+
+/// The paths of both images.
+pub(super) fn paths_of(images: Pair<&Path>) -> Value {
+    json!({"old": images.old.display().to_string(), "new": images.new.display().to_string()})
+}
 
 pub(super) fn changes(changes: &[Change]) -> Vec<Value> {
     let change = |change: &Change| json!({"what": change.what, "old": change.values.old, "new": change.values.new});

@@ -1,12 +1,13 @@
 //! Whether two images are the same build.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::json::{self, UNASKED};
 use super::value::changes;
-use crate::diff::{FirstDifference, Reason, Reproducibility, Structure, Verdict};
+use crate::diff::{FirstDifference, Pair, Reason, Reproducibility, Structure, Verdict};
 use crate::report::style::STRONG;
 use crate::report::{escape, files};
 
@@ -92,11 +93,16 @@ fn words(reason: Reason) -> String {
     words.to_owned()
 }
 
-/// The document.
+/// The document. `images` are the paths of both images.
 ///
 /// # Errors
 /// If the writer fails.
-pub fn json(out: &mut dyn Write, found: &Reproducibility, troubles: &[String]) -> serde_json::Result<()> {
+pub fn json(
+    out: &mut dyn Write,
+    found: &Reproducibility,
+    images: Pair<&Path>,
+    troubles: &[String],
+) -> serde_json::Result<()> {
     let first = |first: &FirstDifference| -> Value {
         json!({
             "structure": first.structure.to_string(),
@@ -107,6 +113,7 @@ pub fn json(out: &mut dyn Write, found: &Reproducibility, troubles: &[String]) -
     };
     let mut document = json!({
         "schema": "nixoscope.diff.v1",
+        "images": json::paths_of(images),
         "same": found.verdict == Verdict::Identical && troubles.is_empty(),
         "reproducible": {
             "verdict": found.verdict.name(),

@@ -49,8 +49,8 @@ impl AheadBlock {
         true
     }
 
-    /// The contents for the thread that hashes; `None` if nobody has begun, and nobody else will. Instead of waiting for
-    /// another thread it does `otherwise`, as long as that says that there was something to do.
+    /// The contents for the thread that hashes. `None` if nobody has begun, and nobody else will. Instead of waiting for
+    /// another thread it calls `otherwise`, as long as that returns that there was something to do.
     pub(super) fn take(&self, mut otherwise: impl FnMut() -> bool) -> Option<Result<Vec<u8>>> {
         loop {
             let mut state = self.state();

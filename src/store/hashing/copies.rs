@@ -1,4 +1,4 @@
-//! Decompressed data blocks of files that are there several times, as drivers under many names are.
+//! Decompressed data blocks of files with several copies, such as drivers under many names.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,8 +11,8 @@ const LIMIT: usize = 32 << 20;
 
 /// Blocks that are kept for equal files, which share them on the disc.
 ///
-/// How many files begin with which block is known from the plan. What is kept first stays until the last file had it: of a
-/// file that is too long to be kept whole, a part is decompressed once.
+/// The plan knows how many files begin with which block. What is kept first stays until the last file has used it: if a
+/// file is too long to be kept whole, at least a part is decompressed only once.
 #[derive(Default)]
 pub(super) struct Copies {
     /// Files that have not been begun, by where the first block is stored that they share.
@@ -33,7 +33,7 @@ struct Copy {
 }
 
 impl Copies {
-    /// For files of which so many begin with the block that is stored there.
+    /// For files that share their first blocks, given how many begin with the block at each address.
     pub(super) fn new(files: HashMap<u64, u64>) -> Self {
         let files = files.into_iter().filter(|&(_, count)| count > 1);
         Self { files: files.map(|(start, count)| (start, AtomicU64::new(count))).collect(), shelf: Mutex::default() }

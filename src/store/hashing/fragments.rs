@@ -15,9 +15,9 @@ const SPARE: usize = 4;
 
 /// The fragment blocks that are in use. Whoever asks for one that is being decompressed waits for it.
 ///
-/// How many files have which fragment is known from the plan. Of a fragment that equal files share, which may lie far from
-/// one another, a copy is kept for the others; so a block is dropped behind the last of its fragments. Above a budget the one
-/// that was not asked for the longest goes before that, and is decompressed again should it be asked for.
+/// The plan knows how many files have which fragment. If equal files, which may be far from one another, share a fragment,
+/// a copy is kept for the others; so a block is dropped after the last of its fragments. Above a budget, the block
+/// that was not used for the longest time is dropped earlier, and decompressed again if it is needed.
 pub(super) struct Fragments<'s> {
     archive: &'s Archive<'s>,
     /// Blocks that are kept at most.

@@ -16,9 +16,19 @@ pub use object::{Damage, Outcome};
 
 use super::contents::Object;
 use super::{Contents, Store};
+use crate::error::{Error, Place};
 use crate::image::Progress;
 use crew::Crew;
 use plan::Plan;
+
+/// Bytes of contents that are read of one image. No image holds more: this takes most of an hour. Metadata that compress to nothing
+/// can ask for millions of times as much.
+pub(crate) const LARGEST: u64 = 4 << 40;
+
+/// The error for an image with more contents.
+pub(crate) fn too_much() -> Error {
+    Error::Limit { what: "contents of 4 TiB", place: Place::File(super::STORE.as_bytes().to_vec()) }
+}
 
 /// Reads the NARs of the registered objects that are present, and hashes those that `wanted` accepts. The outcomes come in no
 /// particular order, each with the index of its object in [`Contents::objects`]. `progress` hears of bytes of NARs.

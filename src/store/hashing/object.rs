@@ -1,4 +1,4 @@
-//! One store object: its NAR, step by step, and what came of hashing it.
+//! One store object: its NAR, step by step, and the outcome of hashing it.
 
 use std::rc::Rc;
 
@@ -18,7 +18,7 @@ pub struct Outcome {
     pub size: u64,
     /// The hash of its NAR. `None` if there is nothing to compare it with, or if a part could not be read.
     pub hash: Option<[u8; 32]>,
-    /// What could not be read of it.
+    /// What could not be read.
     pub damages: Vec<Damage>,
     /// Damages beyond those.
     pub further: u64,

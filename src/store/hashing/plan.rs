@@ -5,16 +5,13 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 
 use super::object::Damage;
-use crate::error::{self, Error, Result};
+use super::{LARGEST, too_much};
+use crate::error::{self, Result};
 use crate::fs::NodeId;
 use crate::fs::squashfs::Fragment;
 use crate::store::contents::Object;
 use crate::store::nar::{self, Piece, Pieces};
 use crate::store::{Carrier, Contents, Store};
-
-/// No image holds more: NARs of this many bytes take most of an hour to hash. Metadata that compress to nothing can ask
-/// for millions of times as much.
-const LARGEST: u64 = 4 << 40;
 
 /// Whether the hash of an object is wanted. The others are only read.
 type Wanted<'w> = dyn Fn(&Object) -> bool + Sync + 'w;
@@ -22,7 +19,7 @@ type Wanted<'w> = dyn Fn(&Object) -> bool + Sync + 'w;
 /// The objects to read.
 #[derive(Default)]
 pub(super) struct Plan {
-    /// In the order in which they are begun.
+    /// In the order in which work on them begins.
     pub(super) items: Vec<Item>,
     /// Those that will not be read, and why.
     pub(super) refused: Vec<(usize, Damage)>,
@@ -41,9 +38,9 @@ pub(super) struct Item {
     pub(super) object: usize,
     /// Its node.
     pub(super) node: NodeId,
-    /// Length of its NAR in bytes, as far as it can be read.
+    /// Length in bytes of the readable part of its NAR.
     pub(super) size: u64,
-    /// Where the last of its contents are stored. Those that stand in for equal ones of another object come before.
+    /// The highest address of its contents. Contents shared with another object are stored before.
     pub(super) last: u64,
     /// Whether its hash is wanted.
     pub(super) hashed: bool,
@@ -68,9 +65,7 @@ impl Plan {
                     parts.starts.into_iter().for_each(|start| *plan.files.entry(start).or_default() += 1);
                 }
                 None => {
-                    let place = error::Place::File(b"/nix/store".to_vec());
-                    let error = Error::Limit { what: "contents of 4 TiB", place };
-                    plan.refused.push((item.object, Damage::of(&error)));
+                    plan.refused.push((item.object, Damage::of(&too_much())));
                 }
             }
         }

@@ -9,7 +9,7 @@ use super::world::{Files, Probe, accesses, judged, number};
 /// Configurations in each run, unless the environment says otherwise.
 const COUNT: usize = 60;
 
-/// The password of `eve` is `secret`, that of `ann` is empty, that of `bob` is locked.
+/// `eve` has the password `secret`, `ann` an empty one, and `bob` is locked.
 const SHADOW: &str = "root:!:1::::::\nann::1::::::\nbob:!:1::::::\neve:$6$saltsalt$\
     TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1:1::::::\nweb:!:1::::::\n";
 

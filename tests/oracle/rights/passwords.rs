@@ -10,7 +10,7 @@ use crate::tool::{text, tool};
 /// Fields in each run, unless the environment says otherwise.
 const COUNT: usize = 80;
 
-/// What opens the fields that open: one password of each length that bigcrypt tells apart.
+/// Passwords of the fields that open: one of each length that bigcrypt distinguishes.
 const PASSWORDS: [&str; 2] = ["secret", "secretsecret"];
 
 const PROBES: [Probe; 3] = [("eve", "-", "enter"), ("eve", "-", PASSWORDS[0]), ("eve", "-", PASSWORDS[1])];

@@ -70,7 +70,7 @@ fn write(file: &Path, contents: &str) {
     fs::write(file, contents).unwrap();
 }
 
-/// What a judge, a shell script in name spaces of its own, says of the configurations: its lines.
+/// The verdicts of a judge on the configurations, one a line. The judge is a shell script in its own namespaces.
 pub(crate) fn judged(judge: &str, configurations: &[(Files, Vec<Probe>)]) -> BTreeSet<String> {
     // Two judges at a time; each has files of its own.
     let half = configurations.len().div_ceil(2).max(1);
