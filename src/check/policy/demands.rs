@@ -5,8 +5,8 @@ use std::path::Path;
 use globset::Glob;
 
 use super::super::kind::{
-    Assertion, Boot, Command, Copies, File, Forbid, Installed, Integrity, Kernel, Key, MaxSize, NoFile, NoParam,
-    NoSecrets, NotInstalled, OnlyKeys, Package, Param, Platform, Ssh, State, Unit, User, VolumeId,
+    Assertion, Boot, Command, Copies, File, FileName, Forbid, Installed, Integrity, Kernel, Key, MaxSize, NoFile,
+    NoParam, NoSecrets, NotInstalled, OnlyKeys, Package, Param, Platform, Ssh, State, Unit, User, VolumeId,
 };
 use super::super::query::{PackageQuery, WantedKey};
 use super::super::size;
@@ -21,6 +21,7 @@ use super::{Demand, Severity};
 use crate::fs::FileType;
 use crate::nixos::PasswordState;
 use crate::secrets::Allow;
+use crate::store::sha256;
 
 /// What a table says of all its assertions, besides the severity.
 #[derive(Clone, Copy)]
@@ -64,6 +65,15 @@ impl Policy {
         }
         for table in self.package.iter().map(|checked| &checked.0) {
             add(table.assertions()?, &table.severity, Said::of(&table.reason));
+        }
+        for table in self.closure.iter().map(|checked| &checked.0) {
+            add(vec![table.assertion(folder)?], &table.severity, Said::of(&table.reason));
+        }
+        for table in self.menu.iter().map(|checked| &checked.0) {
+            add(vec![table.assertion()?], &table.severity, Said::of(&table.reason));
+        }
+        for table in self.size.iter().map(|checked| &checked.0) {
+            add(table.assertions(folder)?, &table.severity, Said::of(&table.reason));
         }
         for table in self.command.iter().map(|checked| &checked.0) {
             add(vec![Command(table.name.0.clone()).into()], &table.severity, Said::of(&table.reason));
@@ -128,6 +138,10 @@ impl ImageTable {
         if let Some(size) = &self.max_size {
             all.push(MaxSize(size.bytes()?).into());
         }
+        if let Some(glob) = &self.file_name {
+            let compiled = Glob::new(glob).map_err(|_| format!("{glob} is no glob"))?.compile_matcher();
+            all.push(FileName(compiled).into());
+        }
         if let Some(glob) = &self.volume_id {
             let compiled = Glob::new(glob).map_err(|_| format!("{glob} is no glob"))?.compile_matcher();
             all.push(VolumeId(compiled).into());
@@ -149,13 +163,14 @@ impl Check for ImageTable {
     fn check(&self) -> Result<(), String> {
         let given = [
             self.max_size.is_some(),
+            self.file_name.is_some(),
             self.volume_id.is_some(),
             self.system.is_some(),
             self.boot.is_some(),
             self.kernel.is_some(),
             self.params.is_some(),
         ];
-        nothing(&given, "max-size, volume-id, system, boot, kernel or params")?;
+        nothing(&given, "max-size, file-name, volume-id, system, boot, kernel or params")?;
         self.assertions().map(|_| ())
     }
 }
@@ -167,7 +182,7 @@ impl Check for ParamsTable {
 }
 
 impl Size {
-    fn bytes(&self) -> Result<u64, String> {
+    pub(super) fn bytes(&self) -> Result<u64, String> {
         match self {
             Self::Bytes(bytes) => Ok(*bytes),
             Self::Text(text) => size::parse(text),
@@ -176,27 +191,31 @@ impl Size {
 }
 
 impl PackageTable {
-    fn query(&self) -> Result<PackageQuery, String> {
-        let text = match &self.version {
-            Some(version) => format!("{}@{version}", self.name),
-            None => self.name.clone(),
+    fn queries(&self) -> Result<Vec<PackageQuery>, String> {
+        let query = |name: &String| {
+            let text = match &self.version {
+                Some(version) => format!("{name}@{version}"),
+                None => name.clone(),
+            };
+            PackageQuery::parse(&text).map_err(|error| error.to_string())
         };
-        PackageQuery::parse(&text).map_err(|error| error.to_string())
+        self.name.as_slice().iter().map(query).collect()
     }
 
     fn assertions(&self) -> Result<Vec<Assertion>, String> {
-        let query = self.query()?;
         let mut all: Vec<Assertion> = Vec::new();
-        match (self.state, self.installed) {
-            (PackageState::Forbidden, _) => all.push(Forbid(query.clone()).into()),
-            (PackageState::Required, Some(true)) => all.push(Installed(query.clone()).into()),
-            (PackageState::Required, Some(false)) => {
-                all.push(Package(query.clone()).into());
-                all.push(NotInstalled(query.clone()).into());
+        for query in self.queries()? {
+            match (self.state, self.installed) {
+                (PackageState::Forbidden, _) => all.push(Forbid(query.clone()).into()),
+                (PackageState::Required, Some(true)) => all.push(Installed(query.clone()).into()),
+                (PackageState::Required, Some(false)) => {
+                    all.push(Package(query.clone()).into());
+                    all.push(NotInstalled(query.clone()).into());
+                }
+                (PackageState::Required, None) => all.push(Package(query.clone()).into()),
             }
-            (PackageState::Required, None) => all.push(Package(query.clone()).into()),
+            all.extend(self.max_copies.map(|most| Copies { query, most }.into()));
         }
-        all.extend(self.max_copies.map(|most| Copies { query, most }.into()));
         Ok(all)
     }
 }
@@ -219,9 +238,8 @@ impl FileTable {
             return Ok(NoFile(self.path.clone().into_bytes()).into());
         }
         let digest = |text: &String| {
-            let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
-            let digest = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-            digest.ok_or_else(|| format!("{text:?} is no SHA-256: it has 64 hexadecimal digits"))
+            sha256::parse(text)
+                .ok_or_else(|| format!("{text:?} is not a SHA-256: write 64 hexadecimal digits or sha256-…"))
         };
         let mode = |text: &String| {
             let mode = u16::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o7777);

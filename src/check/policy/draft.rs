@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::proof::Proof;
 use super::tables::Firmware;
 use crate::error::Result;
 use crate::fs::iso9660::Platform;
@@ -36,6 +37,8 @@ pub struct Draft {
     pub system: Option<String>,
     /// The version that the kernel must have.
     pub kernel: Option<String>,
+    /// What else has been judged, and holds.
+    pub proof: Proof,
     /// The names of the packages that must be installed.
     pub installed: Vec<String>,
     /// Users.
@@ -80,9 +83,9 @@ pub struct DraftSsh {
 }
 
 impl Draft {
-    /// Drafts a policy from what is known of an image. `installed` are the names of the packages that must be.
+    /// Drafts a policy from what is known of an image. Packages and the proof are added later.
     #[must_use]
-    pub fn of(summary: &Summary, installed: Vec<String>, access: Option<&Access>) -> Self {
+    pub fn of(summary: &Summary, access: Option<&Access>) -> Self {
         let default = summary.systems.iter().find(|(system, _)| system.default && system.present);
         let description = default.map(|(_, description)| description);
         let kernel = description.and_then(|description| Some(format!(">={}", description.kernel.as_ref()?)));
@@ -97,7 +100,8 @@ impl Draft {
             boot: firmware(summary),
             system: description.and_then(|description| description.system.clone()),
             kernel: kernel.filter(|kernel| Requirement::parse(kernel).is_some()),
-            installed,
+            proof: Proof::default(),
+            installed: Vec::new(),
             users: people.map(DraftUser::of).collect(),
             ssh: access.map(|access| DraftSsh::of(&access.people.sshd)),
         }

@@ -1,9 +1,13 @@
 //! A policy: what an image must hold, written down in TOML or JSON.
 
+mod budget;
+mod closure;
 mod demands;
 mod draft;
 mod file;
+mod menu;
 mod preset;
+mod proof;
 mod tables;
 mod trouble;
 mod values;
@@ -11,6 +15,7 @@ mod values;
 pub use draft::{Draft, DraftKey, DraftSsh, DraftUser, installed};
 pub use file::{Policy, SCHEMA};
 pub use preset::Preset;
+pub use proof::Proof;
 pub use tables::Firmware;
 pub use trouble::PolicyError;
 
