@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod answer;
+pub mod bill;
 pub(crate) mod credential;
 mod disc;
 mod initrd;
@@ -17,6 +18,7 @@ mod summary;
 mod system;
 pub mod unit;
 mod users;
+pub mod why;
 
 pub mod package;
 pub mod software;

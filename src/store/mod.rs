@@ -5,6 +5,7 @@ pub mod contents;
 pub mod disk;
 pub mod graph;
 pub mod hashing;
+pub mod mentions;
 pub mod name;
 pub mod nar;
 pub mod nix32;

@@ -70,6 +70,23 @@ fn every_document_has_its_schema_and_its_fields() {
             ],
         ),
         (
+            &["why", "--json", &today, "--all", "glibc"],
+            &[
+                ("", "schema image reasons brings troubles"),
+                ("reasons[].", "path chains"),
+                ("reasons[].chains[].", "links"),
+                ("reasons[].chains[].links[].", "path files"),
+            ],
+        ),
+        (
+            &["why", "--json", &today, "--reverse", "firefox"],
+            &[
+                ("", "schema image reasons brings troubles"),
+                ("brings.", "paths narSize only onlySize"),
+                ("brings.only[].", "path narSize"),
+            ],
+        ),
+        (
             &["check", "--json", &today, "--package", "git", "--command", "vim"],
             &[
                 ("", "schema image results passed failed warnings unknown troubles"),

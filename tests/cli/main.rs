@@ -23,9 +23,11 @@ mod policy;
 mod readme;
 mod reports;
 mod reproducible;
+mod sbom;
 mod secrets;
 mod truncation;
 mod usage;
+mod why;
 
 #[path = "../support/mod.rs"]
 mod support;
