@@ -25,8 +25,9 @@ pub fn toml(out: &mut dyn Write, draft: &Draft) -> io::Result<()> {
     }
     image(&mut tables, draft)?;
     installed(&mut tables, &draft.installed)?;
-    draft.users.iter().try_for_each(|one| user(&mut tables, one))?;
-    draft.ssh.iter().try_for_each(|draft| ssh(&mut tables, draft))?;
+    let system = draft.of_system.map(|name| format!("system = {}\n", quoted(name))).unwrap_or_default();
+    draft.users.iter().try_for_each(|one| user(&mut tables, one, &system))?;
+    draft.ssh.iter().try_for_each(|draft| ssh(&mut tables, draft, &system))?;
     secrets(&mut tables, draft.proof.secrets.as_deref())?;
     if draft.proof.integrity {
         writeln!(tables, "\n[integrity]\nverify = true")?;
@@ -96,16 +97,17 @@ fn image(out: &mut dyn Write, draft: &Draft) -> io::Result<()> {
     Ok(())
 }
 
-fn user(out: &mut dyn Write, user: &DraftUser) -> io::Result<()> {
+/// A user, and the keys that let the user in. `system` is the line that names the only system they are about.
+fn user(out: &mut dyn Write, user: &DraftUser, system: &str) -> io::Result<()> {
     let name = quoted(&user.name);
-    writeln!(out, "\n[[user]] # {}\nname = {name}", one_line(&user.sentence))?;
+    write!(out, "\n[[user]] # {}\nname = {name}\n{system}", one_line(&user.sentence))?;
     match user.password {
         None => writeln!(out, "exists = true")?,
         Some(state) => writeln!(out, "password = [{}]{}", quoted(state.name()), weakness(state))?,
     }
     for key in &user.keys {
         writeln!(out, "\n[[key]] # {}", one_line(&key.sentence))?;
-        writeln!(out, "user = {name}\nfingerprint = {}", quoted(&key.fingerprint))?;
+        write!(out, "user = {name}\nfingerprint = {}\n{system}", quoted(&key.fingerprint))?;
         if key.only {
             writeln!(out, "only = true")?;
         }
@@ -123,8 +125,8 @@ fn weakness(state: PasswordState) -> String {
     format!("{WEAK} {told}")
 }
 
-fn ssh(out: &mut dyn Write, ssh: &DraftSsh) -> io::Result<()> {
-    writeln!(out, "\n[ssh]\nenabled = {}", ssh.enabled)?;
+fn ssh(out: &mut dyn Write, ssh: &DraftSsh, system: &str) -> io::Result<()> {
+    write!(out, "\n[ssh]\nenabled = {}\n{system}", ssh.enabled)?;
     if let Some(passwords) = ssh.passwords {
         let weak = if passwords { format!("{WEAK} a password is enough, without a key") } else { String::new() };
         writeln!(out, "password-authentication = {passwords}{weak}")?;

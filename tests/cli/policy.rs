@@ -322,6 +322,9 @@ fn the_policy_that_is_written_of_an_image_holds_for_it() {
         "access/userborn.squashfs",
         "verify/tree.iso",
         "packages/kinds.squashfs",
+        "menus/mixed.iso",
+        "menus/same.iso",
+        "diff/new/result",
     ] {
         let image = fixture(image).display().to_string();
         let policy = run(&["policy", &image]);

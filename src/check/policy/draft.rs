@@ -41,6 +41,8 @@ pub struct Draft {
     pub proof: Proof,
     /// The names of the packages that must be installed.
     pub installed: Vec<String>,
+    /// The system whose users, keys and sshd these are, if the image has several.
+    pub of_system: Option<&'static str>,
     /// Users.
     pub users: Vec<DraftUser>,
     /// sshd; `None` if the image does not list its users.
@@ -102,6 +104,7 @@ impl Draft {
             kernel: kernel.filter(|kernel| Requirement::parse(kernel).is_some()),
             proof: Proof::default(),
             installed: Vec::new(),
+            of_system: (summary.systems.len() > 1).then_some("default"),
             users: people.map(DraftUser::of).collect(),
             ssh: access.map(|access| DraftSsh::of(&access.people.sshd)),
         }
