@@ -7,7 +7,7 @@ mod packages;
 mod paths;
 pub mod policy;
 mod query;
-mod size;
+pub mod size;
 mod subject;
 mod systems;
 mod verdict;

@@ -4,20 +4,25 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use nixoscope::check::policy::{self, Draft};
+use nixoscope::check::policy::{self, Draft, Proof};
 use nixoscope::nixos::Summary;
 use nixoscope::nixos::access::Access;
 use nixoscope::nixos::software::Software;
 use nixoscope::report::policy as report_policy;
 
 use super::open::{disc, open};
+use super::progress::Watch;
 use super::{Global, Outcome, output, report_troubles};
 
 const TABLES: &str = "\
 A policy is TOML or JSON; check --policy FILE holds an image to it. Tables:
   preset = \"installer\" | \"appliance\"
-  [image]      max-size, volume-id (glob), system, boot = [\"bios\", \"uefi\"], kernel, params.require, params.forbid
-  [[package]]  name (glob), version, installed, state = \"required\" | \"forbidden\", max-copies
+  [image]      max-size, file-name (glob), volume-id (glob), system, boot = [\"bios\", \"uefi\"], kernel,
+               params.require, params.forbid
+  [[package]]  name (a glob, or a list), version, installed, state = \"required\" | \"forbidden\", max-copies
+  [[closure]]  file: nix path-info --json -r, nix-store -qR or a manifest
+  [[menu]]     title (glob), absent
+  [size]       closure, package, growth and manifest
   [[command]]  name
   [[file]]     path, type, mode, sha256, contains, absent
   [[unit]]     name, exists, enabled, state = \"boot\" | \"triggered\" | \"manual\" | \"masked\" | \"missing\"
@@ -67,8 +72,14 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         Ok(system) => troubles.keep(Access::of(&disc, system)),
         Err(_) => None,
     };
+    let mut draft = Draft::of(&summary, access.as_ref());
+    draft.installed = installed;
+    let watch = Watch::new("judging", global);
+    let proof = Proof::of(&disc, &|done, of| watch.tell(done, of));
+    watch.finish();
+    draft.proof = troubles.keep(proof).unwrap_or_default();
     let mut text = Vec::new();
-    report_policy::toml(&mut text, &Draft::of(&summary, installed, access.as_ref()))?;
+    report_policy::toml(&mut text, &draft)?;
     match &args.output {
         Some(file) => {
             let mut file_out =

@@ -3,20 +3,83 @@
 use std::io::{self, Write};
 
 use crate::check::policy::{Draft, DraftSsh, DraftUser};
+use crate::nixos::PasswordState;
 
-/// Writes the policy: the image, installed packages, users, keys and sshd.
+/// Letters of the digest of a store path.
+const DIGEST: usize = 32;
+
+/// Length in letters of a line of names.
+const LINE: usize = 100;
+
+/// What marks a line that describes the image, but that a good image would not need.
+const WEAK: &str = " # weak:";
+
+/// Writes the policy: presets, the image, installed packages, users, keys, sshd, secrets and integrity.
 ///
 /// # Errors
 /// If the writer fails.
 pub fn toml(out: &mut dyn Write, draft: &Draft) -> io::Result<()> {
-    writeln!(out, "# What {} holds. Take out what does not matter, then:", one_line(&draft.path))?;
-    writeln!(out, "#   nixoscope check IMAGE --policy THIS-FILE\n")?;
-    image(out, draft)?;
-    for name in &draft.installed {
-        writeln!(out, "\n[[package]]\nname = {}\ninstalled = true", quoted(&glob(name)))?;
+    let mut tables = Vec::new();
+    if let Some(preset) = draft.proof.preset {
+        writeln!(tables, "preset = {} # the strictest that holds\n", quoted(preset.name()))?;
     }
-    draft.users.iter().try_for_each(|one| user(out, one))?;
-    draft.ssh.iter().try_for_each(|draft| ssh(out, draft))
+    image(&mut tables, draft)?;
+    installed(&mut tables, &draft.installed)?;
+    let system = draft.of_system.map(|name| format!("system = {}\n", quoted(name))).unwrap_or_default();
+    draft.users.iter().try_for_each(|one| user(&mut tables, one, &system))?;
+    draft.ssh.iter().try_for_each(|draft| ssh(&mut tables, draft, &system))?;
+    secrets(&mut tables, draft.proof.secrets.as_deref())?;
+    if draft.proof.integrity {
+        writeln!(tables, "\n[integrity]\nverify = true")?;
+    }
+    writeln!(out, "# What {} holds. Take out what does not matter, then:", one_line(&draft.path))?;
+    writeln!(out, "#   nixoscope check IMAGE --policy THIS-FILE")?;
+    if tables.windows(WEAK.len()).any(|here| here == WEAK.as_bytes()) {
+        writeln!(out, "# Lines marked \"weak\" hold for this image; decide whether they should.")?;
+    }
+    writeln!(out)?;
+    out.write_all(&tables)
+}
+
+/// One table for all packages, several names a line.
+fn installed(out: &mut dyn Write, names: &[String]) -> io::Result<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let mut lines = vec![String::new()];
+    for name in names.iter().map(|name| quoted(&glob(name))) {
+        match lines.last_mut() {
+            Some(line) if line.len() + name.len() < LINE => line.push_str(&format!(" {name},")),
+            _ => lines.push(format!(" {name},")),
+        }
+    }
+    writeln!(out, "\n[[package]]\nname = [")?;
+    lines.iter().try_for_each(|line| writeln!(out, " {line}"))?;
+    writeln!(out, "]\ninstalled = true")
+}
+
+/// Files that hold secrets are allowed by name, whatever their digest is the next time.
+fn secrets(out: &mut dyn Write, paths: Option<&[String]>) -> io::Result<()> {
+    let Some(paths) = paths else { return Ok(()) };
+    writeln!(out, "\n[secrets]\ndeny = true")?;
+    if paths.is_empty() {
+        return Ok(());
+    }
+    let mut globs: Vec<String> = paths.iter().map(|path| quoted(&without_digest(path))).collect();
+    globs.dedup();
+    writeln!(out, "allow = [{WEAK} nixoscope secrets shows what is in these files")?;
+    globs.iter().try_for_each(|glob| writeln!(out, "  {glob},"))?;
+    writeln!(out, "]")
+}
+
+/// A glob for a path, in which digests of store paths may be any.
+fn without_digest(path: &str) -> String {
+    let mut parts = path.split("/nix/store/");
+    let first = glob(parts.next().unwrap_or_default());
+    parts.fold(first, |text, part| match part.split_at_checked(DIGEST) {
+        Some((_, rest)) if rest.starts_with('-') => format!("{text}/nix/store/*{}", glob(rest)),
+        _ => format!("{text}/nix/store/{}", glob(part)),
+    })
 }
 
 fn image(out: &mut dyn Write, draft: &Draft) -> io::Result<()> {
@@ -34,16 +97,17 @@ fn image(out: &mut dyn Write, draft: &Draft) -> io::Result<()> {
     Ok(())
 }
 
-fn user(out: &mut dyn Write, user: &DraftUser) -> io::Result<()> {
+/// A user, and the keys that let the user in. `system` is the line that names the only system they are about.
+fn user(out: &mut dyn Write, user: &DraftUser, system: &str) -> io::Result<()> {
     let name = quoted(&user.name);
-    writeln!(out, "\n[[user]] # {}\nname = {name}", one_line(&user.sentence))?;
+    write!(out, "\n[[user]] # {}\nname = {name}\n{system}", one_line(&user.sentence))?;
     match user.password {
         None => writeln!(out, "exists = true")?,
-        Some(state) => writeln!(out, "password = [{}]", quoted(state.name()))?,
+        Some(state) => writeln!(out, "password = [{}]{}", quoted(state.name()), weakness(state))?,
     }
     for key in &user.keys {
         writeln!(out, "\n[[key]] # {}", one_line(&key.sentence))?;
-        writeln!(out, "user = {name}\nfingerprint = {}", quoted(&key.fingerprint))?;
+        write!(out, "user = {name}\nfingerprint = {}\n{system}", quoted(&key.fingerprint))?;
         if key.only {
             writeln!(out, "only = true")?;
         }
@@ -51,14 +115,28 @@ fn user(out: &mut dyn Write, user: &DraftUser) -> io::Result<()> {
     Ok(())
 }
 
-fn ssh(out: &mut dyn Write, ssh: &DraftSsh) -> io::Result<()> {
-    writeln!(out, "\n[ssh]\nenabled = {}", ssh.enabled)?;
+/// What is weak about a password.
+fn weakness(state: PasswordState) -> String {
+    let told = match state {
+        PasswordState::Empty => "no password is needed",
+        PasswordState::Plaintext => "the password is in the image in clear text",
+        _ => return String::new(),
+    };
+    format!("{WEAK} {told}")
+}
+
+fn ssh(out: &mut dyn Write, ssh: &DraftSsh, system: &str) -> io::Result<()> {
+    write!(out, "\n[ssh]\nenabled = {}\n{system}", ssh.enabled)?;
     if let Some(passwords) = ssh.passwords {
-        writeln!(out, "password-authentication = {passwords}")?;
+        let weak = if passwords { format!("{WEAK} a password is enough, without a key") } else { String::new() };
+        writeln!(out, "password-authentication = {passwords}{weak}")?;
     }
     let values: Vec<String> = ssh.permit_root_login.iter().map(|value| quoted(value)).collect();
     match values.as_slice() {
         [] => Ok(()),
+        [one] if one == "\"yes\"" && ssh.passwords == Some(true) => {
+            writeln!(out, "permit-root-login = {one}{WEAK} root may use a password")
+        }
         [one] => writeln!(out, "permit-root-login = {one}"),
         many => writeln!(out, "permit-root-login = [{}]", many.join(", ")),
     }

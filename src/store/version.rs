@@ -7,32 +7,61 @@ use std::fmt;
 /// numbers, `pre` is before everything, a word before a number, nothing before a number (Nix, `libstore/names.cc`).
 #[must_use]
 pub fn compare(one: &str, other: &str) -> Ordering {
-    compare_by(one, other, compare_components)
+    compare_by(one, other, |one, other| compare_components(one.text, other.text))
 }
 
 /// Words for what comes before a release, the earliest first.
 const PRE_RELEASES: [&[&str]; 5] = [&["dev"], &["alpha"], &["beta"], &["pre", "preview"], &["rc"]];
 
-/// The order that people expect: like Nix's, except that `2.0-beta.3` and `2.0-rc1` come before `2.0`. Nix knows only `pre`.
+/// The order that people expect: like Nix's, except that `2.0-beta.3`, `1.0_rc1` and `3.14.0a1` come before their release. Nix
+/// knows only `pre`.
 #[must_use]
 pub fn compare_releases(one: &str, other: &str) -> Ordering {
     compare_by(one, other, |one, other| match (pre_release(one), pre_release(other)) {
         (Some(one), Some(other)) => one.cmp(&other),
         (Some(_), None) => Ordering::Less,
         (None, Some(_)) => Ordering::Greater,
-        (None, None) => compare_components(one, other),
+        (None, None) => compare_components(one.text, other.text),
     })
 }
 
-/// How close to the release a pre-release is.
-fn pre_release(component: &str) -> Option<usize> {
-    PRE_RELEASES.iter().position(|words| words.iter().any(|word| component.eq_ignore_ascii_case(word)))
+/// A component of a version, with what it stands between.
+struct Component<'v> {
+    text: &'v str,
+    /// What comes after it.
+    rest: &'v str,
+    /// Whether it follows a number without a separator.
+    attached: bool,
 }
 
-fn compare_by(one: &str, other: &str, compare: impl Fn(&str, &str) -> Ordering) -> Ordering {
+impl<'v> Component<'v> {
+    /// Takes the next component of a version, of which `whole` is all.
+    fn next(rest: &mut &'v str, whole: &str) -> Self {
+        let attached = rest.len() < whole.len() && !rest.starts_with(['.', '-']);
+        let text = next_component(rest);
+        Self { text, rest, attached }
+    }
+}
+
+/// How close to the release a pre-release is.
+fn pre_release(component: &Component<'_>) -> Option<usize> {
+    let word = component.text.trim_start_matches(|letter: char| !letter.is_ascii_alphanumeric());
+    // Python writes `3.14.0a1` and `3.14.0b2`; but `1.1.1a` of OpenSSL and `2025b` of tzdata come after 1.1.1 and 2025.
+    let word = match word {
+        "a" | "b" if !component.attached || !component.rest.starts_with(|letter: char| letter.is_ascii_digit()) => {
+            return None;
+        }
+        "a" => "alpha",
+        "b" => "beta",
+        word => word,
+    };
+    PRE_RELEASES.iter().position(|words| words.iter().any(|known| word.eq_ignore_ascii_case(known)))
+}
+
+fn compare_by(one: &str, other: &str, compare: impl Fn(&Component<'_>, &Component<'_>) -> Ordering) -> Ordering {
     let (mut left, mut right) = (one, other);
     while !(left.is_empty() && right.is_empty()) {
-        let order = compare(next_component(&mut left), next_component(&mut right));
+        let order = compare(&Component::next(&mut left, one), &Component::next(&mut right, other));
         if order.is_ne() {
             return order;
         }
@@ -211,6 +240,10 @@ mod tests {
             "2.0",
             "2.0.1-rc1",
             "2.0.1",
+            "3.14.0a1",
+            "3.14.0b2",
+            "3.14.0rc1",
+            "3.14.0",
             "17beta1",
             "17",
             "17.1",
@@ -219,7 +252,20 @@ mod tests {
             assert_eq!(compare_releases(pair[0], pair[1]), Ordering::Less, "{pair:?}");
             assert_eq!(compare_releases(pair[1], pair[0]), Ordering::Greater, "{pair:?}");
         }
-        assert_eq!(compare_releases("0-unstable-2024-05-01", "0"), Ordering::Greater);
+        for (later, earlier) in [
+            ("0-unstable-2024-05-01", "0"),
+            ("1.0", "1.0_rc1"),
+            ("1.0_rc2", "1.0_rc1"),
+            ("1.0_p3", "1.0"),
+            ("1.1.1w", "1.1.1"),
+            ("1.1.1a", "1.1.1"),
+            ("2025b", "2025a"),
+            ("10.2p1", "10.2"),
+            ("25.11.a1b2c3", "25.11"),
+        ] {
+            assert_eq!(compare_releases(later, earlier), Ordering::Greater, "{later} {earlier}");
+            assert_eq!(compare_releases(earlier, later), Ordering::Less, "{earlier} {later}");
+        }
         assert_eq!(compare("2.0-rc1", "2.0"), Ordering::Greater, "the order of Nix is another");
     }
 
@@ -229,6 +275,7 @@ mod tests {
             ("1.2", &["1.2", "1.02"][..], &["1.2.1", "1"][..]),
             (">=1.2", &["1.2", "1.10", "2"], &["1.1", "1.2pre1"]),
             (">=17", &["17", "17.1", "18beta1"], &["17beta1", "17-rc1", "17alpha"]),
+            (">=1.0", &["1.0", "1.0_p1"], &["1.0_rc1", "1.0b2"]),
             (">17-rc1", &["17-rc2", "17"], &["17beta1", "17-rc1"]),
             ("<17", &["16.9", "17beta1"], &["17"]),
             ("^17", &["17.2"], &["17beta1", "18beta1"]),

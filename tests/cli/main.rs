@@ -9,6 +9,7 @@
 
 mod access;
 mod assertion;
+mod closure;
 mod damage;
 mod diff;
 mod diff_trouble;

@@ -31,7 +31,7 @@ fn results(document: &Value) -> Vec<String> {
 }
 
 /// Each table on its own, and what comes of it for today's image.
-const TABLES: [(&str, &[&str]); 32] = [
+const TABLES: [(&str, &[&str]); 39] = [
     ("[image]\nmax-size = \"4 MiB\"", &["pass max-size 4194304"]),
     ("[image]\nmax-size = 1024", &["fail max-size 1024"]),
     ("[image]\nvolume-id = \"nixos-*-25.11-*\"", &["pass volume-id nixos-*-25.11-*"]),
@@ -94,6 +94,22 @@ const TABLES: [(&str, &[&str]); 32] = [
             "fail ssh no password-authentication",
             "fail ssh permit-root-login no or prohibit-password",
         ],
+    ),
+    (
+        "[[file]]\npath = \"/etc/hostname\"\nsha256 = \"sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"",
+        &["fail file /etc/hostname sha256"],
+    ),
+    ("[image]\nfile-name = \"nixos-minimal-25.11.*.iso\"", &["pass file-name nixos-minimal-25.11.*.iso"]),
+    ("[image]\nfile-name = \"nixos-graphical*\"", &["fail file-name nixos-graphical*"]),
+    ("[[package]]\nname = [\"git\", \"emacs\"]\ninstalled = true", &["pass installed git", "fail installed emacs"]),
+    (
+        "[[menu]]\ntitle = \"*Installer*\"\n[[menu]]\ntitle = \"Memtest*\"\nabsent = true",
+        &["pass menu *Installer*", "fail menu no Memtest*"],
+    ),
+    ("[[menu]]\ntitle = \"Windows\"", &["fail menu Windows"]),
+    (
+        "[size]\nclosure = \"16 MiB\"\npackage = 1024",
+        &["pass size closure, at most 16777216", "fail size each package, at most 1024"],
     ),
     ("[integrity]\nverify = true", &["pass integrity store"]),
     ("[secrets]\ndeny = true", &["fail secrets none"]),
@@ -187,7 +203,7 @@ fn what_the_image_does_not_tell_is_unknown_and_a_failure_weighs_more() {
 }
 
 /// Policies with a mistake: the ending of the file, its text, and the message after the name of the file.
-const MISTAKES: [(&str, &str, &str); 47] = [
+const MISTAKES: [(&str, &str, &str); 55] = [
     ("toml", "[[package]]\nnaem = \"git\"", ":2:1: unknown field `naem`"),
     ("toml", "[imagee]\nmax-size = 1", ":1:2: unknown field `imagee`"),
     ("toml", "[ssh]\nenabled = true\nenabled = true", ":3:1: duplicate key"),
@@ -241,6 +257,14 @@ const MISTAKES: [(&str, &str, &str); 47] = [
     ("toml", "[[file]]\npath = \"etc/hosts\"", "\"etc/hosts\" is not an absolute path"),
     ("toml", "[[file]]\npath = \"/etc/hosts\"\nmode = \"rw\"", "\"rw\" is not a mode"),
     ("toml", "[[command]]\nname = \"bin/vim\"", ":2:8: a command is a name without /"),
+    ("toml", "[size]", ":1:1: the table asserts nothing: give closure, package or growth"),
+    ("toml", "[size]\ngrowth = \"1 MiB\"", ":1:1: growth needs manifest, which says how large the store was"),
+    ("toml", "[size]\nclosure = \"big\"", ":2:11: big is no size"),
+    ("toml", "[[menu]]\ntitle = \"[a\"", ":1:1: \"[a\" is not a glob"),
+    ("toml", "[[menu]]\ntitle = \"\"", ":1:1: title is empty"),
+    ("toml", "[[closure]]\nfile = \"\"", ":1:1: file is empty"),
+    ("toml", "[[closure]]\nfile = \"gone.json\"", "gone.json: No such file or directory"),
+    ("toml", "[[package]]\nname = []", ":2:8: an empty list asserts nothing"),
     ("toml", "[integrity]\nverify = false", "the table asserts nothing"),
     ("toml", "[secrets]\nallow = [\"x\"]", "the table asserts nothing: give deny = true"),
     (
@@ -403,6 +427,9 @@ fn the_policy_that_is_written_of_an_image_holds_for_it() {
         "access/userborn.squashfs",
         "verify/tree.iso",
         "packages/kinds.squashfs",
+        "menus/mixed.iso",
+        "menus/same.iso",
+        "diff/new/result",
     ] {
         let image = fixture(image).display().to_string();
         let policy = run(&["policy", &image]);
@@ -414,6 +441,33 @@ fn the_policy_that_is_written_of_an_image_holds_for_it() {
     let (folder, path) = written("policy.toml", "");
     let again = run(&["policy", fixture("today/result").to_str().unwrap(), "-o", path.to_str().unwrap()]);
     assert_eq!(again.code, Some(2), "a file that is there is not written over: {folder:?}");
+}
+
+#[test]
+fn a_store_may_grow_by_no_more_than_its_budget() {
+    let folder = tempfile::tempdir().unwrap();
+    let [old, new] = ["diff/old/result", "diff/new/result"].map(|image| fixture(image).display().to_string());
+    std::fs::write(folder.path().join("old.json"), run(&["manifest", &old]).out).unwrap();
+    let policy = folder.path().join("policy.toml");
+    let mut told = Vec::new();
+    for growth in ["0", "\"1 MiB\""] {
+        std::fs::write(&policy, format!("[size]\ngrowth = {growth}\nmanifest = \"old.json\"\n")).unwrap();
+        for image in [&old, &new] {
+            let run = run(&["check", "--json", image, "--policy", policy.to_str().unwrap()]);
+            let result = serde_json::from_str::<Value>(&run.out).unwrap()["results"][0].take();
+            told.push(format!("{} {}", result["status"].as_str().unwrap(), result["message"].as_str().unwrap()));
+        }
+    }
+    let more = told[3].strip_prefix("pass ").unwrap();
+    assert!(more.ends_with(" more than before"), "{told:?}");
+    assert_eq!(
+        told[..3],
+        [
+            "pass 0 B more than before".to_owned(),
+            format!("fail {more}, {} over the budget", &more[..more.len() - 17]),
+            "pass 0 B more than before".to_owned()
+        ]
+    );
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod rights;
 mod squashfs;
 mod ssh;
 mod sshd;
+mod stores;
 mod sysusers;
 mod tool;
 mod units;

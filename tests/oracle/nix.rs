@@ -42,6 +42,33 @@ fn packages_are_registered_as_nix_reads_the_registration() {
 }
 
 #[test]
+fn what_nix_prints_of_a_closure_is_found_in_the_image() {
+    for image in SIZED {
+        let scratch = scratch();
+        path_info(scratch.path(), &cat(image, "/nix/store/nix-path-registration"));
+        let packages = packages(image);
+        let largest = packages.iter().max_by_key(|package| package["closureSize"].as_u64()).unwrap();
+        let root = largest["path"].as_str().unwrap();
+        let list = output(nix(scratch.path(), "nix-store").args(["--query", "--requisites", root]));
+        let json = output(nix(scratch.path(), "nix").args(["path-info", "--json", "--recursive", root]));
+        let paths = list.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).count();
+        assert!(paths > 20, "{image}: {paths}");
+        for (text, told) in [(list, "the file has no hashes"), (json, "with the hashes in the file")] {
+            let file = scratch.path().join("closure");
+            std::fs::write(&file, text).unwrap();
+            let run =
+                support::program().args(["check", "--json"]).arg(fixture(image)).arg("--closure").arg(&file).output();
+            let document: Value = serde_json::from_slice(&run.unwrap().stdout).unwrap();
+            let message = document["results"][0]["message"].as_str().unwrap();
+            assert!(
+                message.starts_with(&format!("all {paths} store paths")) && message.ends_with(told),
+                "{image}: {message}"
+            );
+        }
+    }
+}
+
+#[test]
 fn references_of_an_old_registration_are_those_that_nix_reads() {
     let (image, scratch) = ("era-2014/result", scratch());
     let theirs = path_info(scratch.path(), &cat(image, "/nix/store/nix-path-registration"));

@@ -2,15 +2,19 @@
 
 pub(super) mod access;
 mod boot;
+mod budget;
+mod closure;
 mod command;
 mod copies;
 mod file;
+mod file_name;
 mod forbid;
 mod installed;
 mod integrity;
 mod kernel;
 mod key;
 mod max_size;
+mod menu_title;
 mod no_empty_passwords;
 mod no_file;
 mod no_param;
@@ -27,15 +31,19 @@ mod volume_id;
 
 pub use access::NoFinding;
 pub use boot::{Boot, Firmware};
+pub use budget::Budget;
+pub use closure::Closure;
 pub use command::Command;
 pub use copies::Copies;
 pub use file::File;
+pub use file_name::FileName;
 pub use forbid::Forbid;
 pub use installed::Installed;
 pub use integrity::Integrity;
 pub use kernel::Kernel;
 pub use key::Key;
 pub use max_size::MaxSize;
+pub use menu_title::MenuTitle;
 pub use no_empty_passwords::NoEmptyPasswords;
 pub use no_file::NoFile;
 pub use no_param::NoParam;
@@ -57,7 +65,7 @@ use super::{Judgement, Subject};
 use crate::error::Result;
 
 /// All kinds, those with a flag first, in the order of the help.
-pub const KINDS: [&Kind; 24] = [
+pub const KINDS: [&Kind; 28] = [
     &package::KIND,
     &installed::KIND,
     &forbid::KIND,
@@ -66,6 +74,7 @@ pub const KINDS: [&Kind; 24] = [
     &unit::KIND,
     &no_empty_passwords::KIND,
     &max_size::KIND,
+    &closure::KIND,
     &key::KIND,
     &not_installed::KIND,
     &copies::KIND,
@@ -76,7 +85,10 @@ pub const KINDS: [&Kind; 24] = [
     &access::KIND,
     &secrets::KIND,
     &integrity::KIND,
+    &file_name::KIND,
     &volume_id::KIND,
+    &menu_title::KIND,
+    &budget::KIND,
     &system::KIND,
     &boot::KIND,
     &kernel::KIND,

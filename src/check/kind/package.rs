@@ -14,7 +14,7 @@ pub(super) const KIND: Kind = Kind {
     advice: None,
     flag: Some(Flag {
         takes: Takes::Text("NAME[@VERSION]", |text| query(text).map(|query| Package(query).into())),
-        help: "The package is in the image; VERSION as 1.2, >=1.2, ^1 or 1.*",
+        help: "The package is in the image; VERSION as 1.2, >=1.2, ^1 or 1.*, where 2.0-rc1 and 2.0-beta.3 come before 2.0",
     }),
 };
 

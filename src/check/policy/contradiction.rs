@@ -50,12 +50,9 @@ fn meet(one: &Option<String>, other: &Option<String>) -> bool {
 }
 
 fn packages(one: &PackageTable, other: &PackageTable) -> Option<String> {
-    if one.name != other.name {
-        return None;
-    }
+    let name = one.name.as_slice().iter().find(|name| other.name.as_slice().contains(name))?;
     let same = one.version == other.version;
     let forbids = |table: &PackageTable| table.state == PackageState::Forbidden;
-    let name = &one.name;
     let all = |table: &PackageTable| forbids(table) && table.version.is_none();
     if forbids(one) != forbids(other) && (same || all(one) || all(other)) {
         return Some(format!("{name} is required and forbidden"));

@@ -5,8 +5,8 @@ use std::path::Path;
 use globset::Glob;
 
 use super::super::kind::{
-    Assertion, Boot, Command, Copies, File, Forbid, Installed, Integrity, Kernel, Key, MaxSize, NoFile, NoParam,
-    NoSecrets, NotInstalled, OnlyKeys, Package, Param, Platform, Ssh, State, Unit, User, VolumeId,
+    Assertion, Boot, Command, Copies, File, FileName, Forbid, Installed, Integrity, Kernel, Key, MaxSize, NoFile,
+    NoParam, NoSecrets, NotInstalled, OnlyKeys, Package, Param, Platform, Ssh, State, Unit, User, VolumeId,
 };
 use super::super::query::{PackageQuery, WantedKey};
 use super::super::size;
@@ -19,10 +19,12 @@ use super::values::requirement;
 use super::{Demand, PolicyError, PolicyErrors, Severity};
 use crate::fs::FileType;
 use crate::secrets::Allow;
+use crate::store::sha256;
 
-/// What a table says about all its assertions, besides the severity.
+/// What a table says about all its assertions.
 #[derive(Clone, Copy)]
 struct Said<'t> {
+    severity: &'t SeverityWord,
     reason: &'t Option<String>,
     system: &'t Option<String>,
     lines: &'t ItsLines,
@@ -30,133 +32,140 @@ struct Said<'t> {
 
 impl<'t> Said<'t> {
     /// A table that names no system.
-    fn of(reason: &'t Option<String>, lines: &'t ItsLines) -> Self {
-        Self { reason, system: &None, lines }
+    fn of(severity: &'t SeverityWord, reason: &'t Option<String>, lines: &'t ItsLines) -> Self {
+        Self { severity, reason, system: &None, lines }
+    }
+
+    fn in_system(self, system: &'t Option<String>) -> Self {
+        Self { system, ..self }
     }
 }
 
-impl Policy {
-    /// The assertions, in the order of the tables in the documentation. Files with keys are read from `folder` on.
-    ///
-    /// # Errors
-    /// Which files with keys cannot be read, or hold none.
-    pub fn demands(&self, name: &str, folder: &Path) -> Result<Vec<Demand>, PolicyErrors> {
-        self.all_demands(name, folder).map_err(|mistakes| {
-            let error = |(line, message)| PolicyError { file: name.into(), line, column: 1, message };
-            PolicyErrors(mistakes.into_iter().map(error).collect())
-        })
-    }
+/// The demands of a policy, while they are collected.
+struct Demands<'p> {
+    /// The policy's name.
+    policy: &'p str,
+    all: Vec<Demand>,
+    /// Tables that cannot be turned into assertions, by their lines.
+    mistakes: Vec<(usize, String)>,
+}
 
-    fn all_demands(&self, name: &str, folder: &Path) -> Result<Vec<Demand>, Vec<(usize, String)>> {
-        let mut demands = Vec::new();
-        let mut add = |assertions: Vec<Assertion>, severity: &SeverityWord, said: Said<'_>| {
-            let severity = match severity {
-                SeverityWord::Error => Severity::Error,
-                SeverityWord::Warning => Severity::Warning,
-            };
-            demands.extend(assertions.into_iter().map(|assertion| Demand {
+impl Demands<'_> {
+    fn add(&mut self, assertions: Result<Vec<Assertion>, String>, said: Said<'_>) {
+        let severity = match said.severity {
+            SeverityWord::Error => Severity::Error,
+            SeverityWord::Warning => Severity::Warning,
+        };
+        match assertions {
+            Ok(assertions) => self.all.extend(assertions.into_iter().map(|assertion| Demand {
                 line: Some(said.lines.of_kind(assertion.kind().name)),
                 assertion,
                 severity,
                 reason: said.reason.clone(),
-                policy: Some(name.to_owned()),
+                policy: Some(self.policy.to_owned()),
                 system: said.system.clone(),
-            }));
-        };
-        for Placed(presets, lines) in self.preset.iter() {
-            let assertions = presets.as_slice().iter().flat_map(|preset| preset.assertions());
-            add(assertions.collect(), &SeverityWord::Error, Said::of(&None, lines));
+            })),
+            Err(message) => self.mistakes.push((said.lines.first, message)),
         }
-        for table in self.image.iter() {
-            add(
-                table.assertions().map_err(|message| vec![(table.1.first, message)])?,
-                &table.severity,
-                Said::of(&table.reason, &table.1),
-            );
+    }
+}
+
+impl Policy {
+    /// The assertions, in the order of the tables in the documentation. Files that tables name are read from `folder` on.
+    ///
+    /// # Errors
+    /// Which of these files cannot be read, or do not hold what they should.
+    pub fn demands(&self, name: &str, folder: &Path) -> Result<Vec<Demand>, PolicyErrors> {
+        let mut demands = Demands { policy: name, all: Vec::new(), mistakes: Vec::new() };
+        self.collect(folder, &mut demands);
+        if demands.mistakes.is_empty() {
+            return Ok(demands.all);
         }
-        for table in &self.package {
-            add(
-                table.assertions().map_err(|message| vec![(table.1.first, message)])?,
-                &table.severity,
-                Said::of(&table.reason, &table.1),
-            );
-        }
-        for table in &self.command {
-            add(vec![Command(table.name.0.clone()).into()], &table.severity, Said::of(&table.reason, &table.1));
-        }
-        for table in &self.file {
-            add(
-                vec![table.assertion().map_err(|message| vec![(table.1.first, message)])?],
-                &table.severity,
-                Said::of(&table.reason, &table.1),
-            );
-        }
-        for table in &self.unit {
-            add(
-                vec![table.assertion().map_err(|message| vec![(table.1.first, message)])?],
-                &table.severity,
-                Said { reason: &table.reason, system: &table.system, lines: &table.1 },
-            );
-        }
-        for table in &self.user {
-            add(
-                vec![table.assertion()],
-                &table.severity,
-                Said { reason: &table.reason, system: &table.system, lines: &table.1 },
-            );
-        }
-        for (table, assertions) in self.keys(folder)? {
-            add(assertions, &table.severity, Said { reason: &table.reason, system: &table.system, lines: &table.1 });
-        }
-        for table in self.ssh.iter() {
-            add(
-                table.assertions(),
-                &table.severity,
-                Said { reason: &table.reason, system: &table.system, lines: &table.1 },
-            );
-        }
-        for table in self.secrets.iter() {
-            add(
-                vec![NoSecrets(table.allowed().map_err(|message| vec![(table.1.first, message)])?).into()],
-                &table.severity,
-                Said::of(&table.reason, &table.1),
-            );
-        }
-        for table in self.integrity.iter() {
-            add(vec![Integrity.into()], &table.severity, Said::of(&table.reason, &table.1));
-        }
-        Ok(demands)
+        demands.mistakes.sort_by_key(|(line, _)| *line);
+        let error = |(line, message)| PolicyError { file: name.into(), line, column: 1, message };
+        Err(PolicyErrors(demands.mistakes.into_iter().map(error).collect()))
     }
 
-    /// What each `[[key]]` asserts.
-    fn keys(&self, folder: &Path) -> Result<Vec<(&Checked<KeyTable>, Vec<Assertion>)>, Vec<(usize, String)>> {
-        let (mut tables, mut mistakes) = (Vec::new(), Vec::new());
-        for table in &self.key {
-            match table.keys(folder) {
-                Ok(keys) => tables.push((table, keys)),
-                Err(message) => mistakes.push((table.1.first, message)),
-            }
+    fn collect(&self, folder: &Path, to: &mut Demands<'_>) {
+        for Placed(presets, lines) in &self.preset {
+            let assertions = presets.as_slice().iter().flat_map(|preset| preset.assertions());
+            to.add(Ok(assertions.collect()), Said::of(&SeverityWord::Error, &None, lines));
         }
-        if !mistakes.is_empty() {
-            return Err(mistakes);
+        for table in &self.image {
+            to.add(table.assertions(), Said::of(&table.severity, &table.reason, &table.1));
         }
+        for table in &self.package {
+            to.add(table.assertions(), Said::of(&table.severity, &table.reason, &table.1));
+        }
+        for table in &self.closure {
+            let assertion = table.assertion(folder).map(|assertion| vec![assertion]);
+            to.add(assertion, Said::of(&table.severity, &table.reason, &table.1));
+        }
+        for table in &self.menu {
+            let assertion = table.assertion().map(|assertion| vec![assertion]);
+            to.add(assertion, Said::of(&table.severity, &table.reason, &table.1));
+        }
+        for table in &self.size {
+            to.add(table.assertions(folder), Said::of(&table.severity, &table.reason, &table.1));
+        }
+        for table in &self.command {
+            let assertion = Command(table.name.0.clone()).into();
+            to.add(Ok(vec![assertion]), Said::of(&table.severity, &table.reason, &table.1));
+        }
+        for table in &self.file {
+            let assertion = table.assertion().map(|assertion| vec![assertion]);
+            to.add(assertion, Said::of(&table.severity, &table.reason, &table.1));
+        }
+        for table in &self.unit {
+            let assertion = table.assertion().map(|assertion| vec![assertion]);
+            to.add(assertion, Said::of(&table.severity, &table.reason, &table.1).in_system(&table.system));
+        }
+        for table in &self.user {
+            let said = Said::of(&table.severity, &table.reason, &table.1).in_system(&table.system);
+            to.add(Ok(vec![table.assertion()]), said);
+        }
+        for (table, assertions) in self.keys(folder) {
+            to.add(assertions, Said::of(&table.severity, &table.reason, &table.1).in_system(&table.system));
+        }
+        for table in &self.ssh {
+            let said = Said::of(&table.severity, &table.reason, &table.1).in_system(&table.system);
+            to.add(Ok(table.assertions()), said);
+        }
+        for table in &self.secrets {
+            let assertion = table.allowed().map(|allowed| vec![NoSecrets(allowed).into()]);
+            to.add(assertion, Said::of(&table.severity, &table.reason, &table.1));
+        }
+        for table in &self.integrity {
+            to.add(Ok(vec![Integrity.into()]), Said::of(&table.severity, &table.reason, &table.1));
+        }
+    }
+
+    /// What each `[[key]]` asserts, or why its keys cannot be read.
+    fn keys(&self, folder: &Path) -> Vec<(&Checked<KeyTable>, Result<Vec<Assertion>, String>)> {
+        let tables: Vec<(&Checked<KeyTable>, Result<Vec<WantedKey>, String>)> =
+            self.key.iter().map(|table| (table, table.keys(folder))).collect();
+        // All keys that the policy names for that user, or for any, may let the user in.
+        let allowed = |table: &KeyTable| {
+            let same = |other: &KeyTable| {
+                let same_user = table.user.is_none() || other.user.is_none() || other.user == table.user;
+                same_user && (other.system.is_none() || other.system == table.system)
+            };
+            let keys = tables.iter().filter(|(other, _)| same(other)).filter_map(|(_, keys)| keys.as_ref().ok());
+            keys.flatten().cloned().collect::<Vec<WantedKey>>()
+        };
         let assertions = tables.iter().map(|(table, wanted)| {
-            let assertion =
-                |key: &WantedKey| -> Assertion { Key { key: key.clone(), user: table.user.clone() }.into() };
-            let mut all: Vec<Assertion> = wanted.iter().map(assertion).collect();
-            if table.only == Some(true) {
-                // All keys that the policy names for that user, or for any, may let the user in.
-                let same = |other: &KeyTable| {
-                    let same_user = table.user.is_none() || other.user.is_none() || other.user == table.user;
-                    same_user && (other.system.is_none() || other.system == table.system)
-                };
-                let allowed =
-                    tables.iter().filter(|(other, _)| same(other)).flat_map(|(_, keys)| keys.clone()).collect();
-                all.push(OnlyKeys { user: table.user.clone(), allowed }.into());
-            }
-            (*table, all)
+            let keys = wanted.as_ref().map_err(Clone::clone).map(|wanted| {
+                let assertion =
+                    |key: &WantedKey| -> Assertion { Key { key: key.clone(), user: table.user.clone() }.into() };
+                let mut all: Vec<Assertion> = wanted.iter().map(assertion).collect();
+                if table.only == Some(true) {
+                    all.push(OnlyKeys { user: table.user.clone(), allowed: allowed(table) }.into());
+                }
+                all
+            });
+            (*table, keys)
         });
-        Ok(assertions.collect())
+        assertions.collect()
     }
 }
 
@@ -170,6 +179,10 @@ impl ImageTable {
         let mut all: Vec<Assertion> = Vec::new();
         if let Some(size) = &self.max_size {
             all.push(MaxSize(size.bytes()?).into());
+        }
+        if let Some(glob) = &self.file_name {
+            let compiled = Glob::new(glob).map_err(|_| format!("{glob} is no glob"))?.compile_matcher();
+            all.push(FileName(compiled).into());
         }
         if let Some(glob) = &self.volume_id {
             let compiled = Glob::new(glob).map_err(|_| format!("{glob} is not a glob"))?.compile_matcher();
@@ -192,13 +205,14 @@ impl Check for ImageTable {
     fn check(&self) -> Result<(), String> {
         let given = [
             self.max_size.is_some(),
+            self.file_name.is_some(),
             self.volume_id.is_some(),
             self.system.is_some(),
             self.boot.is_some(),
             self.kernel.is_some(),
             self.params.is_some(),
         ];
-        nothing(&given, "max-size, volume-id, system, boot, kernel or params")?;
+        nothing(&given, "max-size, file-name, volume-id, system, boot, kernel or params")?;
         self.assertions().map(|_| ())
     }
 }
@@ -210,7 +224,7 @@ impl Check for ParamsTable {
 }
 
 impl Size {
-    fn bytes(&self) -> Result<u64, String> {
+    pub(super) fn bytes(&self) -> Result<u64, String> {
         match self {
             Self::Bytes(bytes) => Ok(*bytes),
             Self::Text(text) => size::parse(text),
@@ -219,27 +233,31 @@ impl Size {
 }
 
 impl PackageTable {
-    fn query(&self) -> Result<PackageQuery, String> {
-        let text = match &self.version {
-            Some(version) => format!("{}@{version}", self.name),
-            None => self.name.clone(),
+    fn queries(&self) -> Result<Vec<PackageQuery>, String> {
+        let query = |name: &String| {
+            let text = match &self.version {
+                Some(version) => format!("{name}@{version}"),
+                None => name.clone(),
+            };
+            PackageQuery::parse(&text).map_err(|error| error.to_string())
         };
-        PackageQuery::parse(&text).map_err(|error| error.to_string())
+        self.name.as_slice().iter().map(query).collect()
     }
 
     fn assertions(&self) -> Result<Vec<Assertion>, String> {
-        let query = self.query()?;
         let mut all: Vec<Assertion> = Vec::new();
-        match (self.state, self.installed) {
-            (PackageState::Forbidden, _) => all.push(Forbid(query.clone()).into()),
-            (PackageState::Required, Some(true)) => all.push(Installed(query.clone()).into()),
-            (PackageState::Required, Some(false)) => {
-                all.push(Package(query.clone()).into());
-                all.push(NotInstalled(query.clone()).into());
+        for query in self.queries()? {
+            match (self.state, self.installed) {
+                (PackageState::Forbidden, _) => all.push(Forbid(query.clone()).into()),
+                (PackageState::Required, Some(true)) => all.push(Installed(query.clone()).into()),
+                (PackageState::Required, Some(false)) => {
+                    all.push(Package(query.clone()).into());
+                    all.push(NotInstalled(query.clone()).into());
+                }
+                (PackageState::Required, None) => all.push(Package(query.clone()).into()),
             }
-            (PackageState::Required, None) => all.push(Package(query.clone()).into()),
+            all.extend(self.max_copies.map(|most| Copies { query, most }.into()));
         }
-        all.extend(self.max_copies.map(|most| Copies { query, most }.into()));
         Ok(all)
     }
 }
@@ -262,9 +280,8 @@ impl FileTable {
             return Ok(NoFile(self.path.clone().into_bytes()).into());
         }
         let digest = |text: &String| {
-            let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
-            let digest = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-            digest.ok_or_else(|| format!("{text:?} is not a SHA-256 digest, which has 64 hexadecimal digits"))
+            sha256::parse(text)
+                .ok_or_else(|| format!("{text:?} is not a SHA-256: write 64 hexadecimal digits or sha256-…"))
         };
         let mode = |text: &String| {
             let mode = u16::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o7777);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::kind::Firmware;
+use super::proof::Proof;
 use crate::error::Result;
 use crate::fs::iso9660::Platform;
 use crate::nixos::access::{Access, Account};
@@ -36,8 +37,12 @@ pub struct Draft {
     pub system: Option<String>,
     /// The version that the kernel must have.
     pub kernel: Option<String>,
+    /// What else has been judged, and holds.
+    pub proof: Proof,
     /// The names of the packages that must be installed.
     pub installed: Vec<String>,
+    /// The system whose users, keys and sshd these are, if the image has several.
+    pub of_system: Option<&'static str>,
     /// Users.
     pub users: Vec<DraftUser>,
     /// sshd; `None` if the image does not list its users.
@@ -80,9 +85,9 @@ pub struct DraftSsh {
 }
 
 impl Draft {
-    /// Drafts a policy from the facts about an image. `installed` are the names of packages that must be installed.
+    /// Drafts a policy from the facts about an image. Packages and the proof are added later.
     #[must_use]
-    pub fn of(summary: &Summary, installed: Vec<String>, access: Option<&Access>) -> Self {
+    pub fn of(summary: &Summary, access: Option<&Access>) -> Self {
         let default = summary.systems.iter().find(|(system, _)| system.default && system.present);
         let description = default.map(|(_, description)| description);
         let kernel = description.and_then(|description| Some(format!(">={}", description.kernel.as_ref()?)));
@@ -97,7 +102,9 @@ impl Draft {
             boot: firmware(summary),
             system: description.and_then(|description| description.system.clone()),
             kernel: kernel.filter(|kernel| Requirement::parse(kernel).is_some()),
-            installed,
+            proof: Proof::default(),
+            installed: Vec::new(),
+            of_system: (summary.systems.len() > 1).then_some("default"),
             users: people.map(DraftUser::of).collect(),
             ssh: access.map(|access| DraftSsh::of(&access.people.sshd)),
         }

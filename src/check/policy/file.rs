@@ -14,7 +14,10 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::budget::SizeTable;
+use super::closure::ClosureTable;
 use super::contradiction;
+use super::menu::MenuTable;
 use super::mistake::Mistake;
 use super::node::Node;
 use super::place::Lines;
@@ -44,6 +47,15 @@ pub struct Policy {
     /// Packages that must be there, or must not.
     #[serde(default)]
     pub(super) package: Vec<Checked<PackageTable>>,
+    /// Closures that must be there.
+    #[serde(default)]
+    pub(super) closure: Vec<Checked<ClosureTable>>,
+    /// Entries of the boot menus.
+    #[serde(default)]
+    pub(super) menu: Vec<Checked<MenuTable>>,
+    /// Budgets for the store.
+    #[serde(default)]
+    pub(super) size: Option<Checked<SizeTable>>,
     /// Commands that must run.
     #[serde(default)]
     pub(super) command: Vec<Checked<CommandTable>>,
@@ -263,6 +275,8 @@ impl Policy {
     fn is_empty(&self) -> bool {
         let lists = [
             self.package.is_empty(),
+            self.closure.is_empty(),
+            self.menu.is_empty(),
             self.command.is_empty(),
             self.file.is_empty(),
             self.unit.is_empty(),
@@ -272,6 +286,7 @@ impl Policy {
         let tables = [
             self.preset.as_ref().is_none_or(|presets| presets.0.as_slice().is_empty()),
             self.image.is_none(),
+            self.size.is_none(),
             self.ssh.is_none(),
             self.secrets.is_none(),
             self.integrity.is_none(),

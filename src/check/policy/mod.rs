@@ -1,13 +1,17 @@
 //! A policy: what an image must hold, written down in TOML or JSON.
 
+mod budget;
+mod closure;
 mod contradiction;
 mod demands;
 mod draft;
 mod file;
+mod menu;
 mod mistake;
 mod node;
 mod place;
 mod preset;
+mod proof;
 mod reader;
 mod tables;
 mod trouble;
@@ -16,6 +20,7 @@ mod values;
 pub use draft::{Draft, DraftKey, DraftSsh, DraftUser, installed};
 pub use file::{Policy, SCHEMA};
 pub use preset::Preset;
+pub use proof::Proof;
 pub use trouble::{PolicyError, PolicyErrors};
 
 use super::kind::Assertion;

@@ -24,6 +24,15 @@ pub enum Preset {
 const OF_INSTALLERS: [&str; 2] = ["root", "nixos"];
 
 impl Preset {
+    /// The word for it in policies.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Installer => "installer",
+            Self::Appliance => "appliance",
+        }
+    }
+
     pub(super) fn assertions(self) -> Vec<Assertion> {
         let none = |id, except: &[&str]| -> Assertion {
             NoFinding { id, except: except.iter().map(|&name| name.to_owned()).collect() }.into()

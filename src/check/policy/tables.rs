@@ -55,6 +55,9 @@ pub(super) enum Size {
 pub(super) struct ImageTable {
     /// The most bytes that it may have.
     pub(super) max_size: Option<Size>,
+    /// A glob for the name of the image file.
+    #[serde(default, deserialize_with = "values::glob")]
+    pub(super) file_name: Option<String>,
     /// A glob for the volume's name.
     #[serde(default, deserialize_with = "values::glob")]
     pub(super) volume_id: Option<String>,
@@ -93,8 +96,8 @@ pub(super) struct ParamsTable {
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct PackageTable {
-    /// Its name, or a glob.
-    pub(super) name: String,
+    /// Its name, or a glob; or a list of them.
+    pub(super) name: OneOrMany<String>,
     /// `1.2`, `>=1.2`, `^1` or `1.*`.
     #[serde(default, deserialize_with = "values::version")]
     pub(super) version: Option<String>,
