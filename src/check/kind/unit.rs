@@ -5,9 +5,10 @@ use std::fmt;
 use super::super::nearest::{listed, nearest};
 use super::{Ask, Flag, Kind, Takes};
 use crate::check::systems::{Scope, in_each};
-use crate::check::{Judgement, Subject};
+use crate::check::{Answer, Judgement, Subject};
 use crate::error::Result;
 use crate::nixos::Root;
+use crate::nixos::menu::MenuEntry;
 use crate::nixos::unit::{Lookup, Start, Units};
 
 /// The row of the table of kinds.
@@ -107,7 +108,20 @@ impl Ask for Unit {
         // A unit that must not start must not do so in any system.
         let wanted = self.states.iter().any(|state| Self::ENABLED.contains(state));
         let scope = if wanted { Scope::Default } else { Scope::Offered };
-        in_each(subject, scope, |system| self.judge_in(&subject.disc.root_of(system)))
+        in_each(subject, scope, |system| {
+            let root = subject.disc.root_of(system);
+            let entries: Vec<&MenuEntry> = subject.disc.entries_of(system).collect();
+            // What must start does so with each entry that boots by default.
+            let chosen =
+                subject.disc.default_entries().filter(|entry| entries.iter().any(|own| std::ptr::eq(*own, *entry)));
+            for entry in chosen.filter(|_| wanted && subject.only.borrow().is_none()) {
+                let judgement = self.judge_in(&root.clone().started_by([entry]))?;
+                if judgement.answer != Answer::Holds {
+                    return Ok(judgement);
+                }
+            }
+            self.judge_in(&root)
+        })
     }
 }
 

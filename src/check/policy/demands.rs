@@ -63,13 +63,17 @@ impl Policy {
             add(table.assertions()?, &table.severity, Said::of(&table.reason));
         }
         for table in self.package.iter().map(|checked| &checked.0) {
-            add(table.assertions()?, &table.severity, Said::of(&table.reason));
+            add(table.assertions()?, &table.severity, Said { reason: &table.reason, system: &table.system });
         }
         for table in self.command.iter().map(|checked| &checked.0) {
-            add(vec![Command(table.name.0.clone()).into()], &table.severity, Said::of(&table.reason));
+            add(
+                vec![Command(table.name.0.clone()).into()],
+                &table.severity,
+                Said { reason: &table.reason, system: &table.system },
+            );
         }
         for table in self.file.iter().map(|checked| &checked.0) {
-            add(vec![table.assertion()?], &table.severity, Said::of(&table.reason));
+            add(vec![table.assertion()?], &table.severity, Said { reason: &table.reason, system: &table.system });
         }
         for table in self.unit.iter().map(|checked| &checked.0) {
             add(vec![table.assertion()?], &table.severity, Said { reason: &table.reason, system: &table.system });
@@ -186,6 +190,9 @@ impl PackageTable {
 
     fn assertions(&self) -> Result<Vec<Assertion>, String> {
         let query = self.query()?;
+        if self.system.is_some() && (self.installed.is_none() || self.state == PackageState::Forbidden) {
+            return Err("system says where a package is installed: give installed, too".to_owned());
+        }
         let mut all: Vec<Assertion> = Vec::new();
         match (self.state, self.installed) {
             (PackageState::Forbidden, _) => all.push(Forbid(query.clone()).into()),
