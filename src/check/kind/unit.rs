@@ -9,7 +9,7 @@ use crate::check::{Answer, Judgement, Subject};
 use crate::error::Result;
 use crate::nixos::Root;
 use crate::nixos::menu::MenuEntry;
-use crate::nixos::unit::{Lookup, Start, Units};
+use crate::nixos::unit::{Conditions, Lookup, Start, Units};
 
 /// The row of the table of kinds.
 pub(super) const KIND: Kind = Kind {
@@ -146,6 +146,15 @@ impl Unit {
                     Start::Boot => (State::Boot, "starts at boot".to_owned()),
                     Start::Trigger(by) => (State::Triggered, format!("starts when {by} triggers it")),
                     Start::Manual => (State::Manual, "there, but nothing starts it at boot".to_owned()),
+                };
+                let (state, message) = match units.conditions(&unit)? {
+                    Conditions::Failed(condition) if state != State::Manual => {
+                        (State::Manual, format!("does not start: {condition} does not hold"))
+                    }
+                    Conditions::Open(condition) if state != State::Manual => {
+                        (state, format!("{message} if {condition} holds"))
+                    }
+                    _ => (state, message),
                 };
                 (state, message, vec![unit.path.clone()])
             }

@@ -6,7 +6,7 @@ use super::finding::{Finding, FindingId};
 use crate::error::Result;
 use crate::nixos::Root;
 use crate::nixos::ssh::Sshd;
-use crate::nixos::unit::{Command, Lookup, Start, Unit, Units};
+use crate::nixos::unit::{Command, Conditions, Lookup, Start, Unit, Units};
 use crate::store::StorePath;
 
 /// A program, by what it is called, and what it opens.
@@ -138,6 +138,11 @@ pub(super) fn findings(root: &Root<'_>) -> Result<Vec<Finding>> {
             continue;
         }
         let Lookup::Loaded(unit) = units.get(name)? else { continue };
+        let condition = match units.conditions(&unit)? {
+            Conditions::Failed(_) => continue,
+            Conditions::Open(condition) => format!(" (only if {condition} holds)"),
+            Conditions::Met => String::new(),
+        };
         let mut found = of_unit(root, name, &unit)?;
         let when = match start {
             Start::Trigger(by) => format!(", which {by} starts"),
@@ -145,6 +150,7 @@ pub(super) fn findings(root: &Root<'_>) -> Result<Vec<Finding>> {
         };
         for finding in &mut found {
             finding.message.push_str(&when);
+            finding.message.push_str(&condition);
         }
         findings.extend(found);
     }
@@ -333,6 +339,14 @@ mod tests {
                 vec!["other-entrance telnet.service: is a telnet server: passwords cross the network in clear text"],
             ),
             ("grep.service", run("/bin/busybox grep telnetd"), vec![]),
+            (
+                "ttyd.service",
+                format!("[Unit]\nConditionPathExists=/var/x\n{}", run("/bin/ttyd")),
+                vec![
+                    "other-entrance ttyd.service: gives a terminal through a web page (only if ConditionPathExists=/var/x holds)",
+                ],
+            ),
+            ("ttyd.service", format!("[Unit]\nConditionPathExists=/nix/store/e-gone\n{}", run("/bin/ttyd")), vec![]),
             (
                 "container@web.service",
                 run("/bin/start"),
