@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::super::packages::{chain_texts, is_beside, missing, names, query, texts};
+use super::super::hidden::{Takers, takers};
+use super::super::packages::{Matches, chain_texts, installed, names, only_beside, paths, query, texts};
 use super::{Ask, Flag, Kind, Takes};
 use crate::check::systems::{Scope, called, in_each};
 use crate::check::{Judgement, PackageQuery, Subject};
 use crate::error::Result;
 use crate::nixos::System;
-use crate::nixos::software;
+use crate::nixos::software::{self, Software, shown};
 use crate::store::StorePath;
 
 /// The row of the table of kinds.
@@ -39,66 +40,97 @@ impl Ask for Installed {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
-        let software = subject.software()?;
-        let matching: Vec<(usize, &StorePath)> = software
-            .present()
-            .map(|(index, object)| (index, &object.path))
-            .filter(|(_, path)| self.0.matches(path))
-            .collect();
-        in_each(subject, Scope::Default, |system| self.judge_in(subject, system, &matching))
+        in_each(subject, Scope::Default, |system| self.judge_in(subject, system))
     }
 }
 
 impl Installed {
-    /// `matching` are the packages that are asked for, wherever they are in the image.
-    fn judge_in(
-        &self,
-        subject: &Subject<'_, '_>,
-        system: &System,
-        matching: &[(usize, &StorePath)],
-    ) -> Result<Judgement> {
-        let software = subject.software()?;
-        let among = |installed: &[bool]| -> Vec<&StorePath> {
-            matching.iter().filter(|(index, _)| installed.get(*index) == Some(&true)).map(|(_, path)| *path).collect()
-        };
-        let mut found = among(&installed_in(subject, system)?);
-        found.retain(|path| !is_beside(path));
+    fn judge_in(&self, subject: &Subject<'_, '_>, system: &System) -> Result<Judgement> {
+        let own = flags(subject, system)?;
+        let all = Matches::of(subject, &self.0)?;
+        let found = installed(&own, &all.itself);
         if !found.is_empty() {
             return Ok(Judgement::pass(names(&found), texts(&found)));
         }
-        if matching.is_empty() {
-            return Ok(missing(software, &self.0));
+        let all = all.require_all()?;
+        let beside = installed(&own, &all.beside);
+        if !beside.is_empty() {
+            return Ok(Judgement::fail(only_beside(&beside), texts(&beside)));
         }
-        let own = called(system);
-        for other in subject.disc.systems.iter().filter(|other| other.present && other.path != system.path) {
-            let found = among(&installed_in(subject, other)?);
-            if !found.is_empty() {
-                let name = other
-                    .specialisation
-                    .as_ref()
-                    .map_or_else(|| other.path.to_string(), |name| format!("the specialisation {name}"));
-                let message = format!("not installed in {own}, only in {name}: {}", names(&found));
-                return Ok(Judgement::fail(message, texts(&found)));
-            }
+        if all.itself.is_empty() {
+            return all.missing(subject, &self.0);
         }
-        let paths: Vec<&StorePath> = matching.iter().map(|(_, path)| *path).collect();
-        let root = software.contents.index(&system.path);
-        let chain = software.contents.graph.chain(root, |object| matching.iter().any(|(index, _)| *index == object));
-        let (why, evidence) = match chain {
-            Some(chain) => {
-                ("a dependency, not in environment.systemPackages".to_owned(), chain_texts(software, &chain))
-            }
-            None => (format!("in the image, but {own} does not refer to it"), texts(&paths)),
-        };
-        Ok(Judgement::fail(format!("{why}: {}", names(&paths)), evidence))
+        if let Some(elsewhere) = in_another_system(subject, system, &all.itself)? {
+            return Ok(elsewhere);
+        }
+        if let Some(taken) = taken(subject, system, &all.itself)? {
+            return Ok(taken);
+        }
+        Ok(dependency(subject.software()?, system, &all.itself))
     }
 }
 
 /// For each object, whether a system has it installed.
-pub(super) fn installed_in<'s>(subject: &'s Subject<'_, '_>, system: &System) -> Result<Cow<'s, [bool]>> {
+pub(super) fn flags<'s>(subject: &'s Subject<'_, '_>, system: &System) -> Result<Cow<'s, [bool]>> {
     let software = subject.software()?;
     if system.default {
         return Ok(Cow::Borrowed(&software.installed));
     }
     software::installed(subject.disc, &software.contents, system).map(Cow::Owned)
+}
+
+/// The judgement if another system has it installed.
+fn in_another_system(
+    subject: &Subject<'_, '_>,
+    system: &System,
+    matching: &[(usize, &StorePath)],
+) -> Result<Option<Judgement>> {
+    for other in subject.disc.systems.iter().filter(|other| other.present && other.path != system.path) {
+        let found = installed(&flags(subject, other)?, matching);
+        if !found.is_empty() {
+            let name = other
+                .specialisation
+                .as_ref()
+                .map_or_else(|| other.path.to_string(), |name| format!("the specialisation {name}"));
+            let message = format!("not installed in {}, only in {name}: {}", called(system), names(&found));
+            return Ok(Some(Judgement::fail(message, texts(&found))));
+        }
+    }
+    Ok(None)
+}
+
+/// The judgement if the system path has all its programs, but links to those of other packages.
+fn taken(subject: &Subject<'_, '_>, system: &System, matching: &[(usize, &StorePath)]) -> Result<Option<Judgement>> {
+    for (_, path) in matching {
+        let Some(takers) = takers(subject.disc.tree(), system, path)? else { continue };
+        let evidence = vec![path.to_string()];
+        return Ok(Some(match takers {
+            Takers::Through(others) => {
+                let others: Vec<&StorePath> = others.iter().collect();
+                Judgement::pass(format!("{}, through {}", shown(path), names(&others)), evidence)
+            }
+            Takers::Instead(others) => {
+                let others: Vec<&StorePath> = others.iter().collect();
+                let message = format!(
+                    "{} is in the image, but the system path takes the programs of that name from {}; whether it is in \
+                     environment.systemPackages too, the references do not tell",
+                    shown(path),
+                    names(&others)
+                );
+                Judgement::unknown(message, evidence)
+            }
+        }));
+    }
+    Ok(None)
+}
+
+fn dependency(software: &Software, system: &System, matching: &[(usize, &StorePath)]) -> Judgement {
+    let paths = paths(matching);
+    let root = software.contents.index(&system.path);
+    let chain = software.contents.graph.chain(root, |object| matching.iter().any(|(index, _)| *index == object));
+    let (why, evidence) = match chain {
+        Some(chain) => ("a dependency, not in environment.systemPackages".to_owned(), chain_texts(software, &chain)),
+        None => (format!("in the image, but {} does not refer to it", called(system)), texts(&paths)),
+    };
+    Judgement::fail(format!("{why}: {}", names(&paths)), evidence)
 }

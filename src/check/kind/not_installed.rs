@@ -2,14 +2,12 @@
 
 use std::fmt;
 
-use super::super::packages::{is_beside, names, texts};
-use super::installed::installed_in;
+use super::super::packages::{Matches, installed, names, only_beside, texts};
+use super::installed::flags;
 use super::{Ask, Kind};
 use crate::check::systems::{Scope, in_each};
 use crate::check::{Judgement, PackageQuery, Subject};
 use crate::error::Result;
-use crate::store::StorePath;
-use crate::store::contents::Object;
 
 /// The row of the table of kinds.
 pub(super) const KIND: Kind = Kind {
@@ -35,17 +33,16 @@ impl Ask for NotInstalled {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
-        let software = subject.software()?;
         in_each(subject, Scope::Offered, |system| {
-            let installed = installed_in(subject, system)?;
-            let is_found = |(index, object): &(usize, &Object)| {
-                installed.get(*index) == Some(&true) && self.0.matches(&object.path) && !is_beside(&object.path)
-            };
-            let found: Vec<&StorePath> = software.present().filter(is_found).map(|(_, object)| &object.path).collect();
-            Ok(match found.len() {
-                0 => Judgement::pass("not installed", Vec::new()),
-                _ => Judgement::fail(format!("installed: {}", names(&found)), texts(&found)),
-            })
+            let own = flags(subject, system)?;
+            let all = Matches::of(subject, &self.0)?;
+            let found = installed(&own, &all.itself);
+            if !found.is_empty() {
+                return Ok(Judgement::fail(format!("installed: {}", names(&found)), texts(&found)));
+            }
+            let beside = installed(&own, &all.require_all()?.beside);
+            let message = if beside.is_empty() { "not installed".to_owned() } else { only_beside(&beside) };
+            Ok(Judgement::pass(message, Vec::new()))
         })
     }
 }
