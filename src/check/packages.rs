@@ -68,9 +68,9 @@ impl<'s> Matches<'s> {
     }
 }
 
-/// Those that the default system has installed.
-pub(super) fn installed<'s>(software: &Software, found: &[(usize, &'s StorePath)]) -> Vec<&'s StorePath> {
-    found.iter().filter(|(index, _)| software.is_installed(*index)).map(|(_, path)| *path).collect()
+/// Those that a system has installed, by a flag for each object.
+pub(super) fn installed<'s>(flags: &[bool], found: &[(usize, &'s StorePath)]) -> Vec<&'s StorePath> {
+    found.iter().filter(|(index, _)| flags.get(*index) == Some(&true)).map(|(_, path)| *path).collect()
 }
 
 /// The message about a package that has only documentation or development files installed.

@@ -1,6 +1,8 @@
 //! What the kinds of assertions about paths share.
 
 use super::nearest::nearest;
+use super::systems::{Scope, in_each};
+use super::{Judgement, Subject};
 use crate::error::{Error, Result};
 use crate::fs::path::{self, join};
 use crate::fs::{Kind, Tree};
@@ -41,6 +43,28 @@ pub(super) fn siblings(tree: &dyn Tree, wanted: &[u8]) -> Result<Vec<String>> {
         rest = directory;
     }
     Ok(Vec::new())
+}
+
+/// Directories of which each system has its own.
+const OF_SYSTEM: [&[u8]; 3] = [b"/etc", b"/run/current-system", b"/run/booted-system"];
+
+/// Judges what is at a path of the running system, in each system in the scope if each has its own file there. `judge` gets
+/// the path in the image.
+pub(super) fn at_path(
+    subject: &Subject<'_, '_>,
+    scope: Scope,
+    path: &[u8],
+    judge: impl Fn(&[u8]) -> Result<Judgement>,
+) -> Result<Judgement> {
+    let is_below = |directory: &&[u8]| path.strip_prefix(*directory).is_some_and(|rest| rest.starts_with(b"/"));
+    if subject.disc.systems.is_empty() || !OF_SYSTEM.iter().any(is_below) {
+        return judge(path);
+    }
+    in_each(subject, scope, |system| match std::str::from_utf8(path) {
+        // The image shows the default system there already.
+        Ok(path) if !system.default => judge(subject.disc.root_of(system).inside(path).as_bytes()),
+        _ => judge(path),
+    })
 }
 
 pub(super) fn text(path: &[u8]) -> String {

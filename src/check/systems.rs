@@ -73,6 +73,11 @@ pub(super) fn in_each(
     Ok(verdict.unwrap_or_else(|| Judgement::fail("no system is in the image", Vec::new())))
 }
 
+/// What people call a system in a sentence whose verdict names it otherwise.
+pub(super) fn called(system: &System) -> &'static str {
+    if system.default { "the default system" } else { "this system" }
+}
+
 fn rank(answer: Answer) -> u8 {
     match answer {
         Answer::Holds => 0,

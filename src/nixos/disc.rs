@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Root;
-use super::menu::{self, MenuEntry};
+use super::menu::{self, Loader, MenuEntry};
 use super::system::{self, System};
 use crate::error::{Error, Place, Result, Troubles};
 use crate::fs::Tree;
@@ -111,10 +111,32 @@ impl<'i> Disc<'i> {
         &self.namespace
     }
 
-    /// The files of one of its systems.
+    /// The files of one of its systems, started by any menu entry that does.
     #[must_use]
     pub fn root_of(&self, system: &System) -> Root<'_> {
-        Root::new(self.tree(), system.path.to_string())
+        Root::new(self.tree(), system.path.to_string()).started_by(self.entries_of(system))
+    }
+
+    /// The menu entries that start a system.
+    pub fn entries_of(&self, system: &System) -> impl Iterator<Item = &MenuEntry> {
+        let starts = |entry: &MenuEntry| {
+            let toplevel = system::toplevel(self.tree(), entry).ok().flatten();
+            toplevel.is_some_and(|toplevel| toplevel == system.path)
+        };
+        self.menu.iter().filter(move |entry| starts(entry))
+    }
+
+    /// The entry of each menu that starts when nobody chooses. Without a default, loaders start their first entry.
+    pub fn default_entries(&self) -> impl Iterator<Item = &MenuEntry> {
+        let mut seen: Vec<Loader> = Vec::new();
+        let chosen = self.menu.iter().filter(|entry| entry.default).chain(&self.menu);
+        chosen.filter(move |entry| {
+            let is_first = entry.linux.is_some() && !seen.contains(&entry.loader);
+            if is_first {
+                seen.push(entry.loader);
+            }
+            is_first
+        })
     }
 
     /// The disc's own tree alone.

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::menu::MenuEntry;
 use super::unit::Index;
 use crate::error::{Error, Result};
 use crate::fs::path::{self, Found};
@@ -20,6 +21,8 @@ const TOPLEVELS: [&str; 2] = ["/run/current-system", "/run/booted-system"];
 pub struct Root<'t> {
     tree: &'t dyn Tree,
     toplevel: String,
+    /// The kernel's parameters, for each way it is started. Empty if only its own list of them is known.
+    lines: Arc<[Vec<String>]>,
     /// What is known of its units, for all that ask.
     units: Arc<OnceLock<Index>>,
 }
@@ -28,7 +31,28 @@ impl<'t> Root<'t> {
     /// The system whose toplevel is at the path `toplevel` of the tree.
     #[must_use]
     pub fn new(tree: &'t dyn Tree, toplevel: impl Into<String>) -> Self {
-        Self { tree, toplevel: toplevel.into(), units: Arc::default() }
+        Self { tree, toplevel: toplevel.into(), lines: Arc::default(), units: Arc::default() }
+    }
+
+    /// The system as it is when one of these menu entries starts it.
+    #[must_use]
+    pub fn started_by<'m>(self, entries: impl IntoIterator<Item = &'m MenuEntry>) -> Self {
+        let mut lines: Vec<Vec<String>> = entries.into_iter().map(|entry| entry.params.clone()).collect();
+        lines.sort();
+        lines.dedup();
+        Self { lines: lines.into(), units: Arc::default(), ..self }
+    }
+
+    /// The kernel's parameters, for each way it is started: by menu entries, or as the system itself asks for it.
+    ///
+    /// # Errors
+    /// If its own list of parameters is there but cannot be read.
+    pub(super) fn kernel_lines(&self) -> Result<Vec<Vec<String>>> {
+        if !self.lines.is_empty() {
+            return Ok(self.lines.to_vec());
+        }
+        let own = self.text(&self.own("kernel-params"))?.unwrap_or_default();
+        Ok(vec![own.split_ascii_whitespace().map(str::to_owned).collect()])
     }
 
     /// The tree that holds the system.

@@ -521,6 +521,64 @@ fn what_must_be_there_is_asked_of_every_default_and_what_must_not_of_every_entry
     assert!(unknown.iter().all(|result| result.ends_with(told)), "{unknown:?}");
 }
 
+/// What a policy of other tables says of a disc with two systems: each result's status, kind, subject, system and message.
+fn of_tables(disc: &str, policy: &str) -> Vec<String> {
+    let (_, document) = check(&format!("menus/{disc}.iso"), "policy.toml", policy);
+    let shown = |result: &Value| {
+        let field = |name: &str| result[name].as_str().unwrap_or("-").to_owned();
+        ["status", "kind", "subject", "system", "message"].map(field).join(" | ")
+    };
+    document["results"].as_array().unwrap().iter().map(shown).collect()
+}
+
+#[test]
+fn commands_files_kernels_and_parameters_are_asked_of_the_systems_that_menus_start() {
+    let policy = r#"
+[image]
+kernel = ">=6"
+params.require = ["quiet"]
+params.forbid = ["loglevel"]
+[[command]]
+name = "guard"
+[[file]]
+path = "/etc/ssh/sshd_config"
+contains = "PasswordAuthentication no"
+[[file]]
+path = "/run/current-system/sw/bin/backdoor"
+absent = true
+[[unit]]
+name = "guard"
+[[unit]]
+name = "backdoor"
+exists = false
+"#;
+    let both = [
+        "fail | no-file | /run/current-system/sw/bin/backdoor | open | specialisation open: it is there",
+        "fail | unit | backdoor.service missing | open | specialisation open: starts at boot",
+    ];
+    let mixed = of_tables("mixed", policy);
+    let expected = [
+        "fail | kernel | >=6 | open | specialisation open: this system has kernel 5.15.2",
+        "fail | param | quiet | - | not in the entry \"Open\" of the UEFI menu (GRUB) that boots by default",
+        "fail | no-param | loglevel | - | in one menu entry",
+        "fail | command | guard | open | specialisation open: not a command of this system",
+        "fail | file | /etc/ssh/sshd_config contains \"PasswordAuthentication no\" | open | specialisation open: it does not \
+         contain \"PasswordAuthentication no\"",
+        both[0],
+        "fail | unit | guard.service | open | specialisation open: not there",
+        both[1],
+    ];
+    assert_eq!(mixed, expected);
+    // Both menus start the locked system here, but that of UEFI masks the unit.
+    let same = of_tables("same", policy);
+    let failing: Vec<&String> = same.iter().filter(|result| result.starts_with("fail")).collect();
+    assert_eq!(failing, [expected[2], both[0], "fail | unit | guard.service | default | masked", both[1]]);
+    let narrowed = of_tables("mixed", "[[command]]\nname = \"guard\"\nsystem = \"default\"\n");
+    assert!(narrowed[0].starts_with("pass | command | guard | default | "), "{narrowed:?}");
+    let narrowed = of_tables("same", "[[command]]\nname = \"guard\"\nsystem = \"open\"\n");
+    assert!(narrowed[0].starts_with("fail | command | guard | open | "), "{narrowed:?}");
+}
+
 #[test]
 fn what_a_configuration_says_that_is_not_in_the_image_is_unknown() {
     let policy = "[ssh]\nenabled = true\npassword-authentication = true\npermit-root-login = \"prohibit-password\"\n";

@@ -5,10 +5,12 @@ use std::fmt;
 use super::super::nearest::{listed, nearest};
 use super::super::paths::{broken, leads_to, text};
 use super::{Ask, Flag, Kind, Takes};
+use crate::check::systems::{Scope, called, in_each};
 use crate::check::{Judgement, Subject};
 use crate::error::Result;
 use crate::fs::path::{self, join};
 use crate::fs::{Kind as NodeKind, Node, Tree};
+use crate::nixos::System;
 
 /// Where a system has its commands.
 const DIRECTORIES: [&str; 2] = ["bin", "sbin"];
@@ -40,11 +42,13 @@ impl Ask for Command {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
+        in_each(subject, Scope::Default, |system| self.judge_in(subject, system))
+    }
+}
+
+impl Command {
+    fn judge_in(&self, subject: &Subject<'_, '_>, system: &System) -> Result<Judgement> {
         let tree = subject.disc.tree();
-        let system = match subject.system()? {
-            Ok(system) => system,
-            Err(none) => return Ok(none),
-        };
         let mut commands: Vec<String> = Vec::new();
         for directory in DIRECTORIES {
             let directory = format!("{}/sw/{directory}", system.path);
@@ -55,16 +59,16 @@ impl Ask for Command {
             commands.extend(tree.entries(found.id)?.into_iter().filter_map(|entry| String::from_utf8(entry.name).ok()));
         }
         let near = nearest(&self.0, commands.iter().map(String::as_str));
+        let own = called(system);
         for other in subject.disc.systems.iter().filter(|other| other.present && other.path != system.path) {
             let place = format!("{}/sw/bin/{}", other.path, self.0);
             if let (Some(specialisation), Some(found)) = (&other.specialisation, path::find(tree, place.as_bytes())?) {
-                let message =
-                    format!("not a command of the default system, only of the specialisation {specialisation}");
+                let message = format!("not a command of {own}, only of the specialisation {specialisation}");
                 return Ok(Judgement::fail(message, vec![text(&found.path)]));
             }
         }
         Ok(Judgement::fail(
-            format!("not a command of the default system{}", listed(&near)),
+            format!("not a command of {own}{}", listed(&near)),
             near.iter().map(|&name| name.to_owned()).collect(),
         ))
     }

@@ -7,8 +7,9 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::super::nearest::listed;
-use super::super::paths::{broken, leads_to, siblings, text};
+use super::super::paths::{at_path, broken, leads_to, siblings, text};
 use super::{Ask, Flag, Kind, Takes};
+use crate::check::systems::Scope;
 use crate::check::{Answer, Judgement, Subject};
 use crate::error::{Error, Result};
 use crate::fs::path::{self, Found};
@@ -78,8 +79,11 @@ impl Ask for File {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
-        let there = exists(subject, &self.path)?;
-        if self.is_any() { Ok(there) } else { is(subject, self, there) }
+        at_path(subject, Scope::Default, &self.path, |path| {
+            let there = exists(subject, path)?;
+            let own = Self { path: path.to_vec(), ..self.clone() };
+            if self.is_any() { Ok(there) } else { is(subject, &own, there) }
+        })
     }
 }
 
@@ -152,7 +156,7 @@ fn is(subject: &Subject<'_, '_>, file: &File, there: Judgement) -> Result<Judgem
 
 /// The mode that NixOS gives a file of `/etc`, in a file of its own beside it.
 fn sidecar(tree: &dyn Tree, path: &[u8]) -> Result<Option<u16>> {
-    if !path.starts_with(b"/etc/") {
+    if !path.windows(5).any(|part| part == b"/etc/") {
         return Ok(None);
     }
     match path::read(tree, &[path, b".mode"].concat(), 64) {

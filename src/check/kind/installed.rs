@@ -1,10 +1,12 @@
 //! `--installed NAME[@VERSION]`: the default system has the package installed.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::super::hidden::{Takers, takers};
 use super::super::packages::{Matches, chain_texts, installed, names, only_beside, paths, query, texts};
 use super::{Ask, Flag, Kind, Takes};
+use crate::check::systems::{Scope, called, in_each};
 use crate::check::{Judgement, PackageQuery, Subject};
 use crate::error::Result;
 use crate::nixos::System;
@@ -38,18 +40,20 @@ impl Ask for Installed {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
-        let software = subject.software()?;
-        let system = match subject.system()? {
-            Ok(system) => system,
-            Err(none) => return Ok(none),
-        };
+        in_each(subject, Scope::Default, |system| self.judge_in(subject, system))
+    }
+}
+
+impl Installed {
+    fn judge_in(&self, subject: &Subject<'_, '_>, system: &System) -> Result<Judgement> {
+        let own = flags(subject, system)?;
         let all = Matches::of(subject, &self.0)?;
-        let found = installed(software, &all.itself);
+        let found = installed(&own, &all.itself);
         if !found.is_empty() {
             return Ok(Judgement::pass(names(&found), texts(&found)));
         }
         let all = all.require_all()?;
-        let beside = installed(software, &all.beside);
+        let beside = installed(&own, &all.beside);
         if !beside.is_empty() {
             return Ok(Judgement::fail(only_beside(&beside), texts(&beside)));
         }
@@ -62,8 +66,17 @@ impl Ask for Installed {
         if let Some(taken) = taken(subject, system, &all.itself)? {
             return Ok(taken);
         }
-        Ok(dependency(software, system, &all.itself))
+        Ok(dependency(subject.software()?, system, &all.itself))
     }
+}
+
+/// For each object, whether a system has it installed.
+pub(super) fn flags<'s>(subject: &'s Subject<'_, '_>, system: &System) -> Result<Cow<'s, [bool]>> {
+    let software = subject.software()?;
+    if system.default {
+        return Ok(Cow::Borrowed(&software.installed));
+    }
+    software::installed(subject.disc, &software.contents, system).map(Cow::Owned)
 }
 
 /// The judgement if another system has it installed.
@@ -72,17 +85,14 @@ fn in_another_system(
     system: &System,
     matching: &[(usize, &StorePath)],
 ) -> Result<Option<Judgement>> {
-    let software = subject.software()?;
     for other in subject.disc.systems.iter().filter(|other| other.present && other.path != system.path) {
-        let there = software::installed(subject.disc, &software.contents, other)?;
-        let found: Vec<&StorePath> =
-            matching.iter().filter(|(index, _)| there.get(*index) == Some(&true)).map(|(_, path)| *path).collect();
+        let found = installed(&flags(subject, other)?, matching);
         if !found.is_empty() {
             let name = other
                 .specialisation
                 .as_ref()
                 .map_or_else(|| other.path.to_string(), |name| format!("the specialisation {name}"));
-            let message = format!("not installed in the default system, only in {name}: {}", names(&found));
+            let message = format!("not installed in {}, only in {name}: {}", called(system), names(&found));
             return Ok(Some(Judgement::fail(message, texts(&found))));
         }
     }
@@ -119,8 +129,8 @@ fn dependency(software: &Software, system: &System, matching: &[(usize, &StorePa
     let root = software.contents.index(&system.path);
     let chain = software.contents.graph.chain(root, |object| matching.iter().any(|(index, _)| *index == object));
     let (why, evidence) = match chain {
-        Some(chain) => ("a dependency, not in environment.systemPackages", chain_texts(software, &chain)),
-        None => ("in the image, but the default system does not refer to it", texts(&paths)),
+        Some(chain) => ("a dependency, not in environment.systemPackages".to_owned(), chain_texts(software, &chain)),
+        None => (format!("in the image, but {} does not refer to it", called(system)), texts(&paths)),
     };
     Judgement::fail(format!("{why}: {}", names(&paths)), evidence)
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Ask, Kind};
+use crate::check::systems::{Scope, called, in_each};
 use crate::check::{Judgement, Subject};
 use crate::error::Result;
 use crate::store::version::Requirement;
@@ -32,15 +33,14 @@ impl Ask for Kernel {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
-        let system = match subject.system()? {
-            Ok(system) => system,
-            Err(none) => return Ok(none),
-        };
-        let evidence = vec![format!("{}/kernel", system.path)];
-        Ok(match system.describe(subject.disc.tree())?.kernel {
-            Some(own) if self.version.admits(&own) => Judgement::pass(format!("kernel {own}"), evidence),
-            Some(own) => Judgement::fail(format!("the default system has kernel {own}"), evidence),
-            None => Judgement::unknown("the version of the default system's kernel is not known", evidence),
+        in_each(subject, Scope::Default, |system| {
+            let evidence = vec![format!("{}/kernel", system.path)];
+            let name = called(system);
+            Ok(match system.kernel(subject.disc.tree())? {
+                Some(own) if self.version.admits(&own) => Judgement::pass(format!("kernel {own}"), evidence),
+                Some(own) => Judgement::fail(format!("{name} has kernel {own}"), evidence),
+                None => Judgement::unknown(format!("the version of the kernel of {name} is not known"), evidence),
+            })
         })
     }
 }

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::super::paths::text;
+use super::super::paths::{at_path, text};
 use super::{Ask, Kind};
+use crate::check::systems::Scope;
 use crate::check::{Judgement, Subject};
 use crate::error::{Error, Result};
 use crate::fs::path;
@@ -31,10 +32,10 @@ impl Ask for NoFile {
         if subject.disc.store_is_broken() {
             subject.disc.require_store()?;
         }
-        Ok(match path::resolve_link(subject.disc.tree(), &self.0) {
-            Ok(found) => Judgement::fail("it is there", vec![text(&found.path)]),
-            Err(Error::NotFound { .. } | Error::WrongType { .. }) => Judgement::pass("not there", Vec::new()),
-            Err(error) => return Err(error),
+        at_path(subject, Scope::Offered, &self.0, |path| match path::resolve_link(subject.disc.tree(), path) {
+            Ok(found) => Ok(Judgement::fail("it is there", vec![text(&found.path)])),
+            Err(Error::NotFound { .. } | Error::WrongType { .. }) => Ok(Judgement::pass("not there", Vec::new())),
+            Err(error) => Err(error),
         })
     }
 }

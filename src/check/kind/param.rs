@@ -1,4 +1,4 @@
-//! `params.require`: the kernel parameter is in the menu entry that boots by default.
+//! `params.require`: the kernel parameter is in the entry of each menu that boots by default.
 
 use std::fmt;
 
@@ -9,10 +9,14 @@ use crate::nixos::kernel_line::public;
 use crate::nixos::menu::MenuEntry;
 
 /// The row of the table of kinds.
-pub(super) const KIND: Kind =
-    Kind { name: "param", says: "a kernel parameter is in the entry that boots by default", advice: None, flag: None };
+pub(super) const KIND: Kind = Kind {
+    name: "param",
+    says: "a kernel parameter is in every menu entry that boots by default",
+    advice: None,
+    flag: None,
+};
 
-/// The menu entry that boots by default has the kernel parameter.
+/// The entry of each menu that boots by default has the kernel parameter.
 #[derive(Clone, Debug)]
 pub struct Param(pub String);
 
@@ -28,28 +32,36 @@ impl Ask for Param {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
-        let system = match subject.system()? {
-            Ok(system) => system,
-            Err(none) => return Ok(none),
-        };
-        let starts = |entry: &&MenuEntry| {
-            let toplevel = crate::nixos::toplevel(subject.disc.tree(), entry).ok().flatten();
-            toplevel.is_some_and(|toplevel| toplevel == system.path)
-        };
-        let Some(entry) = subject.disc.menu.iter().find(starts) else {
-            return Ok(Judgement::fail("no menu starts the default system", Vec::new()));
-        };
-        let evidence = vec![format!("{}: {}", String::from_utf8_lossy(&entry.file), entry.title)];
-        let name = self.0.split('=').next();
-        Ok(match entry.params.iter().find(|word| is_param(word, &self.0)) {
-            Some(word) => Judgement::pass(format!("{} in the entry that boots by default", public(word)), evidence),
-            None => match entry.params.iter().find(|word| word.split('=').next() == name) {
-                Some(word) => {
-                    Judgement::fail(format!("the entry that boots by default has {}", public(word)), evidence)
-                }
-                None => Judgement::fail("not in the entry that boots by default", evidence),
-            },
-        })
+        if let Err(none) = subject.system()? {
+            return Ok(none);
+        }
+        let entries: Vec<&MenuEntry> = subject.disc.default_entries().collect();
+        Ok(self.judge_entries(&entries))
+    }
+}
+
+impl Param {
+    /// All entries have it. The verdict is that of the first that does not.
+    fn judge_entries(&self, entries: &[&MenuEntry]) -> Judgement {
+        let (mut passed, name) = (None, self.0.split('=').next());
+        for entry in entries {
+            let which = match entries {
+                [_] => "the entry".to_owned(),
+                _ => format!("the entry {:?} of {}", entry.title, entry.loader.menu()),
+            };
+            let evidence = vec![format!("{}: {}", String::from_utf8_lossy(&entry.file), entry.title)];
+            if let Some(word) = entry.params.iter().find(|word| is_param(word, &self.0)) {
+                passed.get_or_insert_with(|| {
+                    Judgement::pass(format!("{} in {which} that boots by default", public(word)), evidence)
+                });
+                continue;
+            }
+            return match entry.params.iter().find(|word| word.split('=').next() == name) {
+                Some(word) => Judgement::fail(format!("{which} that boots by default has {}", public(word)), evidence),
+                None => Judgement::fail(format!("not in {which} that boots by default"), evidence),
+            };
+        }
+        passed.unwrap_or_else(|| Judgement::fail("no menu starts a system", Vec::new()))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Ask, Kind};
+use crate::check::systems::{Scope, called, in_each};
 use crate::check::{Judgement, Subject};
 use crate::error::Result;
 
@@ -26,15 +27,13 @@ impl Ask for Platform {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
-        let system = match subject.system()? {
-            Ok(system) => system,
-            Err(none) => return Ok(none),
-        };
-        let evidence = vec![system.path.to_string()];
-        Ok(match system.describe(subject.disc.tree())?.system {
-            Some(own) if own == self.0 => Judgement::pass(own, evidence),
-            Some(own) => Judgement::fail(format!("the default system is for {own}"), evidence),
-            None => Judgement::unknown("the default system does not say for which platform it is", evidence),
+        in_each(subject, Scope::Default, |system| {
+            let (evidence, name) = (vec![system.path.to_string()], called(system));
+            Ok(match system.describe(subject.disc.tree())?.system {
+                Some(own) if own == self.0 => Judgement::pass(own, evidence),
+                Some(own) => Judgement::fail(format!("{name} is for {own}"), evidence),
+                None => Judgement::unknown(format!("{name} does not say for which platform it is"), evidence),
+            })
         })
     }
 }

@@ -9,10 +9,11 @@ use serde::Deserialize;
 use super::super::nearest::{listed, nearest};
 use super::{Ask, Flag, Kind, Takes};
 use crate::check::systems::{Scope, in_each};
-use crate::check::{Judgement, Subject};
+use crate::check::{Answer, Judgement, Subject};
 use crate::error::Result;
 use crate::nixos::Root;
-use crate::nixos::unit::{Lookup, Start, Units};
+use crate::nixos::menu::MenuEntry;
+use crate::nixos::unit::{Conditions, Lookup, Start, Units};
 
 /// The row of the table of kinds.
 pub(super) const KIND: Kind = Kind {
@@ -113,7 +114,20 @@ impl Ask for Unit {
         // A unit that must not start must not do so in any system.
         let wanted = self.states.iter().any(|state| Self::ENABLED.contains(state));
         let scope = if wanted { Scope::Default } else { Scope::Offered };
-        in_each(subject, scope, |system| self.judge_in(&subject.disc.root_of(system)))
+        in_each(subject, scope, |system| {
+            let root = subject.disc.root_of(system);
+            let entries: Vec<&MenuEntry> = subject.disc.entries_of(system).collect();
+            // What must start does so with each entry that boots by default.
+            let chosen =
+                subject.disc.default_entries().filter(|entry| entries.iter().any(|own| std::ptr::eq(*own, *entry)));
+            for entry in chosen.filter(|_| wanted && subject.only.borrow().is_none()) {
+                let judgement = self.judge_in(&root.clone().started_by([entry]))?;
+                if judgement.answer != Answer::Holds {
+                    return Ok(judgement);
+                }
+            }
+            self.judge_in(&root)
+        })
     }
 }
 
@@ -138,6 +152,15 @@ impl Unit {
                     Start::Boot => (State::Boot, "starts at boot".to_owned()),
                     Start::Trigger(by) => (State::Triggered, format!("starts when {by} triggers it")),
                     Start::Manual => (State::Manual, "there, but nothing starts it at boot".to_owned()),
+                };
+                let (state, message) = match units.conditions(&unit)? {
+                    Conditions::Failed(condition) if state != State::Manual => {
+                        (State::Manual, format!("does not start: {condition} does not hold"))
+                    }
+                    Conditions::Open(condition) if state != State::Manual => {
+                        (state, format!("{message} if {condition} holds"))
+                    }
+                    _ => (state, message),
                 };
                 (state, message, vec![unit.path.clone()])
             }

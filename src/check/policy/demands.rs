@@ -95,7 +95,8 @@ impl Policy {
             to.add(table.assertions(), Said::of(&table.severity, &table.reason, &table.1));
         }
         for table in &self.package {
-            to.add(table.assertions(), Said::of(&table.severity, &table.reason, &table.1));
+            let said = Said::of(&table.severity, &table.reason, &table.1).in_system(&table.system);
+            to.add(table.assertions(), said);
         }
         for table in &self.closure {
             let assertion = table.assertion(folder).map(|assertion| vec![assertion]);
@@ -110,11 +111,12 @@ impl Policy {
         }
         for table in &self.command {
             let assertion = Command(table.name.0.clone()).into();
-            to.add(Ok(vec![assertion]), Said::of(&table.severity, &table.reason, &table.1));
+            let said = Said::of(&table.severity, &table.reason, &table.1).in_system(&table.system);
+            to.add(Ok(vec![assertion]), said);
         }
         for table in &self.file {
             let assertion = table.assertion().map(|assertion| vec![assertion]);
-            to.add(assertion, Said::of(&table.severity, &table.reason, &table.1));
+            to.add(assertion, Said::of(&table.severity, &table.reason, &table.1).in_system(&table.system));
         }
         for table in &self.unit {
             let assertion = table.assertion().map(|assertion| vec![assertion]);
@@ -266,6 +268,9 @@ impl Check for PackageTable {
     fn check(&self) -> Result<(), String> {
         if self.state == PackageState::Forbidden && self.installed == Some(true) {
             return Err("installed = true contradicts state = \"forbidden\"".to_owned());
+        }
+        if self.system.is_some() && (self.installed.is_none() || self.state == PackageState::Forbidden) {
+            return Err("system says where a package is installed: give installed, too".to_owned());
         }
         if self.state == PackageState::Forbidden && self.max_copies.is_some() {
             return Err("max-copies says nothing of a package that must not be there".to_owned());

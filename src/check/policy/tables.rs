@@ -61,12 +61,12 @@ pub(super) struct ImageTable {
     /// A glob for the volume's name.
     #[serde(default, deserialize_with = "values::glob")]
     pub(super) volume_id: Option<String>,
-    /// The platform of the default system: `x86_64-linux`.
+    /// The platform of each system that a menu starts when nobody chooses: `x86_64-linux`.
     #[serde(default, deserialize_with = "values::name")]
     pub(super) system: Option<String>,
     /// The firmware that it must boot from.
     pub(super) boot: Option<OneOrMany<Firmware>>,
-    /// The version of the default system's kernel: `>=6.6`.
+    /// The version of the kernel of each such system: `>=6.6`.
     #[serde(default, deserialize_with = "values::version")]
     pub(super) kernel: Option<String>,
     /// Parameters of the kernel.
@@ -83,7 +83,7 @@ pub(super) struct ImageTable {
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct ParamsTable {
-    /// In the menu entry that boots by default.
+    /// In the entry of each menu that boots by default.
     #[serde(default, deserialize_with = "values::params")]
     pub(super) require: Vec<String>,
     /// In no menu entry.
@@ -101,13 +101,16 @@ pub(super) struct PackageTable {
     /// `1.2`, `>=1.2`, `^1` or `1.*`.
     #[serde(default, deserialize_with = "values::version")]
     pub(super) version: Option<String>,
-    /// Whether the default system must have it installed.
+    /// Whether the system must have it installed: each that a menu starts when nobody chooses.
     pub(super) installed: Option<bool>,
     /// Whether it must be there, or must not.
     #[serde(default)]
     pub(super) state: PackageState,
     /// How many versions of it may be there at most.
     pub(super) max_copies: Option<usize>,
+    /// The only system that it is about: the name of a specialisation, or `default`.
+    #[serde(default, deserialize_with = "values::name")]
+    pub(super) system: Option<String>,
     /// Shown if it fails.
     pub(super) reason: Option<String>,
     /// What a failure means for the check.
@@ -132,6 +135,9 @@ pub(super) enum PackageState {
 pub(super) struct CommandTable {
     /// Its name.
     pub(super) name: CommandName,
+    /// The only system that it is about: the name of a specialisation, or `default`.
+    #[serde(default, deserialize_with = "values::name")]
+    pub(super) system: Option<String>,
     /// Shown if it fails.
     pub(super) reason: Option<String>,
     /// What a failure means for the check.
@@ -163,6 +169,9 @@ pub(super) struct FileTable {
     pub(super) contains: Option<String>,
     /// Whether there must be no such file.
     pub(super) absent: Option<bool>,
+    /// The only system that it is about: the name of a specialisation, or `default`.
+    #[serde(default, deserialize_with = "values::name")]
+    pub(super) system: Option<String>,
     /// Shown if it fails.
     pub(super) reason: Option<String>,
     /// What a failure means for the check.

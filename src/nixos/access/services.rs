@@ -5,7 +5,9 @@
 use super::finding::{Finding, FindingId};
 use crate::error::Result;
 use crate::nixos::Root;
-use crate::nixos::unit::{Command, Lookup, Start, Unit, Units};
+use crate::nixos::ssh::Sshd;
+use crate::nixos::unit::{Command, Conditions, Lookup, Start, Unit, Units};
+use crate::store::StorePath;
 
 /// A program, by what it is called, and what it opens.
 struct Program {
@@ -53,7 +55,15 @@ const PROGRAMS: &[Program] = &[
     entrance(&["code-server", "openvscode-server", "coder"], "gives an editor with a terminal through a web page"),
     entrance(&["jupyter*", "jupyterhub*"], "runs programs through a web page (jupyter)"),
     with(&["dockerd"], "tcp://", "takes orders for containers over the network, which is as good as root"),
+    entrance(&["kubelet", "k3s"], "runs containers as root for whoever controls the cluster"),
     with(&["podman"], "tcp:", "takes orders for containers over the network, which is as good as root"),
+    with(&["netbird"], "--allow-server-ssh", "lets in whomever the rules of its network allow (netbird)"),
+    entrance(&["etserver"], "is a server of Eternal Terminal, which lets in whom sshd lets in"),
+    entrance(&["guacd"], "shows and controls desktops through a web page (guacamole)"),
+    entrance(&["rserver"], "lets users in with their passwords through a web page (RStudio)"),
+    entrance(&["xinetd", "inetd"], "starts other servers on demand, which are not checked"),
+    entrance(&["openvt"], "runs a program, such as a shell, on a console"),
+    entrance(&["incus-agent", "lxd-agent"], "runs commands as root for whoever runs the virtual machine"),
     entrance(&["teleport"], "lets in whomever its server allows (teleport)"),
     entrance(&["qemu-ga"], "runs commands as root for whoever runs the virtual machine (QEMU's guest agent)"),
     entrance(&["vmtoolsd"], "runs commands for whoever runs the virtual machine (VMware's tools)"),
@@ -73,7 +83,19 @@ const PROGRAMS: &[Program] = &[
     decided(&["comin"], "runs whatever a repository says from then on (comin)"),
     decided(&["nixos-rebuild", "nixos-upgrade*"], "runs whatever its channel or flake says from then on"),
     decided(
-        &["salt-minion", "puppet", "chef-client", "ansible-pull", "cachix", "bento", "hercules-ci-agent"],
+        &[
+            "gitlab-runner",
+            "buildkite-agent",
+            "Runner.Listener",
+            "act_runner",
+            "salt-minion",
+            "puppet",
+            "chef-client",
+            "ansible-pull",
+            "cachix",
+            "bento",
+            "hercules-ci-agent",
+        ],
         "runs whatever its server says",
     ),
 ];
@@ -96,6 +118,12 @@ const UNITS: &[(&str, FindingId, &str)] = &[
     ("code-tunnel.service", FindingId::OtherEntrance, "gives an editor with a terminal through a server elsewhere"),
 ];
 
+/// Where the systems of NixOS containers are named, today and before 22.05.
+const CONTAINERS: [&str; 2] = ["/etc/nixos-containers", "/etc/containers"];
+
+/// Programs that are many in one, and run as the one that their first argument names.
+const BOXES: [&str; 2] = ["busybox", "toybox"];
+
 /// Names of shells.
 const SHELLS: [&str; 8] = ["sh", "bash", "zsh", "fish", "dash", "ksh", "tcsh", "nu"];
 
@@ -110,37 +138,42 @@ pub(super) fn findings(root: &Root<'_>) -> Result<Vec<Finding>> {
             continue;
         }
         let Lookup::Loaded(unit) = units.get(name)? else { continue };
-        let mut found = of_unit(&units, name, &unit)?;
+        let condition = match units.conditions(&unit)? {
+            Conditions::Failed(_) => continue,
+            Conditions::Open(condition) => format!(" (only if {condition} holds)"),
+            Conditions::Met => String::new(),
+        };
+        let mut found = of_unit(root, name, &unit)?;
         let when = match start {
             Start::Trigger(by) => format!(", which {by} starts"),
             _ => String::new(),
         };
         for finding in &mut found {
             finding.message.push_str(&when);
+            finding.message.push_str(&condition);
         }
         findings.extend(found);
     }
     Ok(findings)
 }
 
-fn of_unit(units: &Units<'_>, name: &str, unit: &Unit) -> Result<Vec<Finding>> {
+fn of_unit(root: &Root<'_>, name: &str, unit: &Unit) -> Result<Vec<Finding>> {
+    let units = Units::of(root)?;
     let finding = |id, message: String| Finding::new(id, name, message, Some(&unit.path));
     let mut findings: Vec<Finding> = Vec::new();
-    for key in ["ExecStart", "ExecStartPre", "ExecStartPost"] {
-        for command in unit.commands(key) {
-            let script = units.script(&command.program)?;
-            let lines = script.iter().flat_map(|script| script.lines.iter().map(|(_, line)| line.as_str()));
-            let script = lines.collect::<Vec<_>>().join("\n");
-            for program in PROGRAMS.iter().filter(|program| program.runs(&command, &script)) {
-                findings.push(finding(program.id, program.opens.to_owned()));
-            }
-            if let Some(tty) = unit.value("Service", "TTYPath")
-                && is_shell(&command)
-                && name != "debug-shell.service"
-            {
-                let message = format!("gives a shell of {} on {tty} without a password", unit.user());
-                findings.push(finding(FindingId::OtherEntrance, message));
-            }
+    for command in ["ExecStart", "ExecStartPre", "ExecStartPost"].into_iter().flat_map(|key| unit.commands(key)) {
+        let script = units.script(&command.program)?;
+        let lines = script.iter().flat_map(|script| script.lines.iter().map(|(_, line)| line.as_str()));
+        let mut script = lines.collect::<Vec<_>>().join("\n");
+        // A file of settings may say what arguments say.
+        if let Some(file) = command.option("--config-file").filter(|file| file.starts_with("/nix/store/")) {
+            script.push_str(&root.text(file)?.unwrap_or_default());
+        }
+        let found = PROGRAMS.iter().filter(|program| program.runs(&command, &script));
+        findings.extend(found.map(|program| finding(program.id, program.opens.to_owned())));
+        if let Some(tty) = terminal(unit).filter(|_| is_shell(&command) && name != "debug-shell.service") {
+            let message = format!("gives a shell of {} on {tty} without a password", unit.user());
+            findings.push(finding(FindingId::OtherEntrance, message));
         }
     }
     if name.starts_with("docker.") {
@@ -150,9 +183,8 @@ fn of_unit(units: &Units<'_>, name: &str, unit: &Unit) -> Result<Vec<Finding>> {
             findings.push(finding(FindingId::OtherEntrance, message));
         }
     }
-    if name.starts_with("container@") {
-        let message = "starts a NixOS container, whose own users and sshd are not part of this answer".to_owned();
-        findings.push(finding(FindingId::OtherEntrance, message));
+    if let Some(container) = name.strip_prefix("container@").and_then(|name| name.strip_suffix(".service")) {
+        findings.push(finding(FindingId::OtherEntrance, of_container(root, container)?));
     }
     let known = UNITS.iter().find(|(known, ..)| *known == name).filter(|_| findings.is_empty());
     if let Some((_, id, opens)) = known {
@@ -160,6 +192,32 @@ fn of_unit(units: &Units<'_>, name: &str, unit: &Unit) -> Result<Vec<Finding>> {
     }
     findings.dedup_by(|one, other| one.id == other.id && one.message == other.message);
     Ok(findings)
+}
+
+/// The terminal that a unit's command reads from.
+fn terminal(unit: &Unit) -> Option<&str> {
+    let reads = || unit.value("Service", "StandardInput").is_some_and(|input| input.starts_with("tty"));
+    unit.value("Service", "TTYPath").or_else(|| reads().then_some("/dev/console"))
+}
+
+/// What follows from a NixOS container, by whether its system runs sshd.
+fn of_container(root: &Root<'_>, name: &str) -> Result<String> {
+    for folder in CONTAINERS {
+        let Some(text) = root.text(&format!("{folder}/{name}.conf"))? else { continue };
+        let path = text.lines().find_map(|line| line.trim().strip_prefix("SYSTEM_PATH="));
+        let Some(path) = path.and_then(|path| StorePath::from_path(path.trim_matches('"').as_bytes())) else {
+            continue;
+        };
+        let sshd = Sshd::of(&Root::new(root.tree(), path.to_string()))?;
+        if sshd.unit.is_some() && sshd.starts {
+            let ports = sshd.ports().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            return Ok(format!(
+                "starts a NixOS container whose sshd listens on port {ports}; its users are not checked"
+            ));
+        }
+        return Ok("starts a NixOS container without sshd; its users are not checked".to_owned());
+    }
+    Ok("starts a NixOS container; its users and sshd are not checked".to_owned())
 }
 
 fn base(path: &str) -> &str {
@@ -183,13 +241,24 @@ impl Program {
                 None => name == *known,
             })
         };
-        let words = || script.split(|letter: char| letter.is_whitespace() || "\"';()|&=".contains(letter));
-        let in_script =
-            || words().any(|word| word.starts_with("/nix/store/") && word.contains("/bin/") && is_it(base(word)));
+        let words = |text: &str| -> Vec<String> {
+            let words = text.split(|letter: char| letter.is_whitespace() || "\"'()=`".contains(letter));
+            words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+        };
+        let in_store = |word: &String| word.starts_with("/nix/store/") && word.contains("/bin/") && is_it(base(word));
+        // A program by its path, or a command that PATH leads to.
+        let in_command = |words: Vec<String>| {
+            let mut rest = words.iter().skip_while(|word| matches!(word.as_str(), "exec" | "if" | "then" | "do" | "!"));
+            rest.next().is_some_and(|first| is_it(first)) || words.iter().any(in_store)
+        };
+        let in_script = || script.split(['\n', ';', '|', '&']).any(|command| in_command(words(command)));
+        let in_box =
+            || BOXES.contains(&base(&command.program)) && command.arguments.first().is_some_and(|own| is_it(own));
         let has =
             |argument: &str| command.arguments.iter().any(|own| own.contains(argument)) || script.contains(argument);
         let named = is_it(base(&command.program))
             || in_script()
+            || in_box()
             || command
                 .arguments
                 .iter()
@@ -260,6 +329,32 @@ mod tests {
             ),
             ("shell.service", "[Service]\nExecStart=/bin/bash -c x\nTTYPath=/dev/tty8\n".to_owned(), vec![]),
             (
+                "shell.service",
+                "[Service]\nExecStart=/bin/bash\nStandardInput=tty\n".to_owned(),
+                vec!["other-entrance shell.service: gives a shell of root on /dev/console without a password"],
+            ),
+            (
+                "telnet.service",
+                run("/bin/busybox telnetd -l /bin/sh"),
+                vec!["other-entrance telnet.service: is a telnet server: passwords cross the network in clear text"],
+            ),
+            ("grep.service", run("/bin/busybox grep telnetd"), vec![]),
+            (
+                "ttyd.service",
+                format!("[Unit]\nConditionPathExists=/var/x\n{}", run("/bin/ttyd")),
+                vec![
+                    "other-entrance ttyd.service: gives a terminal through a web page (only if ConditionPathExists=/var/x holds)",
+                ],
+            ),
+            ("ttyd.service", format!("[Unit]\nConditionPathExists=/nix/store/e-gone\n{}", run("/bin/ttyd")), vec![]),
+            (
+                "container@web.service",
+                run("/bin/start"),
+                vec![
+                    "other-entrance container@web.service: starts a NixOS container; its users and sshd are not checked",
+                ],
+            ),
+            (
                 "comin.service",
                 run("/bin/comin run"),
                 vec!["decided-elsewhere comin.service: runs whatever a repository says from then on (comin)"],
@@ -268,5 +363,49 @@ mod tests {
             assert_eq!(found(unit, &text, true), expected, "{unit} {text}");
             assert!(found(unit, &text, false).is_empty(), "{unit} {text}");
         }
+    }
+
+    #[test]
+    fn scripts_and_files_of_settings_count_as_arguments() {
+        let store = |name: &str| format!("/nix/store/{}-{name}", "a".repeat(32));
+        let (script, settings) = (store("unit-script-net-start/bin/net-start"), store("daemon.json"));
+        let shown = |unit: &str, text: &str| -> Vec<String> {
+            let file = "/s/etc/systemd/system/x.service";
+            let wanted = ("/s/etc/systemd/system/multi-user.target.wants/x.service", "-> ../x.service");
+            let json = "{\"hosts\": [\"fd://\", \"tcp://0.0.0.0:2375\"]}";
+            let made = Made::of(&[(file, unit), wanted, (&script, text), (&settings, json)]);
+            findings(&made.system()).unwrap().into_iter().map(|finding| finding.message).collect()
+        };
+        let run = format!("[Service]\nExecStart={script}\n");
+        let ssh = "lets in whomever the rules of the tailnet allow (tailscale --ssh)";
+        for (text, expected) in [
+            ("#!/bin/sh\ntailscale up --ssh\n", vec![ssh]),
+            ("#!/bin/sh\nif ! tailscale status; then exec tailscale set --ssh; fi\n", vec![ssh]),
+            ("#!/bin/sh\ntailscale up\n", vec![]),
+            ("#!/bin/sh\necho no tailscale up --ssh\n", vec![]),
+        ] {
+            assert_eq!(shown(&run, text), expected, "{text}");
+        }
+        let docker = format!("[Service]\nExecStart=/bin/dockerd --config-file={settings}\n");
+        assert_eq!(shown(&docker, ""), ["takes orders for containers over the network, which is as good as root"]);
+    }
+
+    #[test]
+    fn a_container_is_told_with_its_sshd() {
+        let inner = "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-nixos-system-web-25.11";
+        let unit = format!("{inner}/etc/systemd/system/sshd.service");
+        let wanted = format!("{inner}/etc/systemd/system/multi-user.target.wants/sshd.service");
+        let settings = format!("SYSTEM_PATH={inner}\nPRIVATE_NETWORK=1\n");
+        let outer = [
+            ("/s/etc/systemd/system/container@.service", "[Service]\nExecStart=/bin/start\n"),
+            ("/s/etc/systemd/system/multi-user.target.wants/container@web.service", "-> ../container@.service"),
+            ("/s/etc/nixos-containers/web.conf", settings.as_str()),
+        ];
+        let sshd =
+            [(unit.as_str(), "[Service]\nExecStart=/x/bin/sshd -D -p 2200\n"), (wanted.as_str(), "-> ../sshd.service")];
+        let told = |files: &[(&str, &str)]| findings(&Made::of(files).system()).unwrap().remove(0).message;
+        assert_eq!(told(&outer), "starts a NixOS container without sshd; its users are not checked");
+        let with = [&outer[..], &sshd[..]].concat();
+        assert_eq!(told(&with), "starts a NixOS container whose sshd listens on port 2200; its users are not checked");
     }
 }

@@ -104,6 +104,16 @@ impl Password {
         Self { state, option, scheme, digits, source, disabled, quirk }
     }
 
+    /// The same password in a line of the file that the C library skips, so that it opens nothing.
+    #[must_use]
+    pub(super) fn unreadable(self) -> Self {
+        match self.state {
+            PasswordState::Empty => Self { state: PasswordState::Locked, ..self },
+            PasswordState::Hashed => Self { quirk: Some(Quirk::Broken), ..self },
+            _ => self,
+        }
+    }
+
     /// A password in clear text.
     #[must_use]
     pub fn of_text(option: &str, text: &str, source: &str) -> Self {

@@ -4,7 +4,7 @@ use super::pattern::fits;
 use crate::error::{Error, Place, Result};
 use crate::nixos::Root;
 use crate::nixos::answer::Cause;
-use crate::nixos::unit::{Command, Job, Lookup, Script, Start, Unit, Units};
+use crate::nixos::unit::{Command, Conditions, Job, Lookup, Script, Start, Unit, Units};
 use crate::nixos::users::User;
 
 /// Keys of `[Service]` with commands that run when a unit starts.
@@ -93,7 +93,9 @@ pub(super) fn find(root: &Root<'_>) -> Result<Vec<Writer>> {
     let mut started: Vec<(&String, &Start)> = units.started()?.iter().collect();
     started.sort();
     for (name, _) in started.into_iter().filter(|(_, start)| **start != Start::Manual) {
-        if let Lookup::Loaded(unit) = units.get(name)? {
+        if let Lookup::Loaded(unit) = units.get(name)?
+            && !matches!(units.conditions(&unit)?, Conditions::Failed(_))
+        {
             writers.extend(of_unit(units, name, &unit)?);
         }
     }

@@ -13,37 +13,48 @@ const WORDS: [(&str, &[&str]); 4] = [
     ("graphical.target", &["5"]),
 ];
 
-/// What `boot.kernelParams` of a system says of its units. Entries of a menu may add to it.
+/// What the kernel lines say of units that start a system.
 #[derive(Default)]
 pub(super) struct Kernel {
-    /// Units that cannot start.
+    /// Units that cannot start, whichever line it is.
     pub(super) masks: HashSet<String>,
     /// Units that start at boot.
     pub(super) wants: Vec<String>,
-    /// The unit that stands in for `default.target`.
-    pub(super) unit: Option<String>,
+    /// The units that stand in for `default.target`. `None` stands for that itself.
+    pub(super) units: Vec<Option<String>>,
 }
 
 impl Kernel {
     pub(super) fn of(root: &Root<'_>) -> Result<Self> {
-        let text = root.text(&root.own("kernel-params"))?.unwrap_or_default();
-        let mut kernel = Self::default();
-        for word in text.split_ascii_whitespace().map(|word| word.replace('"', "")) {
+        let mut lines = root.kernel_lines()?.into_iter().map(|line| Self::of_line(&line));
+        let mut kernel = lines.next().unwrap_or_default();
+        for Self { masks, wants, units } in lines {
+            kernel.masks.retain(|unit| masks.contains(unit));
+            kernel.wants.extend(wants);
+            kernel.units.extend(units);
+        }
+        Ok(kernel)
+    }
+
+    fn of_line(words: &[String]) -> Self {
+        let (mut kernel, mut target) = (Self::default(), None);
+        for word in words.iter().map(|word| word.replace('"', "")) {
             // systemd takes a dash for an underscore in a name.
             let (name, value) = word.split_once('=').unwrap_or((&word, ""));
             match (name.replace('-', "_").as_str(), value) {
                 ("systemd.mask", unit) if !unit.is_empty() => drop(kernel.masks.insert(named(unit))),
                 ("systemd.wants", unit) if !unit.is_empty() => kernel.wants.push(named(unit)),
-                ("systemd.unit", unit) if !unit.is_empty() => kernel.unit = Some(unit.to_owned()),
+                ("systemd.unit", unit) if !unit.is_empty() => target = Some(unit.to_owned()),
                 ("systemd.debug_shell", "0" | "no" | "n" | "false" | "f" | "off") => {}
                 ("systemd.debug_shell", _) => kernel.wants.push("debug-shell.service".to_owned()),
                 _ => {
-                    let target = WORDS.into_iter().find(|(_, words)| words.contains(&word.as_str()));
-                    kernel.unit = target.map(|(target, _)| target.to_owned()).or(kernel.unit);
+                    let known = WORDS.into_iter().find(|(_, words)| words.contains(&word.as_str()));
+                    target = known.map(|(known, _)| known.to_owned()).or(target);
                 }
             }
         }
-        Ok(kernel)
+        kernel.units.push(target);
+        kernel
     }
 }
 

@@ -102,6 +102,19 @@ impl Unit {
         self.value("Service", "User").map_or_else(|| "root".to_owned(), |user| name::expand(user, &self.name))
     }
 
+    /// The conditions or assertions, by how their keys begin. An empty one takes back all before it.
+    pub(super) fn conditions(&self, kind: &str) -> Vec<&Setting> {
+        let mut list = Vec::new();
+        for setting in self.settings.iter().filter(|own| &*own.section == "Unit" && own.key.starts_with(kind)) {
+            if setting.value.is_empty() {
+                list.clear();
+            } else {
+                list.push(setting);
+            }
+        }
+        list
+    }
+
     fn all<'u, 'k>(
         &'u self,
         section: &'k str,

@@ -4,6 +4,7 @@
 //! enabled has a link in a `.wants` or `.requires` folder.
 
 mod command;
+mod condition;
 mod file;
 mod index;
 mod kernel;
@@ -18,6 +19,7 @@ mod upstart;
 
 pub use command::Command;
 pub(super) use command::list;
+pub use condition::Conditions;
 pub(super) use index::Index;
 pub use loaded::{Lookup, Unit};
 pub use script::Script;

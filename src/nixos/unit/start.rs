@@ -102,11 +102,13 @@ impl<'r> Units<'r> {
 
     /// The units that systemd starts because the kernel line or `default.target` names them.
     fn seeds(&self) -> impl Iterator<Item = &str> {
-        let own = self.index.kernel.unit.as_deref();
-        let known = own.is_some() || self.index.names.contains_key("default.target");
-        let without = WITHOUT_DEFAULT.into_iter().take(if known { 0 } else { WITHOUT_DEFAULT.len() });
-        std::iter::once(own.unwrap_or("default.target"))
-            .chain(without)
+        let units = &self.index.kernel.units;
+        let has_default = self.index.names.contains_key("default.target");
+        let without = !has_default && (units.is_empty() || units.contains(&None));
+        let targets = units.iter().map(|unit| unit.as_deref().unwrap_or("default.target"));
+        targets
+            .chain(std::iter::once("default.target").filter(|_| units.is_empty()))
+            .chain(WITHOUT_DEFAULT.into_iter().filter(move |_| without))
             .chain(self.index.kernel.wants.iter().map(String::as_str))
     }
 
@@ -203,6 +205,7 @@ fn triggers(unit: &Unit) -> impl Iterator<Item = String> {
 mod tests {
     use super::*;
     use crate::nixos::made::Made;
+    use crate::nixos::menu::MenuEntry;
 
     /// How the unit starts, in one word or with what triggers it.
     fn shown(files: &[(&str, &str)], name: &str) -> String {
@@ -273,6 +276,31 @@ mod tests {
             assert_eq!(shown(&files, "x@y.service"), expected, "{key}");
             assert_eq!(shown(&files, "x@.service"), expected, "{key}");
             assert_eq!(shown(&files, "x@other.service"), "manual", "{key}");
+        }
+    }
+
+    #[test]
+    fn a_unit_starts_if_any_menu_entry_starts_it() {
+        let place = |name: &str| format!("/s{FOLDER}/{name}");
+        let (unit, wanted, rescue) =
+            (place("x.service"), place("multi-user.target.wants/x.service"), place("rescue.target"));
+        let made = Made::of(&[(&unit, UNIT), (&wanted, ""), (&rescue, "[Unit]\n")]);
+        for (lines, expected) in [
+            (&["quiet"][..], Start::Boot),
+            (&["systemd.mask=x.service"], Start::Manual),
+            (&["systemd.mask=x.service", "quiet"], Start::Boot),
+            (&["systemd.mask=x.service", "quiet systemd.mask=x.service"], Start::Manual),
+            (&["systemd.unit=rescue.target"], Start::Manual),
+            (&["systemd.unit=rescue.target", "quiet"], Start::Boot),
+            (&["systemd.unit=rescue.target", "rescue systemd.wants=x"], Start::Boot),
+        ] {
+            let entry = |line: &&str| MenuEntry {
+                params: line.split(' ').map(str::to_owned).collect(),
+                ..MenuEntry::default()
+            };
+            let entries: Vec<MenuEntry> = lines.iter().map(entry).collect();
+            let root = made.system().started_by(&entries);
+            assert_eq!(Units::of(&root).unwrap().start("x.service").unwrap(), expected, "{lines:?}");
         }
     }
 

@@ -158,10 +158,10 @@ impl Account {
             Some(file) if file.state != PasswordState::File || precedence == Precedence::Userborn => return Ok(file),
             file => (file.is_none(), file),
         };
-        let hashed = || self.hashed("hashedPassword", list);
+        let hashed = || self.hashed("hashedPassword", list, precedence);
         let plain = || Self::plain("password", &self.password, list).filter(|_| present);
         let initial = || Self::plain("initialPassword", &self.initial_password, list);
-        let initial_hashed = || self.hashed("initialHashedPassword", list);
+        let initial_hashed = || self.hashed("initialHashedPassword", list, precedence);
         let chosen = match precedence {
             Precedence::Userborn => hashed().or_else(plain).or_else(initial_hashed).or_else(initial),
             Precedence::HashedFirst => plain().or_else(hashed).or_else(initial).or_else(initial_hashed),
@@ -172,12 +172,16 @@ impl Account {
         Ok(chosen.or(absent).unwrap_or_else(Password::none))
     }
 
-    fn hashed(&self, option: &str, list: &str) -> Option<Password> {
+    fn hashed(&self, option: &str, list: &str, precedence: Precedence) -> Option<Password> {
         let value = match option {
             "hashedPassword" => &self.hashed_password,
             _ => &self.initial_hashed_password,
         };
-        value.as_ref().map(|value| Password::of_hash(option, value.trim_end_matches('\n'), list))
+        value.as_ref().map(|value| {
+            let password = Password::of_hash(option, value.trim_end_matches('\n'), list);
+            // The script writes the line break into the file, where it cuts the line of the user.
+            if value.ends_with('\n') && precedence != Precedence::Userborn { password.unreadable() } else { password }
+        })
     }
 
     fn plain(option: &str, value: &Option<String>, list: &str) -> Option<Password> {
@@ -284,6 +288,8 @@ mod tests {
             (r#", "hashedPassword": "", "initialPassword": "a""#, Userborn, "empty hashedPassword"),
             (r#", "initialHashedPassword": "", "initialPassword": "a""#, HashedFirst, "plaintext initialPassword"),
             (r#", "initialHashedPassword": "", "initialPassword": "a""#, Userborn, "empty initialHashedPassword"),
+            (r#", "hashedPassword": "\n""#, HashedFirst, "locked hashedPassword"),
+            (r#", "hashedPassword": "\n""#, Userborn, "empty hashedPassword"),
             (r#", "hashedPassword": "!", "password": "a""#, HashedFirst, "plaintext password"),
             (r#", "hashedPassword": "!", "password": "a""#, Userborn, "locked hashedPassword"),
             (r#", "password": """#, InitialFirst, "empty password"),

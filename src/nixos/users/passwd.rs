@@ -41,12 +41,14 @@ fn is_shadowed(field: &str) -> bool {
 pub(super) fn take_shadow(users: &mut [User], shadow: &str, file: &str) -> Result<()> {
     let mut hashes: HashMap<&str, &str> = HashMap::new();
     for (number, line) in lines(shadow) {
-        let mut fields = line.split(':');
-        let (Some(name), Some(hash)) = (fields.next(), fields.next()) else {
+        let fields: Vec<&str> = line.split(':').collect();
+        let [name, hash, ages @ ..] = fields.as_slice() else {
             return Err(malformed("shadow", "number of fields", file, number));
         };
         // getspnam(3) returns the first.
-        hashes.entry(name).or_insert(hash);
+        if are_ages(ages) {
+            hashes.entry(name).or_insert(hash);
+        }
     }
     for user in users.iter_mut().filter(|user| user.password.state == PasswordState::Unknown) {
         user.password = match hashes.get(user.name.as_str()) {
@@ -55,6 +57,14 @@ pub(super) fn take_shadow(users: &mut [User], shadow: &str, file: &str) -> Resul
         };
     }
     Ok(())
+}
+
+/// Whether the C library takes the fields after a hash: numbers or nothing, three at least (glibc, shadow/sgetspent_r.c). It
+/// skips any other line, such as one that a line break in a hash has cut, and no password opens the account.
+fn are_ages(fields: &[&str]) -> bool {
+    let are_numbers = fields.iter().all(|field| field.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'));
+    let is_short = fields.len() == 3 && fields.last().is_some_and(|field| field.is_empty());
+    (3..=7).contains(&fields.len()) && are_numbers && !is_short
 }
 
 /// The contents of a `group`.
@@ -136,6 +146,25 @@ mod tests {
         take_shadow(&mut list, "a:$y$j$a$b:1::::::\na::1::::::\n", "/s").unwrap();
         let states: Vec<_> = list.iter().map(|user| user.password.state.name()).collect();
         assert_eq!(states, ["hashed", "none"]);
+    }
+
+    #[test]
+    fn a_line_of_shadow_that_the_c_library_skips_opens_nothing() {
+        for (line, expected) in [
+            ("a:$1$a$b", "none"),
+            ("a:$1$a$b:1", "none"),
+            ("a:$1$a$b:1::", "none"),
+            ("a:$1$a$b:1:0:9", "hashed"),
+            ("a:$1$a$b:1:::", "hashed"),
+            ("a:$1$a$b:x::::::", "none"),
+            ("a:$1$a$b:1::::::", "hashed"),
+            ("a:$1$a$b:1:::::::", "none"),
+            ("a::\na:$1$a$b:1::::::", "hashed"),
+        ] {
+            let mut list = users(TWO, None, "/p").unwrap();
+            take_shadow(&mut list, line, "/s").unwrap();
+            assert_eq!(list[0].password.state.name(), expected, "{line}");
+        }
     }
 
     #[test]

@@ -1,0 +1,187 @@
+//! The conditions under which a unit starts (systemd.unit(5), CONDITIONS AND ASSERTS).
+
+use super::{Setting, Unit, Units};
+use crate::error::Result;
+use crate::fs::path;
+
+/// What the conditions of a unit come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Conditions {
+    /// The image says that they hold, or there are none.
+    Met,
+    /// The image says that this one does not hold: the unit does not start.
+    Failed(String),
+    /// The image does not tell whether this one holds.
+    Open(String),
+}
+
+/// Whether one condition holds. `None` if the image does not tell.
+type Holds = Option<bool>;
+
+/// Conditions on a path that hold for what is there, or need more than that.
+const ON_PATHS: [&str; 8] = [
+    "PathExists",
+    "PathIsDirectory",
+    "PathIsSymbolicLink",
+    "PathIsMountPoint",
+    "PathIsReadWrite",
+    "DirectoryNotEmpty",
+    "FileNotEmpty",
+    "FileIsExecutable",
+];
+
+/// Containers that systemd knows (ConditionVirtualization=). None starts from a disc.
+const CONTAINERS: [&str; 10] =
+    ["container", "systemd-nspawn", "docker", "podman", "lxc", "lxc-libvirt", "openvz", "rkt", "wsl", "proot"];
+
+impl Units<'_> {
+    /// What the conditions and assertions of a unit come to when any of the menu entries starts the system.
+    ///
+    /// # Errors
+    /// If a path in the image that decides cannot be read.
+    pub fn conditions(&self, unit: &Unit) -> Result<Conditions> {
+        let mut best = None;
+        for line in self.root.kernel_lines()? {
+            let found = self.of_kind(unit, "Condition", &line)?;
+            let found = if found == Conditions::Met { self.of_kind(unit, "Assert", &line)? } else { found };
+            match (&found, &best) {
+                (Conditions::Met, _) => return Ok(found),
+                (Conditions::Open(_), _) | (_, None) => best = Some(found),
+                (Conditions::Failed(_), Some(_)) => {}
+            }
+        }
+        Ok(best.unwrap_or(Conditions::Met))
+    }
+
+    /// Of the conditions with a `|`, one must hold, and all without.
+    fn of_kind(&self, unit: &Unit, kind: &str, line: &[String]) -> Result<Conditions> {
+        let (mut open, mut choice): (Option<&Setting>, Option<(&Setting, Holds)>) = (None, None);
+        for setting in unit.conditions(kind) {
+            let name = setting.key.strip_prefix(kind).unwrap_or_default();
+            let (is_choice, value) = prefixed(&setting.value, '|');
+            let (negated, value) = prefixed(value, '!');
+            let holds = self.holds(name, value, line)?.map(|holds| holds != negated);
+            if is_choice {
+                let before = choice.and_then(|(_, before)| before);
+                let known = choice.is_some();
+                let either = match (known, before, holds) {
+                    (false, ..) => holds,
+                    (true, Some(true), _) | (true, _, Some(true)) => Some(true),
+                    (true, Some(false), Some(false)) => Some(false),
+                    (true, ..) => None,
+                };
+                choice = Some((setting, either));
+                continue;
+            }
+            match holds {
+                Some(true) => {}
+                Some(false) => return Ok(Conditions::Failed(shown(setting))),
+                None => open = open.or(Some(setting)),
+            }
+        }
+        Ok(match (choice, open) {
+            (Some((setting, Some(false))), _) => Conditions::Failed(shown(setting)),
+            (_, Some(setting)) | (Some((setting, None)), None) => Conditions::Open(shown(setting)),
+            (Some((_, Some(true))) | None, None) => Conditions::Met,
+        })
+    }
+
+    fn holds(&self, name: &str, value: &str, line: &[String]) -> Result<Holds> {
+        Ok(match name {
+            "PathExists" if value.starts_with("/dev/tty") => Some(true),
+            _ if ON_PATHS.contains(&name) => self.holds_on_path(name, value)?,
+            "KernelCommandLine" => Some(
+                line.iter().any(|word| word == value || !value.contains('=') && word.split('=').next() == Some(value)),
+            ),
+            "Virtualization" if CONTAINERS.contains(&value) => Some(false),
+            _ => None,
+        })
+    }
+
+    /// The store is as it is in the image. What `/etc` has is there after boot, but more may come.
+    fn holds_on_path(&self, name: &str, value: &str) -> Result<Holds> {
+        let place = self.root.inside(value);
+        let (is_stored, is_plain) = (place.starts_with("/nix/store/"), !value.contains('%'));
+        let is_of_etc = value.starts_with("/etc/");
+        let is_decided = is_plain && (is_stored || is_of_etc) && (name == "PathExists" || name == "PathIsDirectory");
+        if !is_decided {
+            return Ok(None);
+        }
+        let there = path::find(self.root.tree(), place.as_bytes())?.is_some();
+        Ok(match (there, is_of_etc) {
+            (true, _) if name == "PathExists" => Some(true),
+            (false, false) => Some(false),
+            _ => None,
+        })
+    }
+}
+
+/// A text without a letter before it, and whether it had that.
+fn prefixed(text: &str, letter: char) -> (bool, &str) {
+    text.strip_prefix(letter).map_or((false, text), |rest| (true, rest.trim_start()))
+}
+
+fn shown(setting: &Setting) -> String {
+    format!("{}={}", setting.key, setting.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nixos::made::Made;
+    use crate::nixos::menu::MenuEntry;
+
+    fn found(conditions: &str, lines: &[&str]) -> Conditions {
+        let unit = format!("[Unit]\n{}\n[Service]\nExecStart=/a\n", conditions.replace("; ", "\n"));
+        let made =
+            Made::of(&[("/s/etc/systemd/system/x.service", &unit), ("/s/etc/hosts", ""), ("/nix/store/e-there", "")]);
+        let entry =
+            |line: &&str| MenuEntry { params: line.split(' ').map(str::to_owned).collect(), ..MenuEntry::default() };
+        let root = made.system().started_by(&lines.iter().map(entry).collect::<Vec<_>>());
+        let units = Units::of(&root).unwrap();
+        units.conditions(units.get("x.service").unwrap().unit().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_the_image_says_of_a_condition_decides() {
+        let failed = |text: &str| Conditions::Failed(text.to_owned());
+        let open = |text: &str| Conditions::Open(text.to_owned());
+        for (conditions, expected) in [
+            ("", Conditions::Met),
+            ("ConditionPathExists=/nix/store/e-there", Conditions::Met),
+            ("ConditionPathExists=/nix/store/e-gone", failed("ConditionPathExists=/nix/store/e-gone")),
+            ("ConditionPathExists=!/nix/store/e-there", failed("ConditionPathExists=!/nix/store/e-there")),
+            ("ConditionPathExists=!/nix/store/e-gone", Conditions::Met),
+            ("ConditionPathExists=/etc/hosts", Conditions::Met),
+            ("ConditionPathExists=/etc/more", open("ConditionPathExists=/etc/more")),
+            ("ConditionPathExists=/var/lib/x", open("ConditionPathExists=/var/lib/x")),
+            ("ConditionPathExists=/dev/tty0", Conditions::Met),
+            ("ConditionPathExists=|/nix/store/e-gone; ConditionPathExists=|/etc/hosts", Conditions::Met),
+            (
+                "ConditionPathExists=|/nix/store/e-gone; ConditionPathExists=|/var/x",
+                open("ConditionPathExists=|/var/x"),
+            ),
+            ("ConditionPathExists=|/nix/store/e-gone", failed("ConditionPathExists=|/nix/store/e-gone")),
+            ("ConditionPathExists=/nix/store/e-gone; ConditionVirtualization=", Conditions::Met),
+            ("AssertPathExists=/nix/store/e-gone", failed("AssertPathExists=/nix/store/e-gone")),
+            ("AssertPathExists=/nix/store/e-gone; ConditionPathExists=", failed("AssertPathExists=/nix/store/e-gone")),
+            ("ConditionVirtualization=container", failed("ConditionVirtualization=container")),
+            ("ConditionVirtualization=!container", Conditions::Met),
+            ("ConditionVirtualization=kvm", open("ConditionVirtualization=kvm")),
+            ("ConditionPathExists=/var/x; ConditionVirtualization=lxc", failed("ConditionVirtualization=lxc")),
+        ] {
+            assert_eq!(found(conditions, &[]), expected, "{conditions}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_that_one_menu_entry_has_lets_a_unit_start() {
+        let failed = Conditions::Failed("ConditionKernelCommandLine=rescue".to_owned());
+        for (lines, expected) in
+            [(&["quiet"][..], failed.clone()), (&["quiet", "rescue=1 quiet"], Conditions::Met), (&["rescuer"], failed)]
+        {
+            assert_eq!(found("ConditionKernelCommandLine=rescue", lines), expected, "{lines:?}");
+        }
+        assert_eq!(found("ConditionKernelCommandLine=!a=1", &["a=1", "a=2"]), Conditions::Met);
+    }
+}
