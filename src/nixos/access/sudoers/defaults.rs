@@ -3,7 +3,8 @@
 use super::aliases::{Aliases, Kind};
 use super::parser::Setting;
 use crate::error::Result;
-use crate::nixos::access::entry::{Answer, List, Member, Name, Person, Said, covers, last, on_host};
+use crate::nixos::access::command::covers;
+use crate::nixos::access::entry::{Answer, List, Member, Name, Person, Said, last, on_host};
 
 /// The settings that matter, in the order in which sudo applies them.
 #[derive(Default)]
@@ -70,14 +71,8 @@ impl Defaults {
                 all.push(Default_ { scope, effect });
             }
         }
-        // General ones first, then by host, user, target and command.
-        all.sort_by_key(|default| match default.scope {
-            Scope::All => 0,
-            Scope::Hosts(_) => 1,
-            Scope::Users(_) => 2,
-            Scope::Targets(_) => 3,
-            Scope::Commands(_) => 4,
-        });
+        // Of all others the last counts, whatever it is for; sudo knows the command only after them.
+        all.sort_by_key(|default| matches!(default.scope, Scope::Commands(_)));
         Ok(Self { all })
     }
 
@@ -124,7 +119,15 @@ impl Defaults {
             (Effect::Target(name), Answer::Yes) => Some(name.clone()),
             _ => None,
         };
-        self.all.iter().rev().find_map(target).is_none_or(|name| matches!(name.as_str(), "root" | "#0"))
+        self.all.iter().rev().find_map(target).is_none_or(|name| is_root(&name))
+    }
+
+    /// As whom commands run where a rule does not say, if some setting names one who is not root.
+    pub(in crate::nixos::access) fn target(&self) -> Option<&str> {
+        self.all.iter().rev().find_map(|default| match &default.effect {
+            Effect::Target(name) if !is_root(name) => Some(name.as_str()),
+            _ => None,
+        })
     }
 
     /// Commands for which no password is asked although the rules that allow them do.
@@ -133,8 +136,13 @@ impl Defaults {
             (Scope::Commands(list), Effect::Asks(false) | Effect::Exempt(Some(_))) => Some(list),
             _ => None,
         });
-        lists.flat_map(|list| list.iter()).filter(|member| !member.negated).map(|member| &member.name)
+        lists.flat_map(|list| list.iter()).filter(|member| !member.negated).map(|member| &*member.name)
     }
+}
+
+/// Whether a name, or a number after `#`, is that of root.
+fn is_root(name: &str) -> bool {
+    name == "root" || name.strip_prefix('#').is_some_and(|number| number.parse() == Ok(0u64))
 }
 
 impl Effect {
