@@ -265,7 +265,7 @@ fn rules(facts: &Facts) -> Vec<Finding> {
         let (id, message) = match (rule.tool, &rule.target) {
             (Tool::Nix, _) => (FindingId::TrustedUser, format!("trusted by Nix, which is as good as root ({users})")),
             (tool, None) if let Some(way) = &rule.through => {
-                let commands = if rule.is_everything() { "everything" } else { &rule.commands };
+                let commands = rule.told_commands();
                 let way = match way.strip_prefix('%') {
                     Some(group) => format!("the group {group}, with which {tool} runs {commands}"),
                     None => format!("{way}, as whom {tool} runs {commands}"),
@@ -276,19 +276,19 @@ fn rules(facts: &Facts) -> Vec<Finding> {
                 (FindingId::PasswordlessRoot, format!("{becomes} root through {tool} without a password ({users})"))
             }
             (tool, None) if rule.makes_root() => {
-                let commands = &rule.commands;
+                let commands = rule.told_commands();
                 (
                     FindingId::PasswordlessRoot,
                     format!("{becomes} root through {tool} without a password, by {commands} ({users})"),
                 )
             }
             (Tool::Polkit, _) => {
-                let actions = &rule.commands;
+                let actions = rule.told_commands();
                 (FindingId::PasswordlessCommand, format!("polkit allows {actions} without a password ({users})"))
             }
             (tool, target) => {
                 let target = target.as_ref().map(|target| format!(" as {target}")).unwrap_or_default();
-                let commands = if rule.is_everything() { "everything" } else { &rule.commands };
+                let commands = rule.told_commands();
                 (FindingId::PasswordlessCommand, format!("{tool} runs {commands}{target} without a password ({users})"))
             }
         };

@@ -127,7 +127,7 @@ impl Policy<'_> {
         };
         let target = match (key.target, &first.targets) {
             (Target::Root, _) => None,
-            (Target::Other, Targets::Default) => Some(self.defaults.target().unwrap_or("somebody else").to_owned()),
+            (Target::Other, Targets::Default) => Some(targets(self.defaults.targets(), &[])),
             (Target::Other, Targets::Users(users, groups)) => Some(targets(users, groups)),
         };
         Some(Rule {
@@ -159,8 +159,8 @@ impl Policy<'_> {
     /// The users of the image as whom commands run, and groups with a `%`.
     fn becomes(&self, targets: &Targets, users: &Users) -> Vec<String> {
         let (list, groups) = match targets {
-            Targets::Default => return self.defaults.target().map(str::to_owned).into_iter().collect(),
-            Targets::Users(users, groups) => (users, groups),
+            Targets::Default => (self.defaults.targets(), &[][..]),
+            Targets::Users(users, groups) => (&**users, &**groups),
         };
         let is_meant = |user: &&User| Person::of(user, |_| None).in_list(list).0 == Said::Yes;
         let meant = users.list.iter().filter(|user| !user.is_root()).filter(is_meant).map(|user| user.name.clone());

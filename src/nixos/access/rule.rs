@@ -134,6 +134,16 @@ impl Rule {
         }
     }
 
+    /// The commands in words.
+    #[must_use]
+    pub fn told_commands(&self) -> String {
+        match self.commands.strip_prefix("ALL, !") {
+            _ if self.is_everything() => "everything".to_owned(),
+            Some(others) => format!("everything but {}", others.replace(", !", ", ")),
+            None => self.commands.clone(),
+        }
+    }
+
     /// Whether it is about all commands.
     #[must_use]
     pub fn is_everything(&self) -> bool {

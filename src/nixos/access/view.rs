@@ -99,13 +99,10 @@ impl<'p> View<'p> {
             for (member, command) in leaf.entry.command.iter().enumerate().filter(|(_, member)| !member.negated) {
                 for target in [Target::Root, Target::Other] {
                     work.add(1, leaf.entry)?;
-                    let Some(answer) = self.runs_as(leaf.entry, target) else { continue };
+                    let wanted = Wanted { target, command: &command.name };
+                    let Some(answer) = self.runs_as(leaf.entry, wanted) else { continue };
                     let place = (index, member);
-                    let Some((freed, conditions)) =
-                        self.unasked(place, Wanted { target, command: &command.name }, work)?
-                    else {
-                        continue;
-                    };
+                    let Some((freed, conditions)) = self.unasked(place, wanted, work)? else { continue };
                     work.place(leaf.entry)?;
                     let key = (leaf.entry.group, target, leaf.at, conditions, freed);
                     runs.entry(key).or_default().push((leaf.number, member));
@@ -173,7 +170,7 @@ impl<'p> View<'p> {
                     Asks::OnHost { .. } => (false, true),
                     Asks::Never => (false, false),
                 };
-                match self.is_for_all(later.entry, own.entry, wanted.target) {
+                match self.is_for_all(later.entry, own.entry, wanted) {
                     Answer::Yes if surely && later.conditions.is_empty() => return Ok(Fate::Overridden),
                     Answer::Yes | Answer::Unknown if perhaps => {
                         let place = format!("{}:{}", later.entry.file, later.entry.line);
@@ -194,6 +191,7 @@ impl<'p> View<'p> {
             work.add(1, leaf.entry)?;
             let of_defaults = Wanted { command, ..wanted };
             if (covers(wanted.command, command) || may_share(wanted.command, command))
+                && self.runs_as(leaf.entry, of_defaults).is_some()
                 && matches!(self.asks(leaf, of_defaults), Asks::Never)
                 && !matches!(self.fate(place, of_defaults, work)?, Fate::Overridden)
             {
@@ -209,7 +207,7 @@ impl<'p> View<'p> {
         }
         let others = match (&leaf.entry.targets, target) {
             (_, Target::Root) => None,
-            (Targets::Default, Target::Other) => Some(&[][..]),
+            (Targets::Default, Target::Other) => Some(self.policy.defaults.targets()),
             (Targets::Users(users, _), Target::Other) => Some(&**users),
         };
         let question = Question { person: self.person, host: self.policy.host, others, command };
@@ -217,8 +215,9 @@ impl<'p> View<'p> {
     }
 
     /// Whether commands of the rule run as root, or as somebody else. `None` if they do not.
-    fn runs_as(&self, entry: &Entry, target: Target) -> Option<Answer> {
-        let by_default = || self.policy.defaults.target_is_root(self.person, self.policy.host);
+    fn runs_as(&self, entry: &Entry, Wanted { target, command }: Wanted<'_>) -> Option<Answer> {
+        let question = Question { person: self.person, host: self.policy.host, others: None, command };
+        let by_default = || self.policy.defaults.target_is_root(&question);
         match (&entry.targets, target) {
             (Targets::Default, Target::Root) => by_default().then_some(Answer::Yes),
             (Targets::Default, Target::Other) => (!by_default()).then_some(Answer::Yes),
@@ -235,9 +234,9 @@ impl<'p> View<'p> {
     }
 
     /// Whether a rule is for all targets of a kind that another one is for.
-    fn is_for_all(&self, entry: &Entry, other: &Entry, target: Target) -> Answer {
-        if target == Target::Root {
-            return self.runs_as(entry, target).unwrap_or(Answer::No);
+    fn is_for_all(&self, entry: &Entry, other: &Entry, wanted: Wanted<'_>) -> Answer {
+        if wanted.target == Target::Root {
+            return self.runs_as(entry, wanted).unwrap_or(Answer::No);
         }
         let all = match (&entry.targets, &other.targets) {
             (one, other) if one == other => true,

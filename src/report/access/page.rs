@@ -66,16 +66,21 @@ pub fn page(
 
 /// What a rule allows, and where it is.
 fn told(rule: &Rule) -> String {
-    let Rule { tool, who, commands, source, line, target, through, .. } = rule;
-    let commands = if rule.is_everything() { "everything" } else { commands };
+    let Rule { tool, who, source, line, target, through, .. } = rule;
+    let commands = rule.told_commands();
     let provisos = rule.provisos();
+    let who = if who == "ALL" { "everyone" } else { who };
     let what = match (tool, through, target) {
         (_, Some(way), _) => match way.strip_prefix('%') {
             Some(group) => format!("runs {commands} in the group {group}, whose members become root"),
             None => format!("runs {commands} as {way}, who becomes root"),
         },
         (Tool::Nix, ..) => "is trusted, which is as good as root".to_owned(),
-        (Tool::Polkit, ..) if !rule.is_everything() => format!("may {commands} without a password"),
+        // Members of its group are root by what it does for them.
+        (Tool::Docker | Tool::Podman | Tool::Libvirt | Tool::Incus | Tool::Lxd | Tool::Disk | Tool::Memory, ..) => {
+            return format!("{who} is as good as root ({source})");
+        }
+        (Tool::Polkit, ..) if !rule.is_everything() => format!("may do {commands} without a password"),
         (_, _, Some(target)) => format!("runs {commands} as {target} without a password"),
         (_, _, None) => format!("runs {commands} without a password"),
     };

@@ -3,8 +3,7 @@
 use serde::Serialize;
 
 use super::super::files::text;
-use crate::nixos::access::{Account, People, Way};
-use crate::nixos::ssh::AuthorizedKey;
+use crate::nixos::access::{Account, GrantedKey, People, Way};
 
 /// The accounts that get in, or may.
 pub(super) fn logins(people: &People) -> impl Iterator<Item = &Account> {
@@ -12,10 +11,10 @@ pub(super) fn logins(people: &People) -> impl Iterator<Item = &Account> {
 }
 
 /// The keys that sshd accepts, each with its user.
-pub(super) fn accepted(people: &People) -> impl Iterator<Item = (&str, &AuthorizedKey)> {
+pub(super) fn accepted(people: &People) -> impl Iterator<Item = (&str, &GrantedKey)> {
     people.accounts.iter().flat_map(|account| {
         let keys = account.ssh.keys.iter().filter(|granted| granted.answer.opens());
-        keys.map(|granted| (account.user.name.as_str(), &granted.key))
+        keys.map(|granted| (account.user.name.as_str(), granted))
     })
 }
 
@@ -60,7 +59,8 @@ struct Key<'s> {
 }
 
 impl<'s> Key<'s> {
-    fn of((user, key): (&'s str, &'s AuthorizedKey)) -> Self {
+    fn of((user, granted): (&'s str, &'s GrantedKey)) -> Self {
+        let key = &granted.key;
         Self {
             user,
             r#type: &key.line.key.kind,

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::super::count::counted;
 use super::super::style::STRONG;
 use super::super::{escape, size, table};
 use super::access::{accepted, logins};
@@ -73,7 +74,8 @@ impl Page<'_> {
         self.line("place", &format!("{place} ({}{packed})", store.kind))?;
         let unpacked = store.nar_size.map(|bytes| format!(", {} unpacked", size::format(bytes))).unwrap_or_default();
         self.line("store paths", &format!("{}, {} registered{unpacked}", store.paths, store.registered))?;
-        self.line("installed", &format!("{} packages in the default system's path", store.installed))
+        let packages = counted(store.installed, "package");
+        self.line("installed", &format!("{packages} in the default system's path"))
     }
 
     fn systems(&mut self, summary: &Summary) -> io::Result<()> {
@@ -150,7 +152,8 @@ impl Page<'_> {
 
     fn access(&mut self, summary: &Summary) -> io::Result<()> {
         let Some(access) = &summary.access else { return Ok(()) };
-        self.heading("Access")?;
+        let others = summary.systems.iter().filter(|(system, _)| system.present).count() > 1;
+        self.heading(if others { "Access to the default system (access shows all)" } else { "Access" })?;
         let sshd = match (&access.sshd.unit, access.sshd.starts) {
             (None, _) => "not in the default system",
             (Some(_), true) => "starts at boot",
@@ -170,7 +173,12 @@ impl Page<'_> {
         if keys.peek().is_none() {
             return self.line("keys", "sshd accepts no key");
         }
-        keys.try_for_each(|(user, key)| self.line("key", &format!("{user}: {} {}", key.line.key, key.line.comment)))
+        keys.try_for_each(|(user, granted)| {
+            let conditions = granted.answer.phrases().join("; ");
+            let conditions = if conditions.is_empty() { conditions } else { format!(" ({conditions})") };
+            let line = &granted.key.line;
+            self.line("key", &format!("{user}: {} {}{conditions}", line.key, line.comment))
+        })
     }
 }
 

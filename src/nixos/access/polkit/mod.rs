@@ -80,7 +80,7 @@ pub(super) fn read(root: &Root<'_>, users: &Users) -> Result<Rules> {
             .iter()
             .map(|file| Unread { file: file.clone(), why: Why::Undecided("what its code decides".to_owned()) }),
     );
-    rules.free = found.rules();
+    rules.free = found.rules(&named);
     Ok(rules)
 }
 
@@ -109,6 +109,12 @@ fn actions(text: &str) -> Vec<String> {
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte))
     };
     text.split(['"', '\'']).filter(is_one).map(str::to_owned).collect()
+}
+
+/// Actions without those that begin with another one: the beginning of a name stands for all that begin so.
+fn shortest<'a>(actions: impl Iterator<Item = &'a str> + Clone) -> impl Iterator<Item = &'a str> {
+    let all = actions.clone();
+    actions.filter(move |action| !all.clone().any(|other| other != *action && action.starts_with(other)))
 }
 
 /// What is the same for users who share a [`Rule`].
@@ -159,27 +165,30 @@ impl Found {
         Ok(())
     }
 
-    fn rules(self) -> Vec<Rule> {
+    fn rules(self, named: &BTreeSet<String>) -> Vec<Rule> {
         let people = self.people;
-        self.by_key.into_iter().map(|(key, users)| key.rule(users, people)).collect()
+        self.by_key.into_iter().map(|(key, users)| key.rule((users, people), named)).collect()
     }
 }
 
 impl Key {
-    fn rule(self, users: Vec<String>, people: usize) -> Rule {
+    fn rule(self, (users, people): (Vec<String>, usize), named: &BTreeSet<String>) -> Rule {
         let Self { answer, actions } = self;
         let is = |action: &str| actions.iter().any(|own| own == action);
         let is_root = !answer.doubts.contains(&Doubt::Details) && ROOT.iter().any(|action| is(action));
+        let asked = ROOT.into_iter().chain(named.iter().map(String::as_str));
+        let denied: BTreeSet<&str> = asked.filter(|action| is(ANY) && !is(action)).collect();
         let reach = match is_root {
-            true if is(ANY) => Reach::Everything,
+            true if is(ANY) && denied.is_empty() => Reach::Everything,
             true => Reach::Shell,
             false => Reach::Listed,
         };
-        // The beginning of a name stands for all that begin so.
-        let is_told = |action: &&String| !actions.iter().any(|own| own != *action && action.starts_with(own.as_str()));
         let commands = match is(ANY) {
-            true => "ALL".to_owned(),
-            false => actions.iter().filter(is_told).cloned().collect::<Vec<_>>().join(", "),
+            true => {
+                let all = shortest(denied.iter().copied()).map(|action| format!("!{action}"));
+                std::iter::once("ALL".to_owned()).chain(all).collect::<Vec<_>>().join(", ")
+            }
+            false => shortest(actions.iter().map(String::as_str)).collect::<Vec<_>>().join(", "),
         };
         let who = match answer.who.as_str() {
             "" if users.len() == people => "ALL".to_owned(),
@@ -288,10 +297,14 @@ mod tests {
                 "polkit.addRule(function(action, subject) { if (action.lookup(\"unit\") == \"web.service\") return polkit.Result.YES; if (subject.user == \"bob\") return polkit.Result.YES; });",
                 vec!["1 bob (bob) root ALL", "1 eve (eve) partly ALL (depending on the details of the action)"],
             ),
+            (
+                "polkit.addRule(function(action, subject) { if (action.id.indexOf(\"org.freedesktop.systemd1.\") == 0) return polkit.Result.NO; if (subject.user == \"bob\") return polkit.Result.YES; });",
+                vec!["1 bob (bob) root ALL, !org.freedesktop.systemd1."],
+            ),
             // The first rule that says something counts.
             (
                 "polkit.addRule(function(a, s) { if (!s.isInGroup(\"users\")) return polkit.Result.NO; });\npolkit.addRule(function(a, s) { return polkit.Result.YES; });",
-                vec!["2 %users (bob) root ALL"],
+                vec!["2 bob (bob) root ALL"],
             ),
             (
                 "var all = [\"bob\", \"gone\"];\nfunction is(s) { return all.indexOf(s.user) >= 0; }\npolkit.addRule(function(a, s) { for (var i = 0; i < all.length; i++) { if (all[i] == s.user && is(s)) { return polkit.Result.YES; } } });",

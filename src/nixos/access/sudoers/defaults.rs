@@ -10,6 +10,8 @@ use crate::nixos::access::entry::{Answer, List, Member, Name, Person, Said, last
 #[derive(Default)]
 pub(in crate::nixos::access) struct Defaults {
     all: Vec<Default_>,
+    /// As whom commands run where a rule does not say, if some setting names one who is not root.
+    targets: Vec<Member>,
 }
 
 struct Default_ {
@@ -73,7 +75,11 @@ impl Defaults {
         }
         // Of all others the last counts, whatever it is for; sudo knows the command only after them.
         all.sort_by_key(|default| matches!(default.scope, Scope::Commands(_)));
-        Ok(Self { all })
+        let target = |default: &Default_| match &default.effect {
+            Effect::Target(name) if !is_root(name) => Some(Member::new(Name::Word(name.clone()))),
+            _ => None,
+        };
+        Ok(Self { targets: all.iter().filter_map(target).collect(), all })
     }
 
     /// Whether a password is asked for. What a rule says of that, `tag`, goes before `authenticate`, not before exemptions.
@@ -97,8 +103,10 @@ impl Defaults {
     fn asks_if(&self, question: &Question<'_>, tag: Option<bool>, elsewhere: bool) -> bool {
         let (mut asks, mut exempt) = (true, None);
         for default in &self.all {
+            // What is said of some targets alone leaves the others as they are.
+            let frees = matches!(default.effect, Effect::Asks(false) | Effect::Exempt(Some(_)));
             let counts = match default.scope.counts(question) {
-                Answer::Yes => true,
+                Answer::Yes => frees || default.scope.is_for_all_targets(question.others),
                 Answer::Unknown => elsewhere || !matches!(default.scope, Scope::Hosts(_)),
                 Answer::No => false,
             };
@@ -112,10 +120,9 @@ impl Defaults {
         tag.unwrap_or(asks) && !exempt.is_some_and(is_member)
     }
 
-    /// Whether commands of rules that name no target run as root.
-    pub(in crate::nixos::access) fn target_is_root(&self, person: &Person<'_>, host: Option<&str>) -> bool {
-        let question = Question { person, host, others: None, command: &Name::Myself };
-        let target = |default: &Default_| match (&default.effect, default.scope.counts(&question)) {
+    /// Whether the command of a rule that names no target runs as root.
+    pub(in crate::nixos::access) fn target_is_root(&self, question: &Question<'_>) -> bool {
+        let target = |default: &Default_| match (&default.effect, default.scope.counts(question)) {
             (Effect::Target(name), Answer::Yes) => Some(name.clone()),
             _ => None,
         };
@@ -123,11 +130,8 @@ impl Defaults {
     }
 
     /// As whom commands run where a rule does not say, if some setting names one who is not root.
-    pub(in crate::nixos::access) fn target(&self) -> Option<&str> {
-        self.all.iter().rev().find_map(|default| match &default.effect {
-            Effect::Target(name) if !is_root(name) => Some(name.as_str()),
-            _ => None,
-        })
+    pub(in crate::nixos::access) fn targets(&self) -> &[Member] {
+        &self.targets
     }
 
     /// Commands for which no password is asked although the rules that allow them do.
@@ -176,6 +180,15 @@ impl Scope {
                 answer(last(list, |name| if covers(name, command) { Answer::Yes } else { Answer::No }).0)
             }
         }
+    }
+}
+
+impl Scope {
+    /// Whether it is for all those whom a rule names, if they are not root.
+    fn is_for_all_targets(&self, others: Option<&[Member]>) -> bool {
+        let (Self::Targets(list), Some(others)) = (self, others) else { return true };
+        let has = |other: &Member| list.iter().any(|one| matches!(*one.name, Name::All) || one.name == other.name);
+        list.iter().all(|one| !one.negated) && others.iter().filter(|other| !other.negated).all(has)
     }
 }
 

@@ -109,6 +109,7 @@ fn defaults_say_who_is_not_asked() {
         ("Defaults:bob !authenticate\nDefaults authenticate\nbob ALL=(ALL) ALL\n", ""),
         ("Defaults authenticate\nDefaults:bob !authenticate\nbob ALL=(ALL) ALL\n", "bob"),
         ("Defaults>root !authenticate\nDefaults authenticate\nbob ALL=(ALL) ALL\n", ""),
+        ("Defaults!/opt/ runas_default=ann, !authenticate\nbob ALL=/opt/a\n", ""),
         ("Defaults!ALL !authenticate\nDefaults authenticate\nbob ALL=(ALL) ALL\n", "bob"),
     ]);
 }
@@ -284,6 +285,9 @@ fn rules_behind_a_limit_are_unknown() {
     assert_eq!(limit(&text), "1 MiB of sudoers at /etc/sudoers:1: over the limit");
     let text = format!("@include sudoers\n{free}");
     assert_eq!(limit(&text), "128 levels of included sudoers at /etc/sudoers:1: over the limit");
+    let again = "ann ALL=(ALL) NOPASSWD: A, B\n".repeat(10_000);
+    let text = format!("Cmnd_Alias A = /{0} : B = /{0}\n{again}{free}", "x".repeat(100_000));
+    assert!(limit(&text).starts_with("20,000,000 comparisons of rules"));
     let commands: Vec<String> = (0..5_000).map(|at| format!("/{at}")).collect();
     let text = format!("Cmnd_Alias A = {}\n{}{free}", commands.join(", "), "ALL ALL=NOPASSWD: A\n".repeat(1_000));
     assert_eq!(limit(&text), "20,000,000 comparisons of rules at /etc/sudoers:1001: over the limit");
