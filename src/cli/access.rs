@@ -59,8 +59,11 @@ fn write(out: &mut dyn Write, systems: &[(System, Access)], shown: Shown) -> any
         writeln!(out)?;
         access::page(out, (system, access), shown, output::width())?;
     }
-    let names: Vec<&str> =
-        same.iter().map(|(system, _)| system.specialisation.as_deref().unwrap_or_else(|| system.path.base())).collect();
+    let name = |(system, _): &&(System, Access)| match &system.specialisation {
+        Some(name) => format!("specialisation {name}"),
+        None => system.path.base().to_owned(),
+    };
+    let names: Vec<String> = same.iter().map(name).collect();
     if !names.is_empty() {
         writeln!(out, "\nThe same in {}", nixoscope::report::escape(names.join(", ").as_bytes()))?;
     }

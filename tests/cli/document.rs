@@ -114,7 +114,7 @@ fn every_document_has_its_schema_and_its_fields() {
                 ("users[].keys[].", "type bits fingerprint comment options source line accepted conditions refusal"),
                 ("sshd.", "enabled startsAtBoot socket unit config version permitRootLogin passwordAuthentication"),
                 ("sshd.", "authorizedKeysFiles ports"),
-                ("sudo[].", "tool who users target root commands conditions source line"),
+                ("sudo[].", "tool who users target becomes through root commands conditions source line"),
                 ("autologin[].", "user by source"),
                 ("findings[].", "id severity subject message path"),
                 ("systems[].", "path default specialisation sameAsDefault access"),

@@ -1,148 +1,46 @@
-//! Who becomes root, or somebody else, without a password: rules of sudo and doas, and the users whom Nix trusts.
+//! Who becomes root, or somebody else, without a password.
 
-use std::collections::HashSet;
-use std::fmt;
 use std::sync::Arc;
 
-pub use super::entry::Condition;
 use super::groups::GroupIds;
 use super::last_match::Policy;
-use super::pam::{Secret, Service};
-use super::sudoers::{Defaults, Sudoers};
-use super::{disguise, doas, please, polkit, trusted};
+use super::rule::{Rule, Tool};
+use super::su::{self, unasked};
+use super::sudoers::{self, Defaults, Sudoers};
+use super::{chain, disguise, doas, please, polkit, trusted};
 use crate::error::{Error, Place, Result};
-use crate::nixos::answer::Verdict;
-use crate::nixos::password::PasswordState;
-use crate::nixos::{Root, User, Users};
+use crate::nixos::{Root, Users};
 
 /// Limit for rules that ask for no password; NixOS writes a few.
 pub(super) const MOST_RULES: usize = 10_000;
 
-/// A rule by which users run commands as somebody else without a password.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
-    /// The program that follows the rule.
-    pub tool: Tool,
-    /// Whom the rule names: a user, or `%wheel` for a group.
-    pub who: String,
-    /// The users who are meant, as far as the image lists users; all of them where the rule says so.
-    pub users: Vec<String>,
-    /// As whom the commands are run, if not as root.
-    pub target: Option<String>,
-    /// How much the commands allow.
-    pub reach: Reach,
-    /// The commands, as written; `ALL` for any.
-    pub commands: String,
-    /// Under which conditions the rule counts.
-    pub conditions: Vec<Condition>,
-    /// The file, as the running system has it.
-    pub source: String,
-    /// Its line, counted from 1.
-    pub line: u64,
-}
-
-/// A program that runs commands as somebody else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Tool {
-    /// sudo, by `sudoers`.
-    Sudo,
-    /// doas, by `doas.conf`.
-    Doas,
-    /// Nix, by `trusted-users`.
-    Nix,
-    /// `su`, by PAM.
-    Su,
-    /// polkit, which `run0`, `systemctl` and desktops ask.
-    Polkit,
-    /// please, by `please.ini`.
-    Please,
-    /// Docker's group.
-    Docker,
-    /// Podman's group.
-    Podman,
-    /// libvirt's group.
-    Libvirt,
-    /// Incus's group.
-    Incus,
-    /// LXD's group.
-    Lxd,
-    /// The group that owns the disks.
-    Disk,
-    /// The group that reads the memory.
-    Memory,
-}
-
-impl Tool {
-    /// The name of the program.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sudo => "sudo",
-            Self::Doas => "doas",
-            Self::Nix => "nix",
-            Self::Su => "su",
-            Self::Polkit => "polkit",
-            Self::Please => "please",
-            Self::Docker => "docker",
-            Self::Podman => "podman",
-            Self::Libvirt => "libvirt",
-            Self::Incus => "incus",
-            Self::Lxd => "lxd",
-            Self::Disk => "disk",
-            Self::Memory => "kmem",
-        }
-    }
-}
-
-impl fmt::Display for Tool {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(self.name())
-    }
-}
-
-/// How much the commands of a rule allow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Reach {
-    /// The commands alone.
-    Listed,
-    /// A shell is among them, or a program that runs any other.
-    Shell,
-    /// All commands. Those that are taken away again take away nothing (sudoers(5), SECURITY NOTES).
-    Everything,
-}
-
-impl Rule {
-    /// Whether the rule makes root of them.
-    #[must_use]
-    pub fn makes_root(&self) -> bool {
-        self.target.is_none() && self.reach != Reach::Listed
-    }
-
-    /// The conditions in parentheses; empty if it always counts.
-    #[must_use]
-    pub fn provisos(&self) -> String {
-        match self.conditions.as_slice() {
-            [] => String::new(),
-            all => format!(" ({})", all.iter().map(Condition::to_string).collect::<Vec<_>>().join(", ")),
-        }
-    }
-
-    /// Whether it is about all commands.
-    #[must_use]
-    pub fn is_everything(&self) -> bool {
-        self.reach == Reach::Everything
-    }
-}
-
-/// What the files of a system say of those who become somebody else.
+/// What files say of those who become somebody else.
 #[derive(Default)]
 pub(super) struct Rules {
     /// The rules that ask for no password.
     pub(super) free: Vec<Rule>,
-    /// Files that are included and not in the image.
-    pub(super) unread: Vec<String>,
-    /// Lines that break the rules of their file, and what follows from that.
+    /// Groups whose members are root, whether or not they have any.
+    pub(super) root_groups: Vec<String>,
+    /// Files that may grant more.
+    pub(super) unread: Vec<Unread>,
+    /// Lines that break the rules of their file.
     pub(super) malformed: Vec<Malformed>,
+}
+
+/// A file of which it is unknown what it grants.
+pub(super) struct Unread {
+    pub(super) file: String,
+    pub(super) why: Why,
+}
+
+/// Why it is unknown.
+pub(super) enum Why {
+    /// It is included, but not in the image.
+    Missing,
+    /// It is over a limit.
+    Limit(Error),
+    /// It is code, whose answer depends on more than the image.
+    Undecided(String),
 }
 
 /// A line that breaks the rules of its file.
@@ -152,88 +50,100 @@ pub(super) struct Malformed {
     pub(super) line: u64,
 }
 
-/// Reads the rules of sudo, doas and Nix.
+/// Reads the rules of one tool.
+type Reader = fn(&Root<'_>, &Users) -> Result<Rules>;
+
+/// Reads the rules of all tools.
 pub(super) fn rules(root: &Root<'_>, users: &Users) -> Result<Rules> {
-    let ids = GroupIds::of(root)?;
-    let gid = |name: &str| ids.number(name);
-    let Sudoers { entries, defaults, host, unread, malformed } = Sudoers::read(root)?;
-    let (of_sudo, of_doas) = (unasked(root, users, "sudo")?, unasked(root, users, "doas")?);
-    let (tool, host) = (Tool::Sudo, host.as_deref());
-    let sudo = Policy { tool, entries: &entries, defaults: &defaults, host, unasked: &of_sudo };
-    let mut rules = Rules { free: sudo.free(users, &gid)?, unread, malformed: Vec::new() };
-    let place = |(file, line): (Arc<str>, u64)| Malformed { tool: Tool::Sudo, file: file.to_string(), line };
-    rules.malformed.extend(malformed.into_iter().map(place));
-    match root.text(doas::FILE)?.map(|text| doas::read(&text, users)) {
-        Some(Ok(entries)) => {
-            let defaults = Defaults::default();
-            let (tool, host) = (Tool::Doas, None);
-            let doas = Policy { tool, entries: &entries, defaults: &defaults, host, unasked: &of_doas };
-            rules.free.extend(doas.free(users, &gid)?);
-        }
-        Some(Err(doas::Malformed { line })) => {
-            rules.malformed.push(Malformed { tool: Tool::Doas, file: doas::FILE.to_owned(), line });
-        }
-        None => {}
+    let readers: [(&str, Reader); 7] = [
+        (sudoers::FILE, of_sudo),
+        (doas::FILE, of_doas),
+        (su::FILE, su::read),
+        (polkit::FOLDER, polkit::read),
+        (please::FILE, please::read),
+        (disguise::FILE, disguise::read),
+        (trusted::FILE, trusted::read),
+    ];
+    let mut all = Rules::default();
+    for (file, read) in readers {
+        all.add(file, read(root, users))?;
     }
-    for rules_of in [su, polkit::read, please::read, disguise::read] {
-        rules.free.extend(rules_of(root, users)?);
-    }
-    let (trusted, unread) = trusted::read(root, users)?;
-    rules.free.extend(trusted.into_iter().filter(|rule| rule.who != "root"));
-    rules.unread.extend(unread);
-    if rules.free.len() > MOST_RULES {
+    let chained = chain::of(&all);
+    all.free.extend(chained);
+    if all.free.len() > MOST_RULES {
         let place = Place::File(root.own("etc").into_bytes());
         return Err(Error::Limit { what: "10,000 rules without a password", place });
     }
-    Ok(rules)
+    Ok(all)
 }
 
-/// Whom PAM lets become root through `su` without root's password.
-fn su(root: &Root<'_>, users: &Users) -> Result<Vec<Rule>> {
-    let service = Service::of(root, "su")?;
-    let becomes = User { uid: Some(0), ..User::implied("root") };
-    let becomes = users.named("root").unwrap_or(&becomes);
-    let mut rules: Vec<Rule> = Vec::new();
-    for user in users.list.iter().filter(|user| !user.is_root()) {
-        let said = service.opens_for(becomes, Secret::Nothing, Some(user));
-        let (Verdict::Granted, Some((cause, _))) = (said.verdict, said.by) else { continue };
-        let line = cause.line.unwrap_or(1);
-        match rules.iter_mut().find(|rule| rule.line == line && *rule.source == *cause.path) {
-            Some(rule) => rule.users.push(user.name.clone()),
-            None => rules.push(Rule {
-                tool: Tool::Su,
-                who: String::new(),
-                users: vec![user.name.clone()],
-                target: None,
-                reach: Reach::Everything,
-                commands: "ALL".to_owned(),
-                conditions: Vec::new(),
-                source: cause.path.to_string(),
-                line,
-            }),
+impl Rules {
+    /// Adds what was read. What is behind a limit is unknown; the rest still counts.
+    fn add(&mut self, file: &str, read: Result<Self>) -> Result<()> {
+        match read {
+            Ok(read) => {
+                self.free.extend(read.free);
+                self.root_groups.extend(read.root_groups);
+                self.unread.extend(read.unread);
+                self.malformed.extend(read.malformed);
+            }
+            Err(limit @ Error::Limit { .. }) => {
+                self.unread.push(Unread { file: file.to_owned(), why: Why::Limit(limit) });
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+impl From<Vec<Rule>> for Rules {
+    fn from(free: Vec<Rule>) -> Self {
+        Self { free, ..Self::default() }
+    }
+}
+
+impl Unread {
+    pub(super) fn missing(file: String) -> Self {
+        Self { file, why: Why::Missing }
+    }
+}
+
+fn of_sudo(root: &Root<'_>, users: &Users) -> Result<Rules> {
+    let ids = GroupIds::of(root)?;
+    let Sudoers { entries, defaults, host, unread, malformed } = Sudoers::read(root)?;
+    let unasked = unasked(root, users, "sudo")?;
+    let (tool, host) = (Tool::Sudo, host.as_deref());
+    let policy = Policy { tool, entries: &entries, defaults: &defaults, host, unasked: &unasked };
+    let place = |(file, line): (Arc<str>, u64)| Malformed { tool, file: file.to_string(), line };
+    Ok(Rules {
+        free: policy.free(users, &|name| ids.number(name))?,
+        unread: unread.into_iter().map(Unread::missing).collect(),
+        malformed: malformed.into_iter().map(place).collect(),
+        ..Rules::default()
+    })
+}
+
+fn of_doas(root: &Root<'_>, users: &Users) -> Result<Rules> {
+    let Some(text) = root.text(doas::FILE)? else { return Ok(Rules::default()) };
+    let ids = GroupIds::of(root)?;
+    match doas::read(&text, users) {
+        Ok(entries) => {
+            let (defaults, unasked) = (Defaults::default(), unasked(root, users, "doas")?);
+            let policy =
+                Policy { tool: Tool::Doas, entries: &entries, defaults: &defaults, host: None, unasked: &unasked };
+            Ok(policy.free(users, &|name| ids.number(name))?.into())
+        }
+        Err(doas::Malformed { line }) => {
+            let malformed = vec![Malformed { tool: Tool::Doas, file: doas::FILE.to_owned(), line }];
+            Ok(Rules { malformed, ..Rules::default() })
         }
     }
-    let all = users.list.iter().filter(|user| !user.is_root()).count();
-    for rule in &mut rules {
-        rule.who = if rule.users.len() == all { "ALL".to_owned() } else { rule.users.join(", ") };
-    }
-    Ok(rules)
-}
-
-/// Those to whom PAM lets a program give root without asking for a password.
-fn unasked(root: &Root<'_>, users: &Users, service: &str) -> Result<HashSet<String>> {
-    let service = Service::of(root, service)?;
-    let is_unasked = |user: &&User| {
-        let empty = user.password.state == PasswordState::Empty;
-        let secret = if empty { Secret::Empty } else { Secret::Nothing };
-        service.opens_for(user, secret, Some(user)).verdict == Verdict::Granted
-    };
-    Ok(users.list.iter().filter(|user| !user.is_root()).filter(is_unasked).map(|user| user.name.clone()).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nixos::User;
     use crate::nixos::made::Made;
 
     /// Rules that are left, of users in `wheel` and in `users`.
@@ -259,7 +169,12 @@ mod tests {
                     permit nopass bob as eve\n";
         assert_eq!(
             shown("/s/etc/doas.conf", text),
-            ["2 %wheel (eve) root ALL", "3 bob (bob) root reboot now", "4 bob (bob) eve ALL"]
+            [
+                "2 %wheel (eve) root ALL",
+                "3 bob (bob) root reboot now",
+                "4 bob (bob) eve ALL",
+                "4 bob (bob) root ALL", // by way of eve
+            ]
         );
         let text = "permit nopass eve\npermit nopass bob\ndeny bob\npermit persist :wheel\n";
         assert!(shown("/s/etc/doas.conf", text).is_empty());

@@ -1,9 +1,13 @@
 //! Groups whose members are root in all but name, because a service does for them what only root may do.
 
-use super::become_root::{Reach, Rule, Tool};
+use super::become_root::Rules;
+use super::rule::{Rule, Tool};
 use crate::error::Result;
 use crate::nixos::unit::{Lookup, Units};
 use crate::nixos::{Root, Users};
+
+/// Where groups are.
+pub(super) const FILE: &str = "/etc/group";
 
 /// A group, and the units of which one must be there for its members to be root. `kvm` is none: it opens `/dev/kvm` alone.
 const GROUPS: [(&str, Tool, &[&str]); 7] = [
@@ -17,32 +21,21 @@ const GROUPS: [(&str, Tool, &[&str]); 7] = [
     ("kmem", Tool::Memory, &[]),
 ];
 
-/// Rules for the groups that have members.
-pub(super) fn read(root: &Root<'_>, users: &Users) -> Result<Vec<Rule>> {
-    let mut rules = Vec::new();
+/// The groups, and rules for those that have members.
+pub(super) fn read(root: &Root<'_>, users: &Users) -> Result<Rules> {
+    let mut rules = Rules::default();
     for (group, tool, units) in GROUPS {
+        let source = match units {
+            [] => Some(FILE.to_owned()),
+            units => first(root, units)?,
+        };
+        let Some(source) = source else { continue };
+        rules.root_groups.push(group.to_owned());
         let is_member = |groups: &Vec<String>| groups.iter().any(|own| own == group);
         let members = users.list.iter().filter(|user| !user.is_root() && user.groups.as_ref().is_some_and(is_member));
         let members: Vec<String> = members.map(|user| user.name.clone()).collect();
-        if members.is_empty() {
-            continue;
-        }
-        let source = match units {
-            [] => Some("/etc/group".to_owned()),
-            units => first(root, units)?,
-        };
-        if let Some(source) = source {
-            rules.push(Rule {
-                tool,
-                who: format!("%{group}"),
-                users: members,
-                target: None,
-                reach: Reach::Everything,
-                commands: "ALL".to_owned(),
-                conditions: Vec::new(),
-                source,
-                line: 1,
-            });
+        if !members.is_empty() {
+            rules.free.push(Rule::to_root(tool, format!("%{group}"), members, (&source, 1)));
         }
     }
     Ok(rules)
@@ -76,7 +69,7 @@ mod tests {
         ] {
             let eve = User { uid: Some(1000), groups: Some(vec![group.to_owned()]), ..User::implied("eve") };
             let users = Users { known: true, list: vec![eve] };
-            let rules = read(&Made::of(files).system(), &users).unwrap();
+            let rules = read(&Made::of(files).system(), &users).unwrap().free;
             assert_eq!(rules.iter().map(|rule| rule.tool.name()).collect::<Vec<_>>(), expected, "{group}");
         }
     }

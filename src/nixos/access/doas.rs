@@ -3,7 +3,8 @@
 use std::iter::Peekable;
 use std::sync::Arc;
 
-use super::entry::{Command, Entry, List, Member, Name, Targets};
+use super::command::Command;
+use super::entry::{Entry, List, Member, Name, Targets};
 use crate::nixos::Users;
 
 /// The file that doas reads.
@@ -131,12 +132,12 @@ fn rule<'w>(words: &[&'w Token], users: &'w Users) -> Option<impl Fn(&Arc<str>, 
             }
             arguments = Some(all.join(" "));
         }
-        command = Name::Command(Command { path, arguments, digest: false, patterns: false });
+        command = Name::Command(Command::literal(path, arguments));
     }
     if words.next().is_some() {
         return None;
     }
-    let list = |name: Name, negated| -> List { Arc::new([Member { name, negated }]) };
+    let list = |name: Name, negated| -> List { Arc::new([Member { negated, ..Member::new(name) }]) };
     let (users, hosts) = (list(who, false), list(Name::All, false));
     let targets = Targets::Users(list(target.unwrap_or(Name::All), false), Arc::new([]));
     let command = list(command, !permits);

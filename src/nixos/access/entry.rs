@@ -3,13 +3,21 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::command::{Command, glob, is_pattern};
 use crate::nixos::users::User;
 
 /// Something that a list names, or excludes with a `!`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Member {
-    pub(super) name: Name,
+    /// Shared by all lists that an alias is part of.
+    pub(super) name: Arc<Name>,
     pub(super) negated: bool,
+}
+
+impl Member {
+    pub(super) fn new(name: Name) -> Self {
+        Self { name: Arc::new(name), negated: false }
+    }
 }
 
 /// Whom, where or what a member of a list means.
@@ -28,19 +36,6 @@ pub(super) enum Name {
     /// The user himself.
     Myself,
     Command(Command),
-}
-
-/// Programs that a rule names.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Command {
-    /// A path, a pattern, a directory with a slash at the end, or a regular expression between `^` and `$`.
-    pub(super) path: String,
-    /// `None`: whatever the user likes. Empty: none.
-    pub(super) arguments: Option<String>,
-    /// Whether the contents of the program must have a digest.
-    pub(super) digest: bool,
-    /// Whether `*` and its like stand for other letters.
-    pub(super) patterns: bool,
 }
 
 /// A list, shared by all that use it. Its last member that matches decides.
@@ -83,6 +78,12 @@ pub enum Condition {
     NotBefore(String),
     /// Until this time.
     NotAfter(String),
+    /// The user is at the machine itself, not logged in over the network.
+    Local,
+    /// It counts for some details of the action, such as one unit.
+    Details,
+    /// A later rule, at this place, depends on something else and may take it back.
+    Unless(String),
 }
 
 impl fmt::Display for Condition {
@@ -92,6 +93,9 @@ impl fmt::Display for Condition {
             Self::Member(group) => write!(formatter, "if they belong to {group}"),
             Self::NotBefore(time) => write!(formatter, "from {time} on"),
             Self::NotAfter(time) => write!(formatter, "until {time}"),
+            Self::Local => write!(formatter, "if at the machine itself"),
+            Self::Details => write!(formatter, "depending on the details of the action"),
+            Self::Unless(place) => write!(formatter, "unless {place} overrides it"),
         }
     }
 }
@@ -222,8 +226,9 @@ pub(super) fn on_host<'l>(hosts: &'l [Member], own: Option<&str>) -> (Said, Opti
         (Name::Outside(address), _) if address.starts_with("127.") || address == "::1" => Answer::No,
         (Name::Outside(_), _) | (Name::Word(_), None) => Answer::Unknown,
         (Name::Word(host), Some(own)) if is_pattern(host) => match glob(&host.to_lowercase(), &own.to_lowercase()) {
-            true => Answer::Yes,
-            false => Answer::No,
+            Some(true) => Answer::Yes,
+            Some(false) => Answer::No,
+            None => Answer::Unknown,
         },
         (Name::Word(host), Some(own)) if host.eq_ignore_ascii_case(own) => Answer::Yes,
         // The domain comes from the network.
@@ -232,96 +237,4 @@ pub(super) fn on_host<'l>(hosts: &'l [Member], own: Option<&str>) -> (Said, Opti
         }
         _ => Answer::No,
     })
-}
-
-fn is_pattern(text: &str) -> bool {
-    text.contains(['*', '?', '[', ']'])
-}
-
-/// Whether a pattern of fnmatch(3) matches the whole text.
-fn glob(pattern: &str, text: &str) -> bool {
-    let pattern = pattern.replace('{', "\\{").replace('}', "\\}");
-    let glob = globset::GlobBuilder::new(&pattern).literal_separator(true).backslash_escape(true).build();
-    glob.is_ok_and(|glob| glob.compile_matcher().is_match(text))
-}
-
-/// Memory that a regular expression may take, in bytes.
-const LARGEST_REGEX: usize = 1 << 18;
-
-impl Command {
-    /// A path that stands for one program.
-    fn is_literal(&self) -> bool {
-        !self.patterns || !(self.path.starts_with('^') || self.path.ends_with('/') || is_pattern(&self.path))
-    }
-
-    /// How much work it is to compare it, a path being 1.
-    pub(super) fn work(&self) -> u64 {
-        match self.is_literal() {
-            true => 1,
-            false if self.path.starts_with('^') => 50_000,
-            false => 500,
-        }
-    }
-
-    /// Whether the path of a program matches.
-    fn matches(&self, program: &str) -> bool {
-        if self.is_literal() {
-            return self.path == program;
-        }
-        if let Some(directory) = self.path.strip_suffix('/') {
-            return program.rsplit_once('/').is_some_and(|(parent, _)| parent == directory);
-        }
-        if self.path.starts_with('^') {
-            let regex = regex::bytes::RegexBuilder::new(&self.path).unicode(false).size_limit(LARGEST_REGEX).build();
-            return regex.is_ok_and(|regex| regex.is_match(program.as_bytes()));
-        }
-        glob(&self.path, program)
-    }
-
-    /// Whether it covers all that another one does.
-    fn covers(&self, other: &Self) -> bool {
-        if self == other || self.is_anything() {
-            return true;
-        }
-        let arguments = self.arguments.is_none() || self.arguments == other.arguments;
-        !self.digest
-            && arguments
-            && (self.path == other.path || (other.is_literal() && !self.is_literal() && self.matches(&other.path)))
-    }
-
-    /// Whether it is a regular expression that matches every path.
-    fn is_anything(&self) -> bool {
-        self.patterns && !self.digest && self.arguments.is_none() && matches!(self.path.as_str(), "^.*$" | "^/.*$")
-    }
-
-    /// Whether it is as good as any command: a shell, or whatever is in a directory where one is.
-    pub(super) fn is_shell(&self) -> bool {
-        let name = self.path.rsplit('/').next().unwrap_or_default();
-        let is_one = self.is_literal() && self.path.starts_with('/') && SHELL_NAMES.contains(&name);
-        self.arguments.is_none() && (is_one || SHELLS.iter().any(|shell| self.matches(shell)))
-    }
-}
-
-/// Programs of a NixOS that run any other.
-const SHELLS: [&str; 8] = [
-    "/bin/sh",
-    "/usr/bin/env",
-    "/run/current-system/sw/bin/sh",
-    "/run/current-system/sw/bin/bash",
-    "/run/wrappers/bin/su",
-    "/run/wrappers/bin/sudo",
-    "/nix/store/eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee-bash-5.2/bin/bash",
-    "/nix/var/nix/profiles/system/sw/bin/bash",
-];
-
-const SHELL_NAMES: [&str; 12] = ["sh", "bash", "dash", "ash", "ksh", "zsh", "fish", "tcsh", "csh", "env", "su", "sudo"];
-
-/// Whether one name of commands covers all that another does.
-pub(super) fn covers(name: &Name, other: &Name) -> bool {
-    match (name, other) {
-        (Name::All, _) => true,
-        (Name::Command(command), Name::All) => command.is_anything(),
-        (Name::Command(one), Name::Command(other)) => one.covers(other),
-        _ => false,
-    }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::become_root::{self, Tool};
+use super::become_root::{self, Unread, Why};
 use super::finding::{Finding, FindingId, Severity};
 use super::grants::{Entrance, Needs};
 use super::kernel_line;
 use super::login::Way;
+use super::rule::Tool;
 use super::{Account, Facts, Shells};
 use crate::nixos::menu::MenuEntry;
 use crate::nixos::password::{PasswordState, Quirk, Scheme};
@@ -287,28 +288,38 @@ fn rules(facts: &Facts) -> Vec<Finding> {
         };
         let (id, message) = match (rule.tool, &rule.target) {
             (Tool::Nix, _) => (FindingId::TrustedUser, format!("trusted by Nix, which is as good as root ({users})")),
+            (tool, None) if let Some(way) = &rule.through => {
+                let commands = rule.told_commands();
+                let way = match way.strip_prefix('%') {
+                    Some(group) => format!("the group {group}, with which {tool} runs {commands}"),
+                    None => format!("{way}, as whom {tool} runs {commands}"),
+                };
+                (FindingId::PasswordlessRoot, format!("{becomes} root without a password by way of {way} ({users})"))
+            }
             (tool, None) if rule.is_everything() => {
                 (FindingId::PasswordlessRoot, format!("{becomes} root through {tool} without a password ({users})"))
             }
             (tool, None) if rule.makes_root() => {
-                let commands = &rule.commands;
+                let commands = rule.told_commands();
                 (
                     FindingId::PasswordlessRoot,
                     format!("{becomes} root through {tool} without a password, by {commands} ({users})"),
                 )
             }
             (Tool::Polkit, _) => {
-                let actions = &rule.commands;
+                let actions = rule.told_commands();
                 (FindingId::PasswordlessCommand, format!("polkit allows {actions} without a password ({users})"))
             }
             (tool, target) => {
                 let target = target.as_ref().map(|target| format!(" as {target}")).unwrap_or_default();
-                let commands = if rule.is_everything() { "everything" } else { &rule.commands };
+                let commands = rule.told_commands();
                 (FindingId::PasswordlessCommand, format!("{tool} runs {commands}{target} without a password ({users})"))
             }
         };
-        let message = format!("{message}{}", rule.provisos());
-        findings.push(Finding::new(id, &rule.who, message, Some(&place)));
+        let finding = Finding::new(id, &rule.who, format!("{message}{}", rule.provisos()), Some(&place));
+        // What polkit allows beside root, such as a network to join, is meant to be allowed.
+        let severity = if rule.tool == Tool::Polkit && !rule.makes_root() { Severity::Info } else { finding.severity };
+        findings.push(Finding { severity, ..finding });
     }
     for become_root::Malformed { tool, file, line } in &facts.malformed {
         let message = match tool {
@@ -318,9 +329,13 @@ fn rules(facts: &Facts) -> Vec<Finding> {
         let place = format!("{file}:{line}");
         findings.push(Finding::new(FindingId::MalformedRule, tool.name(), message.to_owned(), Some(&place)));
     }
-    for file in &facts.unread {
-        let message = "is included but not in the image: what it grants is unknown";
-        findings.push(Finding::new(FindingId::UnreadFile, file, message.to_owned(), None));
+    for Unread { file, why } in &facts.unread {
+        let message = match why {
+            Why::Missing => "is included but not in the image: what it grants is unknown".to_owned(),
+            Why::Limit(error) => format!("is not read further, so what it grants is unknown: {error}"),
+            Why::Undecided(what) => format!("may grant more: the image does not tell {what}"),
+        };
+        findings.push(Finding::new(FindingId::UnreadFile, file, message, None));
     }
     for login in &facts.autologin {
         let message = format!("is logged in at boot by {}", login.by);
@@ -409,7 +424,8 @@ fn menu(entries: &[&MenuEntry]) -> Vec<Finding> {
         let shown = titles.get(..SHOWN).unwrap_or(&titles).join(", ");
         let more = titles.len().saturating_sub(SHOWN);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        finding.message.push_str(&format!(" (menu entry {shown}{more})"));
+        let entries = if titles.len() == 1 { "entry" } else { "entries" };
+        finding.message.push_str(&format!(" (menu {entries} {shown}{more})"));
         finding
     };
     findings.into_iter().map(told).collect()

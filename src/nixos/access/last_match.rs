@@ -3,15 +3,18 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::become_root::{Reach, Rule, Tool};
-use super::entry::{Condition, Entry, Member, Name, Person, Targets};
+use super::entry::{Condition, Entry, Member, Name, Person, Said, Targets};
+use super::rule::{Reach, Rule, Tool};
 use super::sudoers::Defaults;
 use super::view::{Place, Run, Target, View};
 use crate::error::{self, Error, Result};
-use crate::nixos::Users;
+use crate::nixos::{User, Users};
 
 /// Comparisons of rules with each other and with users.
-const MOST_WORK: u64 = 50_000_000;
+const MOST_WORK: u64 = 20_000_000;
+
+/// Commands that users run without a password, each once for each user and rule.
+const MOST_PLACES: u64 = 1_000_000;
 
 /// Users that are named in all rules, and bytes of their commands.
 const MOST_NAMES: usize = 100_000;
@@ -44,7 +47,7 @@ struct Key {
 impl Policy<'_> {
     /// The rules by which users do without a password what they may do.
     pub(super) fn free(&self, users: &Users, gid: &dyn Fn(&str) -> Option<u64>) -> Result<Vec<Rule>> {
-        let mut work = Work(0);
+        let mut work = Work::default();
         let mut found: BTreeMap<Key, Vec<String>> = BTreeMap::new();
         let mut keys = |person: &Person<'_>| -> Result<Vec<Key>> {
             let runs = View::of(self, person, &mut work)?.free(&mut work)?;
@@ -59,23 +62,24 @@ impl Policy<'_> {
             }
         }
         for member in self.nobodies(users, gid) {
-            let groups: Vec<String> = match &member.name {
+            let name = &*member.name;
+            let groups: Vec<String> = match name {
                 Name::Group(group) => vec![group.clone()],
                 _ => Vec::new(),
             };
-            let gids = if let Name::Gid(gid) = member.name { vec![gid] } else { Vec::new() };
-            let uid = if let Name::Uid(uid) = member.name { uid } else { u64::MAX };
-            let name = if let Name::Word(name) = &member.name { name.as_str() } else { "" };
-            let outside = if let Name::Outside(name) = &member.name { Some(name.as_str()) } else { None };
-            let person = Person { name, uid: Some(uid), groups: Some(&groups), gids: Some(gids), outside };
+            let gids = if let Name::Gid(gid) = name { vec![*gid] } else { Vec::new() };
+            let uid = if let Name::Uid(uid) = name { *uid } else { u64::MAX };
+            let word = if let Name::Word(name) = name { name.as_str() } else { "" };
+            let outside = if let Name::Outside(name) = name { Some(name.as_str()) } else { None };
+            let person = Person { name: word, uid: Some(uid), groups: Some(&groups), gids: Some(gids), outside };
             for key in keys(&person)? {
                 // What is said of all says nothing of one who is not there.
-                if key.who == shown(&member.name) {
+                if key.who == shown(name) {
                     found.entry(key).or_default();
                 }
             }
         }
-        self.rules(found)
+        self.rules(found, users)
     }
 
     fn key(&self, Run { group, target, at, conditions, commands, freed }: Run) -> Key {
@@ -84,12 +88,12 @@ impl Policy<'_> {
         Key { group, target, at, who, conditions, commands, freed }
     }
 
-    fn rules(&self, found: BTreeMap<Key, Vec<String>>) -> Result<Vec<Rule>> {
+    fn rules(&self, found: BTreeMap<Key, Vec<String>>, users: &Users) -> Result<Vec<Rule>> {
         let (mut names, mut bytes) = (0, 0);
         let mut rules = Vec::new();
-        for (key, users) in found {
-            let Some(rule) = self.rule(&key, users) else { continue };
-            names += rule.users.len();
+        for (key, meant) in found {
+            let Some(rule) = self.rule(&key, (meant, users)) else { continue };
+            names += rule.users.len() + rule.becomes.len();
             bytes += rule.commands.len();
             let over = |what| {
                 let place = error::Place::Line { file: rule.source.clone(), line: rule.line };
@@ -106,14 +110,9 @@ impl Policy<'_> {
         Ok(rules)
     }
 
-    fn rule(&self, key: &Key, users: Vec<String>) -> Option<Rule> {
-        let freed: Vec<&Name> = self.defaults.free_commands().collect();
-        let allowed = key.commands.iter().filter_map(|(entry, at)| self.entries.get(*entry)?.command.get(*at));
-        let names: Vec<&Name> = match key.freed.is_empty() {
-            true => allowed.map(|member| &member.name).collect(),
-            false => key.freed.iter().filter_map(|at| freed.get(*at).copied()).collect(),
-        };
+    fn rule(&self, key: &Key, (meant, users): (Vec<String>, &Users)) -> Option<Rule> {
         let first = self.entries.get(key.commands.first()?.0)?;
+        let names = self.names(key);
         // What is taken away again is shown, too.
         let of_group = self.entries.iter().skip(key.group).take_while(|entry| entry.group == key.group);
         let denied = of_group.flat_map(|entry| entry.command.iter()).filter(|member| member.negated);
@@ -128,20 +127,48 @@ impl Policy<'_> {
         };
         let target = match (key.target, &first.targets) {
             (Target::Root, _) => None,
-            (Target::Other, Targets::Default) => Some("somebody else".to_owned()),
+            (Target::Other, Targets::Default) => Some(targets(self.defaults.targets(), &[])),
             (Target::Other, Targets::Users(users, groups)) => Some(targets(users, groups)),
         };
         Some(Rule {
             tool: self.tool,
             who: key.who.clone(),
-            users,
+            users: meant,
+            becomes: if target.is_some() { self.becomes(&first.targets, users) } else { Vec::new() },
             target,
+            through: None,
             reach: names.iter().map(reach).max().unwrap_or(Reach::Listed),
             commands: commands.join(", "),
             conditions: key.conditions.clone(),
             source: first.file.to_string(),
             line: first.line,
         })
+    }
+
+    /// The commands of a rule, each once.
+    fn names(&self, key: &Key) -> Vec<&Name> {
+        if !key.freed.is_empty() {
+            let freed: Vec<&Name> = self.defaults.free_commands().collect();
+            return key.freed.iter().filter_map(|at| freed.get(*at).copied()).collect();
+        }
+        let mut seen: HashSet<*const Name> = HashSet::new();
+        let allowed = key.commands.iter().filter_map(|(entry, at)| self.entries.get(*entry)?.command.get(*at));
+        allowed.map(|member| &*member.name).filter(|name| seen.insert(std::ptr::from_ref(*name))).collect()
+    }
+
+    /// The users of the image as whom commands run, and groups with a `%`.
+    fn becomes(&self, targets: &Targets, users: &Users) -> Vec<String> {
+        let (list, groups) = match targets {
+            Targets::Default => (self.defaults.targets(), &[][..]),
+            Targets::Users(users, groups) => (&**users, &**groups),
+        };
+        let is_meant = |user: &&User| Person::of(user, |_| None).in_list(list).0 == Said::Yes;
+        let meant = users.list.iter().filter(|user| !user.is_root()).filter(is_meant).map(|user| user.name.clone());
+        let group = |member: &Member| match &*member.name {
+            Name::Word(group) if !member.negated => Some(format!("%{group}")),
+            _ => None,
+        };
+        meant.chain(groups.iter().filter_map(group)).collect()
     }
 }
 
@@ -165,22 +192,33 @@ impl Policy<'_> {
             _ => false,
         };
         let members = lists.into_values().flat_map(|list| list.iter()).filter(|member| !member.negated);
-        members.filter(|member| is_nobody(&member.name) && seen.insert(&member.name)).collect()
+        members.filter(|member| is_nobody(&member.name) && seen.insert(&*member.name)).collect()
     }
 }
 
-/// Counts comparisons.
-pub(super) struct Work(u64);
+/// Counts comparisons, and commands that are found.
+#[derive(Default)]
+pub(super) struct Work {
+    comparisons: u64,
+    places: u64,
+}
 
 impl Work {
     pub(super) fn add(&mut self, count: u64, entry: &Entry) -> Result<()> {
-        self.0 += count;
-        if self.0 <= MOST_WORK {
-            return Ok(());
-        }
-        let place = error::Place::Line { file: entry.file.to_string(), line: entry.line };
-        Err(Error::Limit { what: "50,000,000 comparisons of rules", place })
+        self.comparisons += count;
+        if self.comparisons <= MOST_WORK { Ok(()) } else { over("20,000,000 comparisons of rules", entry) }
     }
+
+    /// A command that somebody runs without a password.
+    pub(super) fn place(&mut self, entry: &Entry) -> Result<()> {
+        self.places += 1;
+        if self.places <= MOST_PLACES { Ok(()) } else { over("1,000,000 commands of users", entry) }
+    }
+}
+
+fn over(what: &'static str, entry: &Entry) -> Result<()> {
+    let place = error::Place::Line { file: entry.file.to_string(), line: entry.line };
+    Err(Error::Limit { what, place })
 }
 
 /// A name as a file of rules writes it.
@@ -208,7 +246,8 @@ fn targets(users: &[Member], groups: &[Member]) -> String {
     };
     match (users, groups) {
         (users, []) => list(users),
-        ([], groups) | ([Member { name: Name::Myself, .. }], groups) => format!(":{}", list(groups)),
+        ([], groups) => format!(":{}", list(groups)),
+        ([one], groups) if matches!(*one.name, Name::Myself) => format!(":{}", list(groups)),
         (users, groups) => format!("{}:{}", list(users), list(groups)),
     }
 }

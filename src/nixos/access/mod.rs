@@ -2,6 +2,8 @@
 
 mod autologin;
 mod become_root;
+mod chain;
+mod command;
 mod disguise;
 mod doas;
 mod emergency;
@@ -16,7 +18,9 @@ mod login;
 mod pam;
 mod please;
 mod polkit;
+mod rule;
 mod services;
+mod su;
 mod sudoers;
 #[cfg(test)]
 mod tests;
@@ -26,17 +30,17 @@ mod words;
 mod wrappers;
 
 pub use autologin::Autologin;
-pub use become_root::{Condition, Reach, Rule, Tool};
 pub use finding::{Finding, FindingId, Severity};
 pub use grants::{Entrance, Grant, Needs};
 pub use login::Way;
+pub use rule::{Condition, Reach, Rule, Tool};
 
 use std::collections::HashMap;
 
-use become_root::Rules;
-use pam::Service;
+use become_root::{Rules, Unread};
+use pam::{Secret, Service};
 
-use super::answer::Answer;
+use super::answer::{Answer, Verdict};
 use super::menu::MenuEntry;
 use super::ssh::{Authority, AuthorizedKey, BadLine, Entrance as OfSshd, KeysFiles, Sshd, Writer, declared};
 use super::users::{User, Users};
@@ -72,6 +76,8 @@ pub struct People {
     pub rules: Vec<Rule>,
     /// Users who are logged in at boot.
     pub autologin: Vec<Autologin>,
+    /// Whether PAM refuses every password that sshd takes, as NixOS has it with `PasswordAuthentication = false`.
+    pub pam_refuses_passwords: bool,
 }
 
 /// A user, and the answer for every entrance.
@@ -116,8 +122,8 @@ struct Facts {
     users: Users,
     sshd: Sshd,
     rules: Vec<Rule>,
-    /// Files that others include and the image does not have.
-    unread: Vec<String>,
+    /// Files that may let in others.
+    unread: Vec<Unread>,
     /// Lines of rules that break the rules of their files.
     malformed: Vec<become_root::Malformed>,
     autologin: Vec<Autologin>,
@@ -139,7 +145,7 @@ struct Declared {
     orphans: Vec<(String, Vec<AuthorizedKey>)>,
     bad_lines: Vec<BadLine>,
     rules: Vec<Rule>,
-    unread: Vec<String>,
+    unread: Vec<Unread>,
     malformed: Vec<become_root::Malformed>,
 }
 
@@ -149,8 +155,8 @@ impl Declared {
         let mut files = KeysFiles::new(root);
         let sources = sources(&sshd, &users, &mut files, root.toplevel())?;
         let orphans = orphans(root, &users, &mut files)?;
-        let Rules { free: rules, mut unread, malformed } = become_root::rules(root, &users)?;
-        unread.extend(sshd.unread().iter().cloned());
+        let Rules { free: rules, mut unread, malformed, .. } = become_root::rules(root, &users)?;
+        unread.extend(sshd.unread().iter().cloned().map(Unread::missing));
         Ok(Self { bad_lines: files.malformed().to_vec(), users, sshd, sources, orphans, rules, unread, malformed })
     }
 }
@@ -240,6 +246,7 @@ impl People {
             && self.rules == other.rules
             && self.autologin == other.autologin
             && self.sshd == other.sshd
+            && self.pam_refuses_passwords == other.pam_refuses_passwords
     }
 
     /// Reads who gets in to one system.
@@ -250,6 +257,12 @@ impl People {
         let (facts, sources) = Facts::of(&disc.root_of(system))?;
         let accounts = facts.accounts(sources);
         Ok(facts.into_people(accounts))
+    }
+
+    /// Whether somebody may get in through sshd with a password, whatever `Match` blocks say.
+    #[must_use]
+    pub fn takes_passwords(&self) -> bool {
+        self.sshd.password_authentication() && !self.pam_refuses_passwords
     }
 
     /// The account of that name.
@@ -300,9 +313,20 @@ impl Facts {
         self.users.list.iter().zip(sources).map(account).collect()
     }
 
+    /// Whether sshd leaves passwords to PAM, and that lets nobody in.
+    fn pam_refuses_passwords(&self) -> bool {
+        let root = User { uid: Some(0), ..User::implied("root") };
+        let mut users = self.users.list.iter().chain(std::iter::once(&root));
+        users.all(|user| {
+            let said = self.pam_of_sshd.opens(user, Secret::Password);
+            self.sshd.uses_pam(user) && said.verdict == Verdict::Denied
+        })
+    }
+
     fn into_people(self, accounts: Vec<Account>) -> People {
+        let pam_refuses_passwords = self.pam_refuses_passwords();
         let Self { users, sshd, rules, autologin, .. } = self;
-        People { users_known: users.known, accounts, sshd, rules, autologin }
+        People { users_known: users.known, accounts, sshd, rules, autologin, pam_refuses_passwords }
     }
 }
 

@@ -2,11 +2,13 @@
 
 use regex::bytes::RegexBuilder;
 
-use super::become_root::{MOST_RULES, Reach, Rule, Tool};
+use super::become_root::{MOST_RULES, Rules};
+use super::rule::{Reach, Rule, Tool};
 use crate::error::{Error, Place, Result};
 use crate::nixos::{Root, User, Users};
 
-const FILE: &str = "/etc/please.ini";
+/// The file that please reads.
+pub(super) const FILE: &str = "/etc/please.ini";
 
 /// Memory that a regular expression may take, in bytes.
 const LARGEST_REGEX: usize = 1 << 18;
@@ -42,8 +44,8 @@ impl Pattern {
 }
 
 /// The rules of the file that ask for no password.
-pub(super) fn read(root: &Root<'_>, users: &Users) -> Result<Vec<Rule>> {
-    let Some(text) = root.text(FILE)? else { return Ok(Vec::new()) };
+pub(super) fn read(root: &Root<'_>, users: &Users) -> Result<Rules> {
+    let Some(text) = root.text(FILE)? else { return Ok(Rules::default()) };
     let sections = sections(&text)?;
     let mut rules: Vec<Rule> = Vec::new();
     for (index, section) in sections.iter().enumerate().filter(|(_, section)| section.is_free()) {
@@ -61,19 +63,18 @@ pub(super) fn read(root: &Root<'_>, users: &Users) -> Result<Vec<Rule>> {
             Some(_) => Reach::Listed,
         };
         let sign = if section.group { "%" } else { "" };
+        let who = format!("{sign}{}", section.name.as_ref().map_or("", |name| &name.text));
+        let target = section.target.as_ref().filter(|_| !is_root);
+        let is_target = |user: &&User| !user.is_root() && target.is_some_and(|target| target.matches(&user.name));
         rules.push(Rule {
-            tool: Tool::Please,
-            who: format!("{sign}{}", section.name.as_ref().map_or("", |name| &name.text)),
-            users: left.map(|user| user.name.clone()).collect(),
-            target: section.target.as_ref().filter(|_| !is_root).map(|target| target.text.clone()),
+            target: target.map(|target| target.text.clone()),
+            becomes: users.list.iter().filter(is_target).map(|user| user.name.clone()).collect(),
             reach,
             commands: if reach == Reach::Everything { "ALL".to_owned() } else { pattern.to_owned() },
-            conditions: Vec::new(),
-            source: FILE.to_owned(),
-            line: section.line,
+            ..Rule::to_root(Tool::Please, who, left.map(|user| user.name.clone()).collect(), (FILE, section.line))
         });
     }
-    Ok(rules)
+    Ok(rules.into())
 }
 
 fn is_anything(pattern: &str) -> bool {
@@ -155,7 +156,7 @@ mod tests {
                 vec!["bob () root"],
             ),
         ] {
-            let rules = read(&Made::of(&[("/s/etc/please.ini", text)]).system(), &users).unwrap();
+            let rules = read(&Made::of(&[("/s/etc/please.ini", text)]).system(), &users).unwrap().free;
             let show = |rule: &Rule| {
                 let root = if rule.makes_root() { "root" } else { "partly" };
                 format!("{} ({}) {root}", rule.who, rule.users.join(" "))

@@ -1,11 +1,13 @@
 //! The users whom Nix trusts (nix.conf(5)): they are root in all but name.
 
-use super::become_root::{Reach, Rule, Tool};
+use super::become_root::{Rules, Unread};
 use super::entry::{Name, Person};
+use super::rule::{Rule, Tool};
 use crate::error::{Error, Place, Result};
 use crate::nixos::{Root, Users};
 
-const FILE: &str = "/etc/nix/nix.conf";
+/// The file that Nix reads.
+pub(super) const FILE: &str = "/etc/nix/nix.conf";
 
 /// Files that include each other.
 const MOST_FILES: usize = 128;
@@ -19,8 +21,8 @@ struct Files<'r> {
     files: usize,
 }
 
-/// The trusted users, and files that are included and not in the image.
-pub(super) fn read(root: &Root<'_>, users: &Users) -> Result<(Vec<Rule>, Vec<String>)> {
+/// The trusted users other than root, and files that are included and not in the image.
+pub(super) fn read(root: &Root<'_>, users: &Users) -> Result<Rules> {
     let mut files = Files { root, trusted: Vec::new(), unread: Vec::new(), files: 0 };
     if let Some(text) = root.text(FILE)? {
         files.take(FILE, &text)?;
@@ -34,10 +36,13 @@ pub(super) fn read(root: &Root<'_>, users: &Users) -> Result<(Vec<Rule>, Vec<Str
         let is_meant = |person: Person<'_>| person.is_surely(&meant);
         let users = users.list.iter().filter(|user| is_meant(Person::of(user, |_| None)));
         let users = users.map(|user| user.name.clone()).collect();
-        let (tool, reach, commands) = (Tool::Nix, Reach::Everything, "ALL".to_owned());
-        Rule { tool, who, users, target: None, reach, commands, conditions: Vec::new(), source, line }
+        Rule::to_root(Tool::Nix, who, users, (&source, line))
     };
-    Ok((files.trusted.into_iter().map(rule).collect(), files.unread))
+    Ok(Rules {
+        free: files.trusted.into_iter().filter(|(name, ..)| name != "root").map(rule).collect(),
+        unread: files.unread.into_iter().map(Unread::missing).collect(),
+        ..Rules::default()
+    })
 }
 
 impl Files<'_> {

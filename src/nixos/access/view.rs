@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::entry::{Answer, Condition, Entry, Member, Name, Person, Said, Targets, covers, on_host};
+use super::command::{covers, may_share};
+use super::entry::{Answer, Condition, Entry, Member, Name, Person, Said, Targets, on_host};
 use super::last_match::{Policy, Work, shown};
 use super::sudoers::{Asks, Question};
 use crate::error::Result;
@@ -31,19 +32,18 @@ pub(super) struct Run {
     pub(super) freed: Vec<usize>,
 }
 
-/// One command of a rule that matches the user on this machine.
+/// A rule that matches the user on this machine.
 struct Leaf<'p> {
-    place: Place,
+    /// The place of the entry.
+    number: usize,
     entry: &'p Entry,
-    member: &'p Member,
-    /// Whether the image tells that it matches.
-    sure: bool,
     /// The member of the list of users by which it matches, by its place.
     at: usize,
+    /// What the image does not tell; empty if it surely matches.
     conditions: Vec<Condition>,
 }
 
-/// The commands of all rules that match a user.
+/// The rules that match a user.
 pub(super) struct View<'p> {
     policy: &'p Policy<'p>,
     person: &'p Person<'p>,
@@ -55,6 +55,14 @@ pub(super) struct View<'p> {
 struct Wanted<'p> {
     target: Target,
     command: &'p Name,
+}
+
+/// What later rules make of what an earlier one allows.
+enum Fate {
+    Stands,
+    /// A later rule that depends on something else takes it back.
+    Perhaps(Condition),
+    Overridden,
 }
 
 impl<'p> View<'p> {
@@ -77,11 +85,8 @@ impl<'p> View<'p> {
             };
             let Some(at) = at.filter(|_| matches!(said, Said::Yes | Said::Unknown)) else { continue };
             work.add(entry.hosts.len() as u64, entry)?;
-            let Some(conditions) = conditions(policy, entry, (said, at)) else { continue };
-            for (index, member) in entry.command.iter().enumerate() {
-                work.add(1, entry)?;
-                let (place, sure, conditions) = ((number, index), conditions.is_empty(), conditions.clone());
-                leaves.push(Leaf { place, entry, member, sure, at, conditions });
+            if let Some(conditions) = conditions(policy, entry, (said, at)) {
+                leaves.push(Leaf { number, entry, at, conditions });
             }
         }
         Ok(Self { policy, person, leaves })
@@ -90,23 +95,17 @@ impl<'p> View<'p> {
     /// What the user does without a password.
     pub(super) fn free(&self, work: &mut Work) -> Result<Vec<Run>> {
         let mut runs: BTreeMap<_, Vec<Place>> = BTreeMap::new();
-        for (index, leaf) in self.leaves.iter().enumerate().filter(|(_, leaf)| !leaf.member.negated) {
-            for target in [Target::Root, Target::Other] {
-                let Some(answer) = self.runs_as(leaf.entry, target) else { continue };
-                let wanted = Wanted { target, command: &leaf.member.name };
-                if self.is_overridden(index, wanted, work)? {
-                    continue;
-                }
-                let (freed, doubt) = match self.asks(leaf, wanted) {
-                    Asks::Always => (self.freed(index, target, work)?, None),
-                    Asks::Never => (Vec::new(), None),
-                    Asks::OnHost { member, there } => (Vec::new(), Some(host(member, there))),
-                };
-                if doubt.is_some() || !freed.is_empty() || matches!(self.asks(leaf, wanted), Asks::Never) {
-                    let mut conditions = leaf.conditions.clone();
-                    conditions.extend(doubt);
+        for (index, leaf) in self.leaves.iter().enumerate() {
+            for (member, command) in leaf.entry.command.iter().enumerate().filter(|(_, member)| !member.negated) {
+                for target in [Target::Root, Target::Other] {
+                    work.add(1, leaf.entry)?;
+                    let wanted = Wanted { target, command: &command.name };
+                    let Some(answer) = self.runs_as(leaf.entry, wanted) else { continue };
+                    let place = (index, member);
+                    let Some((freed, conditions)) = self.unasked(place, wanted, work)? else { continue };
+                    work.place(leaf.entry)?;
                     let key = (leaf.entry.group, target, leaf.at, conditions, freed);
-                    runs.entry(key).or_default().push(leaf.place);
+                    runs.entry(key).or_default().push((leaf.number, member));
                     if answer == Answer::Yes {
                         break; // who is root is anybody
                     }
@@ -118,36 +117,83 @@ impl<'p> View<'p> {
         Ok(runs.into_iter().map(run).collect())
     }
 
+    /// Under which conditions the user runs the command of a leaf without a password, with the commands of a `Defaults!` if
+    /// only those are free. `None` if a password is asked for, or a later rule takes the command back.
+    fn unasked(
+        &self,
+        place: Place,
+        wanted: Wanted<'_>,
+        work: &mut Work,
+    ) -> Result<Option<(Vec<usize>, Vec<Condition>)>> {
+        let Some(leaf) = self.leaves.get(place.0) else { return Ok(None) };
+        let asks = self.asks(leaf, wanted);
+        if matches!(asks, Asks::Always) && self.policy.defaults.free_commands().next().is_none() {
+            return Ok(None); // most rules
+        }
+        let mut conditions = leaf.conditions.clone();
+        match self.fate(place, wanted, work)? {
+            Fate::Overridden => return Ok(None),
+            Fate::Perhaps(condition) => conditions.push(condition),
+            Fate::Stands => {}
+        }
+        let freed = match asks {
+            Asks::Never => Vec::new(),
+            Asks::OnHost { member, there } => {
+                conditions.push(host(member, there));
+                Vec::new()
+            }
+            Asks::Always => {
+                let freed = self.freed(place, wanted, work)?;
+                if freed.is_empty() {
+                    return Ok(None);
+                }
+                freed
+            }
+        };
+        Ok(Some((freed, conditions)))
+    }
+
     /// Whether a later rule denies all that a command is, or asks for a password.
-    fn is_overridden(&self, index: usize, wanted: Wanted<'_>, work: &mut Work) -> Result<bool> {
-        let Some(own) = self.leaves.get(index) else { return Ok(false) };
-        for later in self.leaves.iter().skip(index + 1) {
-            let cost = match &later.member.name {
-                Name::Command(command) => command.work(),
-                _ => 1,
-            };
-            work.add(cost, later.entry)?;
-            if later.sure
-                && covers(&later.member.name, wanted.command)
-                && (later.member.negated || matches!(self.asks(later, wanted), Asks::Always))
-                && self.is_for_all(later.entry, own.entry, wanted.target)
-            {
-                return Ok(true);
+    fn fate(&self, (index, member): Place, wanted: Wanted<'_>, work: &mut Work) -> Result<Fate> {
+        let Some(own) = self.leaves.get(index) else { return Ok(Fate::Stands) };
+        let mut fate = Fate::Stands;
+        let mut skipped = member + 1;
+        for later in self.leaves.iter().skip(index) {
+            for command in later.entry.command.iter().skip(std::mem::take(&mut skipped)) {
+                work.add(command.name.work(), later.entry)?;
+                if !covers(&command.name, wanted.command) {
+                    continue;
+                }
+                let (surely, perhaps) = match self.asks(later, wanted) {
+                    _ if command.negated => (true, true),
+                    Asks::Always => (true, true),
+                    Asks::OnHost { .. } => (false, true),
+                    Asks::Never => (false, false),
+                };
+                match self.is_for_all(later.entry, own.entry, wanted) {
+                    Answer::Yes if surely && later.conditions.is_empty() => return Ok(Fate::Overridden),
+                    Answer::Yes | Answer::Unknown if perhaps => {
+                        let place = format!("{}:{}", later.entry.file, later.entry.line);
+                        fate = Fate::Perhaps(Condition::Unless(place));
+                    }
+                    _ => {}
+                }
             }
         }
-        Ok(false)
+        Ok(fate)
     }
 
     /// Commands of a rule that asks for a password which a `Defaults!` frees of it.
-    fn freed(&self, index: usize, target: Target, work: &mut Work) -> Result<Vec<usize>> {
+    fn freed(&self, place: Place, wanted: Wanted<'_>, work: &mut Work) -> Result<Vec<usize>> {
         let mut freed = Vec::new();
-        let Some(leaf) = self.leaves.get(index) else { return Ok(freed) };
+        let Some(leaf) = self.leaves.get(place.0) else { return Ok(freed) };
         for (number, command) in self.policy.defaults.free_commands().enumerate() {
             work.add(1, leaf.entry)?;
-            let wanted = Wanted { target, command };
-            if covers(&leaf.member.name, command)
-                && matches!(self.asks(leaf, wanted), Asks::Never)
-                && !self.is_overridden(index, wanted, work)?
+            let of_defaults = Wanted { command, ..wanted };
+            if (covers(wanted.command, command) || may_share(wanted.command, command))
+                && self.runs_as(leaf.entry, of_defaults).is_some()
+                && matches!(self.asks(leaf, of_defaults), Asks::Never)
+                && !matches!(self.fate(place, of_defaults, work)?, Fate::Overridden)
             {
                 freed.push(number);
             }
@@ -161,7 +207,7 @@ impl<'p> View<'p> {
         }
         let others = match (&leaf.entry.targets, target) {
             (_, Target::Root) => None,
-            (Targets::Default, Target::Other) => Some(&[][..]),
+            (Targets::Default, Target::Other) => Some(self.policy.defaults.targets()),
             (Targets::Users(users, _), Target::Other) => Some(&**users),
         };
         let question = Question { person: self.person, host: self.policy.host, others, command };
@@ -169,8 +215,9 @@ impl<'p> View<'p> {
     }
 
     /// Whether commands of the rule run as root, or as somebody else. `None` if they do not.
-    fn runs_as(&self, entry: &Entry, target: Target) -> Option<Answer> {
-        let by_default = || self.policy.defaults.target_is_root(self.person, self.policy.host);
+    fn runs_as(&self, entry: &Entry, Wanted { target, command }: Wanted<'_>) -> Option<Answer> {
+        let question = Question { person: self.person, host: self.policy.host, others: None, command };
+        let by_default = || self.policy.defaults.target_is_root(&question);
         match (&entry.targets, target) {
             (Targets::Default, Target::Root) => by_default().then_some(Answer::Yes),
             (Targets::Default, Target::Other) => (!by_default()).then_some(Answer::Yes),
@@ -187,11 +234,11 @@ impl<'p> View<'p> {
     }
 
     /// Whether a rule is for all targets of a kind that another one is for.
-    fn is_for_all(&self, entry: &Entry, other: &Entry, target: Target) -> bool {
-        if target == Target::Root {
-            return self.runs_as(entry, target) == Some(Answer::Yes);
+    fn is_for_all(&self, entry: &Entry, other: &Entry, wanted: Wanted<'_>) -> Answer {
+        if wanted.target == Target::Root {
+            return self.runs_as(entry, wanted).unwrap_or(Answer::No);
         }
-        match (&entry.targets, &other.targets) {
+        let all = match (&entry.targets, &other.targets) {
             (one, other) if one == other => true,
             (Targets::Users(users, groups), Targets::Users(others, other_groups)) => {
                 let covered = |member: &Member| {
@@ -200,7 +247,8 @@ impl<'p> View<'p> {
                 (other_groups.is_empty() || groups == other_groups) && others.iter().all(covered)
             }
             _ => false,
-        }
+        };
+        if all { Answer::Yes } else { Answer::No }
     }
 
     fn is_self(&self, name: &Name) -> bool {
@@ -221,7 +269,7 @@ fn conditions(policy: &Policy<'_>, entry: &Entry, (said, at): (Said, usize)) -> 
     }
     let mut conditions: Vec<Condition> = entry.conditions.iter().filter(|one| !one.is_met()).cloned().collect();
     let who = entry.users.get(at)?;
-    if said == Said::Unknown || matches!(who.name, Name::Outside(_)) {
+    if said == Said::Unknown || matches!(*who.name, Name::Outside(_)) {
         conditions.push(Condition::Member(shown(&who.name)));
     }
     if let (Said::Unknown, Some(member)) = (on_host, member) {
@@ -239,11 +287,11 @@ fn host(member: &Member, negated: bool) -> Condition {
 /// Whether a list of targets has all whom a member of another one means.
 fn covers_user(users: &[Member], member: &Member) -> bool {
     let named = |name, uid| Person { name, uid, groups: Some(&[]), gids: None, outside: None };
-    match &member.name {
+    match &*member.name {
         Name::Word(name) => named(name, None).in_list(users).0 == Said::Yes,
         Name::Uid(uid) => named("", Some(*uid)).in_list(users).0 == Said::Yes,
         name => {
-            let has = |user: &Member| user.name == Name::All || user.name == *name;
+            let has = |user: &Member| matches!(&*user.name, Name::All) || *user.name == *name;
             users.iter().all(|user| !user.negated) && users.iter().any(has)
         }
     }

@@ -1,4 +1,4 @@
-//! Programs that NixOS makes setuid beyond its own (`security.wrappers`).
+//! Programs that NixOS makes setuid, or gives capabilities that are as good as root, beyond its own (`security.wrappers`).
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,14 @@ use crate::nixos::Root;
 use crate::nixos::unit::{Lookup, Units};
 
 /// Wrappers of nixpkgs' own modules.
-const STOCK: [&str; 34] = [
+const STOCK: [&str; 56] = [
+    "VBoxHeadless",
+    "VBoxNetAdpCtl",
+    "VBoxNetDHCP",
+    "VBoxNetNAT",
+    "VBoxSDL",
+    "VirtualBoxVM",
+    "__chromium-suid-sandbox",
     "at",
     "atq",
     "atrm",
@@ -19,13 +26,20 @@ const STOCK: [&str; 34] = [
     "dbus-daemon-launch-helper",
     "doas",
     "firejail",
+    "fping",
     "fusermount",
     "fusermount3",
     "gpasswd",
+    "i3lock",
+    "i3lock-color",
+    "kbdlight",
     "kcheckpass",
     "kscreenlocker_greet",
     "kwin_wayland",
+    "light",
+    "lxc-user-nic",
     "mount",
+    "mount.ecryptfs_private",
     "mount.nfs",
     "newgidmap",
     "newgrp",
@@ -34,54 +48,109 @@ const STOCK: [&str; 34] = [
     "physlock",
     "ping",
     "pkexec",
+    "please",
     "polkit-agent-helper-1",
     "pppd",
+    "qemu-bridge-helper",
+    "screen",
     "sendmail",
     "sg",
+    "slock",
+    "spice-client-glib-usb-acl-helper",
     "su",
     "sudo",
     "sudoedit",
+    "udevil",
     "umount",
+    "umount.ecryptfs_private",
     "unix_chkpwd",
+    "wshowkeys",
 ];
 
 /// The unit whose script makes the wrappers since 23.11; before, the activation script did.
 const UNIT: &str = "suid-sgid-wrappers.service";
 
+/// Wrappers of nixpkgs' own modules that have a capability with which they could do whatever root does.
+const STOCK_CAPABLE: [&str; 4] = ["bandwhich", "gpu-screen-recorder", "gsr-kms-server", "sunshine"];
+
+/// Capabilities that are as good as root (capabilities(7)): whoever has one of them can get all others.
+const ROOT: [&str; 11] = [
+    "cap_setuid",
+    "cap_setgid",
+    "cap_dac_override",
+    "cap_dac_read_search",
+    "cap_chown",
+    "cap_fowner",
+    "cap_setfcap",
+    "cap_sys_admin",
+    "cap_sys_module",
+    "cap_sys_ptrace",
+    "cap_sys_rawio",
+];
+
+/// What a wrapper gives whoever runs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Power {
+    Setuid,
+    Capabilities(Vec<String>),
+}
+
 /// The findings of all scripts that make wrappers.
 pub(super) fn findings(root: &Root<'_>) -> Result<Vec<Finding>> {
-    let mut made: BTreeMap<String, String> = BTreeMap::new();
+    let mut made: BTreeMap<String, (Power, String)> = BTreeMap::new();
+    let mut take = |line: &str, file: &str| {
+        if let Some((name, power)) = wrapper(line) {
+            made.insert(name, (power, file.to_owned()));
+        }
+    };
     let activate = root.own("activate");
     if let Some(text) = root.text(&activate)? {
-        text.lines().filter_map(wrapper).for_each(|name| _ = made.insert(name, activate.clone()));
+        text.lines().for_each(|line| take(line, &activate));
     }
     let units = Units::of(root)?;
     if let Lookup::Loaded(unit) = units.get(UNIT)? {
         for command in unit.commands("ExecStart") {
             let Some(script) = units.script(&command.program)? else { continue };
-            for (_, line) in &script.lines {
-                wrapper(line).into_iter().for_each(|name| _ = made.insert(name, command.program.clone()));
-            }
+            script.lines.iter().for_each(|(_, line)| take(line, &command.program));
         }
     }
-    let foreign = made.into_iter().filter(|(name, _)| !STOCK.contains(&name.as_str()));
-    let finding = |(name, file): (String, String)| {
-        let message = "runs as root for everyone who may run it (security.wrappers)".to_owned();
-        Finding::new(FindingId::SetuidWrapper, &name, message, Some(&file))
+    let finding = |(name, (power, file)): (String, (Power, String))| {
+        let message = match power {
+            Power::Setuid if STOCK.contains(&name.as_str()) => return None,
+            Power::Capabilities(_) if STOCK_CAPABLE.contains(&name.as_str()) => return None,
+            Power::Setuid => "runs as root for everyone who may run it (security.wrappers)".to_owned(),
+            Power::Capabilities(all) => {
+                let all = all.join(" and ");
+                format!("runs with {all}, which is as good as root, for everyone who may run it (security.wrappers)")
+            }
+        };
+        Some(Finding::new(FindingId::SetuidWrapper, &name, message, Some(&file)))
     };
-    Ok(foreign.map(finding).collect())
+    Ok(made.into_iter().filter_map(finding).collect())
 }
 
-/// The name of the wrapper that a line makes setuid: `chmod "u+s,g-s,u+rx,g+x,o+x" "$wrapperDir/NAME"`.
-fn wrapper(line: &str) -> Option<String> {
+/// The name of the wrapper to which a line gives power:
+/// `chmod "u+s,g-s,u+rx,g+x,o+x" "$wrapperDir/NAME"`, or `setcap "cap_setpcap,cap_net_raw+ep" "$wrapperDir/NAME"`.
+fn wrapper(line: &str) -> Option<(String, Power)> {
     let mut words = line.split_ascii_whitespace().map(|word| word.trim_matches(['"', '\'', ';']));
-    if words.next()? != "chmod" {
-        return None;
-    }
-    let mode = words.next()?;
-    let setuid = mode.split(',').any(|part| part == "u+s") || (mode.len() == 4 && mode.starts_with(['4', '6']));
+    let tool = words.next()?;
+    let power = match tool.rsplit('/').next()? {
+        "chmod" => {
+            let mode = words.next()?;
+            let is_setuid =
+                mode.split(',').any(|part| part == "u+s") || (mode.len() == 4 && mode.starts_with(['4', '6']));
+            is_setuid.then_some(Power::Setuid)?
+        }
+        "setcap" => {
+            let given = words.next()?.to_ascii_lowercase();
+            let (names, flags) = given.split_once(['+', '=']).unwrap_or((&given, ""));
+            let all: Vec<String> = names.split(',').filter(|name| ROOT.contains(name)).map(str::to_owned).collect();
+            (flags.contains('p') && !all.is_empty()).then_some(Power::Capabilities(all))?
+        }
+        _ => return None,
+    };
     let name = words.next()?.strip_prefix("$wrapperDir/")?;
-    setuid.then(|| name.to_owned())
+    Some((name.to_owned(), power))
 }
 
 #[cfg(test)]
@@ -106,5 +175,16 @@ mod tests {
             ["setuid-wrapper vim"]
         );
         assert!(shown(&[]).is_empty());
+        let script = "/nix/store/eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee-libcap/bin/setcap \"cap_setpcap,cap_setuid,cap_sys_admin+ep\" \
+                      \"$wrapperDir/python\"\nsetcap \"cap_setpcap,cap_net_raw+p\" \"$wrapperDir/ping\"\n\
+                      setcap \"cap_setpcap,cap_sys_nice+ep\" \"$wrapperDir/game\"\nsetcap \"cap_sys_admin+i\" \"$wrapperDir/x\"\n";
+        let found = findings(&Made::of(&[("/s/activate", script)]).system()).unwrap();
+        let found: Vec<String> =
+            found.iter().map(|finding| format!("{} {}", finding.subject, finding.message)).collect();
+        assert_eq!(
+            found,
+            ["python runs with cap_setuid and cap_sys_admin, which is as good as root, for everyone who may run it \
+              (security.wrappers)"]
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Who becomes whom, as the real sudo, doas, PAM and crypt(3) say it.
+//! Who becomes whom, as the real sudo, doas, polkit, PAM and crypt(3) say it.
 //!
 //! Each test makes configurations, by a fixed seed and in a number that is quick enough for every run.
 //! `NIXOSCOPE_ORACLE_SEED` and `NIXOSCOPE_ORACLE_COUNT` choose others and more.
@@ -7,5 +7,6 @@ mod doas;
 mod generator;
 mod pam;
 mod passwords;
+mod polkit;
 mod sudo;
 mod world;

@@ -24,7 +24,7 @@ cd /
 
 # The files of a configuration, in place of those of the one before.
 use() {
-  rm -rf /etc/sudoers /etc/sudoers.d /etc/doas.conf /etc/more "/etc/a b" /etc/nixos
+  rm -rf /etc/sudoers /etc/sudoers.d /etc/doas.conf /etc/more "/etc/a b" /etc/nixos /etc/polkit-1
   cp -r "$1/etc/." /etc/
   chmod -R go-w /etc
   for file in /etc/sudoers /etc/doas.conf; do [ ! -e "$file" ] || chmod 400 "$file"; done

@@ -56,7 +56,9 @@ fn disagreements(texts: &[String]) -> Vec<String> {
     let mut wrong = Vec::new();
     for (index, (access, text)) in accesses(&configurations).iter().zip(texts).enumerate() {
         for (user, _, typed) in PROBES {
-            let theirs = open.contains(&format!("{index:05} {user} - {typed}"));
+            let opens = |typed: &str| open.contains(&format!("{index:05} {user} - {typed}"));
+            // Where nothing is needed, something that opens can be typed; it need not be the password.
+            let theirs = opens(typed) || needs_nothing(access, user) && (opens("enter") || opens("secret"));
             if let Some(ours) = answer(access, user, typed).filter(|ours| *ours != theirs) {
                 let kind = if ours { "FALSE ALARM" } else { "MISSED" };
                 wrong.push(format!("{index}: {kind}: {user} gets in with {typed}\n{text}"));
@@ -86,6 +88,12 @@ fn answer(access: &People, user: &str, typed: &str) -> Option<bool> {
         false if answers.contains(&None) => None,
         false => Some(false),
     }
+}
+
+fn needs_nothing(access: &People, user: &str) -> bool {
+    let account = access.accounts.iter().find(|account| account.user.name == user).unwrap();
+    let console = account.entrances.iter().filter(|grant| grant.entrance == Entrance::Console);
+    console.clone().any(|grant| grant.needs == Needs::Nothing && grant.verdict() == Verdict::Granted)
 }
 
 fn text(generator: &mut Generator) -> String {

@@ -5,7 +5,7 @@ for configuration in "$work"/configurations/*; do
   use "$configuration"
   while read -r user _ typed; do
     [ "$typed" != enter ] || typed=
-    ! printf '%s\n\n\n' "$typed" | timeout 20 pamtester login "$user" authenticate acct_mgmt >/dev/null 2>&1 ||
+    ! printf '%s\n\n\n' "$typed" | timeout 120 pamtester login "$user" authenticate acct_mgmt >/dev/null 2>&1 ||
       echo "${configuration##*/} $user - ${typed:-enter}"
   done <"$configuration/probes"
 done

@@ -7,6 +7,7 @@ use self::modules::{Says, Subject};
 use self::stack::{Action, Control, Kind, Rule};
 use crate::error::Result;
 use crate::nixos::answer::{Cause, Verdict};
+use crate::nixos::password::{PasswordState, Quirk};
 use crate::nixos::{Root, User};
 
 /// What somebody has.
@@ -55,15 +56,22 @@ impl Service {
 
     /// The same where somebody who is in already runs the program: `asker`.
     pub(super) fn opens_for(&self, user: &User, secret: Secret, asker: Option<&User>) -> Said {
-        let subject = |secret| Subject { user, secret, asker, files: &self.files };
+        let subject = |secret, kind| Subject { user, secret, kind, asker, files: &self.files };
         let unknown = Said { verdict: Verdict::Unknown, by: None };
         let Some(auth) = &self.auth else { return unknown };
-        let mut said = self.decided(auth, &subject(secret));
+        let mut said = self.decided(auth, &subject(secret, Kind::Auth));
+        if secret == Secret::Nothing && is_empty(user) && said.verdict != Verdict::Denied {
+            // Nobody can fail to give an empty password, and success may lead elsewhere.
+            let with = self.decided(auth, &subject(Secret::Empty, Kind::Auth));
+            if with.verdict != Verdict::Granted {
+                said = with;
+            }
+        }
         if said.verdict != Verdict::Denied
             && let Some(account) = &self.account
             && !account.is_empty()
         {
-            let of_account = self.decided(account, &subject(Secret::Password));
+            let of_account = self.decided(account, &subject(Secret::Password, Kind::Account));
             if of_account.verdict == Verdict::Denied
                 || said.verdict == Verdict::Granted && of_account.verdict == Verdict::Unknown
             {
@@ -94,6 +102,11 @@ impl Service {
             false => Said { verdict: Verdict::Unknown, by: doubted.map(place) },
         }
     }
+}
+
+/// Whether Enter is the password of the account, as pam_unix sees it.
+fn is_empty(user: &User) -> bool {
+    user.password.state == PasswordState::Empty && user.password.quirk != Some(Quirk::HashedEmpty)
 }
 
 /// One way through the rules.

@@ -1,6 +1,7 @@
 //! What the modules of PAM say of a user.
 
 use super::Secret;
+use super::stack::Kind;
 use crate::nixos::User;
 
 /// What a module says.
@@ -17,6 +18,8 @@ pub(super) enum Says {
 pub(super) struct Subject<'s> {
     pub(super) user: &'s User,
     pub(super) secret: Secret,
+    /// What is asked of the modules.
+    pub(super) kind: Kind,
     /// Who runs the program that asks PAM, if not root.
     pub(super) asker: Option<&'s User>,
     /// Files by path; `None` if the image does not have one.
@@ -75,6 +78,10 @@ const BESIDES: [&str; 24] = [
     "pam_intune",
 ];
 
+/// Modules that say nothing of accounts, so that a rule that asks them about one fails.
+const NOT_OF_ACCOUNTS: [&str; 7] =
+    ["pam_env", "pam_faildelay", "pam_group", "pam_limits", "pam_motd", "pam_issue", "pam_systemd"];
+
 impl Subject<'_> {
     pub(super) fn ask(&self, module: &str, arguments: &[String]) -> Says {
         let has = |name: &str| arguments.iter().any(|argument| argument == name);
@@ -106,6 +113,7 @@ impl Subject<'_> {
                     (None, _) => Says::Unknown,
                 }
             }
+            module if self.kind == Kind::Account && NOT_OF_ACCOUNTS.contains(&module) => Says::Failure,
             // The right password is not theirs.
             module if OTHERS.contains(&module) => Says::Failure,
             module if BESIDES.contains(&module) => Says::Ignore,

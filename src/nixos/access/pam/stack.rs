@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::error::{Error, Place, Result};
+use crate::error::Result;
 use crate::nixos::Root;
 
 /// Files that include each other; Linux-PAM stops at 32.
@@ -66,10 +66,10 @@ fn file(root: &Root<'_>, path: &str, kind: Kind, (depth, count): (usize, &mut us
     let shared: Arc<str> = path.into();
     let mut rules = Vec::new();
     for (line, text) in lines(&text) {
-        let over = |what| Err(Error::Limit { what, place: Place::Line { file: path.to_owned(), line } });
         *count += 1;
         if *count > MOST_RULES {
-            return over("1,000 rules of PAM");
+            rules.push(behind_limit("1,000 rules", (&shared, line)));
+            break;
         }
         let words = words(&text);
         let mut words = words.iter().map(String::as_str);
@@ -84,7 +84,8 @@ fn file(root: &Root<'_>, path: &str, kind: Kind, (depth, count): (usize, &mut us
         };
         if first == "@include" {
             if depth == DEEPEST {
-                return over("32 levels of PAM files");
+                rules.push(behind_limit("32 levels of files", (&shared, line)));
+                break;
             }
             match file(root, &included(words.next().unwrap_or_default()), kind, (depth + 1, count))? {
                 Some(own) => rules.extend(own),
@@ -100,7 +101,8 @@ fn file(root: &Root<'_>, path: &str, kind: Kind, (depth, count): (usize, &mut us
         let lower = control.to_ascii_lowercase();
         if matches!(lower.as_str(), "include" | "substack") {
             if depth == DEEPEST {
-                return over("32 levels of PAM files");
+                rules.push(behind_limit("32 levels of files", (&shared, line)));
+                break;
             }
             match file(root, &included(module), kind, (depth + 1, count))? {
                 Some(own) if lower == "include" => rules.extend(own),
@@ -115,6 +117,12 @@ fn file(root: &Root<'_>, path: &str, kind: Kind, (depth, count): (usize, &mut us
         rules.push(rule(Control::parse(&lower).unwrap_or(Control::Unknown), name, arguments));
     }
     Ok(Some(rules))
+}
+
+/// What comes after a limit may say anything.
+fn behind_limit(limit: &str, (file, line): (&Arc<str>, u64)) -> Rule {
+    let (control, module) = (Control::Unknown, format!("what comes after {limit}"));
+    Rule { control, module, arguments: Vec::new(), file: Arc::clone(file), line }
 }
 
 /// Whether the first word of a line is the kind, in any case; `-` says that the module may be missing.

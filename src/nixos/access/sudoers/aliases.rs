@@ -36,49 +36,56 @@ impl Kind {
 /// The aliases by kind and name.
 #[derive(Default)]
 pub(super) struct Aliases {
-    defined: HashMap<(Kind, String), Vec<Member>>,
+    defined: HashMap<(Kind, String), List>,
     resolved: HashMap<(Kind, String), List>,
     /// Those that are being resolved.
     open: Vec<String>,
+    /// Aliases that were met while they were open.
+    cycles: usize,
     members: usize,
 }
 
 impl Aliases {
     /// The first definition counts; sudo refuses others.
     pub(super) fn define(&mut self, kind: Kind, name: String, members: Vec<Member>) {
-        self.defined.entry((kind, name)).or_insert(members);
+        self.defined.entry((kind, name)).or_insert_with(|| members.into());
     }
 
     /// A list with what its aliases stand for in their place.
     pub(super) fn resolve(&mut self, kind: Kind, members: &[Member]) -> Result<List> {
-        if let [Member { name: Name::Alias(name), negated: false }] = members {
+        if let [member] = members
+            && let (Name::Alias(name), false) = (&*member.name, member.negated)
+        {
             return self.alias(kind, name);
         }
         let mut all: Vec<Member> = Vec::new();
         for member in members {
-            match &member.name {
+            match &*member.name {
                 Name::Alias(name) => {
                     let list = self.alias(kind, name)?;
+                    self.count(list.len())?;
                     all.extend(
-                        list.iter()
-                            .map(|inner| Member { name: inner.name.clone(), negated: inner.negated != member.negated }),
+                        list.iter().map(|inner| Member { negated: inner.negated != member.negated, ..inner.clone() }),
                     );
                 }
                 _ => all.push(member.clone()),
             }
-            if all.len() > MOST_MEMBERS {
-                return Err(over("1,000,000 members of lists in sudoers"));
-            }
         }
         let all = last_of_each(all);
-        self.members += all.len();
+        self.count(all.len())?;
+        Ok(all.into())
+    }
+
+    fn count(&mut self, members: usize) -> Result<()> {
+        self.members += members;
         match self.members > MOST_MEMBERS {
             true => Err(over("1,000,000 members of lists in sudoers")),
-            false => Ok(all.into()),
+            false => Ok(()),
         }
     }
 
     fn alias(&mut self, kind: Kind, name: &str) -> Result<List> {
+        self.count(1)?;
         let key = (kind, name.to_owned());
         if let Some(list) = self.resolved.get(&key) {
             return Ok(Arc::clone(list));
@@ -90,29 +97,36 @@ impl Aliases {
         let itself = |name: &str| -> List {
             match kind {
                 Kind::Commands => Arc::new([]),
-                _ => Arc::new([Member { name: Name::Word(name.to_owned()), negated: false }]),
+                _ => Arc::new([Member::new(Name::Word(name.to_owned()))]),
             }
         };
         if self.open.iter().any(|open| open == name) {
+            self.cycles += 1;
             return Ok(Arc::new([]));
         }
         let Some(members) = self.defined.get(&key).cloned() else { return Ok(itself(name)) };
+        let cycles = self.cycles;
         self.open.push(name.to_owned());
         let list = self.resolve(kind, &members);
         self.open.pop();
         let list = list?;
-        self.resolved.insert(key, Arc::clone(&list));
+        // In a circle, what an alias stands for depends on where one enters it.
+        if self.cycles == cycles || self.open.is_empty() {
+            self.resolved.insert(key, Arc::clone(&list));
+        }
         Ok(list)
     }
 }
 
-/// The last match decides, so that of members that name the same the last is enough.
+/// The last match decides, so that of members that come from the same place in the text the last is enough. Names are not
+/// compared: they may be long.
 fn last_of_each(members: Vec<Member>) -> Vec<Member> {
     if members.len() < 2 {
         return members;
     }
     let mut seen = HashSet::new();
-    let mut kept: Vec<Member> = members.into_iter().rev().filter(|member| seen.insert(member.name.clone())).collect();
+    let mut kept: Vec<Member> =
+        members.into_iter().rev().filter(|member| seen.insert(Arc::as_ptr(&member.name))).collect();
     kept.reverse();
     kept
 }

@@ -3,12 +3,15 @@
 use super::aliases::{Aliases, Kind};
 use super::parser::Setting;
 use crate::error::Result;
-use crate::nixos::access::entry::{Answer, List, Member, Name, Person, Said, covers, last, on_host};
+use crate::nixos::access::command::covers;
+use crate::nixos::access::entry::{Answer, List, Member, Name, Person, Said, last, on_host};
 
 /// The settings that matter, in the order in which sudo applies them.
 #[derive(Default)]
 pub(in crate::nixos::access) struct Defaults {
     all: Vec<Default_>,
+    /// As whom commands run where a rule does not say, if some setting names one who is not root.
+    targets: Vec<Member>,
 }
 
 struct Default_ {
@@ -70,15 +73,13 @@ impl Defaults {
                 all.push(Default_ { scope, effect });
             }
         }
-        // General ones first, then by host, user, target and command.
-        all.sort_by_key(|default| match default.scope {
-            Scope::All => 0,
-            Scope::Hosts(_) => 1,
-            Scope::Users(_) => 2,
-            Scope::Targets(_) => 3,
-            Scope::Commands(_) => 4,
-        });
-        Ok(Self { all })
+        // Of all others the last counts, whatever it is for; sudo knows the command only after them.
+        all.sort_by_key(|default| matches!(default.scope, Scope::Commands(_)));
+        let target = |default: &Default_| match &default.effect {
+            Effect::Target(name) if !is_root(name) => Some(Member::new(Name::Word(name.clone()))),
+            _ => None,
+        };
+        Ok(Self { targets: all.iter().filter_map(target).collect(), all })
     }
 
     /// Whether a password is asked for. What a rule says of that, `tag`, goes before `authenticate`, not before exemptions.
@@ -102,8 +103,10 @@ impl Defaults {
     fn asks_if(&self, question: &Question<'_>, tag: Option<bool>, elsewhere: bool) -> bool {
         let (mut asks, mut exempt) = (true, None);
         for default in &self.all {
+            // What is said of some targets alone leaves the others as they are.
+            let frees = matches!(default.effect, Effect::Asks(false) | Effect::Exempt(Some(_)));
             let counts = match default.scope.counts(question) {
-                Answer::Yes => true,
+                Answer::Yes => frees || default.scope.is_for_all_targets(question.others),
                 Answer::Unknown => elsewhere || !matches!(default.scope, Scope::Hosts(_)),
                 Answer::No => false,
             };
@@ -117,14 +120,18 @@ impl Defaults {
         tag.unwrap_or(asks) && !exempt.is_some_and(is_member)
     }
 
-    /// Whether commands of rules that name no target run as root.
-    pub(in crate::nixos::access) fn target_is_root(&self, person: &Person<'_>, host: Option<&str>) -> bool {
-        let question = Question { person, host, others: None, command: &Name::Myself };
-        let target = |default: &Default_| match (&default.effect, default.scope.counts(&question)) {
+    /// Whether the command of a rule that names no target runs as root.
+    pub(in crate::nixos::access) fn target_is_root(&self, question: &Question<'_>) -> bool {
+        let target = |default: &Default_| match (&default.effect, default.scope.counts(question)) {
             (Effect::Target(name), Answer::Yes) => Some(name.clone()),
             _ => None,
         };
-        self.all.iter().rev().find_map(target).is_none_or(|name| matches!(name.as_str(), "root" | "#0"))
+        self.all.iter().rev().find_map(target).is_none_or(|name| is_root(&name))
+    }
+
+    /// As whom commands run where a rule does not say, if some setting names one who is not root.
+    pub(in crate::nixos::access) fn targets(&self) -> &[Member] {
+        &self.targets
     }
 
     /// Commands for which no password is asked although the rules that allow them do.
@@ -133,8 +140,13 @@ impl Defaults {
             (Scope::Commands(list), Effect::Asks(false) | Effect::Exempt(Some(_))) => Some(list),
             _ => None,
         });
-        lists.flat_map(|list| list.iter()).filter(|member| !member.negated).map(|member| &member.name)
+        lists.flat_map(|list| list.iter()).filter(|member| !member.negated).map(|member| &*member.name)
     }
+}
+
+/// Whether a name, or a number after `#`, is that of root.
+fn is_root(name: &str) -> bool {
+    name == "root" || name.strip_prefix('#').is_some_and(|number| number.parse() == Ok(0u64))
 }
 
 impl Effect {
@@ -168,6 +180,15 @@ impl Scope {
                 answer(last(list, |name| if covers(name, command) { Answer::Yes } else { Answer::No }).0)
             }
         }
+    }
+}
+
+impl Scope {
+    /// Whether it is for all those whom a rule names, if they are not root.
+    fn is_for_all_targets(&self, others: Option<&[Member]>) -> bool {
+        let (Self::Targets(list), Some(others)) = (self, others) else { return true };
+        let has = |other: &Member| list.iter().any(|one| matches!(*one.name, Name::All) || one.name == other.name);
+        list.iter().all(|one| !one.negated) && others.iter().filter(|other| !other.negated).all(has)
     }
 }
 

@@ -22,7 +22,7 @@ use crate::error::Result;
 use crate::nixos::Root;
 
 /// The file with which sudo begins.
-const FILE: &str = "/etc/sudoers";
+pub(super) const FILE: &str = "/etc/sudoers";
 
 /// What the files say.
 #[derive(Default)]

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::lexer::Lexer;
 use super::token::{Included, Token};
-use crate::nixos::access::entry::{Command, Condition, Member, Name};
+use crate::nixos::access::command::Command;
+use crate::nixos::access::entry::{Condition, Member, Name};
 
 /// A statement that says who may do what.
 #[derive(Debug)]
@@ -74,7 +75,7 @@ impl<'t> Parser<'t> {
             if self.lexer.at_end() {
                 return None;
             }
-            self.step();
+            self.advance();
         }
         let line = self.lexer.line;
         let mut statements = Vec::new();
@@ -85,7 +86,15 @@ impl<'t> Parser<'t> {
         Some((line, statements, result))
     }
 
+    /// Takes the next token. The end of a statement stays: what is missing there must not be taken from the next line.
     fn step(&mut self) -> Token {
+        match self.next {
+            Token::End => Token::End,
+            _ => self.advance(),
+        }
+    }
+
+    fn advance(&mut self) -> Token {
         let next = self.lexer.next();
         std::mem::replace(&mut self.next, next)
     }
@@ -245,7 +254,7 @@ impl<'t> Parser<'t> {
             true if self.next != Token::Sign(')') => self.list(Of::Users)?,
             _ => Vec::new(),
         };
-        let users = if users.is_empty() { vec![Member { name: Name::Myself, negated: false }] } else { users };
+        let users = if users.is_empty() { vec![Member::new(Name::Myself)] } else { users };
         Ok((users, groups))
     }
 
@@ -276,16 +285,14 @@ impl<'t> Parser<'t> {
             (Token::Group(name), Of::Users) => group(name),
             (Token::Netgroup(name), Of::Users | Of::Hosts) => Name::Outside(format!("+{name}")),
             (Token::Network(name), Of::Hosts) => Name::Outside(name),
-            (Token::Command(path, arguments), Of::Commands) => Name::Command(Command {
-                path,
+            (Token::Command(path, arguments), Of::Commands) => {
                 // `""` says that there must be none.
-                arguments: arguments.map(|arguments| if arguments == "\"\"" { String::new() } else { arguments }),
-                digest,
-                patterns: true,
-            }),
+                let arguments = arguments.map(|text| if text == "\"\"" { String::new() } else { text });
+                Name::Command(Command::pattern(path, arguments, digest))
+            }
             _ => return Err(Malformed),
         };
-        Ok(Member { name, negated })
+        Ok(Member { name: Arc::new(name), negated })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Rules that sudo follows, found against the real one.
 
-use crate::nixos::access::become_root::{Rule, rules};
+use crate::nixos::access::become_root::{Why, rules};
+use crate::nixos::access::rule::Rule;
 use crate::nixos::made::Made;
 use crate::nixos::{User, Users};
 
@@ -104,6 +105,12 @@ fn defaults_say_who_is_not_asked() {
         ("Defaults badpass_message=\"# no\", !authenticate\nbob ALL=(ALL) ALL\n", "bob"),
         ("Defaults badpass_message=no # , !authenticate\nbob ALL=(ALL) ALL\n", ""),
         ("Defaults exempt_group=wheel\nbob, eve ALL=(ALL) ALL\n", "eve"),
+        // sudo follows them in the order of the file; only those for commands come last.
+        ("Defaults:bob !authenticate\nDefaults authenticate\nbob ALL=(ALL) ALL\n", ""),
+        ("Defaults authenticate\nDefaults:bob !authenticate\nbob ALL=(ALL) ALL\n", "bob"),
+        ("Defaults>root !authenticate\nDefaults authenticate\nbob ALL=(ALL) ALL\n", ""),
+        ("Defaults!/opt/ runas_default=ann, !authenticate\nbob ALL=/opt/a\n", ""),
+        ("Defaults!ALL !authenticate\nDefaults authenticate\nbob ALL=(ALL) ALL\n", "bob"),
     ]);
 }
 
@@ -111,6 +118,9 @@ fn defaults_say_who_is_not_asked() {
 fn commands_that_defaults_free_of_a_password_are_found() {
     let text = "Defaults!/opt/a !authenticate\nbob ALL=(ALL) ALL\nann ALL=(ALL) PASSWD: ALL\n";
     assert_eq!(of(text), ["2 bob (bob) partly /opt/a"]);
+    // Both are patterns, and some program matches both.
+    let text = "Defaults!/opt/* !authenticate\nbob ALL=(ALL) /opt/[ab]\nann ALL=(ALL) /srv/[ab]\n";
+    assert_eq!(of(text), ["2 bob (bob) partly /opt/*"]);
 }
 
 #[test]
@@ -133,6 +143,10 @@ fn a_later_rule_counts_where_it_covers_the_earlier_one() {
         ("bob ALL=(ALL) NOPASSWD: ALL\nbob ALL=(ALL) NOTAFTER=20200101000000Z ALL\n", "bob"),
     ]);
     assert_eq!(of("bob 10.0.0.0/8=(ALL) NOPASSWD: ALL\n"), ["1 bob (bob) root ALL (if the host is 10.0.0.0/8)"]);
+    assert_eq!(
+        of("bob ALL=(ALL) NOPASSWD: ALL\nbob 10.0.0.0/8=(ALL) ALL\n"),
+        ["1 bob (bob) root ALL (unless /etc/sudoers:2 overrides it)"]
+    );
 }
 
 #[test]
@@ -152,6 +166,12 @@ fn lists_are_read_as_sudo_reads_them() {
         ("bob ALL=(ALL) NOTBEFORE=20200101000000Z NOPASSWD: ALL\n", "bob"),
         ("bob ALL=(ALL) ROLE=unconfined_r NOPASSWD: ALL\n", ""),
         ("bob ALL=(ALL) NOPASSWD: ALL ALL\nann ALL=(ALL) NOPASSWD: ALL\n", "ann"),
+        // What is missing at the end of a line is not taken from the next.
+        ("bob ALL=(ALL) NOPASSWD:\nann ALL=(ALL) NOPASSWD: ALL\n", "ann"),
+        ("bob\nann ALL=(ALL) NOPASSWD: ALL\n", "ann"),
+        ("User_Alias\nann ALL=(ALL) NOPASSWD: ALL\n", "ann"),
+        ("Defaults\nann ALL=(ALL) NOPASSWD: ALL\n", "ann"),
+        ("\\ # NOPASSWD: ALL\nann ALL=(ALL) NOPASSWD: ALL\n", "ann"),
     ]);
 }
 
@@ -198,7 +218,10 @@ fn what_is_included_counts_and_a_missing_file_is_reported() {
             "1 bob (bob) partly /opt/h"
         ]
     );
-    let unread = |files: &[(&str, &str)]| rules(&Made::of(files).system(), &users()).unwrap().unread;
+    let unread = |files: &[(&str, &str)]| -> Vec<String> {
+        let rules = rules(&Made::of(files).system(), &users()).unwrap();
+        rules.unread.into_iter().map(|unread| unread.file).collect()
+    };
     assert_eq!(unread(&files), ["/etc/%h", "/run/secrets/sudoers"]);
     assert!(unread(&[]).is_empty());
 }
@@ -221,6 +244,51 @@ fn aliases_that_multiply_are_small_and_those_that_name_each_other_end() {
     assert_eq!(of(&text), ["101 bob (bob) root ALL", "101 ann (ann) root ALL", "103 eve (eve) partly /opt/x"]);
     let deep: String = (1..200).map(|level| format!("User_Alias A{level} = A{}\n", level + 1)).collect();
     let text = format!("{deep}A1 ALL=(ALL) NOPASSWD: ALL\n");
-    let error = rules(&Made::of(&[("/s/etc/sudoers", &text)]).system(), &users()).map(|_| ()).unwrap_err();
-    assert_eq!(error.to_string(), "128 levels of aliases in sudoers at /etc/sudoers: over the limit");
+    assert_eq!(limit(&text), "128 levels of aliases in sudoers at /etc/sudoers: over the limit");
+    // In a circle it matters where one enters it.
+    let text = "User_Alias X = Y, bob : Y = X, eve\nX ALL=(ALL) NOPASSWD: ALL\nY ALL=(ALL) NOPASSWD: ALL\n";
+    assert_root(&[(text, "eve bob bob eve")]);
+    let circles: String = (0..100).map(|at| format!("User_Alias A{at} = {}\n", ["A0"; 20].join(", "))).collect();
+    assert!(of(&format!("{circles}A50 ALL=(ALL) NOPASSWD: ALL\n")).is_empty());
+    let all: Vec<String> = (0..100).map(|at| format!("A{at}")).collect();
+    let circles: String = all.iter().map(|name| format!("User_Alias {name} = {}\n", all.join(", "))).collect();
+    let text = format!("{circles}A0 ALL=(ALL) NOPASSWD: ALL\n");
+    assert_eq!(limit(&text), "1,000,000 members of lists in sudoers at /etc/sudoers: over the limit");
+}
+
+/// What is reported of a text that is over a limit.
+fn limit(text: &str) -> String {
+    let rules = rules(&Made::of(&[("/s/etc/sudoers", text)]).system(), &users()).unwrap();
+    assert!(rules.free.is_empty());
+    let limits = rules.unread.iter().filter_map(|unread| match &unread.why {
+        Why::Limit(error) => Some(error.to_string()),
+        _ => None,
+    });
+    limits.collect()
+}
+
+#[test]
+fn a_long_name_that_many_rules_share_is_kept_once() {
+    let long = "x".repeat(100_000);
+    let again = ["A"; 1_000].join(", ");
+    let text = format!(
+        "Cmnd_Alias A = /{long}\n{}bob ALL=(ALL) NOPASSWD: ALL\n",
+        format!("ann ALL=(ALL) {again}\n").repeat(100)
+    );
+    assert_root(&[(&text, "bob")]);
+}
+
+#[test]
+fn rules_behind_a_limit_are_unknown() {
+    let free = "bob ALL=(ALL) NOPASSWD: ALL\n";
+    let text = format!("{}{free}", "# comment\n".repeat(110_000));
+    assert_eq!(limit(&text), "1 MiB of sudoers at /etc/sudoers:1: over the limit");
+    let text = format!("@include sudoers\n{free}");
+    assert_eq!(limit(&text), "128 levels of included sudoers at /etc/sudoers:1: over the limit");
+    let again = "ann ALL=(ALL) NOPASSWD: A, B\n".repeat(10_000);
+    let text = format!("Cmnd_Alias A = /{0} : B = /{0}\n{again}{free}", "x".repeat(100_000));
+    assert!(limit(&text).starts_with("20,000,000 comparisons of rules"));
+    let commands: Vec<String> = (0..5_000).map(|at| format!("/{at}")).collect();
+    let text = format!("Cmnd_Alias A = {}\n{}{free}", commands.join(", "), "ALL ALL=NOPASSWD: A\n".repeat(1_000));
+    assert_eq!(limit(&text), "20,000,000 comparisons of rules at /etc/sudoers:1001: over the limit");
 }

@@ -1,0 +1,17 @@
+//! `inspect`: one page, or one document.
+
+mod access;
+mod boot;
+mod document;
+#[cfg(feature = "cli")]
+mod page;
+
+pub use document::json;
+#[cfg(feature = "cli")]
+pub use page::page;
+
+use crate::fs::iso9660::Extension;
+
+fn names(extensions: &[Extension]) -> Vec<String> {
+    extensions.iter().map(Extension::to_string).collect()
+}
