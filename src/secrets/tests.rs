@@ -265,7 +265,7 @@ fn what_only_looks_like_a_secret_is_none() {
         ("/x", format!("{JWT_HEADER}.eyJzdWIiOiIxMjM0NTY3ODkwIiwiYWRtaW4iOnRydWV9.{}\n", random(43))),
         ("/lib/libx.so", format!("{JWT_HEADER}.{JWT_PAYLOAD}.{}\0", random(43))),
         ("/db.env", "A=postgres://app@db/app B=http://[::1]:80/a@b C=postgres://app:$PASS@db D=redis://:@h\n".to_owned()),
-        ("/share/x.c", "postgres://scott:tiger@localhost/test\n".to_owned()),
+        ("/nix/store/e-x/share/x.c", "postgres://scott:tiger@localhost/test\n".to_owned()),
         ("/bin/wpa_supplicant", "password=\"%s\"\npsk=%s-and-more\n".to_owned()),
         ("/grub.cfg", "linux /x systemd.set_credential=ssh.authorized_keys.root:ssh-ed25519 quiet\n".to_owned()),
         ("/grub.cfg", "linux /x systemd.set_credential=passwd.hashed-password.root:! systemd.set_credential=tty.token:\n".to_owned()),
