@@ -4,7 +4,7 @@ pub mod access;
 pub mod answer;
 pub(crate) mod credential;
 mod disc;
-mod initrd;
+pub(crate) mod initrd;
 pub(crate) mod kernel_line;
 #[cfg(test)]
 mod made;

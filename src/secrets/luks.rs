@@ -15,6 +15,7 @@ use crate::error::{Error, Place, Result, Troubles};
 use crate::fs::path::{self, Found};
 use crate::fs::{Kind, Tree, cpio};
 use crate::nixos::Disc;
+use crate::nixos::initrd::target;
 
 /// The longest text that is read for names, in bytes.
 pub(super) const LONGEST_TEXT: u64 = 1 << 20;
@@ -39,6 +40,13 @@ impl KeyFiles {
     /// Whether the file at a path of an initrd may name key files.
     pub(super) fn are_named_in(path: &[u8]) -> bool {
         path.ends_with(b"crypttab") || path == b"/init" || path.ends_with(b"-stage-1-init.sh")
+    }
+
+    /// Those that the kernel lines of boot menus name.
+    pub(super) fn of_kernel_lines(disc: &Disc<'_>) -> Self {
+        let mut keys = Self::default();
+        disc.menu.iter().flat_map(|entry| &entry.params).for_each(|parameter| keys.read_parameter(parameter));
+        keys
     }
 
     /// Adds the key files that a crypttab or a script of stage 1 names.
@@ -109,7 +117,7 @@ pub(super) fn search_initrd(
             };
             let bytes = start_of(contents, &member.path)?;
             if member.is_link() {
-                links.add(volume, &String::from_utf8_lossy(&bytes));
+                links.add(volume, &target(&String::from_utf8_lossy(&member.path), &String::from_utf8_lossy(&bytes)));
             } else if member.is_file() {
                 let path = [&file.path, b" ".as_slice(), &member.path].concat();
                 found(sighting(&bytes, volume).into_iter().collect(), path);
@@ -133,9 +141,6 @@ pub(super) fn search(disc: &Disc<'_>, mut keys: KeyFiles, found: &dyn Fn(Vec<Sig
         if let Some(text) = troubles.keep(text).flatten() {
             keys.read(&text);
         }
-    }
-    for parameter in disc.menu.iter().flat_map(|entry| &entry.params) {
-        keys.read_parameter(parameter);
     }
     troubles.extend(keys.limit(b"/etc/crypttab"));
     for (file, volume) in &keys.0 {
@@ -167,7 +172,7 @@ fn sighting(key: &[u8], volume: &str) -> Option<Sighting> {
     let is_text = key.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
     // A text may be a passphrase, which could be guessed.
     let identity = (!is_text && key.len() >= SHORTEST_RANDOM).then_some(key);
-    let sighting = Sighting::whole("private-key", "key file of an encrypted volume", key.len(), identity);
+    let sighting = Sighting::whole("private-key", "key file", key.len(), identity);
     let subject = Subject::volume(volume.as_bytes());
     (!key.is_empty()).then_some(Sighting { subject, line: is_text.then_some(1), ..sighting })
 }

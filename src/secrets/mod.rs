@@ -16,6 +16,8 @@ mod subject;
 mod whole;
 
 #[cfg(test)]
+mod planted;
+#[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;

@@ -155,7 +155,9 @@ impl<'w> Scanner<'w> {
 
     fn sighted(&mut self, bytes: &[u8], start: usize, found: Found) {
         let (digest, known) = found.identity.as_deref().map(known::digest).unzip();
-        let count = if known == Some(true) { &mut self.known } else { &mut self.unknown };
+        // A hash whose password is in a published test lets in whoever reads the test.
+        let known = known == Some(true) && !(found.kind == "password-hash" && self.of.has_accounts());
+        let count = if known { &mut self.known } else { &mut self.unknown };
         *count += 1;
         if *count > MOST {
             return;
@@ -171,7 +173,7 @@ impl<'w> Scanner<'w> {
             what: found.what,
             subject: found.subject,
             fingerprint,
-            known: known == Some(true),
+            known,
         });
     }
 }

@@ -85,6 +85,11 @@ fn found(secret: Secret<'_>, what: &'static str, length: usize) -> Option<Found>
     let (kind, what) = match (secret.of, scheme) {
         (Credential::Setting | Credential::Keys(_), _) => return None,
         (Credential::PasswordHash(_), None) => return None,
+        (Credential::PasswordHash(_), Some(_))
+            if value.is_some_and(begins_with_dollar) && secret.encoding == Encoding::Text =>
+        {
+            return None;
+        }
         (_, Some(scheme)) if scheme.begins_with_dollar() && secret.encoding == Encoding::Text => return None,
         (Credential::PasswordHash(_), Some(scheme)) => ("password-hash", scheme.name()),
         (Credential::Password(_) | Credential::Secret, _) => ("password", what),
@@ -92,6 +97,10 @@ fn found(secret: Secret<'_>, what: &'static str, length: usize) -> Option<Found>
     let value = value.map_or(decoded.as_slice(), str::as_bytes);
     let counts = !value.is_empty() && !stands_for_another(value) && !is_documented(value);
     counts.then(|| Found { kind, what: what.to_owned(), length, identity: None, subject: None })
+}
+
+fn begins_with_dollar(value: &str) -> bool {
+    value.starts_with('$')
 }
 
 /// Whether this is no value, but the pattern of a script or a name in brackets from a description.

@@ -19,7 +19,7 @@ mod places;
 mod tokens;
 
 use assigned::Assignment;
-use places::DOCUMENTATION;
+use places::{ACCOUNTS, CONFIGURATION, DOCUMENTATION};
 pub(super) use places::{Places, RECORDS, SHADOW, WIREGUARD};
 
 /// The longest secret, in bytes: an RSA key of 16,384 bits with its headers.
@@ -35,7 +35,8 @@ const FEWEST_DIFFERENT: usize = 8;
 const NEAR: usize = 256;
 
 /// Words in placeholders, in lower case. The last one is `{"sub":"1234567890` in base64, the subject of example tokens.
-const STANDING_IN: [&[u8]; 5] = [b"example", b"your", b"placeholder", b"xxxxxx", b"eyjzdwiioiixmjm0nty3odkw"];
+const STANDING_IN: [&[u8]; 6] =
+    [b"example", b"your-", b"your_", b"placeholder", b"xxxxxx", b"eyjzdwiioiixmjm0nty3odkw"];
 
 /// Passwords in the example configurations of wpa_supplicant and hostapd, which NixOS installs as documentation.
 const IN_EXAMPLES: [&[u8]; 19] = [
@@ -190,6 +191,13 @@ impl FileKind {
     }
 }
 
+impl FileKind {
+    /// Whether a password hash in such a file is that of somebody who can log in, also where the hash is well known.
+    pub(super) const fn has_accounts(self) -> bool {
+        self.places.meet(ACCOUNTS.and(SHADOW).and(CONFIGURATION))
+    }
+}
+
 /// Tests a candidate by every rule that applies.
 pub(super) fn test(candidate: Candidate<'_>) -> Option<Found> {
     let counts = |rule: &&Rule| rule.places.is_none() || rule.places.meet(candidate.of.places);
@@ -286,10 +294,10 @@ fn stands_for_another(value: &[u8]) -> bool {
         || within(b"%", b"%")
         || variable
         || memmem::find(value, b"%s").is_some()
-        || value.starts_with(b"!")
+        || value.starts_with(b"!secret ")
         || matches!(value, b"(null)" | b"null" | b"none" | b"true" | b"false")
         || value.len() > 2 && value.iter().all(|byte| Some(byte) == first)
-        || value == b"*"
+        || matches!(value, b"*" | b"!" | b"!!" | b"!*")
 }
 
 /// Whether a value is one of the examples in a package's documentation. Many are in comments.

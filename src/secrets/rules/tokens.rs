@@ -72,8 +72,7 @@ pub(super) static RULES: [Rule; 23] = [
         pattern(
             "JWT",
             Told,
-            // A zero byte ends what a program uses for its own tests.
-            r"(eyJ[A-Za-z0-9_-]{17,500}\.eyJ[A-Za-z0-9_-]{17,4000}\.[A-Za-z0-9_-]{40,700})(?:[^A-Za-z0-9_.\x00-]|$)",
+            r"(eyJ[A-Za-z0-9_-]{17,500}\.eyJ[A-Za-z0-9_-]{17,4000}\.[A-Za-z0-9_-]{40,700})(?:[^A-Za-z0-9_.-]|$)",
         ),
     ),
     Rule {
