@@ -207,8 +207,8 @@ pub(super) fn forces_shell(text: &str) -> bool {
     words.any(|word| word.split_once('=').is_some_and(|(name, value)| name == FORCE && unit::is_true(value)))
 }
 
-/// The target of a link, as an absolute path.
-fn target(link: &str, text: &str) -> String {
+/// The target of a link in an initrd, as an absolute path.
+pub(crate) fn target(link: &str, text: &str) -> String {
     let (folder, _) = link.rsplit_once('/').unwrap_or_default();
     let whole = if text.starts_with('/') { text.to_owned() } else { format!("{folder}/{text}") };
     let mut parts: Vec<&str> = Vec::new();

@@ -6,7 +6,7 @@ pub mod bill;
 pub(crate) mod credential;
 mod disc;
 pub mod firewall;
-mod initrd;
+pub(crate) mod initrd;
 pub(crate) mod kernel_line;
 #[cfg(test)]
 mod made;

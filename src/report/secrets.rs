@@ -33,7 +33,7 @@ pub fn page(out: &mut dyn Write, report: &Report, unsearched: usize, width: Opti
                 None => format!("{path} at offset {}", secret.offset),
             };
             let fingerprint = secret.fingerprint.as_deref().unwrap_or("-");
-            table.add_row([secret.kind, secret.what.as_str(), &place, fingerprint]);
+            table.add_row([secret.kind, &escape(secret.description().as_bytes()), &place, fingerprint]);
         }
         table::write(out, table)?;
     }
@@ -107,13 +107,23 @@ struct Entry<'r> {
     path_base64: Option<String>,
     offset: u64,
     line: Option<u64>,
+    subject: Option<Named<'r>>,
     fingerprint: Option<&'r str>,
+}
+
+/// Whose a secret is.
+#[derive(Serialize)]
+struct Named<'r> {
+    kind: &'static str,
+    name: &'r str,
 }
 
 impl<'r> Entry<'r> {
     fn of(secret: &'r Secret) -> Self {
-        let Secret { path, offset, line, kind, what, fingerprint } = secret;
+        let Secret { path, offset, line, kind, what, subject, fingerprint } = secret;
         let (path, path_base64) = (text(path), raw(path));
-        Self { kind, what, path, path_base64, offset: *offset, line: *line, fingerprint: fingerprint.as_deref() }
+        let subject = subject.as_ref().map(|subject| Named { kind: subject.kind(), name: subject.name() });
+        let fingerprint = fingerprint.as_deref();
+        Self { kind, what, path, path_base64, offset: *offset, line: *line, subject, fingerprint }
     }
 }

@@ -7,12 +7,16 @@ mod allow;
 mod filter;
 mod initrds;
 mod known;
+mod luks;
 mod pem;
 mod reading;
 mod rules;
 mod scanner;
+mod subject;
 mod whole;
 
+#[cfg(test)]
+mod planted;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +24,7 @@ use std::borrow::Cow;
 use std::iter;
 
 pub use allow::Allow;
+pub use subject::Subject;
 
 use crate::error::{Result, Troubles};
 use crate::image::Progress;
@@ -41,8 +46,24 @@ pub struct Secret {
     pub kind: &'static str,
     /// What exactly it is: `OPENSSH PRIVATE KEY`, `sha512`.
     pub what: String,
+    /// Whose it is, or what it opens. `None` if the text around it does not say.
+    pub subject: Option<Subject>,
     /// The first digits of its SHA-256, by which equal secrets are recognized. `None` if the secret could be guessed from them.
     pub fingerprint: Option<String>,
+}
+
+impl Secret {
+    /// What it is, and whose: `of user bob`, `sha512 of user root`.
+    #[must_use]
+    pub fn description(&self) -> String {
+        let Some(subject) = &self.subject else { return self.what.clone() };
+        let (kind, name) = (subject.kind(), subject.name());
+        match self.what.as_str() {
+            "of a user" | "of a network" => format!("of {kind} {name}"),
+            "in a variable" => format!("in variable {name}"),
+            what => format!("{what} of {kind} {name}"),
+        }
+    }
 }
 
 /// The result of a search.

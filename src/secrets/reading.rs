@@ -5,6 +5,7 @@
 //! the files of a fragment block side by side, so that nothing is kept. It also covers files outside of registered store paths.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
@@ -15,10 +16,11 @@ use std::{iter, mem, slice};
 
 use rayon::prelude::*;
 
-use super::initrds;
 use super::rules::FileKind;
 use super::scanner::{Scanner, Sighting};
+use super::subject::Subject;
 use super::{Report, Secret};
+use super::{initrds, luks};
 use crate::error::{Error, Result, Troubles};
 use crate::fs::squashfs::{Archive, Fragment};
 use crate::fs::walk::{Entered, Visit, Walk};
@@ -117,7 +119,9 @@ pub(super) fn run(disc: &Disc<'_>, progress: Progress<'_>) -> Result<Report> {
         let search = &search;
         scope.spawn(move |_| {
             let found = |sightings, path| search.found(sightings, slice::from_ref(&path));
-            let troubles = initrds::search(disc, &found);
+            let (keys, troubles) = initrds::search(disc, &found);
+            search.with(|report| report.troubles.append(troubles));
+            let troubles = luks::search(disc, keys, &found);
             search.with(|report| report.troubles.append(troubles));
         });
         if let Some((archive, _)) = archive {
@@ -275,7 +279,7 @@ impl Search<'_> {
             return;
         }
         let mut report = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        for Sighting { offset, line, kind, what, fingerprint, known, .. } in sightings {
+        for Sighting { offset, line, kind, what, subject, fingerprint, known, .. } in once_each(sightings) {
             if known {
                 report.known += paths.len();
                 continue;
@@ -289,6 +293,7 @@ impl Search<'_> {
                 line,
                 kind,
                 what: what.clone(),
+                subject: subject.clone(),
                 fingerprint: fingerprint.clone(),
             }));
         }
@@ -306,6 +311,18 @@ impl Search<'_> {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         (self.progress)(done, self.total);
     }
+}
+
+/// A user's secret is listed once, also where `hashedPassword` and `initialHashedPassword` on one line are the same.
+fn once_each(sightings: Vec<Sighting>) -> impl Iterator<Item = Sighting> {
+    let mut seen = HashSet::new();
+    sightings.into_iter().filter(move |sighting| match (&sighting.subject, sighting.known) {
+        (Some(subject @ Subject::User(_)), false) => {
+            let Sighting { line, kind, what, fingerprint, .. } = sighting;
+            seen.insert((subject.clone(), *line, *kind, what.clone(), fingerprint.clone()))
+        }
+        _ => true,
+    })
 }
 
 /// A file whose end lies past the end of its fragment block.

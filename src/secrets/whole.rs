@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::bytes::Regex;
 
 use super::rules::{Found, Places, RECORDS, SHADOW, WIREGUARD};
+use super::subject::Subject;
 use crate::nixos::Scheme;
 
 /// The longest file with one key: a Nix signing key and its name.
@@ -32,7 +33,13 @@ pub(super) fn test(bytes: &[u8], places: Places) -> Vec<(usize, Found)> {
 }
 
 fn private_key(what: &str, bytes: &[u8]) -> Found {
-    Found { kind: "private-key", what: what.to_owned(), length: bytes.len(), identity: Some(bytes.to_vec()) }
+    Found {
+        kind: "private-key",
+        what: what.to_owned(),
+        length: bytes.len(),
+        identity: Some(bytes.to_vec()),
+        subject: None,
+    }
 }
 
 /// A host key of dropbear: a string with the type, then the numbers of the private half (dropbear, signkey.c).
@@ -85,11 +92,14 @@ fn wireguard(bytes: &[u8]) -> Option<Found> {
     key.then(|| private_key("WireGuard", bytes.trim_ascii()))
 }
 
-/// The ninth line of a user record is `X` and the password. It follows the home, the shell, and whether the home is created
-/// (nixpkgs, nixos/modules/config/users-groups.nix, until 2014-02).
+/// The ninth line of a user record is `X` and the password. The first is the name, and the lines from the sixth on are the home,
+/// the shell, and whether the home is created (nixpkgs, nixos/modules/config/users-groups.nix, until 2014-02).
 fn records(bytes: &[u8]) -> Vec<(usize, Found)> {
-    static PATTERN: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"(?-u)(?:^|\n)/[^\n]*\n(?:/[^\n]*)?\n(?:1|)\nX([^\n]+)").ok());
+    static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        let name = r"(?:(?<user>[^\n]+)\n(?:[^\n]*\n){4})?";
+        let rest = r"/[^\n]*\n(?:/[^\n]*)?\n(?:1|)\nX(?<secret>[^\n]+)";
+        Regex::new(&format!(r"(?-u)(?:^|\n){name}{rest}")).ok()
+    });
     lines(&PATTERN, bytes, "password", |_| Some("of a user"))
 }
 
@@ -97,13 +107,15 @@ fn records(bytes: &[u8]) -> Vec<(usize, Found)> {
 /// dollar sign are found anywhere.
 fn shadow(bytes: &[u8]) -> Vec<(usize, Found)> {
     static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"(?-u)(?:^|\n)[A-Za-z_][A-Za-z0-9._-]*:([./A-Za-z0-9_]+):|^([./A-Za-z0-9_]+)\s*$").ok()
+        let field =
+            r"(?-u)(?:^|\n)(?<user>[A-Za-z_][A-Za-z0-9._-]*):(?<secret>[./A-Za-z0-9_]+):|^([./A-Za-z0-9_]+)\s*$";
+        Regex::new(field).ok()
     });
     let scheme = |hash: &[u8]| std::str::from_utf8(hash).ok().and_then(Scheme::of).map(Scheme::name);
     lines(&PATTERN, bytes, "password-hash", scheme)
 }
 
-/// The secrets that a pattern finds; `what` says what each is, if it is one.
+/// The secrets that a pattern finds, and their users. `what` says what each is, if it is one.
 fn lines(
     pattern: &LazyLock<Option<Regex>>,
     bytes: &[u8],
@@ -111,10 +123,11 @@ fn lines(
     what: impl Fn(&[u8]) -> Option<&'static str>,
 ) -> Vec<(usize, Found)> {
     let all = pattern.iter().flat_map(|pattern| pattern.captures_iter(bytes));
-    let secrets = all.filter_map(|captures| captures.get(1).or_else(|| captures.get(2)));
-    let found = secrets.filter_map(|secret| {
+    let found = all.filter_map(|captures| {
+        let secret = captures.name("secret").or_else(|| captures.get(3))?;
         let what = what(secret.as_bytes())?.to_owned();
-        Some((secret.start(), Found { kind, what, length: secret.len(), identity: None }))
+        let subject = captures.name("user").and_then(|user| Subject::user(user.as_bytes()));
+        Some((secret.start(), Found { kind, what, length: secret.len(), identity: None, subject }))
     });
     found.take(MOST).collect()
 }

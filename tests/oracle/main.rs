@@ -19,6 +19,7 @@ mod listing;
 mod nix;
 mod reports;
 mod rights;
+mod secrets;
 mod squashfs;
 mod ssh;
 mod sshd;

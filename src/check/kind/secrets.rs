@@ -48,7 +48,7 @@ impl Ask for NoSecrets {
         }
         let place = |secret: &Secret| {
             let line = secret.line.map_or_else(|| format!(" at byte {}", secret.offset), |line| format!(":{line}"));
-            format!("{} {}: {}{line}", secret.kind, secret.what, String::from_utf8_lossy(&secret.path))
+            format!("{} {}: {}{line}", secret.kind, secret.description(), String::from_utf8_lossy(&secret.path))
         };
         let places: Vec<String> = report.secrets.iter().take(SHOWN).map(place).collect();
         let allowed = match report.allowed {

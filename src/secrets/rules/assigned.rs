@@ -6,6 +6,7 @@ use super::{Candidate, Found, stands_for_another};
 use crate::nixos::Scheme;
 use crate::nixos::credential::Credential;
 use crate::nixos::kernel_line::{Encoding, Secret, secret};
+use crate::secrets::subject::Subject;
 
 /// The longest parameter, in bytes. On most machines the kernel's whole line is no longer.
 const LONGEST: usize = 4096;
@@ -31,13 +32,25 @@ impl Assignment {
                 let secret = Secret { shown: "", value, of: Credential::named(name), encoding: Encoding::Text };
                 let what =
                     if matches!(secret.of, Credential::Password(_)) { "of a user" } else { "credential of a unit" };
-                found(secret, what, line.len())
+                let subject = Subject::of_credential(name, secret.of);
+                found(secret, what, line.len()).map(|found| Found { subject, ..found })
             }
             Self::OnKernelLine => {
-                let word = parameter(text, candidate.before)?;
-                found(secret(word)?, "on a kernel line", word.len())
+                let word = parameter(text, candidate.before())?;
+                let secret = secret(word)?;
+                let subject = subject(&secret);
+                found(secret, "on a kernel line", word.len()).map(|found| Found { subject, ..found })
             }
         }
+    }
+}
+
+/// What a parameter is the secret of: the user, the credential, or the parameter itself.
+fn subject(secret: &Secret<'_>) -> Option<Subject> {
+    let name = secret.shown.trim_end_matches([':', '=']);
+    match name.split_once('=') {
+        Some((_, credential)) => Subject::of_credential(credential, secret.of),
+        None => Subject::of_parameter(name, secret.of),
     }
 }
 
@@ -72,13 +85,22 @@ fn found(secret: Secret<'_>, what: &'static str, length: usize) -> Option<Found>
     let (kind, what) = match (secret.of, scheme) {
         (Credential::Setting | Credential::Keys(_), _) => return None,
         (Credential::PasswordHash(_), None) => return None,
+        (Credential::PasswordHash(_), Some(_))
+            if value.is_some_and(begins_with_dollar) && secret.encoding == Encoding::Text =>
+        {
+            return None;
+        }
         (_, Some(scheme)) if scheme.begins_with_dollar() && secret.encoding == Encoding::Text => return None,
         (Credential::PasswordHash(_), Some(scheme)) => ("password-hash", scheme.name()),
         (Credential::Password(_) | Credential::Secret, _) => ("password", what),
     };
     let value = value.map_or(decoded.as_slice(), str::as_bytes);
     let counts = !value.is_empty() && !stands_for_another(value) && !is_documented(value);
-    counts.then(|| Found { kind, what: what.to_owned(), length, identity: None })
+    counts.then(|| Found { kind, what: what.to_owned(), length, identity: None, subject: None })
+}
+
+fn begins_with_dollar(value: &str) -> bool {
+    value.starts_with('$')
 }
 
 /// Whether this is no value, but the pattern of a script or a name in brackets from a description.

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use super::places::ACCOUNTS;
-use super::{Before, EVERYWHERE, Identity, Needle, Pattern, Rule, Test, needle};
+use super::{Before, EVERYWHERE, Identity, Needle, Pattern, Rule, Test, Whose, needle};
 use crate::nixos::Scheme;
 
 /// The end of a hash: a character that cannot belong to it. Argon2's base 64 also has `+`.
@@ -48,6 +48,7 @@ fn of_scheme(scheme: Scheme) -> Rule {
             kind: "password-hash",
             places: ACCOUNTS,
             before: Before::Anything,
+            whose: Whose::User,
             test: Test::Pattern(Pattern::new(
                 scheme.name(),
                 Identity::Hidden,
@@ -63,6 +64,7 @@ fn hash(noticed: Vec<Needle>, pattern: Pattern) -> Rule {
         kind: "password-hash",
         places: EVERYWHERE,
         before: Before::NoWord,
+        whose: Whose::User,
         test: Test::Pattern(pattern),
     }
 }

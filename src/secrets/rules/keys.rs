@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Identity::Told;
 use super::places::NETWORKS;
-use super::{Before, EVERYWHERE, Rule, Test, needle, pattern};
+use super::{Before, EVERYWHERE, Rule, Test, Whose, needle, pattern};
 
 pub(super) static RULES: [Rule; 6] = [
     Rule {
@@ -12,6 +12,7 @@ pub(super) static RULES: [Rule; 6] = [
         kind: "private-key",
         places: EVERYWHERE,
         before: Before::NoWord,
+        whose: Whose::Unsaid,
         test: Test::Pem,
     },
     Rule {
@@ -20,6 +21,7 @@ pub(super) static RULES: [Rule; 6] = [
         kind: "private-key",
         places: EVERYWHERE,
         before: Before::Anything,
+        whose: Whose::Unsaid,
         test: Test::WrappedPem,
     },
     Rule {
@@ -27,6 +29,7 @@ pub(super) static RULES: [Rule; 6] = [
         kind: "private-key",
         places: EVERYWHERE,
         before: Before::NoWord,
+        whose: Whose::Unsaid,
         // The alphabet of bech32. Post-quantum keys begin with `PQ`.
         test: pattern(
             "age",
@@ -39,6 +42,7 @@ pub(super) static RULES: [Rule; 6] = [
         kind: "private-key",
         places: EVERYWHERE,
         before: Before::NoWord,
+        whose: Whose::Unsaid,
         test: pattern(
             "WireGuard",
             Told,
@@ -50,6 +54,7 @@ pub(super) static RULES: [Rule; 6] = [
         kind: "private-key",
         places: EVERYWHERE,
         before: Before::NoWord,
+        whose: Whose::Unsaid,
         test: pattern(
             "WireGuard pre-shared key",
             Told,
@@ -61,6 +66,7 @@ pub(super) static RULES: [Rule; 6] = [
         kind: "private-key",
         places: NETWORKS,
         before: Before::NoWord,
+        whose: Whose::Unsaid,
         test: pattern(
             "WireGuard",
             Told,

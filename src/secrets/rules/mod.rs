@@ -9,6 +9,7 @@ use regex::bytes::Regex;
 
 use super::filter::{Filter, Needle};
 use super::pem;
+use super::subject::{Around, Subject, Whose};
 
 mod assigned;
 mod hashes;
@@ -18,7 +19,7 @@ mod places;
 mod tokens;
 
 use assigned::Assignment;
-use places::DOCUMENTATION;
+use places::{ACCOUNTS, CONFIGURATION, DOCUMENTATION};
 pub(super) use places::{Places, RECORDS, SHADOW, WIREGUARD};
 
 /// The longest secret, in bytes: an RSA key of 16,384 bits with its headers.
@@ -30,8 +31,12 @@ const EVERYWHERE: Places = Places::NONE;
 /// A random secret has at least this many different bytes; `XXXXXXXX` is a placeholder.
 const FEWEST_DIFFERENT: usize = 8;
 
+/// Bytes before and after a line that tell a text from a program, which has zero bytes between its strings.
+const NEAR: usize = 256;
+
 /// Words in placeholders, in lower case. The last one is `{"sub":"1234567890` in base64, the subject of example tokens.
-const STANDING_IN: [&[u8]; 5] = [b"example", b"your", b"placeholder", b"xxxxxx", b"eyjzdwiioiixmjm0nty3odkw"];
+const STANDING_IN: [&[u8]; 6] =
+    [b"example", b"your-", b"your_", b"placeholder", b"xxxxxx", b"eyjzdwiioiixmjm0nty3odkw"];
 
 /// Passwords in the example configurations of wpa_supplicant and hostapd, which NixOS installs as documentation.
 const IN_EXAMPLES: [&[u8]; 19] = [
@@ -64,6 +69,8 @@ pub(super) struct Found {
     pub(super) length: usize,
     /// Bytes by which two secrets can be compared. `None` if a digest of them would give the secret away.
     pub(super) identity: Option<Vec<u8>>,
+    /// Whose it is, or what it opens.
+    pub(super) subject: Option<Subject>,
 }
 
 /// How a candidate is tested.
@@ -111,6 +118,8 @@ struct Rule {
     /// The files to which the rule applies.
     places: Places,
     before: Before,
+    /// Where the text around the secret says whose it is.
+    whose: Whose,
     test: Test,
 }
 
@@ -153,8 +162,8 @@ pub(super) fn filter(places: Places) -> &'static Filter {
 #[derive(Clone, Copy)]
 pub(super) struct Candidate<'t> {
     pub(super) text: &'t [u8],
-    /// The byte before it, if it does not begin the file.
-    pub(super) before: Option<u8>,
+    /// What precedes it, a limited number of bytes. Empty at the beginning of the file.
+    pub(super) past: &'t [u8],
     pub(super) of: FileKind,
 }
 
@@ -182,6 +191,13 @@ impl FileKind {
     }
 }
 
+impl FileKind {
+    /// Whether a password hash in such a file is that of somebody who can log in, also where the hash is well known.
+    pub(super) const fn has_accounts(self) -> bool {
+        self.places.meet(ACCOUNTS.and(SHADOW).and(CONFIGURATION))
+    }
+}
+
 /// Tests a candidate by every rule that applies.
 pub(super) fn test(candidate: Candidate<'_>) -> Option<Found> {
     let counts = |rule: &&Rule| rule.places.is_none() || rule.places.meet(candidate.of.places);
@@ -192,31 +208,64 @@ pub(super) fn test(candidate: Candidate<'_>) -> Option<Found> {
 
 impl Rule {
     fn test(&self, candidate: Candidate<'_>) -> Option<Found> {
-        let joined = candidate.before.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let joined = candidate.before().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         match &self.test {
-            Test::Pem => {
-                let key = pem::read(candidate.text)?;
-                Some(Found { kind: self.kind, what: key.label, length: key.length, identity: Some(key.bytes) })
-            }
-            Test::WrappedPem => {
-                let key = pem::read_wrapped(candidate.text)?;
-                Some(Found { kind: self.kind, what: key.label, length: key.length, identity: Some(key.bytes) })
-            }
+            Test::Pem => pem::read(candidate.text).map(|key| self.key(key)),
+            Test::WrappedPem => pem::read_wrapped(candidate.text).map(|key| self.key(key)),
             _ if joined && self.before == Before::NoWord => None,
             Test::Assigned(assignment) => assignment.test(candidate),
-            Test::Pattern(pattern @ Pattern { what, identity, .. }) => {
-                let captures = pattern.regex()?.captures(candidate.text)?;
-                let secret = captures.get(1)?;
-                let value = secret.as_bytes();
-                let counts = match identity {
-                    Identity::Told => is_random(value),
-                    Identity::Hidden => !stands_for_another(value) && !is_an_example(value, candidate.of),
-                };
-                let identity = (*identity == Identity::Told).then(|| value.to_vec());
-                counts.then(|| Found { kind: self.kind, what: (*what).to_owned(), length: secret.end(), identity })
-            }
+            Test::Pattern(pattern) => self.matching(pattern, candidate),
         }
     }
+
+    fn key(&self, key: pem::Armoured) -> Found {
+        Found { kind: self.kind, what: key.label, length: key.length, identity: Some(key.bytes), subject: None }
+    }
+
+    fn matching(&self, pattern: &Pattern, candidate: Candidate<'_>) -> Option<Found> {
+        let Candidate { text, past, of } = candidate;
+        let captures = pattern.regex()?.captures(text)?;
+        let secret = captures.get(1)?;
+        let value = secret.as_bytes();
+        let (name, rest) = (text.get(..secret.start())?, text.get(secret.end()..)?);
+        let counts = match pattern.identity {
+            Identity::Told => is_random(value),
+            // A program that reads or writes such files contains their words.
+            Identity::Hidden if !self.places.is_none() && !is_in_text(past, rest) => false,
+            Identity::Hidden => !stands_for_another(value) && !is_an_example(value, past, of),
+        };
+        let identity = (pattern.identity == Identity::Told).then(|| value.to_vec());
+        let subject = || self.whose.subject(Around { past, name, secret: value, rest });
+        let found = || Found {
+            kind: self.kind,
+            what: pattern.what.to_owned(),
+            length: secret.end(),
+            identity,
+            subject: subject(),
+        };
+        counts.then(found).filter(|found| pattern.identity == Identity::Told || self.is_in_place(found, past, rest))
+    }
+
+    /// Whether a hash that anyone can compute stands where the hash of a user does, or alone: sources of programs have tables of
+    /// them.
+    fn is_in_place(&self, found: &Found, past: &[u8], rest: &[u8]) -> bool {
+        let alone = past.last().is_none_or(|byte| *byte == b'\n') && rest.first().is_none_or(u8::is_ascii_whitespace);
+        self.kind != "password-hash" || !self.places.is_none() || found.subject.is_some() || alone
+    }
+}
+
+impl Candidate<'_> {
+    /// The byte before it, if it does not begin the file.
+    fn before(&self) -> Option<u8> {
+        self.past.last().copied()
+    }
+}
+
+/// Whether a line is one of a text, with nothing of a program near it.
+fn is_in_text(past: &[u8], rest: &[u8]) -> bool {
+    let past = past.get(past.len().saturating_sub(NEAR)..).unwrap_or(past);
+    let rest = rest.get(..NEAR).unwrap_or(rest);
+    !past.contains(&0) && !rest.contains(&0)
 }
 
 fn is_random(secret: &[u8]) -> bool {
@@ -245,14 +294,17 @@ fn stands_for_another(value: &[u8]) -> bool {
         || within(b"%", b"%")
         || variable
         || memmem::find(value, b"%s").is_some()
-        || value.starts_with(b"!")
+        || value.starts_with(b"!secret ")
         || matches!(value, b"(null)" | b"null" | b"none" | b"true" | b"false")
         || value.len() > 2 && value.iter().all(|byte| Some(byte) == first)
-        || value == b"*"
+        || matches!(value, b"*" | b"!" | b"!!" | b"!*")
 }
 
-fn is_an_example(value: &[u8], of: FileKind) -> bool {
-    of.documentation == Documentation::Everywhere && IN_EXAMPLES.contains(&unquoted(value))
+/// Whether a value is one of the examples in a package's documentation. Many are in comments.
+fn is_an_example(value: &[u8], past: &[u8], of: FileKind) -> bool {
+    let line = past.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    let is_comment = line.trim_ascii_start().starts_with(b"#");
+    of.documentation == Documentation::Everywhere && (is_comment || IN_EXAMPLES.contains(&unquoted(value)))
 }
 
 fn unquoted(value: &[u8]) -> &[u8] {

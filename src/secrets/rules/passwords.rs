@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::Identity::Hidden;
-use super::places::{ACCOUNTS, ENVIRONMENT, NETRC, NETWORKS, NIX};
-use super::{Assignment, Before, EVERYWHERE, Rule, Test, needle, pattern};
+use super::places::{ACCOUNTS, CONFIGURATION, ENVIRONMENT, NETRC, NETWORKS, NIX};
+use super::{Assignment, Before, EVERYWHERE, Rule, Test, Whose, needle, pattern};
 
 pub(super) static RULES: [Rule; 9] = [
     Rule {
@@ -12,6 +12,7 @@ pub(super) static RULES: [Rule; 9] = [
         kind: "password",
         places: ACCOUNTS,
         before: Before::Anything,
+        whose: Whose::User,
         test: pattern("of a user", Hidden, r#""(?:initialP|p)assword"\s*:\s*"((?:[^"\\]|\\.)+)""#),
     },
     Rule {
@@ -19,6 +20,7 @@ pub(super) static RULES: [Rule; 9] = [
         kind: "password",
         places: EVERYWHERE,
         before: Before::NoWord,
+        whose: Whose::Unsaid,
         test: Test::Assigned(Assignment::OfUnit),
     },
     Rule {
@@ -26,6 +28,7 @@ pub(super) static RULES: [Rule; 9] = [
         kind: "password",
         places: EVERYWHERE,
         before: Before::NoWord,
+        whose: Whose::Unsaid,
         test: Test::Assigned(Assignment::OnKernelLine),
     },
     Rule {
@@ -33,6 +36,7 @@ pub(super) static RULES: [Rule; 9] = [
         kind: "password",
         places: ENVIRONMENT,
         before: Before::Anything,
+        whose: Whose::Variable,
         test: pattern(
             "in a variable",
             Hidden,
@@ -42,8 +46,9 @@ pub(super) static RULES: [Rule; 9] = [
     Rule {
         noticed: Cow::Borrowed(&[needle("://", 0)]),
         kind: "password",
-        places: ENVIRONMENT.and(NIX),
+        places: CONFIGURATION.and(ENVIRONMENT).and(NIX),
         before: Before::Anything,
+        whose: Whose::Url,
         test: pattern("in a URL", Hidden, r#"://[^\s/:@"'$]{1,64}:([^\s/@"'`$%@<({\\][^\s/@"']{2,})@[A-Za-z0-9\[]"#),
     },
     Rule {
@@ -51,6 +56,7 @@ pub(super) static RULES: [Rule; 9] = [
         kind: "wifi-password",
         places: NETWORKS,
         before: Before::Anything,
+        whose: Whose::Network,
         test: pattern(
             "pre-shared key",
             Hidden,
@@ -62,6 +68,7 @@ pub(super) static RULES: [Rule; 9] = [
         kind: "wifi-password",
         places: NETWORKS,
         before: Before::Anything,
+        whose: Whose::Network,
         test: pattern("pre-shared key", Hidden, r"(?:assphrase|PreSharedKey)=([^\x00-\x1f]{8,64})(?:[\r\n]|$)"),
     },
     Rule {
@@ -74,6 +81,7 @@ pub(super) static RULES: [Rule; 9] = [
         kind: "wifi-password",
         places: NETWORKS,
         before: Before::Anything,
+        whose: Whose::Network,
         // The password of an EAP user or of a private key, or a WEP key.
         test: pattern(
             "of a network",
@@ -86,6 +94,7 @@ pub(super) static RULES: [Rule; 9] = [
         kind: "password",
         places: NETRC,
         before: Before::NoWord,
+        whose: Whose::Machine,
         test: pattern("netrc", Hidden, r"password\s+(\S+)"),
     },
 ];

@@ -30,6 +30,12 @@ pub(in crate::secrets) const WIREGUARD: Places = Places(1 << 8);
 
 /// Documentation of packages. No rule applies because of it.
 pub(super) const DOCUMENTATION: Places = Places(1 << 9);
+/// Text that was written for this system: a file without a directory around it in the store, or one outside the store. Packages
+/// have directories, and their sources and documentation are full of examples.
+pub(super) const CONFIGURATION: Places = Places(1 << 10);
+
+/// Where packages are.
+const STORE: &[u8] = b"/nix/store/";
 
 /// Kinds by the end of the path.
 const ENDS: [(&str, Places); 30] = [
@@ -90,7 +96,11 @@ impl Places {
         let ends = ENDS.iter().filter(|(end, _)| path.ends_with(end.as_bytes())).map(|(_, place)| *place);
         let parts = PARTS_OF.iter().flat_map(|parts| parts.find_overlapping_iter(path));
         let parts = parts.filter_map(|found| PARTS.get(found.pattern().as_usize())).map(|(_, place)| *place);
-        let all = ends.chain(parts).fold(Self::NONE, Self::and);
+        let written = match path.strip_prefix(STORE) {
+            Some(below) if below.contains(&b'/') => Self::NONE,
+            _ => CONFIGURATION,
+        };
+        let all = ends.chain(parts).fold(written, Self::and);
         // A public WireGuard key looks the same.
         let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         if memmem::find(name, b"pub").is_some() { all.without(WIREGUARD) } else { all }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Identity::{Hidden, Told};
 use super::places::{ENVIRONMENT, NIX, NPM};
-use super::{Before, EVERYWHERE, Rule, Test, needle, pattern};
+use super::{Before, EVERYWHERE, Rule, Test, Whose, needle, pattern};
 use crate::secrets::filter::Needle;
 
 pub(super) static RULES: [Rule; 23] = [
@@ -72,8 +72,7 @@ pub(super) static RULES: [Rule; 23] = [
         pattern(
             "JWT",
             Told,
-            // A zero byte ends what a program uses for its own tests.
-            r"(eyJ[A-Za-z0-9_-]{17,500}\.eyJ[A-Za-z0-9_-]{17,4000}\.[A-Za-z0-9_-]{40,700})(?:[^A-Za-z0-9_.\x00-]|$)",
+            r"(eyJ[A-Za-z0-9_-]{17,500}\.eyJ[A-Za-z0-9_-]{17,4000}\.[A-Za-z0-9_-]{40,700})(?:[^A-Za-z0-9_.-]|$)",
         ),
     ),
     Rule {
@@ -81,6 +80,7 @@ pub(super) static RULES: [Rule; 23] = [
         kind: "token",
         places: NPM,
         before: Before::Anything,
+        whose: Whose::Unsaid,
         test: pattern("npm", Told, r#"_authToken\s*=\s*["']?([A-Za-z0-9_=./+-]{20,})["']?"#),
     },
     Rule {
@@ -88,6 +88,7 @@ pub(super) static RULES: [Rule; 23] = [
         kind: "password",
         places: NPM,
         before: Before::Anything,
+        whose: Whose::Unsaid,
         test: pattern("npm", Hidden, r#"_(?:auth|password)\s*=\s*["']?([A-Za-z0-9+/=]{8,})["']?"#),
     },
     Rule {
@@ -95,6 +96,7 @@ pub(super) static RULES: [Rule; 23] = [
         kind: "token",
         places: NIX,
         before: Before::Anything,
+        whose: Whose::Unsaid,
         test: pattern(
             "of Nix",
             Told,
@@ -106,6 +108,7 @@ pub(super) static RULES: [Rule; 23] = [
         kind: "token",
         places: ENVIRONMENT,
         before: Before::Anything,
+        whose: Whose::Variable,
         test: pattern(
             "in a variable",
             Hidden,
@@ -122,6 +125,7 @@ pub(super) static RULES: [Rule; 23] = [
         kind: "token",
         places: ENVIRONMENT,
         before: Before::Anything,
+        whose: Whose::Variable,
         test: pattern(
             "in a variable",
             Hidden,
@@ -131,5 +135,12 @@ pub(super) static RULES: [Rule; 23] = [
 ];
 
 const fn token(noticed: &'static [Needle], test: Test) -> Rule {
-    Rule { noticed: Cow::Borrowed(noticed), kind: "token", places: EVERYWHERE, before: Before::NoWord, test }
+    Rule {
+        noticed: Cow::Borrowed(noticed),
+        kind: "token",
+        places: EVERYWHERE,
+        before: Before::NoWord,
+        whose: Whose::Unsaid,
+        test,
+    }
 }
