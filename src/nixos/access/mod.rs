@@ -36,9 +36,9 @@ use std::collections::HashMap;
 use become_root::Rules;
 use pam::Service;
 
-use super::answer::Answer;
+use super::answer::{Answer, Caused, Doubt};
 use super::menu::MenuEntry;
-use super::ssh::{Authority, AuthorizedKey, BadLine, Entrance as OfSshd, KeysFiles, Sshd};
+use super::ssh::{Authorities, Authority, AuthorizedKey, BadLine, Entrance as OfSshd, KeysFiles, Sshd};
 use super::users::{User, Users};
 use super::{Disc, Initrd, Root, System, toplevel};
 use crate::error::{Error, Place, Result};
@@ -90,12 +90,16 @@ pub struct Account {
 /// What sshd reads for a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SshSources {
-    /// The keys in the files for the user.
+    /// The files in which sshd looks for keys of the user.
+    pub files: Vec<String>,
+    /// The keys in these files.
     pub keys: Vec<GrantedKey>,
     /// The authorities whose certificates may let the user in.
     pub authorities: Vec<Authority>,
     /// Files of keys that may be there at boot: neither in the image nor in a home.
     pub elsewhere: Vec<String>,
+    /// Files of authorities that are not in the image.
+    pub authorities_elsewhere: Vec<Caused<Doubt>>,
     /// What its configuration decides.
     pub entrance: OfSshd,
 }
@@ -250,6 +254,20 @@ impl People {
         Ok(facts.into_people(accounts))
     }
 
+    /// Reads who gets in, with a user of whom no file tells.
+    ///
+    /// # Errors
+    /// Where a file that decides is there but cannot be read.
+    pub fn with_user(root: &Root<'_>, name: &str) -> Result<Self> {
+        let (mut facts, mut sources) = Facts::of(root)?;
+        let user = User::implied(name);
+        let users = Users { known: false, list: vec![user.clone()] };
+        sources.extend(self::sources(&facts.sshd, &users, &mut KeysFiles::new(root), root.toplevel())?);
+        facts.users.list.push(user);
+        let accounts = facts.accounts(sources);
+        Ok(facts.into_people(accounts))
+    }
+
     /// The account of that name.
     #[must_use]
     pub fn account(&self, name: &str) -> Option<&Account> {
@@ -289,11 +307,12 @@ impl Facts {
                 rules.entry(name).or_default().push(rule);
             }
         }
-        let account = |(user, ssh): (&User, SshSources)| {
+        let account = |(user, mut ssh): (&User, SshSources)| {
             let rules = rules.get(user.name.as_str()).map(Vec::as_slice).unwrap_or_default();
             let own = self.autologin.iter().filter(|login| login.user == user.name);
             let logged_in_by = own.map(|login| login.by.clone()).collect();
-            Account { user: user.clone(), entrances: grants::of(self, user, &ssh, rules), ssh, logged_in_by }
+            let entrances = grants::of(self, user, &mut ssh, rules);
+            Account { user: user.clone(), entrances, ssh, logged_in_by }
         };
         self.users.list.iter().zip(sources).map(account).collect()
     }
@@ -310,23 +329,25 @@ fn sources(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, toplevel: &str
     let mut all = Vec::new();
     for user in &users.list {
         let entrance = sshd.entrance(users, user);
-        let (mut keys, mut elsewhere): (Vec<GrantedKey>, Vec<String>) = (Vec::new(), Vec::new());
+        let (mut paths, mut keys, mut elsewhere) = (Vec::new(), Vec::new(), Vec::new());
         for file in sshd.keys(files, user)? {
             let of_image = ["/etc/", "/nix/", &user.home].iter().any(|place| file.path.starts_with(place));
-            let judge = |key| entrance.judge(key, file.within.as_ref());
+            let judge = |key| entrance.judge(key, &file);
             let own = file.keys.iter().flat_map(|keys| keys.iter());
             keys.extend(own.map(|key| GrantedKey { key: key.clone(), answer: judge(key) }));
             if file.untold || file.keys.is_none() && !of_image {
-                elsewhere.push(file.path);
+                elsewhere.push(file.path.clone());
             }
+            paths.push(file.path);
         }
-        let authorities = sshd.authorities(files, user)?;
+        let Authorities { list: authorities, elsewhere: authorities_elsewhere } =
+            sshd.authorities(files, user, &entrance)?;
         count += keys.len() + authorities.len();
         if count > MOST_GRANTS {
             let place = Place::File(toplevel.as_bytes().to_vec());
             return Err(Error::Limit { what: "100,000 keys of users", place });
         }
-        all.push(SshSources { keys, authorities, elsewhere, entrance });
+        all.push(SshSources { files: paths, keys, authorities, elsewhere, authorities_elsewhere, entrance });
     }
     Ok(all)
 }

@@ -71,6 +71,8 @@ pub enum Condition {
     OnlyFromHosts(String),
     /// Only where a `Match` block with these criteria holds, which depends on the connection.
     Within(String),
+    /// Only with a certificate that has a command of its own (`PermitRootLogin forced-commands-only`).
+    CertificateCommand,
     /// The image does not list the groups that `AllowGroups` or `DenyGroups` ask for.
     UnlistedGroups,
     /// This file does not revoke the key (`RevokedKeys`).
@@ -214,6 +216,10 @@ pub enum Doubt {
     KeysFile(String),
     /// A command tells the names of which a certificate must have one.
     Principals,
+    /// This file, which is not in the image, holds the names of which a certificate must have one.
+    PrincipalsFile(String),
+    /// This file, which is not in the image, holds certificate authorities.
+    AuthoritiesFile(String),
     /// Whether PAM accepts empty passwords.
     EmptyByPam,
     /// The image does not tell what this module of PAM says.
@@ -231,7 +237,12 @@ impl Doubt {
     fn is_untold(&self) -> bool {
         matches!(
             self,
-            Self::KeysCommand(_) | Self::KeysFile(_) | Self::PasswordFile(_) | Self::UntoldPassword | Self::Pam(_)
+            Self::KeysCommand(_)
+                | Self::KeysFile(_)
+                | Self::AuthoritiesFile(_)
+                | Self::PasswordFile(_)
+                | Self::UntoldPassword
+                | Self::Pam(_)
         )
     }
 

@@ -42,6 +42,9 @@ impl Display for Condition {
             Self::NotFromHosts(pattern) => write!(out, "not from hosts in DenyUsers {pattern}"),
             Self::OnlyFromHosts(pattern) => write!(out, "only from hosts in AllowUsers {pattern}"),
             Self::Within(criteria) => write!(out, "only under `Match {criteria}`"),
+            Self::CertificateCommand => {
+                out.write_str("only with a certificate that has a command (PermitRootLogin forced-commands-only)")
+            }
             Self::UnlistedGroups => {
                 out.write_str("unless AllowGroups or DenyGroups say otherwise: the image does not list groups")
             }
@@ -135,6 +138,12 @@ impl Display for Doubt {
             Self::KeysCommand(command) => write!(out, "AuthorizedKeysCommand {command} may know more keys"),
             Self::KeysFile(file) => write!(out, "sshd also reads keys from {file}, which is not in the image"),
             Self::Principals => out.write_str("a command tells which names its certificates must have"),
+            Self::PrincipalsFile(file) => {
+                write!(out, "{file}, which is not in the image, tells which names its certificates must have")
+            }
+            Self::AuthoritiesFile(file) => {
+                write!(out, "sshd reads certificate authorities from {file}, which is not in the image")
+            }
             Self::EmptyByPam => out.write_str("the image does not tell whether PAM accepts empty passwords"),
             Self::Pam(module) => write!(out, "the image does not tell whom {module} of PAM lets in"),
             Self::OldScheme(scheme) => write!(out, "libcrypt may refuse {scheme} hashes"),

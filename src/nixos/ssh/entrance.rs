@@ -2,10 +2,10 @@
 
 use super::algorithms::accepts;
 use super::key::{CERTIFICATE, PublicKey};
-use super::keys_file::AuthorizedKey;
+use super::keys_file::{AuthorizedKey, KeysFile};
 use super::lists::lists;
 use super::methods::{Method, forced, methods, refused};
-use super::options::{Options, Wrong, is_bad_network, is_past};
+use super::options::{Options, Wrong};
 use super::sshd::Sshd;
 use crate::nixos::answer::{Answer, Cause, Caused, Condition, Doubt, Refusal};
 use crate::nixos::users::{User, Users};
@@ -110,60 +110,55 @@ impl Sshd {
 }
 
 impl Entrance {
-    /// Whether the key opens, which a file lists that perhaps only a `Match` block brings.
+    /// Whether the key opens, in a file that perhaps only a `Match` block brings.
     #[must_use]
-    pub fn judge(&self, key: &AuthorizedKey, within: Option<&Caused<Condition>>) -> Answer {
+    pub fn judge(&self, key: &AuthorizedKey, file: &KeysFile) -> Answer {
         let line = key.cause();
-        match self.of_line(key, &line) {
+        let options = match of_line(key) {
+            Ok(options) => options,
             // What the line itself gets wrong is wrong under every `Match`.
-            Err(refusal) => Answer::denied(Caused::by(refusal, line)),
-            Ok(own) => {
-                let mut answer = self.keys.clone();
-                if answer.refusal.is_none() {
-                    answer.refusal = self.of_key(&key.line.key).or_else(|| {
-                        let commanded = own.iter().any(|own| matches!(own.what, Condition::Command(_)));
-                        let cause = self.commands_only.as_ref().filter(|_| !commanded)?;
-                        Some(Caused::by(Refusal::CommandsOnly, cause.clone()))
-                    });
-                }
-                answer.conditions.extend(within.cloned());
-                answer.conditions.extend(own);
-                answer.conditions.extend(self.revoked.clone());
-                answer
-            }
-        }
+            Err(refusal) => return Answer::denied(Caused::by(refusal, line)),
+        };
+        let mut answer = self.keys.clone();
+        answer.refusal = answer.refusal.or_else(|| self.of_key(&key.line.key)).or_else(|| {
+            let cause = self.commands_only.clone().filter(|_| options.command.is_none())?;
+            Some(Caused::by(Refusal::CommandsOnly, cause))
+        });
+        answer.conditions.extend(file.within.clone());
+        answer.conditions.extend(options.conditions().map(|condition| Caused::by(condition, line.clone())));
+        answer.conditions.extend(self.revoked.clone());
+        answer
     }
 
-    /// The conditions in the line of a key.
-    fn of_line(&self, key: &AuthorizedKey, line: &Cause) -> Result<Vec<Caused<Condition>>, Refusal> {
-        if key.line.key.kind.ends_with(CERTIFICATE) {
-            return Err(Refusal::ListedCertificate);
+    /// Whether certificates of an authority open that is listed in a file of keys.
+    pub(super) fn judge_authority(&self, key: &AuthorizedKey, options: &Options, file: &KeysFile) -> Answer {
+        let line = key.cause();
+        if let Some(refusal) = options.refusal() {
+            return Answer::denied(Caused::by(refusal, line));
         }
-        let options = Options::of(&key.line.options).map_err(|wrong| match wrong {
-            Wrong::Unknown(name) => Refusal::UnknownOption(name),
-            Wrong::Value(name) => Refusal::OptionValue(name),
-        })?;
-        if options.authority {
-            return Err(Refusal::Authority);
-        }
-        if options.principals.is_some() {
-            return Err(Refusal::StrayPrincipals);
-        }
-        let mut conditions = Vec::new();
-        if let Some(hosts) = options.from {
-            if hosts.split(',').any(is_bad_network) {
-                return Err(Refusal::BadHosts(hosts));
-            }
-            conditions.push(Condition::From(hosts));
-        }
-        conditions.extend(options.command.map(Condition::Command));
-        if let Some(time) = options.until {
-            if is_past(&time) {
-                return Err(Refusal::ExpiredKey(time));
-            }
-            conditions.push(Condition::Until(time));
-        }
-        Ok(conditions.into_iter().map(|condition| Caused::by(condition, line.clone())).collect())
+        let mut answer = match options.command {
+            Some(_) => self.keys.clone(),
+            None => self.of_certificate(),
+        };
+        answer.conditions.extend(file.within.clone());
+        answer.conditions.extend(options.conditions().map(|condition| Caused::by(condition, line.clone())));
+        answer.conditions.extend(self.revoked.clone());
+        answer
+    }
+
+    /// Whether certificates of an authority of `TrustedUserCAKeys` open.
+    pub(super) fn judge_signer(&self) -> Answer {
+        let mut answer = self.of_certificate();
+        answer.conditions.extend(self.revoked.clone());
+        answer
+    }
+
+    /// The answer for certificates, which may have a command of their own.
+    fn of_certificate(&self) -> Answer {
+        let mut answer = self.keys.clone();
+        let commanded = self.commands_only.clone().map(|cause| Caused::by(Condition::CertificateCommand, cause));
+        answer.conditions.extend(commanded);
+        answer
     }
 
     /// Why sshd does not accept the key, by its type and length.
@@ -205,6 +200,27 @@ impl Entrance {
     }
 }
 
+/// The options in the line of a key, or why sshd does not accept the key by what its line says.
+fn of_line(key: &AuthorizedKey) -> Result<Options, Refusal> {
+    if key.line.key.kind.ends_with(CERTIFICATE) {
+        return Err(Refusal::ListedCertificate);
+    }
+    let options = Options::of(&key.line.options).map_err(|wrong| match wrong {
+        Wrong::Unknown(name) => Refusal::UnknownOption(name),
+        Wrong::Value(name) => Refusal::OptionValue(name),
+    })?;
+    if options.authority {
+        return Err(Refusal::Authority);
+    }
+    if options.principals.is_some() {
+        return Err(Refusal::StrayPrincipals);
+    }
+    match options.refusal() {
+        Some(refusal) => Err(refusal),
+        None => Ok(options),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -224,7 +240,8 @@ mod tests {
         let users = Users { known: true, list: vec![root.clone()] };
         let line = KeyLine::parse(&format!("{options} {KEY}")).unwrap().unwrap();
         let key = AuthorizedKey { line: Arc::new(line), number: 1, file: b"/keys".as_slice().into() };
-        let answer = sshd.entrance(&users, &root).judge(&key, None);
+        let file = KeysFile { path: String::new(), keys: None, within: None, untold: false };
+        let answer = sshd.entrance(&users, &root).judge(&key, &file);
         answer.refused().map_or_else(|| Ok(answer.phrases().join("; ")), Err)
     }
 

@@ -23,12 +23,13 @@ mod sshd;
 mod tmpfiles;
 mod words;
 
-pub use certificate::Authority;
+pub use certificate::{Authorities, Authority};
 pub use config::Mistake;
 pub use daemon::Obstacle;
 pub use entrance::Entrance;
 pub use key::{KeyError, KeyLine, PublicKey};
 pub use keys_file::{AuthorizedKey, BadLine, KeysFile, KeysFiles};
+pub use options::{Options, Wrong};
 pub use password::PasswordMethod;
 pub use search::{Search, Sighting, search};
 pub use sshd::Sshd;

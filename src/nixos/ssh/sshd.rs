@@ -171,6 +171,11 @@ impl Sshd {
     }
 }
 
+/// Whether a path is one that the image decides about: what is missing there is not there at boot, either.
+pub(in crate::nixos) fn is_of_image(path: &str) -> bool {
+    ["/etc/", "/nix/"].iter().any(|place| path.starts_with(place))
+}
+
 /// Replaces the tokens of `AuthorizedKeysFile` (sshd_config(5), TOKENS); a relative path begins in the user's home.
 pub(super) fn expand(pattern: &str, user: &User) -> String {
     let mut path = String::new();
