@@ -116,7 +116,11 @@ fn options_that_are_asked_for_must_be_in_the_line_of_the_key() {
     let image = fixture("today/result").display().to_string();
     let run = run(&["check", &image, "--key", &format!("no-ptty {line}")]);
     assert_eq!(run.code, Some(2));
-    assert!(run.errors.ends_with("the options before the key are malformed: unknown option no-ptty\n"), "{}", run.errors);
+    assert!(
+        run.errors.ends_with("the options before the key are malformed: unknown option no-ptty\n"),
+        "{}",
+        run.errors
+    );
 }
 
 #[test]

@@ -181,6 +181,42 @@ pub enum Refusal {
         /// The least that sshd accepts.
         least: usize,
     },
+    /// `PubkeyAcceptedAlgorithms` takes away all algorithms.
+    NoAlgorithm(String),
+    /// A value of `AuthenticationMethods` with which sshd ends the connection.
+    BadMethods(String),
+    /// `RevokedKeys` lists the key.
+    Revoked(String),
+    /// `RevokedKeys` names this file, which is not in the image: sshd then refuses every key.
+    NoRevokedKeys(String),
+    /// This line of `RevokedKeys` is no key: sshd then refuses every key.
+    BrokenRevokedKeys {
+        /// The file.
+        file: String,
+        /// The line, counted from 1.
+        line: u64,
+    },
+    /// sshd cannot read the file as the user.
+    UnreadableKeys {
+        /// The file.
+        file: String,
+        /// Its mode.
+        mode: u32,
+    },
+    /// `StrictModes`: others than the owner may write to the file, or to a directory above it.
+    LooseMode {
+        /// The file of keys.
+        file: String,
+        /// What others may write to.
+        path: String,
+    },
+    /// `StrictModes`: the file, or a directory above it, belongs to neither root nor the user.
+    ForeignOwner {
+        /// The file of keys.
+        file: String,
+        /// What belongs to somebody else.
+        path: String,
+    },
     /// The account has no password.
     NoPassword,
     /// The password is locked.

@@ -116,6 +116,28 @@ impl Display for Refusal {
             Self::Short { bits, least } => {
                 write!(out, "sshd does not accept RSA keys of {bits} bits, only from {least} on")
             }
+            Self::NoAlgorithm(list) => {
+                write!(out, "sshd accepts no keys: PubkeyAcceptedAlgorithms {list} leaves no algorithm")
+            }
+            Self::BadMethods(lists) => {
+                write!(out, "sshd ends the connection: AuthenticationMethods {lists} has any beside lists")
+            }
+            Self::Revoked(file) => write!(out, "RevokedKeys {file} lists the key"),
+            Self::NoRevokedKeys(file) => {
+                write!(out, "sshd refuses every key: RevokedKeys {file} is not in the image")
+            }
+            Self::BrokenRevokedKeys { file, line } => {
+                write!(out, "sshd refuses every key: line {line} of RevokedKeys {file} is no key")
+            }
+            Self::UnreadableKeys { file, mode } => {
+                write!(out, "sshd cannot read {file} as the user: its mode is {mode:04o} and it belongs to another")
+            }
+            Self::LooseMode { file, path } => {
+                write!(out, "sshd ignores {file}: others than the owner may write to {path}")
+            }
+            Self::ForeignOwner { file, path } => {
+                write!(out, "sshd ignores {file}: {path} belongs to neither root nor the user")
+            }
             Self::NoPassword => out.write_str("no password"),
             Self::BrokenHash => out.write_str("no password has such a hash"),
             Self::Locked => out.write_str("the password is locked"),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::algorithms::{accepts, accepts_certificates};
 use super::entrance::Entrance;
 use super::keys_file::{AuthorizedKey, KeysFiles};
+use super::modes;
 use super::options::Options;
 use super::sshd::{Sshd, expand, is_of_image};
 use crate::error::Result;
@@ -60,6 +61,9 @@ impl Sshd {
         // Another list for some connections may leave more.
         let certain = |keyword| settings.perhaps(keyword).next().is_none();
         let algorithms = list("pubkeyacceptedalgorithms").filter(|_| certain("pubkeyacceptedalgorithms"));
+        if entrance.accepts_nothing() && certain("pubkeyacceptedalgorithms") {
+            return Ok(Authorities::default());
+        }
         if algorithms.is_some_and(|algorithms| !accepts_certificates(algorithms)) {
             return Ok(Authorities::default());
         }
@@ -115,7 +119,7 @@ impl Sshd {
                 continue;
             };
             for key in keys.iter() {
-                let mut answer = entrance.judge_signer();
+                let mut answer = entrance.judge_signer(key);
                 answer.conditions.extend(within.clone());
                 all.list.extend(trust.authorities(key, &answer));
             }
@@ -133,16 +137,18 @@ impl Sshd {
         let doubt = |what, keyword| Some(settings.caused(what, keyword));
         let (file, command) = ("authorizedprincipalsfile", "authorizedprincipalscommand");
         let mut trust = Trust { names: Vec::new(), doubt: None };
-        match set(file) {
+        match settings.file(file) {
             None if set(command).is_none() => {
                 trust.names.push((Arc::from([user.name.clone()]), Options::default(), None));
             }
             None => {}
             Some(pattern) => {
                 let path = expand(pattern, user);
+                let refusal = modes::refusal(root, &path, user, settings.strictness())?;
                 match principals(root, &path)? {
-                    Some(names) => trust.names = names,
-                    None => trust.doubt = doubt(Doubt::PrincipalsFile(path), file),
+                    Some(names) if refusal.is_none() => trust.names = names,
+                    None if !path.starts_with(&user.home) => trust.doubt = doubt(Doubt::PrincipalsFile(path), file),
+                    Some(_) | None => {}
                 }
             }
         }

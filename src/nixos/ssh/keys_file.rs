@@ -8,7 +8,7 @@ use super::tmpfiles::{Rules, Written};
 use crate::error::{Error, Place, Result};
 use crate::fs::path;
 use crate::nixos::Root;
-use crate::nixos::answer::{Cause, Caused, Condition};
+use crate::nixos::answer::{Cause, Caused, Condition, Refusal};
 
 /// No file of keys is longer.
 const LONGEST: u64 = 4 << 20;
@@ -31,6 +31,8 @@ pub struct KeysFile {
     pub keys: Option<Arc<[AuthorizedKey]>>,
     /// The `Match` block that brings it, if that depends on the connection.
     pub within: Option<Caused<Condition>>,
+    /// Why sshd does not use it, by its owner and mode.
+    pub refusal: Option<Refusal>,
     /// Whether something writes it at boot that the image does not tell.
     pub untold: bool,
 }
