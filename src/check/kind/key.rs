@@ -8,7 +8,7 @@ use crate::check::systems::{Scope, in_each};
 use crate::check::{Judgement, Subject, WantedKey};
 use crate::error::Result;
 use crate::fs::Tree;
-use crate::nixos::access::{Account, People};
+use crate::nixos::access::{Account, Needs, People};
 use crate::nixos::answer::{Answer, Caused, Doubt, Verdict, with_doubts};
 use crate::nixos::ssh::{AuthorizedKey, Search, search};
 use crate::nixos::{System, Users};
@@ -114,8 +114,9 @@ impl<'a> Asked<'a> {
         let mut doubts: Vec<Caused<Doubt>> = Vec::new();
         let may_open = |account: &&Account| account.ssh.entrance.answer().verdict() != Verdict::Denied;
         for account in self.accounts().filter(may_open) {
-            let elsewhere = account.ssh.elsewhere.iter().map(|file| Caused::by_default(Doubt::KeysFile(file.clone())));
-            for doubt in account.ssh.entrance.doubts_of_absence().cloned().chain(elsewhere) {
+            let unlisted = account.entrances.iter().filter(|grant| grant.needs == Needs::Key(None));
+            let unlisted = unlisted.flat_map(|grant| grant.answer.doubts.iter());
+            for doubt in account.ssh.entrance.doubts_of_absence().chain(unlisted).cloned() {
                 if !doubts.contains(&doubt) && doubts.len() < SHOWN {
                     doubts.push(doubt);
                 }

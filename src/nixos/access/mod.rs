@@ -38,7 +38,7 @@ use pam::Service;
 
 use super::answer::{Answer, Caused, Doubt};
 use super::menu::MenuEntry;
-use super::ssh::{Authorities, Authority, AuthorizedKey, BadLine, Entrance as OfSshd, KeysFiles, Sshd};
+use super::ssh::{Authorities, Authority, AuthorizedKey, BadLine, Entrance as OfSshd, KeysFiles, Sshd, Writer};
 use super::users::{User, Users};
 use super::{Disc, Initrd, Root, System, toplevel};
 use crate::error::{Error, Place, Result};
@@ -100,6 +100,8 @@ pub struct SshSources {
     pub elsewhere: Vec<String>,
     /// Files of authorities that are not in the image.
     pub authorities_elsewhere: Vec<Caused<Doubt>>,
+    /// Lines of scripts and units that may write such files at boot.
+    pub writers: Vec<Writer>,
     /// What its configuration decides.
     pub entrance: OfSshd,
 }
@@ -330,11 +332,13 @@ fn sources(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, toplevel: &str
     for user in &users.list {
         let entrance = sshd.entrance(users, user);
         let (mut paths, mut keys, mut elsewhere) = (Vec::new(), Vec::new(), Vec::new());
+        let mut writers: Vec<Writer> = Vec::new();
         for file in sshd.keys(files, user)? {
             let of_image = ["/etc/", "/nix/", &user.home].iter().any(|place| file.path.starts_with(place));
             let judge = |key| entrance.judge(key, &file);
             let own = file.keys.iter().flat_map(|keys| keys.iter());
             keys.extend(own.map(|key| GrantedKey { key: key.clone(), answer: judge(key) }));
+            file.writers.into_iter().for_each(|writer| keep_one(&mut writers, writer));
             if file.untold || file.keys.is_none() && !of_image {
                 elsewhere.push(file.path.clone());
             }
@@ -342,14 +346,23 @@ fn sources(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, toplevel: &str
         }
         let Authorities { list: authorities, elsewhere: authorities_elsewhere } =
             sshd.authorities(files, user, &entrance)?;
-        count += keys.len() + authorities.len();
+        count += keys.len() + authorities.len() + writers.len();
         if count > MOST_GRANTS {
             let place = Place::File(toplevel.as_bytes().to_vec());
             return Err(Error::Limit { what: "100,000 keys of users", place });
         }
-        all.push(SshSources { files: paths, keys, authorities, elsewhere, authorities_elsewhere, entrance });
+        all.push(SshSources { files: paths, keys, authorities, elsewhere, authorities_elsewhere, writers, entrance });
     }
     Ok(all)
+}
+
+/// Keeps one line of each unit or script, the one that names the file most exactly.
+fn keep_one(writers: &mut Vec<Writer>, writer: Writer) {
+    match writers.iter_mut().find(|known| known.by == writer.by) {
+        Some(known) if writer.path.len() > known.path.len() => *known = writer,
+        Some(_) => {}
+        None => writers.push(writer),
+    }
 }
 
 /// Files of keys that NixOS made for users who do not exist.

@@ -250,6 +250,13 @@ pub enum Doubt {
     KeysCommand(String),
     /// This file, which is not in the image, may hold more keys.
     KeysFile(String),
+    /// A script or unit may write keys to this path at boot.
+    KeysWritten {
+        /// What runs it.
+        by: String,
+        /// The path, as it names it.
+        path: String,
+    },
     /// A command tells the names of which a certificate must have one.
     Principals,
     /// This file, which is not in the image, holds the names of which a certificate must have one.
@@ -276,6 +283,7 @@ impl Doubt {
             Self::KeysCommand(_)
                 | Self::KeysFile(_)
                 | Self::AuthoritiesFile(_)
+                | Self::KeysWritten { .. }
                 | Self::PasswordFile(_)
                 | Self::UntoldPassword
                 | Self::Pam(_)

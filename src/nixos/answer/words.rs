@@ -159,6 +159,7 @@ impl Display for Doubt {
             Self::NoConfiguration(file) => write!(out, "what {file} says is unknown"),
             Self::KeysCommand(command) => write!(out, "AuthorizedKeysCommand {command} may know more keys"),
             Self::KeysFile(file) => write!(out, "sshd also reads keys from {file}, which is not in the image"),
+            Self::KeysWritten { by, path } => write!(out, "{by} may write keys to {path} at boot"),
             Self::Principals => out.write_str("a command tells which names its certificates must have"),
             Self::PrincipalsFile(file) => {
                 write!(out, "{file}, which is not in the image, tells which names its certificates must have")

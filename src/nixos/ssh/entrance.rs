@@ -288,7 +288,14 @@ mod tests {
         let users = Users { known: true, list: vec![root.clone()] };
         let line = KeyLine::parse(&format!("{options} {KEY}")).unwrap().unwrap();
         let key = AuthorizedKey { line: Arc::new(line), number: 1, file: b"/keys".as_slice().into() };
-        let file = KeysFile { path: String::new(), keys: None, within: None, refusal: None, untold: false };
+        let file = KeysFile {
+            path: String::new(),
+            keys: None,
+            within: None,
+            refusal: None,
+            untold: false,
+            writers: Vec::new(),
+        };
         let answer = sshd.entrance(&users, &root).judge(&key, &file);
         answer.refused().map_or_else(|| Ok(answer.phrases().join("; ")), Err)
     }

@@ -24,6 +24,7 @@ mod settings;
 mod sshd;
 mod tmpfiles;
 mod words;
+mod writers;
 
 pub use certificate::{Authorities, Authority};
 pub use config::Mistake;
@@ -35,3 +36,4 @@ pub use options::{Options, Wrong};
 pub use password::PasswordMethod;
 pub use search::{Search, Sighting, search};
 pub use sshd::Sshd;
+pub use writers::Writer;

@@ -147,7 +147,8 @@ impl Sshd {
             if within.is_none() || !found.iter().any(|file| file.path == path) {
                 let (keys, untold) = (files.read(&path)?, files.is_untold(&path)?);
                 let refusal = modes::refusal(files.root(), &path, user, settings.strictness())?;
-                found.push(KeysFile { path, keys, within, refusal, untold });
+                let writers = files.writers_of(&path, user)?;
+                found.push(KeysFile { path, keys, within, refusal, untold, writers });
             }
         }
         Ok(found)
