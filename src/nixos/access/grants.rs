@@ -116,8 +116,12 @@ pub(super) fn of(facts: &Facts, user: &User, sources: &mut SshSources, rules: &[
     let logins = facts.autologin.iter().filter(|login| login.user == user.name).map(autologin);
     let mut grants: Vec<Grant> = logins.collect();
     grants.extend(console(facts, user));
-    grants.extend(keys(sources));
-    grants.extend(certificates(sources));
+    let mut without_password = keys(sources);
+    without_password.extend(certificates(sources));
+    if facts.sshd.uses_pam(user) {
+        by_account(&mut without_password, &facts.pam_of_sshd, user);
+    }
+    grants.extend(without_password);
     for method in [PasswordMethod::Password, PasswordMethod::KeyboardInteractive] {
         grants.extend(ssh_password(facts, user, method));
     }
@@ -129,7 +133,9 @@ pub(super) fn of(facts: &Facts, user: &User, sources: &mut SshSources, rules: &[
     grants.extend(root(user, rules));
     // A service needs no shell to run sudo.
     let logins = grants.iter_mut().filter(|grant| !matches!(grant.entrance, Entrance::Root(_)));
-    match (user.refusal(), user.shell.as_deref().filter(|shell| ends_at_once(shell))) {
+    let missing = user.shell.as_ref().filter(|shell| facts.missing_shells.contains(*shell));
+    let missing = missing.map(|shell| Caused::by_default(Refusal::MissingShell(shell.clone())));
+    match (user.refusal().or(missing), user.shell.as_deref().filter(|shell| ends_at_once(shell))) {
         (Some(refusal), _) => logins.for_each(|grant| grant.answer = Answer::denied(refusal.clone())),
         (None, Some(shell)) => logins.for_each(|grant| without_shell(grant, shell)),
         (None, None) => {}
@@ -140,6 +146,22 @@ pub(super) fn of(facts: &Facts, user: &User, sources: &mut SshSources, rules: &[
         sources.authorities.iter_mut().map(|authority| &mut authority.answer).zip(of(Entrance::SshCertificate));
     keys.chain(authorities).for_each(|(own, answer)| own.clone_from(answer));
     grants
+}
+
+/// What the account rules of PAM make of keys and certificates.
+fn by_account(grants: &mut [Grant], service: &Service, user: &User) {
+    let said = service.admits(user);
+    for grant in grants.iter_mut().filter(|grant| grant.answer.opens()) {
+        match (said.verdict, said.by.clone()) {
+            (Verdict::Denied, Some((cause, module))) => {
+                grant.answer.refusal = Some(Caused::by(Refusal::Pam(module), cause));
+            }
+            (Verdict::Unknown, Some((cause, module))) => {
+                grant.answer.doubts.push(Caused::by(Doubt::Pam(module), cause));
+            }
+            (Verdict::Granted | Verdict::Denied | Verdict::Unknown, _) => {}
+        }
+    }
 }
 
 /// A shell that ends at once closes an entrance, but sshd forwards ports and serves its internal sftp without one.

@@ -31,7 +31,7 @@ pub use finding::{Finding, FindingId, Severity};
 pub use grants::{Entrance, Grant, Needs};
 pub use login::Way;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use become_root::Rules;
 use pam::Service;
@@ -128,6 +128,8 @@ struct Facts {
     /// Whom PAM lets in at the console, and through sshd.
     pam_of_console: Service,
     pam_of_sshd: Service,
+    /// Shells of users that are not in the image, although what their paths lead through is.
+    missing_shells: BTreeSet<String>,
     /// Whether its libcrypt takes hashes of the old schemes, as it did before 23.05; none where the image does not tell.
     takes_old_hashes: Option<bool>,
     bad_lines: Vec<BadLine>,
@@ -139,6 +141,8 @@ struct Facts {
 struct Declared {
     users: Users,
     sshd: Sshd,
+    pam_of_sshd: Service,
+    missing_shells: BTreeSet<String>,
     sources: Vec<SshSources>,
     orphans: Vec<(String, Vec<AuthorizedKey>)>,
     bad_lines: Vec<BadLine>,
@@ -155,7 +159,18 @@ impl Declared {
         let orphans = orphans(root, &users, &mut files)?;
         let Rules { free: rules, mut unread, malformed } = become_root::rules(root, &users)?;
         unread.extend(sshd.unread().iter().cloned());
-        Ok(Self { bad_lines: files.malformed().to_vec(), users, sshd, sources, orphans, rules, unread, malformed })
+        Ok(Self {
+            pam_of_sshd: Service::of(root, sshd.pam_service())?,
+            missing_shells: missing_shells(root, &users)?,
+            bad_lines: files.malformed().to_vec(),
+            users,
+            sshd,
+            sources,
+            orphans,
+            rules,
+            unread,
+            malformed,
+        })
     }
 }
 
@@ -163,7 +178,6 @@ impl Declared {
 struct Machine {
     autologin: Vec<Autologin>,
     pam_of_console: Service,
-    pam_of_sshd: Service,
     takes_old_hashes: Option<bool>,
 }
 
@@ -180,7 +194,6 @@ impl Machine {
         Ok(Self {
             autologin: autologin::find(root)?,
             pam_of_console: Service::of(root, "login")?,
-            pam_of_sshd: Service::of(root, "sshd")?,
             takes_old_hashes: root
                 .release()?
                 .map(|release| version::compare(&release, FIRST_WITHOUT_OLD_HASHES).is_lt()),
@@ -281,9 +294,10 @@ impl Facts {
     fn of(root: &Root<'_>) -> Result<(Self, Vec<SshSources>)> {
         // Some thirty small files, each in a block of its own: two threads take half the time.
         let (declared, machine) = rayon::join(|| Declared::of(root), || Machine::of(root));
-        let (Declared { users, sshd, sources, orphans, bad_lines, rules, unread, malformed }, machine) =
-            (declared?, machine?);
-        let Machine { autologin, pam_of_console, pam_of_sshd, takes_old_hashes } = machine;
+        let (declared, machine) = (declared?, machine?);
+        let Declared { users, sshd, sources, orphans, bad_lines, rules, unread, malformed, .. } = declared;
+        let Declared { pam_of_sshd, missing_shells, .. } = declared;
+        let Machine { autologin, pam_of_console, takes_old_hashes } = machine;
         let facts = Self {
             users,
             sshd,
@@ -293,6 +307,7 @@ impl Facts {
             autologin,
             pam_of_console,
             pam_of_sshd,
+            missing_shells,
             takes_old_hashes,
             bad_lines,
             orphans,
@@ -363,6 +378,21 @@ fn keep_one(writers: &mut Vec<Writer>, writer: Writer) {
         Some(_) => {}
         None => writers.push(writer),
     }
+}
+
+/// The shells of users that are not in the image: `shell = pkgs.zsh` does not install zsh.
+fn missing_shells(root: &Root<'_>, users: &Users) -> Result<BTreeSet<String>> {
+    let mut missing = BTreeSet::new();
+    let shells: BTreeSet<&String> = users.list.iter().filter_map(|user| user.shell.as_ref()).collect();
+    for shell in shells {
+        // Activation makes other paths, such as /bin/sh.
+        let programs = ["/run/current-system/sw/bin", "/nix/store"].into_iter();
+        let Some(above) = programs.filter(|above| shell.starts_with(&format!("{above}/"))).last() else { continue };
+        if root.find(above)?.is_some() && root.find(shell)?.is_none() {
+            missing.insert(shell.clone());
+        }
+    }
+    Ok(missing)
 }
 
 /// Files of keys that NixOS made for users who do not exist.

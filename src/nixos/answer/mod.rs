@@ -235,6 +235,8 @@ pub enum Refusal {
     NoKey,
     /// No certificate authority is trusted.
     NoAuthority,
+    /// The shell at this path is not in the image.
+    MissingShell(String),
     /// The shell with this name ends a session at once.
     Shell(String),
 }

@@ -147,6 +147,7 @@ impl Display for Refusal {
             Self::KeyboardInteractiveOff(line) => write!(out, "sshd does not offer keyboard-interactive ({line})"),
             Self::NoKey => out.write_str("no key"),
             Self::NoAuthority => out.write_str("no certificate authority"),
+            Self::MissingShell(shell) => write!(out, "the shell {shell} is not in the image"),
             Self::Shell(shell) => write!(out, "the shell is {shell}"),
         }
     }

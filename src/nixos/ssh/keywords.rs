@@ -3,7 +3,7 @@
 use super::words::Written;
 
 /// The keywords that decide who gets in. The arguments of others are not kept.
-pub(super) const DECIDING: [&str; 32] = [
+pub(super) const DECIDING: [&str; 33] = [
     "allowgroups",
     "allowusers",
     "authenticationmethods",
@@ -23,6 +23,7 @@ pub(super) const DECIDING: [&str; 32] = [
     "kerberosauthentication",
     "listenaddress",
     "maxauthtries",
+    "pamservicename",
     "passwordauthentication",
     "permitemptypasswords",
     "permitrootlogin",
