@@ -4,7 +4,7 @@ use std::fmt;
 
 use globset::{Glob, GlobMatcher};
 
-use crate::nixos::ssh::{KeyError, KeyLine, PublicKey};
+use crate::nixos::ssh::{KeyError, KeyLine, Options, PublicKey, Wrong};
 use crate::store::StorePath;
 use crate::store::name::Name;
 use crate::store::version::Requirement;
@@ -33,6 +33,9 @@ pub enum AssertionError {
     /// The key cannot be read.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// sshd ignores a line with such options.
+    #[error("the options before the key are malformed: {0}")]
+    Options(Wrong),
 }
 
 /// A query for a package: `git`, `git@>=2.40`, `python3*-numpy`, or a whole store path name.
@@ -119,8 +122,8 @@ impl fmt::Display for PackageQuery {
 /// A query for a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WantedKey {
-    /// The key itself, of a public key line.
-    Key(PublicKey),
+    /// A public key line: the key itself, and the options that it must be listed with.
+    Key(KeyLine),
     /// Its fingerprint.
     Fingerprint(String),
 }
@@ -141,20 +144,45 @@ impl WantedKey {
         let mut found = None;
         for line in text.lines() {
             if let Some(line) = KeyLine::parse(line)?
-                && found.replace(line.key).is_some()
+                && found.replace(line).is_some()
             {
                 return Err(AssertionError::SeveralKeys);
             }
         }
-        found.map(Self::Key).ok_or(AssertionError::NoKey)
+        let line = found.ok_or(AssertionError::NoKey)?;
+        Options::of(&line.options).map_err(AssertionError::Options)?;
+        Ok(Self::Key(line))
     }
 
     /// Whether this is the key.
     #[must_use]
     pub fn is(&self, key: &PublicKey) -> bool {
         match self {
-            Self::Key(wanted) => wanted == key,
+            Self::Key(wanted) => wanted.key == *key,
             Self::Fingerprint(fingerprint) => *fingerprint == key.fingerprint(),
+        }
+    }
+
+    /// The options that were asked for and that a line does not have, or not so.
+    #[must_use]
+    pub fn missing_in(&self, listed: &KeyLine) -> Vec<&'static str> {
+        match (self.options(), Options::of(&listed.options)) {
+            (Some(wanted), Ok(listed)) => wanted.missing_in(&listed),
+            // sshd ignores a line with malformed options, and says so.
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether certificates of the key are asked for, not the key itself.
+    #[must_use]
+    pub fn is_authority(&self) -> bool {
+        self.options().is_some_and(|options| options.is_authority())
+    }
+
+    fn options(&self) -> Option<Options> {
+        match self {
+            Self::Key(line) => Options::of(&line.options).ok(),
+            Self::Fingerprint(_) => None,
         }
     }
 }
@@ -162,7 +190,8 @@ impl WantedKey {
 impl fmt::Display for WantedKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Key(key) => write!(formatter, "{}", key.fingerprint()),
+            Self::Key(line) if line.options.is_empty() => write!(formatter, "{}", line.key.fingerprint()),
+            Self::Key(line) => write!(formatter, "{} with {}", line.key.fingerprint(), line.options),
             Self::Fingerprint(fingerprint) => write!(formatter, "{fingerprint}"),
         }
     }

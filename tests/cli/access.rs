@@ -36,7 +36,7 @@ fn a_key_counts_where_sshd_reads_it_for_that_user() {
             "era-2014/result",
             "root",
             &["root"],
-            "sshd accepts it for root, once sshd is started by hand: nothing starts it at boot",
+            "sshd accepts it for root; once somebody starts sshd: nothing does at boot",
             "root-authorized_keys:1",
         ),
     ] {
@@ -97,13 +97,30 @@ fn a_key_is_asked_for_as_a_line_a_file_or_a_fingerprint() {
         line.trim_end().to_owned(),
         format!("{kind} {base64}"),
         format!("{kind} {base64} of somebody else"),
-        format!("restrict,command=\"echo hello\" {kind} {base64}"),
         key("root"),
         "SHA256:t2OsNBhPwj/q3ZhvXsqNyex0nr3b3DKm3TYL+q/1l2k".to_owned(),
     ] {
         assert_eq!(check("today/result", &form, &["root"]).0, Some(0), "{form}");
         assert_eq!(check("today/result", &form, &["nixos"]).0, Some(1), "{form}");
     }
+}
+
+#[test]
+fn options_that_are_asked_for_must_be_in_the_line_of_the_key() {
+    let line = std::fs::read_to_string(fixture("keys/root.pub")).unwrap();
+    let asked = format!("no-pty,command=\"echo hello\" {line}");
+    let (code, message, evidence) = check("today/result", &asked, &["root"]);
+    let why = "authorized for root, which does not count: its line lacks command, no-pty";
+    assert_eq!((code, message.as_str()), (Some(1), why));
+    assert_eq!(evidence, ["root-authorized_keys:1"]);
+    let image = fixture("today/result").display().to_string();
+    let run = run(&["check", &image, "--key", &format!("no-ptty {line}")]);
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.errors.ends_with("the options before the key are malformed: unknown option no-ptty\n"),
+        "{}",
+        run.errors
+    );
 }
 
 #[test]

@@ -1,26 +1,23 @@
 //! `--key KEY` and `[[key]]`: sshd would accept the key.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
 
 use super::{Ask, Kind};
 use crate::check::systems::{Scope, in_each};
 use crate::check::{Judgement, Subject, WantedKey};
-use crate::error::{Error, Place as At, Result};
+use crate::error::Result;
 use crate::fs::Tree;
-use crate::nixos::answer::{Answer, Verdict, with_doubts};
-use crate::nixos::ssh::{AuthorizedKey, Entrance, KeysFiles, Search, Sshd, search};
-use crate::nixos::{System, User, Users};
+use crate::nixos::access::{Account, Needs, People};
+use crate::nixos::answer::{Answer, Caused, Doubt, Verdict, with_doubts};
+use crate::nixos::ssh::{AuthorizedKey, Search, search};
+use crate::nixos::{System, Users};
 
 /// The row of the table of kinds.
 pub(super) const KIND: Kind = Kind { name: "key", says: "sshd accepts a key", advice: None, flag: None };
 
 /// Names and conditions that a message shows; more of them are counted.
 const SHOWN: usize = 4;
-
-/// Places of the key, each for each user.
-const MOST_PLACES: usize = 100_000;
 
 /// Keys that are shown where the one asked for is not there.
 const MOST_INSTEAD: usize = 100;
@@ -49,160 +46,178 @@ impl Ask for Key {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
-        in_each(subject, Scope::Default, |system| key(subject, system, self))
+        in_each(subject, Scope::Default, |system| self.judge_of(subject, system))
     }
 }
 
-/// Where the key stands for a user, and what sshd makes of it there.
-struct Place {
-    user: String,
+/// Where the key is listed for a user, and what sshd makes of it there.
+struct Place<'p> {
+    user: &'p str,
     file: String,
     /// Whether sshd accepts it there.
-    answer: Answer,
+    answer: &'p Answer,
+    /// Options that were asked for and that the line does not have.
+    missing: Vec<&'static str>,
 }
 
-/// Whom the question is about.
+impl Place<'_> {
+    /// Whether the key opens there, as it was asked for.
+    fn opens(&self) -> bool {
+        self.answer.opens() && self.missing.is_empty()
+    }
+
+    /// Why it does not.
+    fn refused(&self) -> Option<String> {
+        let missing = || format!("its line lacks {}", listed(&self.missing));
+        self.answer.refused().or_else(|| (!self.missing.is_empty()).then(missing))
+    }
+}
+
+/// Who gets in, and for whom the key is asked.
 struct Asked<'a> {
+    people: &'a People,
     /// None where any user will do.
     user: Option<&'a str>,
-    /// What sshd makes of that user, or of root; none if there is no such user.
-    entrance: Option<Entrance>,
-    /// Why it turns that user away.
-    why: Option<String>,
 }
 
 impl<'a> Asked<'a> {
-    fn of(sshd: &Sshd, users: &Users, user: Option<&'a str>) -> Self {
-        let name = user.unwrap_or("root");
-        let found = users.list.iter().find(|user| user.name == name);
-        let entrance = found.map(|user| sshd.entrance(users, user));
-        let why = match &entrance {
-            Some(entrance) => entrance.answer().refused(),
-            // Where any user will do, it is no reason that there is no root.
-            None if user.is_none() && sshd.unit.is_some() => None,
-            None => sshd.absent(users, name).map(|refusal| refusal.to_string()),
-        };
-        Self { user, entrance, why }
+    fn is_for(&self, user: &str) -> bool {
+        self.user.is_none_or(|asked| asked == user)
     }
 
-    /// A sentence that says that the key is nowhere, with all that may know it nevertheless.
-    fn with_doubts(&self, sentence: String) -> String {
-        match &self.entrance {
-            Some(entrance) => with_doubts(sentence, entrance.doubts_of_absence()),
-            None => sentence,
+    /// The accounts for which the key is asked.
+    fn accounts(&self) -> impl Iterator<Item = &'a Account> {
+        self.people.accounts.iter().filter(|account| self.is_for(&account.user.name))
+    }
+
+    /// The account whose answers are told: the one asked for, or root's.
+    fn account(&self) -> Option<&'a Account> {
+        self.people.account(self.user.unwrap_or("root"))
+    }
+
+    /// Why sshd turns that user away, whatever the key is.
+    fn why(&self) -> Option<String> {
+        let sshd = &self.people.sshd;
+        match self.account() {
+            Some(account) => account.ssh.entrance.answer().refused(),
+            // Where any user will do, it is no reason that there is no root.
+            None if self.user.is_none() && sshd.unit.is_some() => None,
+            None => {
+                let nobody = Users { known: self.people.users_known, list: Vec::new() };
+                sshd.absent(&nobody, self.user.unwrap_or("root")).map(|refusal| refusal.to_string())
+            }
         }
+    }
+
+    /// What may know the key although no file of the image lists it.
+    fn doubts(&self) -> Vec<Caused<Doubt>> {
+        let mut doubts: Vec<Caused<Doubt>> = Vec::new();
+        let may_open = |account: &&Account| account.ssh.entrance.answer().verdict() != Verdict::Denied;
+        for account in self.accounts().filter(may_open) {
+            let unlisted = account.entrances.iter().filter(|grant| grant.needs == Needs::Key(None));
+            let unlisted = unlisted.flat_map(|grant| grant.answer.doubts.iter());
+            for doubt in account.ssh.entrance.doubts_of_absence().chain(unlisted).cloned() {
+                if !doubts.contains(&doubt) && doubts.len() < SHOWN {
+                    doubts.push(doubt);
+                }
+            }
+        }
+        doubts
     }
 
     /// The judgement if the key is nowhere that sshd reads: unknown if something outside the image may know it.
     fn absent(&self, message: String, evidence: Vec<String>) -> Judgement {
-        let may_open = |entrance: &&Entrance| {
-            entrance.answer().verdict() != Verdict::Denied && entrance.doubts_of_absence().next().is_some()
-        };
-        match self.entrance.as_ref().filter(may_open) {
-            Some(_) => Judgement::unknown(message, evidence),
-            None => Judgement::fail(message, evidence),
+        match self.doubts().is_empty() {
+            true => Judgement::fail(message, evidence),
+            false => Judgement::unknown(message, evidence),
         }
     }
 }
 
-/// sshd would accept the key for the user, or for any.
-fn key(subject: &Subject<'_, '_>, system: &System, asked: &Key) -> Result<Judgement> {
-    let (tree, wanted, user) = (subject.disc.tree(), &asked.key, asked.user.as_deref());
-    let root = subject.disc.root_of(system);
-    let (sshd, mut users) = (Sshd::of(&root)?, Users::of(&root)?);
-    if let Some(name) = user
-        && !users.known
-        && !users.list.iter().any(|user| user.name == name)
-    {
-        users.list.push(User::implied(name));
+impl Key {
+    /// sshd would accept the key for the user, or for any.
+    fn judge_of(&self, subject: &Subject<'_, '_>, system: &System) -> Result<Judgement> {
+        let (people, user) = (&subject.access_of(system)?.people, self.user.as_deref());
+        // A system that does not list its users may have one of that name.
+        let unlisted = user.filter(|name| !people.users_known && people.account(name).is_none());
+        let with_user = unlisted.map(|name| People::with_user(&subject.disc.root_of(system), name)).transpose()?;
+        let asked = Asked { people: with_user.as_ref().unwrap_or(people), user };
+        let places = self.places(asked.people);
+        let own: Vec<&Place> = places.iter().filter(|place| place.opens() && asked.is_for(place.user)).collect();
+        if !own.is_empty() {
+            return Ok(accepted(asked.people, &own));
+        }
+        if !places.is_empty() {
+            return Ok(useless(&places, &asked));
+        }
+        let users = Users { known: true, list: asked.people.accounts.iter().map(|one| one.user.clone()).collect() };
+        let found = search_for(subject.disc.tree(), &users, &self.key);
+        Ok(unauthorized(found, &asked))
     }
-    let of_asked = |name: &str| user.is_none_or(|user| user == name);
-    let mut files = KeysFiles::new(&root);
-    let (mut places, mut read): (Vec<Place>, Vec<String>) = (Vec::new(), Vec::new());
-    let mut matching = HashMap::new();
-    for candidate in &users.list {
-        let entrance = sshd.entrance(&users, candidate);
-        for file in sshd.keys(&mut files, candidate)? {
-            for key in file.keys.iter().flat_map(|keys| wanted_of(keys, wanted, &mut matching)) {
-                let answer = entrance.judge(&key, file.within.as_ref());
-                places.push(Place { user: candidate.name.clone(), file: place(&key.file, key.number), answer });
-            }
-            if places.len() > MOST_PLACES {
-                let at = At::File(file.path.into_bytes());
-                return Err(Error::Limit { what: "100,000 places of a key", place: at });
-            }
-            if of_asked(&candidate.name) {
-                read.push(file.path);
+
+    /// All places where the key is listed: as itself, or as an authority if that is asked for.
+    fn places<'p>(&self, people: &'p People) -> Vec<Place<'p>> {
+        let mut places = Vec::new();
+        for account in &people.accounts {
+            let keys = account.ssh.keys.iter().map(|granted| (&granted.key, &granted.answer));
+            let authorities = account.ssh.authorities.iter().map(|authority| (&authority.key, &authority.answer));
+            let is_authority = self.key.is_authority();
+            let listed: Vec<_> = if is_authority { authorities.collect() } else { keys.collect() };
+            for (key, answer) in listed.into_iter().filter(|(key, _)| self.key.is(&key.line.key)) {
+                let mut missing = self.key.missing_in(&key.line);
+                // Those of TrustedUserCAKeys have no options and need none.
+                missing.retain(|name| !is_authority || *name != "cert-authority");
+                let file = place(&key.file, key.number);
+                places.push(Place { user: &account.user.name, file, answer, missing });
             }
         }
+        places
     }
-    let read = unique(read);
-    let own: Vec<&Place> = places.iter().filter(|place| place.answer.opens() && of_asked(&place.user)).collect();
-    if !own.is_empty() {
-        return Ok(accepted(&sshd, &users, &own));
-    }
-    let asked = Asked::of(&sshd, &users, user);
-    if !places.is_empty() {
-        return Ok(useless(&places, &asked));
-    }
-    let instead = instead(&mut files, &sshd, &users, user)?;
-    Ok(unauthorized(search_for(tree, &users, wanted), &asked, &read, instead))
 }
 
 /// Looks for the key in all files that may hold keys.
 fn search_for(tree: &dyn Tree, users: &Users, wanted: &WantedKey) -> Search {
     let exact = match wanted {
-        WantedKey::Key(key) => Some(key),
+        WantedKey::Key(line) => Some(&line.key),
         WantedKey::Fingerprint(_) => None,
     };
     search(tree, users, &|key| wanted.is(key), exact)
 }
 
-/// No file that sshd reads has the key. `read` are those files, `instead` the keys in them.
-fn unauthorized(found: Search, asked: &Asked, read: &[String], instead: Vec<String>) -> Judgement {
+/// No file that sshd reads has the key.
+fn unauthorized(found: Search, asked: &Asked<'_>) -> Judgement {
     let unread = match found.troubles.first() {
         Some(error) => format!("; {} of what should be searched cannot be read: {error}", found.troubles.len()),
         None => String::new(),
     };
+    let read = || listed(&unique(asked.accounts().flat_map(|account| account.ssh.files.iter().cloned())));
+    let with_doubts = |sentence| with_doubts(sentence, &asked.doubts());
     let sighted: Vec<String> = found.sightings.iter().map(|sighting| place(&sighting.file, sighting.line)).collect();
     if let Some(first) = sighted.first() {
-        let why = asked.why.clone().unwrap_or_else(|| asked.with_doubts(format!("sshd reads {}", listed(read))));
+        let why = asked.why().unwrap_or_else(|| with_doubts(format!("sshd reads {}", read())));
         return asked.absent(format!("found in {first}, which does not count: {why}{unread}"), sighted);
     }
     let nowhere = "not found in any key or configuration file";
-    if let Some(why) = &asked.why {
+    if let Some(why) = asked.why() {
         return asked.absent(format!("{nowhere}; {why}{unread}"), Vec::new());
     }
+    let instead = instead(asked);
     let message = match instead.len() {
-        0 => format!("{nowhere}; no key is authorized in {}", listed(read)),
+        0 => format!("{nowhere}; no key is authorized in {}", read()),
         _ => format!("{nowhere}; authorized instead: {}", listed(&instead)),
     };
-    let message = format!("{}{unread}", asked.with_doubts(message));
-    asked.absent(message, instead)
-}
-
-/// The keys of a file that are the wanted one; found once for all users who share the file.
-fn wanted_of(
-    keys: &Arc<[AuthorizedKey]>,
-    wanted: &WantedKey,
-    matching: &mut HashMap<*const AuthorizedKey, Vec<AuthorizedKey>>,
-) -> Vec<AuthorizedKey> {
-    let find = || keys.iter().filter(|key| wanted.is(&key.line.key)).cloned().collect();
-    matching.entry(keys.as_ptr()).or_insert_with(find).clone()
+    asked.absent(format!("{}{unread}", with_doubts(message)), instead)
 }
 
 /// The key is accepted at all these places, as far as the image tells.
-fn accepted(sshd: &Sshd, users: &Users, places: &[&Place]) -> Judgement {
+fn accepted(people: &People, places: &[&Place<'_>]) -> Judgement {
     let mut message = format!("sshd accepts it for {}", names(places.iter().copied()));
-    if !sshd.starts {
-        message.push_str(", once sshd is started by hand: nothing starts it at boot");
-    }
-    if !users.known {
+    if !people.users_known {
         message.push_str("; whether there is such a user is not known: the image has no users-groups.json");
     }
     // A place without conditions makes those of the same user's other places void.
     let free = |user: &str| places.iter().any(|place| place.user == user && place.answer.is_free());
-    let bound = places.iter().filter(|place| !free(&place.user));
+    let bound = places.iter().filter(|place| !free(place.user));
     let message = unless(message, bound.flat_map(|place| place.answer.phrases()));
     let files = unique(places.iter().map(|place| place.file.clone()));
     match places.iter().any(|place| place.answer.verdict() == Verdict::Granted) {
@@ -212,40 +227,37 @@ fn accepted(sshd: &Sshd, users: &Users, places: &[&Place]) -> Judgement {
 }
 
 /// sshd reads the key, but does not accept it for the user asked for, or for any.
-fn useless(places: &[Place], asked: &Asked<'_>) -> Judgement {
-    let own_places = || places.iter().filter(|place| asked.user.is_none_or(|user| user == place.user));
+fn useless(places: &[Place<'_>], asked: &Asked<'_>) -> Judgement {
+    let own_places = || places.iter().filter(|place| asked.is_for(place.user));
     let own = own_places().next();
-    let refusal = own.and_then(|place| place.answer.refused()).or_else(|| asked.why.clone());
-    let accepted = names(places.iter().filter(|place| place.answer.opens()));
+    let refusals = unique(own_places().filter_map(Place::refused));
+    let refusal = if refusals.is_empty() { asked.why() } else { Some(refusals.join("; ")) };
+    let with_doubts = |sentence| with_doubts(sentence, &asked.doubts());
+    let accepted = names(places.iter().filter(|place| place.opens()));
     let message = match (asked.user, refusal) {
         (_, Some(why)) => format!("authorized for {}, which does not count: {why}", names(places)),
-        (Some(user), None) if places.iter().any(|place| place.answer.opens()) => {
-            asked.with_doubts(format!("sshd accepts it for {accepted}, not for {user}"))
+        (Some(user), None) if !accepted.is_empty() => {
+            with_doubts(format!("sshd accepts it for {accepted}, not for {user}"))
         }
-        _ => asked.with_doubts(format!("authorized for {}, whom sshd turns away", names(places))),
+        _ => with_doubts(format!("authorized for {}, whom sshd turns away", names(places))),
     };
     let files = unique(places.iter().map(|place| place.file.clone()));
+    let may_open = |place: &Place<'_>| place.answer.verdict() == Verdict::Unknown && place.missing.is_empty();
     match own {
-        Some(_) if !own_places().any(|place| place.answer.verdict() == Verdict::Unknown) => {
-            Judgement::fail(message, files)
-        }
+        Some(_) if !own_places().any(may_open) => Judgement::fail(message, files),
         Some(_) => Judgement::unknown(message, files),
         None => asked.absent(message, files),
     }
 }
 
 /// The keys that are authorized: the nearest thing there is to the one that is not.
-fn instead(files: &mut KeysFiles<'_>, sshd: &Sshd, users: &Users, user: Option<&str>) -> Result<Vec<String>> {
-    let mut keys = Vec::new();
-    for candidate in users.list.iter().filter(|candidate| user.is_none_or(|user| user == candidate.name)) {
-        for file in sshd.keys(files, candidate)?.into_iter().filter_map(|file| file.keys) {
-            for AuthorizedKey { line, .. } in file.iter().take(MOST_INSTEAD.saturating_sub(keys.len())) {
-                let comment = if line.comment.is_empty() { String::new() } else { format!(" {}", line.comment) };
-                keys.push(format!("{}{comment} for {}", line.key, candidate.name));
-            }
-        }
-    }
-    Ok(keys)
+fn instead(asked: &Asked<'_>) -> Vec<String> {
+    let keys = asked.accounts().flat_map(|account| account.ssh.keys.iter().map(move |granted| (account, &granted.key)));
+    let told = keys.take(MOST_INSTEAD).map(|(account, AuthorizedKey { line, .. })| {
+        let comment = if line.comment.is_empty() { String::new() } else { format!(" {}", line.comment) };
+        format!("{}{comment} for {}", line.key, account.user.name)
+    });
+    told.collect()
 }
 
 /// A sentence, and the conditions under which it holds or does not.
@@ -254,8 +266,9 @@ fn unless(sentence: String, conditions: impl IntoIterator<Item = String>) -> Str
     if conditions.is_empty() { sentence } else { format!("{sentence}; {}", conditions.join("; ")) }
 }
 
-fn names<'p>(places: impl IntoIterator<Item = &'p Place>) -> String {
-    listed(&unique(places.into_iter().map(|place| place.user.clone())))
+fn names<'p>(places: impl IntoIterator<Item = &'p Place<'p>>) -> String {
+    let names = unique(places.into_iter().map(|place| place.user.to_owned()));
+    if names.is_empty() { String::new() } else { listed(&names) }
 }
 
 fn unique(items: impl IntoIterator<Item = String>) -> Vec<String> {
@@ -263,8 +276,9 @@ fn unique(items: impl IntoIterator<Item = String>) -> Vec<String> {
     items.into_iter().filter(|item| seen.insert(item.clone())).collect()
 }
 
-fn listed(items: &[String]) -> String {
-    let shown = items.get(..SHOWN).unwrap_or(items).join(", ");
+fn listed<T: AsRef<str>>(items: &[T]) -> String {
+    let shown: Vec<&str> = items.iter().take(SHOWN).map(AsRef::as_ref).collect();
+    let shown = shown.join(", ");
     match items.len().saturating_sub(SHOWN) {
         0 if items.is_empty() => "no file".to_owned(),
         0 => shown,

@@ -7,8 +7,8 @@ use crate::check::systems::{Scope, in_each};
 use crate::check::{Judgement, Subject, WantedKey};
 use crate::error::Result;
 use crate::nixos::access::Access;
-use crate::nixos::answer::Verdict;
-use crate::nixos::ssh::{AuthorizedKey, PublicKey, Writer};
+use crate::nixos::answer::{Verdict, with_doubts};
+use crate::nixos::ssh::{AuthorizedKey, Writer};
 
 /// The row of the table of kinds.
 pub(super) const KIND: Kind = Kind { name: "only-keys", says: "sshd accepts no other keys", advice: None, flag: None };
@@ -48,9 +48,20 @@ impl OnlyKeys {
             .filter(|account| self.user.as_ref().is_none_or(|user| *user == account.user.name));
         for account in accounts {
             let (name, grants) = (&account.user.name, &account.ssh);
-            let may = |key: &PublicKey| self.allowed.iter().any(|allowed| allowed.is(key));
+            // A key that is allowed with options may not have more without them.
+            let may = |key: &AuthorizedKey| {
+                let of_key = self.allowed.iter().filter(|allowed| allowed.is(&key.line.key));
+                of_key.map(|allowed| allowed.missing_in(&key.line)).any(|missing| missing.is_empty())
+            };
+            // An authority of TrustedUserCAKeys has no options.
+            let may_sign = |key: &AuthorizedKey| {
+                let of_key = self.allowed.iter().filter(|allowed| allowed.is(&key.line.key));
+                of_key
+                    .map(|allowed| allowed.missing_in(&key.line))
+                    .any(|missing| matches!(&*missing, [] | ["cert-authority"]))
+            };
             let place = |key: &AuthorizedKey| format!("{}:{}", String::from_utf8_lossy(&key.file), key.number);
-            for granted in grants.keys.iter().filter(|granted| !may(&granted.key.line.key)) {
+            for granted in grants.keys.iter().filter(|granted| !may(&granted.key)) {
                 let key = &granted.key;
                 let doubts = &granted.answer.doubts;
                 match granted.answer.verdict() {
@@ -58,13 +69,12 @@ impl OnlyKeys {
                     Verdict::Denied => {}
                     Verdict::Unknown => {
                         let word = if granted.answer.opens() { "accepted" } else { "refused" };
-                        let doubt = doubts.first().map(|doubt| format!("; {doubt}")).unwrap_or_default();
-                        unknown.push(format!("{} is {word} for {name}{doubt}", key.line.key));
+                        unknown.push(with_doubts(format!("{} is {word} for {name}", key.line.key), doubts));
                     }
                 }
             }
             if grants.entrance.answer().opens() {
-                for authority in grants.authorities.iter().filter(|authority| !may(&authority.key.line.key)) {
+                for authority in grants.authorities.iter().filter(|authority| !may_sign(&authority.key)) {
                     let told = format!("any that {} certifies for {name}", authority.key.line.key);
                     others.push((told, place(&authority.key)));
                 }

@@ -99,6 +99,8 @@ findings! {
     MalformedSshdConfig = "malformed-sshd-config", Warning;
     /// A command tells sshd more keys.
     KeysByCommand = "keys-by-command", Warning;
+    /// sshd lets in by a method other than keys and passwords.
+    OtherSshMethod = "other-ssh-method", Warning;
     /// Keys let in others, but not root.
     NoKeyForRoot = "no-key-for-root", Info;
     /// sshd does not accept a key that is authorized.

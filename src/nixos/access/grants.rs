@@ -111,13 +111,17 @@ impl Grant {
 }
 
 /// All entrances of a user. An entrance stands once for each key, authority, rule or unit that may open it, and once as
-/// denied where nothing does.
-pub(super) fn of(facts: &Facts, user: &User, sources: &SshSources, rules: &[&Rule]) -> Vec<Grant> {
+/// denied where nothing does. The keys and authorities get the answers of their entrances.
+pub(super) fn of(facts: &Facts, user: &User, sources: &mut SshSources, rules: &[&Rule]) -> Vec<Grant> {
     let logins = facts.autologin.iter().filter(|login| login.user == user.name).map(autologin);
     let mut grants: Vec<Grant> = logins.collect();
     grants.extend(console(facts, user));
-    grants.extend(keys(sources));
-    grants.extend(certificates(sources));
+    let mut without_password = keys(sources);
+    without_password.extend(certificates(sources));
+    if facts.sshd.uses_pam(user) {
+        by_account(&mut without_password, &facts.pam_of_sshd, user);
+    }
+    grants.extend(without_password);
     for method in [PasswordMethod::Password, PasswordMethod::KeyboardInteractive] {
         grants.extend(ssh_password(facts, user, method));
     }
@@ -129,12 +133,35 @@ pub(super) fn of(facts: &Facts, user: &User, sources: &SshSources, rules: &[&Rul
     grants.extend(root(user, rules));
     // A service needs no shell to run sudo.
     let logins = grants.iter_mut().filter(|grant| !matches!(grant.entrance, Entrance::Root(_)));
-    match (user.refusal(), user.shell.as_deref().filter(|shell| ends_at_once(shell))) {
+    let missing = user.shell.as_ref().filter(|shell| facts.missing_shells.contains(*shell));
+    let missing = missing.map(|shell| Caused::by_default(Refusal::MissingShell(shell.clone())));
+    match (user.refusal().or(missing), user.shell.as_deref().filter(|shell| ends_at_once(shell))) {
         (Some(refusal), _) => logins.for_each(|grant| grant.answer = Answer::denied(refusal.clone())),
         (None, Some(shell)) => logins.for_each(|grant| without_shell(grant, shell)),
         (None, None) => {}
     }
+    let of = |entrance| grants.iter().filter(move |grant| grant.entrance == entrance).map(|grant| &grant.answer);
+    let keys = sources.keys.iter_mut().map(|key| &mut key.answer).zip(of(Entrance::SshKey));
+    let authorities =
+        sources.authorities.iter_mut().map(|authority| &mut authority.answer).zip(of(Entrance::SshCertificate));
+    keys.chain(authorities).for_each(|(own, answer)| own.clone_from(answer));
     grants
+}
+
+/// What the account rules of PAM make of keys and certificates.
+fn by_account(grants: &mut [Grant], service: &Service, user: &User) {
+    let said = service.admits(user);
+    for grant in grants.iter_mut().filter(|grant| grant.answer.opens()) {
+        match (said.verdict, said.by.clone()) {
+            (Verdict::Denied, Some((cause, module))) => {
+                grant.answer.refusal = Some(Caused::by(Refusal::Pam(module), cause));
+            }
+            (Verdict::Unknown, Some((cause, module))) => {
+                grant.answer.doubts.push(Caused::by(Doubt::Pam(module), cause));
+            }
+            (Verdict::Granted | Verdict::Denied | Verdict::Unknown, _) => {}
+        }
+    }
 }
 
 /// A shell that ends at once closes an entrance, but sshd forwards ports and serves its internal sftp without one.
@@ -270,17 +297,18 @@ fn keys(sources: &SshSources) -> Vec<Grant> {
 
 fn certificates(sources: &SshSources) -> Vec<Grant> {
     let entrance = Entrance::SshCertificate;
-    let of_any = sources.entrance.answer();
     let of_authority = |authority: &Authority| {
-        let mut answer = of_any.clone();
-        answer.conditions.extend(authority.within.clone());
-        if authority.unsure {
-            answer.doubts.push(Caused::by(Doubt::Principals, authority.key.cause()));
-        }
+        let answer = authority.answer.clone();
         let needs = Needs::Certificate(Some(authority.key.line.key.fingerprint()));
         Grant { entrance, needs, answer, opened_by: Some(authority.key.cause()) }
     };
     let mut grants: Vec<Grant> = sources.authorities.iter().map(of_authority).collect();
+    let of_any = sources.entrance.answer();
+    let elsewhere = sources.authorities_elsewhere.iter().filter(|_| of_any.opens());
+    grants.extend(elsewhere.map(|doubt| {
+        let answer = Answer { doubts: vec![doubt.clone()], ..of_any.clone() };
+        Grant { entrance, needs: Needs::Certificate(None), answer, opened_by: None }
+    }));
     if grants.is_empty() {
         let answer = Answer::denied(Caused::by_default(Refusal::NoAuthority));
         grants.push(Grant { entrance, needs: Needs::Certificate(None), answer, opened_by: None });

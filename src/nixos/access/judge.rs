@@ -178,6 +178,10 @@ fn sshd(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
         let message = command.to_string();
         findings.push(Finding::new(FindingId::KeysByCommand, "sshd", message, sshd.config.as_deref()));
     }
+    for (method, cause) in sshd.further_methods().into_iter().filter(|_| sshd.unit.is_some()) {
+        let message = format!("also lets in by {method}: for whom, the image does not tell");
+        findings.push(Finding::new(FindingId::OtherSshMethod, "sshd", message, Some(&cause.to_string())));
+    }
     findings.extend(no_key_for_root(accounts));
     findings
 }

@@ -35,14 +35,14 @@ pub use grants::{Entrance, Grant, Needs};
 pub use login::Way;
 pub use rule::{Condition, Reach, Rule, Tool};
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use become_root::{Rules, Unread};
 use pam::{Secret, Service};
 
-use super::answer::{Answer, Verdict};
+use super::answer::{Answer, Caused, Doubt, Verdict};
 use super::menu::MenuEntry;
-use super::ssh::{Authority, AuthorizedKey, BadLine, Entrance as OfSshd, KeysFiles, Sshd, Writer, declared};
+use super::ssh::{Authorities, Authority, AuthorizedKey, BadLine, Entrance as OfSshd, KeysFiles, Sshd, Writer, declared};
 use super::users::{User, Users};
 use super::{Disc, Initrd, Root, System, toplevel};
 use crate::error::{Error, Place, Result};
@@ -96,12 +96,16 @@ pub struct Account {
 /// What sshd reads for a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SshSources {
-    /// The keys in the files for the user.
+    /// The files in which sshd looks for keys of the user.
+    pub files: Vec<String>,
+    /// The keys in these files.
     pub keys: Vec<GrantedKey>,
     /// The authorities whose certificates may let the user in.
     pub authorities: Vec<Authority>,
     /// Files of keys that may be there at boot: neither in the image nor in a home.
     pub elsewhere: Vec<String>,
+    /// Files of authorities that are not in the image.
+    pub authorities_elsewhere: Vec<Caused<Doubt>>,
     /// Lines of scripts and units that may write such files at boot.
     pub writers: Vec<Writer>,
     /// What its configuration decides.
@@ -130,6 +134,8 @@ struct Facts {
     /// Whom PAM lets in at the console, and through sshd.
     pam_of_console: Service,
     pam_of_sshd: Service,
+    /// Shells of users that are not in the image, although what their paths lead through is.
+    missing_shells: BTreeSet<String>,
     /// Whether its libcrypt takes hashes of the old schemes, as it did before 23.05; none where the image does not tell.
     takes_old_hashes: Option<bool>,
     bad_lines: Vec<BadLine>,
@@ -141,6 +147,8 @@ struct Facts {
 struct Declared {
     users: Users,
     sshd: Sshd,
+    pam_of_sshd: Service,
+    missing_shells: BTreeSet<String>,
     sources: Vec<SshSources>,
     orphans: Vec<(String, Vec<AuthorizedKey>)>,
     bad_lines: Vec<BadLine>,
@@ -157,7 +165,18 @@ impl Declared {
         let orphans = orphans(root, &users, &mut files)?;
         let Rules { free: rules, mut unread, malformed, .. } = become_root::rules(root, &users)?;
         unread.extend(sshd.unread().iter().cloned().map(Unread::missing));
-        Ok(Self { bad_lines: files.malformed().to_vec(), users, sshd, sources, orphans, rules, unread, malformed })
+        Ok(Self {
+            pam_of_sshd: Service::of(root, sshd.pam_service())?,
+            missing_shells: missing_shells(root, &users)?,
+            bad_lines: files.malformed().to_vec(),
+            users,
+            sshd,
+            sources,
+            orphans,
+            rules,
+            unread,
+            malformed,
+        })
     }
 }
 
@@ -165,7 +184,6 @@ impl Declared {
 struct Machine {
     autologin: Vec<Autologin>,
     pam_of_console: Service,
-    pam_of_sshd: Service,
     takes_old_hashes: Option<bool>,
 }
 
@@ -182,7 +200,6 @@ impl Machine {
         Ok(Self {
             autologin: autologin::find(root)?,
             pam_of_console: Service::of(root, "login")?,
-            pam_of_sshd: Service::of(root, "sshd")?,
             takes_old_hashes: root
                 .release()?
                 .map(|release| version::compare(&release, FIRST_WITHOUT_OLD_HASHES).is_lt()),
@@ -265,6 +282,20 @@ impl People {
         self.sshd.password_authentication() && !self.pam_refuses_passwords
     }
 
+    /// Reads who gets in, with a user of whom no file tells.
+    ///
+    /// # Errors
+    /// Where a file that decides is there but cannot be read.
+    pub fn with_user(root: &Root<'_>, name: &str) -> Result<Self> {
+        let (mut facts, mut sources) = Facts::of(root)?;
+        let user = User::implied(name);
+        let users = Users { known: false, list: vec![user.clone()] };
+        sources.extend(self::sources(&facts.sshd, &users, &mut KeysFiles::new(root), root.toplevel())?);
+        facts.users.list.push(user);
+        let accounts = facts.accounts(sources);
+        Ok(facts.into_people(accounts))
+    }
+
     /// The account of that name.
     #[must_use]
     pub fn account(&self, name: &str) -> Option<&Account> {
@@ -276,9 +307,10 @@ impl Facts {
     fn of(root: &Root<'_>) -> Result<(Self, Vec<SshSources>)> {
         // Some thirty small files, each in a block of its own: two threads take half the time.
         let (declared, machine) = rayon::join(|| Declared::of(root), || Machine::of(root));
-        let (Declared { users, sshd, sources, orphans, bad_lines, rules, unread, malformed }, machine) =
-            (declared?, machine?);
-        let Machine { autologin, pam_of_console, pam_of_sshd, takes_old_hashes } = machine;
+        let (declared, machine) = (declared?, machine?);
+        let Declared { users, sshd, sources, orphans, bad_lines, rules, unread, malformed, .. } = declared;
+        let Declared { pam_of_sshd, missing_shells, .. } = declared;
+        let Machine { autologin, pam_of_console, takes_old_hashes } = machine;
         let facts = Self {
             users,
             sshd,
@@ -288,6 +320,7 @@ impl Facts {
             autologin,
             pam_of_console,
             pam_of_sshd,
+            missing_shells,
             takes_old_hashes,
             bad_lines,
             orphans,
@@ -304,11 +337,12 @@ impl Facts {
                 rules.entry(name).or_default().push(rule);
             }
         }
-        let account = |(user, ssh): (&User, SshSources)| {
+        let account = |(user, mut ssh): (&User, SshSources)| {
             let rules = rules.get(user.name.as_str()).map(Vec::as_slice).unwrap_or_default();
             let own = self.autologin.iter().filter(|login| login.user == user.name);
             let logged_in_by = own.map(|login| login.by.clone()).collect();
-            Account { user: user.clone(), entrances: grants::of(self, user, &ssh, rules), ssh, logged_in_by }
+            let entrances = grants::of(self, user, &mut ssh, rules);
+            Account { user: user.clone(), entrances, ssh, logged_in_by }
         };
         self.users.list.iter().zip(sources).map(account).collect()
     }
@@ -336,25 +370,27 @@ fn sources(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, toplevel: &str
     let mut all = Vec::new();
     for user in &users.list {
         let entrance = sshd.entrance(users, user);
-        let (mut keys, mut elsewhere): (Vec<GrantedKey>, Vec<String>) = (Vec::new(), Vec::new());
+        let (mut paths, mut keys, mut elsewhere) = (Vec::new(), Vec::new(), Vec::new());
         let mut writers: Vec<Writer> = Vec::new();
         for file in sshd.keys(files, user)? {
             let of_image = ["/etc/", "/nix/", &user.home].iter().any(|place| file.path.starts_with(place));
-            let judge = |key| entrance.judge(key, file.within.as_ref());
+            let judge = |key| entrance.judge(key, &file);
             let own = file.keys.iter().flat_map(|keys| keys.iter());
             keys.extend(own.map(|key| GrantedKey { key: key.clone(), answer: judge(key) }));
             file.writers.into_iter().for_each(|writer| keep_one(&mut writers, writer));
             if file.untold || file.keys.is_none() && !of_image {
-                elsewhere.push(file.path);
+                elsewhere.push(file.path.clone());
             }
+            paths.push(file.path);
         }
-        let authorities = sshd.authorities(files, user)?;
+        let Authorities { list: authorities, elsewhere: authorities_elsewhere } =
+            sshd.authorities(files, user, &entrance)?;
         count += keys.len() + authorities.len() + writers.len();
         if count > MOST_GRANTS {
             let place = Place::File(toplevel.as_bytes().to_vec());
             return Err(Error::Limit { what: "100,000 keys of users", place });
         }
-        all.push(SshSources { keys, authorities, elsewhere, writers, entrance });
+        all.push(SshSources { files: paths, keys, authorities, elsewhere, authorities_elsewhere, writers, entrance });
     }
     Ok(all)
 }
@@ -366,6 +402,21 @@ fn keep_one(writers: &mut Vec<Writer>, writer: Writer) {
         Some(_) => {}
         None => writers.push(writer),
     }
+}
+
+/// The shells of users that are not in the image: `shell = pkgs.zsh` does not install zsh.
+fn missing_shells(root: &Root<'_>, users: &Users) -> Result<BTreeSet<String>> {
+    let mut missing = BTreeSet::new();
+    let shells: BTreeSet<&String> = users.list.iter().filter_map(|user| user.shell.as_ref()).collect();
+    for shell in shells {
+        // Activation makes other paths, such as /bin/sh.
+        let programs = ["/run/current-system/sw/bin", "/nix/store"].into_iter();
+        let Some(above) = programs.filter(|above| shell.starts_with(&format!("{above}/"))).last() else { continue };
+        if root.find(above)?.is_some() && root.find(shell)?.is_none() {
+            missing.insert(shell.clone());
+        }
+    }
+    Ok(missing)
 }
 
 /// Files of keys that NixOS made for users who do not exist.

@@ -353,3 +353,65 @@ fn a_shell_that_ends_at_once_closes_consoles_but_not_the_forwarding_of_sshd() {
         assert_eq!(account.sentence(), sentence, "{shell} {keys:.7}");
     }
 }
+
+#[test]
+fn a_shell_that_is_not_installed_lets_nobody_in() {
+    for (shell, sentence) in [
+        ("/bin/sh", "can log in through ssh with a key"),
+        ("/run/current-system/sw/bin/bash", "can log in through ssh with a key"),
+        (
+            "/run/current-system/sw/bin/zsh",
+            "cannot log in: the shell /run/current-system/sw/bin/zsh is not in the image",
+        ),
+    ] {
+        let passwd = format!("eve:x:1000:100::/home/eve:{shell}\n");
+        let files = [
+            UNIT,
+            WANTED,
+            ("/s/etc/passwd", &passwd),
+            ("/s/etc/ssh/sshd_config", "AuthorizedKeysFile /etc/ssh/keys/%u\nUsePAM yes\n"),
+            ("/s/etc/ssh/keys/eve", KEY),
+            ("/s/sw/bin/bash", ""),
+        ];
+        assert_eq!(access("!", &files).people.accounts[0].sentence(), sentence);
+    }
+}
+
+#[test]
+fn the_account_rules_of_pam_count_for_keys_where_sshd_asks_pam() {
+    let denies = "account required pam_deny.so\nauth sufficient pam_unix.so\n";
+    let admits = "account required pam_unix.so\nauth sufficient pam_unix.so\n";
+    let refused = "cannot log in: the password is locked, no key counts: PAM refuses the user (pam_deny)";
+    for (config, service, rules, sentence) in [
+        ("UsePAM yes\n", "/s/etc/pam.d/sshd", denies, refused),
+        ("UsePAM yes\n", "/s/etc/pam.d/sshd", admits, "can log in through ssh with a key"),
+        ("UsePAM yes\n", "/s/etc/pam.d/other-sshd", denies, "can log in through ssh with a key"),
+        ("UsePAM yes\nPAMServiceName other-sshd\n", "/s/etc/pam.d/other-sshd", denies, refused),
+    ] {
+        let config = format!("AuthorizedKeysFile /etc/ssh/keys/%u\n{config}");
+        let files = [UNIT, WANTED, ("/s/etc/ssh/sshd_config", &config), ("/s/etc/ssh/keys/eve", KEY), (service, rules)];
+        assert_eq!(access("!", &files).people.accounts[0].sentence(), sentence, "{config} {service}");
+    }
+}
+
+#[test]
+fn other_methods_of_sshd_and_authorities_outside_the_image_are_reported() {
+    let found = |config: &str| findings(&[UNIT, WANTED, ("/s/etc/ssh/sshd_config", config)]);
+    let told = |method: &str| {
+        vec![format!("other-ssh-method sshd: also lets in by {method}: for whom, the image does not tell")]
+    };
+    assert_eq!(
+        found("HostbasedAuthentication no\nMatch User x\nHostbasedAuthentication yes\n"),
+        told("HostbasedAuthentication")
+    );
+    assert_eq!(found("GSSAPIAuthentication yes\n"), told("GSSAPIAuthentication"));
+    assert!(found("GSSAPIAuthentication no\nKerberosAuthentication no\n").is_empty());
+    let (sentence, unsure) = told_of("TrustedUserCAKeys /run/ca.pub\n");
+    let why = "sshd reads certificate authorities from /run/ca.pub, which is not in the image";
+    assert_eq!((sentence, unsure), (format!("may be able to log in through ssh with a certificate ({why})"), true));
+    assert!(!told_of("TrustedUserCAKeys /etc/ssh/ca.pub\n").1);
+}
+
+fn told_of(config: &str) -> (String, bool) {
+    told("!", &format!("UsePAM yes\n{config}"), "")
+}

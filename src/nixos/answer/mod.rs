@@ -71,6 +71,8 @@ pub enum Condition {
     OnlyFromHosts(String),
     /// Only where a `Match` block with these criteria holds, which depends on the connection.
     Within(String),
+    /// Only with a certificate that has a command of its own (`PermitRootLogin forced-commands-only`).
+    CertificateCommand,
     /// The image does not list the groups that `AllowGroups` or `DenyGroups` ask for.
     UnlistedGroups,
     /// This file does not revoke the key (`RevokedKeys`).
@@ -179,6 +181,42 @@ pub enum Refusal {
         /// The least that sshd accepts.
         least: usize,
     },
+    /// `PubkeyAcceptedAlgorithms` takes away all algorithms.
+    NoAlgorithm(String),
+    /// A value of `AuthenticationMethods` with which sshd ends the connection.
+    BadMethods(String),
+    /// `RevokedKeys` lists the key.
+    Revoked(String),
+    /// `RevokedKeys` names this file, which is not in the image: sshd then refuses every key.
+    NoRevokedKeys(String),
+    /// This line of `RevokedKeys` is no key: sshd then refuses every key.
+    BrokenRevokedKeys {
+        /// The file.
+        file: String,
+        /// The line, counted from 1.
+        line: u64,
+    },
+    /// sshd cannot read the file as the user.
+    UnreadableKeys {
+        /// The file.
+        file: String,
+        /// Its mode.
+        mode: u32,
+    },
+    /// `StrictModes`: others than the owner may write to the file, or to a directory above it.
+    LooseMode {
+        /// The file of keys.
+        file: String,
+        /// What others may write to.
+        path: String,
+    },
+    /// `StrictModes`: the file, or a directory above it, belongs to neither root nor the user.
+    ForeignOwner {
+        /// The file of keys.
+        file: String,
+        /// What belongs to somebody else.
+        path: String,
+    },
     /// The account has no password.
     NoPassword,
     /// The password is locked.
@@ -197,6 +235,8 @@ pub enum Refusal {
     NoKey,
     /// No certificate authority is trusted.
     NoAuthority,
+    /// The shell at this path is not in the image.
+    MissingShell(String),
     /// The shell with this name ends a session at once.
     Shell(String),
 }
@@ -221,6 +261,10 @@ pub enum Doubt {
     },
     /// A command tells the names of which a certificate must have one.
     Principals,
+    /// This file, which is not in the image, holds the names of which a certificate must have one.
+    PrincipalsFile(String),
+    /// This file, which is not in the image, holds certificate authorities.
+    AuthoritiesFile(String),
     /// Whether PAM accepts empty passwords.
     EmptyByPam,
     /// The image does not tell what this module of PAM says.
@@ -240,6 +284,7 @@ impl Doubt {
             self,
             Self::KeysCommand(_)
                 | Self::KeysFile(_)
+                | Self::AuthoritiesFile(_)
                 | Self::KeysWritten { .. }
                 | Self::PasswordFile(_)
                 | Self::UntoldPassword

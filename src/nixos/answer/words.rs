@@ -42,6 +42,9 @@ impl Display for Condition {
             Self::NotFromHosts(pattern) => write!(out, "not from hosts in DenyUsers {pattern}"),
             Self::OnlyFromHosts(pattern) => write!(out, "only from hosts in AllowUsers {pattern}"),
             Self::Within(criteria) => write!(out, "only under `Match {criteria}`"),
+            Self::CertificateCommand => {
+                out.write_str("only with a certificate that has a command (PermitRootLogin forced-commands-only)")
+            }
             Self::UnlistedGroups => {
                 out.write_str("unless AllowGroups or DenyGroups say otherwise: the image does not list groups")
             }
@@ -113,6 +116,28 @@ impl Display for Refusal {
             Self::Short { bits, least } => {
                 write!(out, "sshd does not accept RSA keys of {bits} bits, only from {least} on")
             }
+            Self::NoAlgorithm(list) => {
+                write!(out, "sshd accepts no keys: PubkeyAcceptedAlgorithms {list} leaves no algorithm")
+            }
+            Self::BadMethods(lists) => {
+                write!(out, "sshd ends the connection: AuthenticationMethods {lists} has any beside lists")
+            }
+            Self::Revoked(file) => write!(out, "RevokedKeys {file} lists the key"),
+            Self::NoRevokedKeys(file) => {
+                write!(out, "sshd refuses every key: RevokedKeys {file} is not in the image")
+            }
+            Self::BrokenRevokedKeys { file, line } => {
+                write!(out, "sshd refuses every key: line {line} of RevokedKeys {file} is no key")
+            }
+            Self::UnreadableKeys { file, mode } => {
+                write!(out, "sshd cannot read {file} as the user: its mode is {mode:04o} and it belongs to another")
+            }
+            Self::LooseMode { file, path } => {
+                write!(out, "sshd ignores {file}: others than the owner may write to {path}")
+            }
+            Self::ForeignOwner { file, path } => {
+                write!(out, "sshd ignores {file}: {path} belongs to neither root nor the user")
+            }
             Self::NoPassword => out.write_str("no password"),
             Self::BrokenHash => out.write_str("no password has such a hash"),
             Self::Locked => out.write_str("the password is locked"),
@@ -122,6 +147,7 @@ impl Display for Refusal {
             Self::KeyboardInteractiveOff(line) => write!(out, "sshd does not offer keyboard-interactive ({line})"),
             Self::NoKey => out.write_str("no key"),
             Self::NoAuthority => out.write_str("no certificate authority"),
+            Self::MissingShell(shell) => write!(out, "the shell {shell} is not in the image"),
             Self::Shell(shell) => write!(out, "the shell is {shell}"),
         }
     }
@@ -136,6 +162,12 @@ impl Display for Doubt {
             Self::KeysFile(file) => write!(out, "sshd also reads keys from {file}, which is not in the image"),
             Self::KeysWritten { by, path } => write!(out, "{by} may write keys to {path} at boot"),
             Self::Principals => out.write_str("a command tells which names its certificates must have"),
+            Self::PrincipalsFile(file) => {
+                write!(out, "{file}, which is not in the image, tells which names its certificates must have")
+            }
+            Self::AuthoritiesFile(file) => {
+                write!(out, "sshd reads certificate authorities from {file}, which is not in the image")
+            }
             Self::EmptyByPam => out.write_str("the image does not tell whether PAM accepts empty passwords"),
             Self::Pam(module) => write!(out, "the image does not tell whom {module} of PAM lets in"),
             Self::OldScheme(scheme) => write!(out, "libcrypt may refuse {scheme} hashes"),

@@ -26,6 +26,11 @@ fn takes_all<'p>(patterns: impl Iterator<Item = &'p str> + Clone) -> bool {
         .all(|algorithm| listed(patterns.clone(), algorithm) && listed(patterns.clone(), &of_certificate(algorithm)))
 }
 
+/// Whether a list under a `Match` leaves nothing: there sshd does not ignore one that takes all away.
+pub(super) fn leaves_nothing(list: &str) -> bool {
+    list.strip_prefix('-').is_some_and(|patterns| takes_all(patterns.split(',')))
+}
+
 /// Whether a key of that type can sign with an algorithm that `PubkeyAcceptedAlgorithms` leaves. A list that begins with
 /// `+` or `^` adds to sshd's own, one with `-` takes away from it.
 pub(super) fn accepts(list: &str, kind: &str) -> bool {

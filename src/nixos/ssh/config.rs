@@ -53,6 +53,15 @@ impl Config {
         lines.map(|line| line.arguments.as_slice())
     }
 
+    /// The line of a keyword whose first argument is such a one: the first in the global part, which shuts out later ones
+    /// there, or any under a `Match`.
+    pub(super) fn first_wherever(&self, keyword: &str, is_such: impl Fn(&str) -> bool) -> Option<&Line> {
+        let lines = || self.lines.iter().filter(|line| line.keyword == keyword);
+        let global = lines().find(|line| line.block.is_none());
+        let mut counting = global.into_iter().chain(lines().filter(|line| line.block.is_some()));
+        counting.find(|line| line.arguments.first().is_some_and(|value| is_such(value)))
+    }
+
     /// Whether a line counts for the configuration as a whole, before anybody connects.
     pub(super) fn is_global(&self, line: &Line) -> bool {
         line.block.is_none_or(|block| self.blocks.get(block).is_some_and(|block| block.whole))

@@ -1,12 +1,13 @@
 //! Whom sshd lets in: what its configuration says of a user, and then of a key.
 
-use super::algorithms::accepts;
+use super::algorithms::{accepts, leaves_nothing};
 use super::key::{CERTIFICATE, PublicKey};
-use super::keys_file::AuthorizedKey;
+use super::keys_file::{AuthorizedKey, KeysFile};
 use super::lists::lists;
 use super::methods::{Method, forced, methods, refused};
-use super::options::{Options, Wrong, is_bad_network, is_past};
-use super::sshd::Sshd;
+use super::options::{Options, Wrong};
+use super::revoked::Revoked;
+use super::sshd::{Sshd, is_of_image};
 use crate::nixos::answer::{Answer, Cause, Caused, Condition, Doubt, Refusal};
 use crate::nixos::users::{User, Users};
 use crate::store::version;
@@ -22,8 +23,10 @@ pub struct Entrance {
     commands_only: Option<Cause>,
     /// The argument of `PubkeyAcceptedAlgorithms`.
     algorithms: Option<Caused<String>>,
-    /// `RevokedKeys` may list the key.
-    revoked: Option<Caused<Condition>>,
+    /// Whether that leaves no algorithm at all.
+    no_algorithms: bool,
+    /// The list of revoked keys.
+    revoked: Option<(Caused<String>, Revoked)>,
     /// The least length of RSA keys (`RequiredRSASize`).
     least_bits: Option<Caused<usize>>,
     /// Whether sshd accepts DSA keys by default, as it did up to OpenSSH 6.9 (release notes of 7.0, 2015).
@@ -34,7 +37,7 @@ pub struct Entrance {
 const LEAST_BITS: usize = 1024;
 
 /// The keywords that decide whether sshd lets a user in with a key.
-const DECIDING: [&str; 12] = [
+const DECIDING: [&str; 13] = [
     "allowgroups",
     "allowusers",
     "authenticationmethods",
@@ -47,6 +50,7 @@ const DECIDING: [&str; 12] = [
     "pubkeyacceptedalgorithms",
     "pubkeyauthentication",
     "refuseconnection",
+    "revokedkeys",
 ];
 
 impl Sshd {
@@ -99,7 +103,13 @@ impl Sshd {
             algorithms: settings
                 .first("pubkeyacceptedalgorithms")
                 .map(|list| settings.caused(list.to_owned(), "pubkeyacceptedalgorithms")),
-            revoked: named("revokedkeys").map(|file| settings.caused(Condition::NotRevoked(file), "revokedkeys")),
+            no_algorithms: settings.line("pubkeyacceptedalgorithms").is_some_and(|line| {
+                line.block.is_some() && line.arguments.first().is_some_and(|list| leaves_nothing(list))
+            }),
+            revoked: settings.file("revokedkeys").map(|file| {
+                let list = self.revoked.get(file).cloned().unwrap_or(Revoked::Unread);
+                (settings.caused(file.to_owned(), "revokedkeys"), list)
+            }),
             least_bits: settings
                 .first("requiredrsasize")
                 .and_then(|bits| bits.parse().ok())
@@ -110,60 +120,90 @@ impl Sshd {
 }
 
 impl Entrance {
-    /// Whether the key opens, which a file lists that perhaps only a `Match` block brings.
+    /// Whether the key opens, in a file that perhaps only a `Match` block brings.
     #[must_use]
-    pub fn judge(&self, key: &AuthorizedKey, within: Option<&Caused<Condition>>) -> Answer {
+    pub fn judge(&self, key: &AuthorizedKey, file: &KeysFile) -> Answer {
         let line = key.cause();
-        match self.of_line(key, &line) {
+        let options = match of_line(key) {
+            Ok(options) => options,
             // What the line itself gets wrong is wrong under every `Match`.
-            Err(refusal) => Answer::denied(Caused::by(refusal, line)),
-            Ok(own) => {
-                let mut answer = self.keys.clone();
-                if answer.refusal.is_none() {
-                    answer.refusal = self.of_key(&key.line.key).or_else(|| {
-                        let commanded = own.iter().any(|own| matches!(own.what, Condition::Command(_)));
-                        let cause = self.commands_only.as_ref().filter(|_| !commanded)?;
-                        Some(Caused::by(Refusal::CommandsOnly, cause.clone()))
-                    });
-                }
-                answer.conditions.extend(within.cloned());
-                answer.conditions.extend(own);
-                answer.conditions.extend(self.revoked.clone());
-                answer
+            Err(refusal) => return Answer::denied(Caused::by(refusal, line)),
+        };
+        let mut answer = self.keys.clone();
+        let of_file = file.refusal.clone().map(Caused::by_default);
+        answer.refusal = answer.refusal.or(of_file).or_else(|| self.of_key(&key.line.key)).or_else(|| {
+            let cause = self.commands_only.clone().filter(|_| options.command.is_none())?;
+            Some(Caused::by(Refusal::CommandsOnly, cause))
+        });
+        answer.conditions.extend(file.within.clone());
+        answer.conditions.extend(options.conditions().map(|condition| Caused::by(condition, line.clone())));
+        self.revoke(&key.line.key, &mut answer);
+        answer
+    }
+
+    /// Takes revoked keys into account.
+    fn revoke(&self, key: &PublicKey, answer: &mut Answer) {
+        let Some((Caused { what: file, cause }, list)) = &self.revoked else { return };
+        let file = file.clone();
+        let refusal = match list {
+            Revoked::Missing if is_of_image(&file) || !file.starts_with('/') => Refusal::NoRevokedKeys(file),
+            Revoked::Broken(line) => Refusal::BrokenRevokedKeys { file, line: *line },
+            Revoked::Keys(keys) if keys.contains(key) => Refusal::Revoked(file),
+            Revoked::Keys(_) => return,
+            Revoked::Missing | Revoked::Unread => {
+                answer.conditions.push(Caused { what: Condition::NotRevoked(file), cause: cause.clone() });
+                return;
             }
+        };
+        answer.refusal.get_or_insert(Caused { what: refusal, cause: cause.clone() });
+    }
+
+    /// Takes revoked authorities into account, and that the keys of certificates may be revoked.
+    fn revoke_signer(&self, key: &PublicKey, answer: &mut Answer) {
+        self.revoke(key, answer);
+        if let Some((Caused { what: file, cause }, Revoked::Keys(keys))) = &self.revoked
+            && answer.opens()
+            && !keys.is_empty()
+        {
+            answer.conditions.push(Caused { what: Condition::NotRevoked(file.clone()), cause: cause.clone() });
         }
     }
 
-    /// The conditions in the line of a key.
-    fn of_line(&self, key: &AuthorizedKey, line: &Cause) -> Result<Vec<Caused<Condition>>, Refusal> {
-        if key.line.key.kind.ends_with(CERTIFICATE) {
-            return Err(Refusal::ListedCertificate);
+    /// Whether `PubkeyAcceptedAlgorithms` leaves no algorithm.
+    pub(super) fn accepts_nothing(&self) -> bool {
+        self.no_algorithms
+    }
+
+    /// Whether certificates of an authority open that is listed in a file of keys.
+    pub(super) fn judge_authority(&self, key: &AuthorizedKey, options: &Options, file: &KeysFile) -> Answer {
+        let line = key.cause();
+        if let Some(refusal) = options.refusal() {
+            return Answer::denied(Caused::by(refusal, line));
         }
-        let options = Options::of(&key.line.options).map_err(|wrong| match wrong {
-            Wrong::Unknown(name) => Refusal::UnknownOption(name),
-            Wrong::Value(name) => Refusal::OptionValue(name),
-        })?;
-        if options.authority {
-            return Err(Refusal::Authority);
-        }
-        if options.principals.is_some() {
-            return Err(Refusal::StrayPrincipals);
-        }
-        let mut conditions = Vec::new();
-        if let Some(hosts) = options.from {
-            if hosts.split(',').any(is_bad_network) {
-                return Err(Refusal::BadHosts(hosts));
-            }
-            conditions.push(Condition::From(hosts));
-        }
-        conditions.extend(options.command.map(Condition::Command));
-        if let Some(time) = options.until {
-            if is_past(&time) {
-                return Err(Refusal::ExpiredKey(time));
-            }
-            conditions.push(Condition::Until(time));
-        }
-        Ok(conditions.into_iter().map(|condition| Caused::by(condition, line.clone())).collect())
+        let mut answer = match options.command {
+            Some(_) => self.keys.clone(),
+            None => self.of_certificate(),
+        };
+        answer.conditions.extend(file.within.clone());
+        answer.conditions.extend(options.conditions().map(|condition| Caused::by(condition, line.clone())));
+        answer.refusal = answer.refusal.or_else(|| file.refusal.clone().map(Caused::by_default));
+        self.revoke_signer(&key.line.key, &mut answer);
+        answer
+    }
+
+    /// Whether certificates of an authority of `TrustedUserCAKeys` open.
+    pub(super) fn judge_signer(&self, key: &AuthorizedKey) -> Answer {
+        let mut answer = self.of_certificate();
+        self.revoke_signer(&key.line.key, &mut answer);
+        answer
+    }
+
+    /// The answer for certificates, which may have a command of their own.
+    fn of_certificate(&self) -> Answer {
+        let mut answer = self.keys.clone();
+        let commanded = self.commands_only.clone().map(|cause| Caused::by(Condition::CertificateCommand, cause));
+        answer.conditions.extend(commanded);
+        answer
     }
 
     /// Why sshd does not accept the key, by its type and length.
@@ -176,6 +216,9 @@ impl Entrance {
                 what: refusal,
                 cause: self.least_bits.as_ref().and_then(|least| least.cause.clone()),
             });
+        }
+        if let Some(Caused { what, cause }) = self.algorithms.as_ref().filter(|_| self.no_algorithms) {
+            return Some(Caused { what: Refusal::NoAlgorithm(what.clone()), cause: cause.clone() });
         }
         let kind = key.kind.as_str();
         match &self.algorithms {
@@ -205,6 +248,27 @@ impl Entrance {
     }
 }
 
+/// The options in the line of a key, or why sshd does not accept the key by what its line says.
+fn of_line(key: &AuthorizedKey) -> Result<Options, Refusal> {
+    if key.line.key.kind.ends_with(CERTIFICATE) {
+        return Err(Refusal::ListedCertificate);
+    }
+    let options = Options::of(&key.line.options).map_err(|wrong| match wrong {
+        Wrong::Unknown(name) => Refusal::UnknownOption(name),
+        Wrong::Value(name) => Refusal::OptionValue(name),
+    })?;
+    if options.authority {
+        return Err(Refusal::Authority);
+    }
+    if options.principals.is_some() {
+        return Err(Refusal::StrayPrincipals);
+    }
+    match options.refusal() {
+        Some(refusal) => Err(refusal),
+        None => Ok(options),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -224,7 +288,15 @@ mod tests {
         let users = Users { known: true, list: vec![root.clone()] };
         let line = KeyLine::parse(&format!("{options} {KEY}")).unwrap().unwrap();
         let key = AuthorizedKey { line: Arc::new(line), number: 1, file: b"/keys".as_slice().into() };
-        let answer = sshd.entrance(&users, &root).judge(&key, None);
+        let file = KeysFile {
+            path: String::new(),
+            keys: None,
+            within: None,
+            refusal: None,
+            untold: false,
+            writers: Vec::new(),
+        };
+        let answer = sshd.entrance(&users, &root).judge(&key, &file);
         answer.refused().map_or_else(|| Ok(answer.phrases().join("; ")), Err)
     }
 
@@ -246,6 +318,19 @@ mod tests {
             (
                 "PubkeyAcceptedKeyTypes rsa-*,ssh-rsa",
                 "sshd does not accept ssh-ed25519 keys (PubkeyAcceptedAlgorithms rsa-*,ssh-rsa)",
+            ),
+            (
+                "Match all\nPubkeyAcceptedAlgorithms -*",
+                "sshd accepts no keys: PubkeyAcceptedAlgorithms -* leaves no algorithm",
+            ),
+            (
+                "RevokedKeys /etc/ssh/revoked",
+                "sshd refuses every key: RevokedKeys /etc/ssh/revoked is not in the image",
+            ),
+            ("Match User root\nRevokedKeys none", "sshd refuses every key: RevokedKeys none is not in the image"),
+            (
+                "Match User root\nAuthenticationMethods publickey any",
+                "sshd ends the connection: AuthenticationMethods publickey any has any beside lists",
             ),
             ("Match Group wheel\nPermitRootLogin no", "sshd does not let root in (PermitRootLogin no)"),
             (
@@ -280,7 +365,8 @@ mod tests {
             ("AllowGroups wh*\nDenyUsers eve", "restrict", ""),
             ("PermitRootLogin forced-commands-only", "command=\"ls\"", "only to run \"ls\" (command= in its line)"),
             ("ForceCommand internal-sftp -R", "", "only to run \"internal-sftp -R\" (ForceCommand)"),
-            ("RevokedKeys /etc/ssh/revoked", "", "unless RevokedKeys /etc/ssh/revoked lists the key"),
+            ("RevokedKeys /run/revoked", "", "unless RevokedKeys /run/revoked lists the key"),
+            ("RevokedKeys none", "", ""),
             ("AuthenticationMethods password publickey", "", ""),
             (
                 "AuthenticationMethods publickey,password",

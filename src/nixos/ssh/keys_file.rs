@@ -9,7 +9,7 @@ use super::writers::{self, Writer};
 use crate::error::{Error, Place, Result};
 use crate::fs::path;
 use crate::nixos::Root;
-use crate::nixos::answer::{Cause, Caused, Condition};
+use crate::nixos::answer::{Cause, Caused, Condition, Refusal};
 use crate::nixos::users::User;
 
 /// No file of keys is longer.
@@ -33,6 +33,8 @@ pub struct KeysFile {
     pub keys: Option<Arc<[AuthorizedKey]>>,
     /// The `Match` block that brings it, if that depends on the connection.
     pub within: Option<Caused<Condition>>,
+    /// Why sshd does not use it, by its owner and mode.
+    pub refusal: Option<Refusal>,
     /// Whether something writes it at boot that the image does not tell.
     pub untold: bool,
     /// Lines of scripts and units that may write it at boot.

@@ -3,7 +3,7 @@
 use super::words::Written;
 
 /// The keywords that decide who gets in. The arguments of others are not kept.
-pub(super) const DECIDING: [&str; 32] = [
+pub(super) const DECIDING: [&str; 33] = [
     "allowgroups",
     "allowusers",
     "authenticationmethods",
@@ -23,6 +23,7 @@ pub(super) const DECIDING: [&str; 32] = [
     "kerberosauthentication",
     "listenaddress",
     "maxauthtries",
+    "pamservicename",
     "passwordauthentication",
     "permitemptypasswords",
     "permitrootlogin",
@@ -271,7 +272,7 @@ pub(super) fn mistake(written: Written<'_>, keyword: &str, part: Part) -> Option
         Command if !written.rest.starts_with('/') && !written.rest.eq_ignore_ascii_case("none") => {
             return Some(format!("{shown} needs an absolute path"));
         }
-        Methods => return wrong_methods(&words).map(|why| format!("{shown} {why}")),
+        Methods => return wrong_methods(&words, part).map(|why| format!("{shown} {why}")),
         Criteria => return wrong_criteria(&words).map(|why| format!("{shown} {why}")),
         Words if keyword == "subsystem" && words.len() < 2 => return Some(format!("{shown} has no command")),
         _ => {}
@@ -304,14 +305,14 @@ fn is_time(value: &str) -> bool {
     !value.is_empty() && !value.starts_with(|letter: char| !letter.is_ascii_digit())
 }
 
-fn wrong_methods(lists: &[String]) -> Option<String> {
-    if lists.len() > 1 && lists.iter().any(|list| list.eq_ignore_ascii_case("any")) {
+fn wrong_methods(lists: &[String], part: Part) -> Option<String> {
+    // Under a Match that does not hold yet, sshd only notices lists after `any`.
+    let seen = if part == Part::Match { lists.get(..1).unwrap_or_default() } else { lists };
+    if lists.len() > 1 && seen.iter().any(|list| list.eq_ignore_ascii_case("any")) {
         return Some("has any beside lists".to_owned());
     }
-    if lists == ["any"] {
-        return None;
-    }
-    let methods = lists.iter().flat_map(|list| list.split(','));
+    let lists = lists.iter().filter(|list| !list.eq_ignore_ascii_case("any"));
+    let methods = lists.flat_map(|list| list.split(','));
     let name = |method: &str| method.split(':').next().unwrap_or_default().to_owned();
     let mut unknown = methods.filter(|method| !METHODS.contains(&name(method).as_str()));
     unknown.next().map(|method| format!("has an unknown method {method}"))
@@ -372,6 +373,8 @@ mod tests {
             ("Match Nobody eve", Global, Some("Match has an unknown criterion Nobody")),
             ("Match all User eve", Global, Some("Match has all beside other criteria")),
             ("AuthenticationMethods any publickey", Global, Some("AuthenticationMethods has any beside lists")),
+            ("AuthenticationMethods publickey any", Match, None),
+            ("AuthenticationMethods any publickey", Match, Some("AuthenticationMethods has any beside lists")),
             ("AuthenticationMethods key", Global, Some("AuthenticationMethods has an unknown method key")),
             ("AuthorizedKeysCommand \"none\"", Global, Some("AuthorizedKeysCommand needs an absolute path")),
         ] {

@@ -55,6 +55,12 @@ pub(super) fn methods(
 /// Why sshd lets nobody in (`RefuseConnection`, `MaxAuthTries`).
 pub(super) fn refused(settings: &Settings<'_>) -> Option<Caused<Refusal>> {
     let refuses = settings.says("refuseconnection", "yes");
+    let lists = settings.value("authenticationmethods").unwrap_or_default();
+    // In the global part, sshd does not start with that.
+    let is_any = |list: &String| list.eq_ignore_ascii_case("any");
+    if lists.len() > 1 && lists.iter().any(is_any) {
+        return Some(settings.caused(Refusal::BadMethods(lists.join(" ")), "authenticationmethods"));
+    }
     refuses.then(|| settings.caused(Refusal::Connection, "refuseconnection")).or_else(|| {
         let none = settings.first("maxauthtries").and_then(|tries| tries.parse::<u32>().ok()) == Some(0);
         none.then(|| settings.caused(Refusal::NoTries, "maxauthtries"))

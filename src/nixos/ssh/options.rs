@@ -1,10 +1,14 @@
 //! The options before a key (sshd(8), AUTHORIZED_KEYS FILE FORMAT), as sshd reads them: one mistake, and it ignores the line.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
+
+use crate::nixos::answer::{Condition, Refusal};
 
 /// What the options of a line say about who gets in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Options {
+pub struct Options {
     /// The key is an authority that signs certificates.
     pub(super) authority: bool,
     /// The command that runs whatever the client asks for.
@@ -15,15 +19,28 @@ pub(super) struct Options {
     pub(super) until: Option<String>,
     /// The names of which a certificate must have one.
     pub(super) principals: Option<String>,
+    /// Those of [`SWITCHES`] that the line turns on or off, `restrict` included.
+    switches: BTreeMap<&'static str, bool>,
+    /// The values of `environment`, `permitopen`, `permitlisten` and `tunnel`.
+    others: Vec<(&'static str, String)>,
 }
 
 /// Why sshd ignores a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Wrong {
+pub enum Wrong {
     /// It does not know an option.
     Unknown(String),
     /// An option has a value that it does not take, or none, or stands twice.
     Value(&'static str),
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(name) => write!(formatter, "unknown option {name}"),
+            Self::Value(name) => write!(formatter, "bad value or repeated option {name}"),
+        }
+    }
 }
 
 /// Options without a value.
@@ -33,13 +50,30 @@ const FLAGS: [&str; 2] = ["restrict", "cert-authority"];
 const SWITCHES: [&str; 7] =
     ["port-forwarding", "agent-forwarding", "x11-forwarding", "touch-required", "verify-required", "pty", "user-rc"];
 
+/// Their names as a line turns them off.
+const SWITCHES_OFF: [(&str, &str); 7] = [
+    ("port-forwarding", "no-port-forwarding"),
+    ("agent-forwarding", "no-agent-forwarding"),
+    ("x11-forwarding", "no-x11-forwarding"),
+    ("touch-required", "no-touch-required"),
+    ("verify-required", "no-verify-required"),
+    ("pty", "no-pty"),
+    ("user-rc", "no-user-rc"),
+];
+
+/// What `restrict` turns off.
+const RESTRICTED: [&str; 5] = ["port-forwarding", "agent-forwarding", "x11-forwarding", "pty", "user-rc"];
+
 /// Options with a value.
 const VALUED: [&str; 8] =
     ["command", "principals", "from", "expiry-time", "environment", "permitopen", "permitlisten", "tunnel"];
 
 impl Options {
     /// Reads the options of a line.
-    pub(super) fn of(text: &str) -> Result<Self, Wrong> {
+    ///
+    /// # Errors
+    /// Why sshd ignores the whole line.
+    pub fn of(text: &str) -> Result<Self, Wrong> {
         let mut options = Self::default();
         let mut rest = text;
         while !rest.is_empty() {
@@ -60,12 +94,16 @@ impl Options {
     fn one<'t>(&mut self, text: &'t str) -> Result<&'t str, Wrong> {
         let positive = text.get(..3).filter(|no| no.eq_ignore_ascii_case("no-")).and_then(|_| text.get(3..));
         let flag = FLAGS.into_iter().find_map(|flag| Some((flag, after(text, flag)?)));
-        let switch = SWITCHES.into_iter().find_map(|switch| after(positive.unwrap_or(text), switch));
+        let switch = SWITCHES.into_iter().find_map(|name| Some((name, after(positive.unwrap_or(text), name)?)));
         if let Some((flag, rest)) = flag {
-            self.authority |= flag == "cert-authority";
+            match flag {
+                "cert-authority" => self.authority = true,
+                _ => self.switches.extend(RESTRICTED.map(|switch| (switch, false))),
+            }
             return Ok(rest);
         }
-        if let Some(rest) = switch {
+        if let Some((name, rest)) = switch {
+            self.switches.insert(name, positive.is_none());
             return Ok(rest);
         }
         let valued = VALUED.into_iter().find_map(|name| Some((name, after(text, name)?.strip_prefix('=')?)));
@@ -87,9 +125,54 @@ impl Options {
                 }
             }
             _ if !is_right(name, &value) => return Err(Wrong::Value(name)),
-            _ => {}
+            _ => self.others.push((name, value)),
         }
         Ok(rest)
+    }
+
+    /// The conditions under which the line lets in.
+    pub(super) fn conditions(&self) -> impl Iterator<Item = Condition> {
+        let from = self.from.clone().map(Condition::From);
+        let command = self.command.clone().map(Condition::Command);
+        from.into_iter().chain(command).chain(self.until.clone().map(Condition::Until))
+    }
+
+    /// Why the line lets nobody in, although sshd takes its options.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        let is_bad = |hosts: &&String| hosts.split(',').any(is_bad_network);
+        if let Some(hosts) = self.from.as_ref().filter(is_bad) {
+            return Some(Refusal::BadHosts(hosts.clone()));
+        }
+        self.until.clone().filter(|time| is_past(time)).map(Refusal::ExpiredKey)
+    }
+
+    /// Whether the key is an authority that signs certificates.
+    #[must_use]
+    pub fn is_authority(&self) -> bool {
+        self.authority
+    }
+
+    /// The names of the options that a listed line should have as they are here, and has not: it lacks them, or they say
+    /// something else there.
+    #[must_use]
+    pub fn missing_in(&self, listed: &Self) -> Vec<&'static str> {
+        let mut missing = Vec::new();
+        let mut compare = |name, differs: bool| missing.extend(differs.then_some(name));
+        compare("cert-authority", self.authority && !listed.authority);
+        compare("command", self.command.is_some() && self.command != listed.command);
+        compare("from", self.from.is_some() && self.from != listed.from);
+        compare("expiry-time", self.until.is_some() && self.until != listed.until);
+        compare("principals", self.principals.is_some() && self.principals != listed.principals);
+        for (name, on) in &self.switches {
+            // All are on by default but the one that demands a PIN.
+            let listed = listed.switches.get(name).copied().unwrap_or(*name != "verify-required");
+            let shown = SWITCHES_OFF.iter().find(|(switch, _)| switch == name).map(|(_, off)| *off);
+            compare(shown.filter(|_| !on).unwrap_or(name), listed != *on);
+        }
+        for other in &self.others {
+            compare(other.0, !listed.others.contains(other));
+        }
+        missing
     }
 }
 
@@ -132,7 +215,7 @@ fn time(value: &str) -> Option<String> {
 }
 
 /// Whether an entry of `from=` is a network that sshd takes for a mistake: it has bits behind its mask.
-pub(super) fn is_bad_network(entry: &str) -> bool {
+fn is_bad_network(entry: &str) -> bool {
     let Some((address, length)) = entry.trim_start_matches('!').split_once('/') else { return false };
     let (Ok(address), Ok(length)) = (address.parse::<IpAddr>(), length.parse::<u32>()) else { return false };
     let (bits, all) = match address {
@@ -143,7 +226,7 @@ pub(super) fn is_bad_network(entry: &str) -> bool {
 }
 
 /// Whether the time of an `expiry-time=` is over, here and now.
-pub(super) fn is_past(time: &str) -> bool {
+fn is_past(time: &str) -> bool {
     let now = jiff::Timestamp::now().strftime("%Y%m%d%H%M%S").to_string();
     format!("{time:0<14}") <= now
 }
@@ -181,11 +264,18 @@ mod tests {
             command: Some(r#"echo "," # = c"#.to_owned()),
             from: Some("10.0.0.1,!*.local".to_owned()),
             until: Some("20300101".to_owned()),
-            principals: None,
+            switches: RESTRICTED
+                .map(|switch| (switch, false))
+                .into_iter()
+                .chain([("verify-required", false)])
+                .collect(),
+            ..Options::default()
         };
         assert_eq!(Options::of(text), Ok(expected));
-        for nothing in ["", "restrict,", ",restrict"] {
-            assert_eq!(Options::of(nothing), Ok(Options::default()), "{nothing}");
+        let restrict = Options::of("restrict");
+        for (same, expected) in [("", Ok(Options::default())), ("restrict,", restrict.clone()), (",restrict", restrict)]
+        {
+            assert_eq!(Options::of(same), expected, "{same}");
         }
     }
 
@@ -208,6 +298,27 @@ mod tests {
             (r#"command="a\""#, Err(Wrong::Value("command"))),
         ] {
             assert_eq!(Options::of(text), expected.map(|()| Options::default()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_listed_line_may_lack_options_that_are_asked_for() {
+        for (asked, listed, missing) in [
+            ("", "command=\"x\"", &[][..]),
+            ("command=\"x\"", "restrict,COMMAND=\"x\"", &[]),
+            ("command=\"x\"", "command=\"y\"", &["command"]),
+            ("command=\"x\",no-pty", "", &["command", "no-pty"]),
+            ("no-pty", "restrict", &[]),
+            ("restrict", "restrict,pty", &["no-pty"]),
+            ("restrict,pty", "restrict,pty", &[]),
+            ("pty", "", &[]),
+            ("verify-required", "no-touch-required", &["verify-required"]),
+            ("no-touch-required", "", &["no-touch-required"]),
+            ("from=\"10.0.0.1\",permitopen=\"a:1\"", "from=\"10.0.0.1\",permitopen=\"b:1\"", &["permitopen"]),
+            ("cert-authority,principals=\"a\"", "principals=\"a\"", &["cert-authority"]),
+        ] {
+            let options = |text| Options::of(text).unwrap();
+            assert_eq!(options(asked).missing_in(&options(listed)), missing, "{asked} {listed}");
         }
     }
 }

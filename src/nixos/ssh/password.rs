@@ -99,6 +99,26 @@ impl Sshd {
         })
     }
 
+    /// The name of the service of PAM that sshd asks (`PAMServiceName`, OpenSSH 9.8 and later).
+    #[must_use]
+    pub fn pam_service(&self) -> &str {
+        self.settings.global("pamservicename").find_map(<[String]>::first).map_or("sshd", String::as_str)
+    }
+
+    /// The methods besides keys and passwords that the configuration turns on for anybody: the keyword, and its line.
+    #[must_use]
+    pub fn further_methods(&self) -> Vec<(&'static str, &Cause)> {
+        const METHODS: [(&str, &str); 3] = [
+            ("hostbasedauthentication", "HostbasedAuthentication"),
+            ("gssapiauthentication", "GSSAPIAuthentication"),
+            ("kerberosauthentication", "KerberosAuthentication"),
+        ];
+        let on = |keyword: &str| {
+            self.settings.first_wherever(keyword, |value| value.eq_ignore_ascii_case("yes")).map(|line| &line.cause)
+        };
+        METHODS.into_iter().filter_map(|(keyword, shown)| Some((shown, on(keyword)?))).collect()
+    }
+
     /// Whether sshd leaves passwords of the user to PAM.
     #[must_use]
     pub fn uses_pam(&self, user: &User) -> bool {

@@ -3,6 +3,7 @@
 use super::config::{Config, Line};
 use super::criteria::{Holds, holds};
 use super::keywords::is_global;
+use super::modes::Strictness;
 use crate::nixos::answer::{Cause, Caused, Condition, Doubt};
 use crate::nixos::users::User;
 
@@ -42,6 +43,19 @@ impl<'c> Settings<'c> {
     /// The first argument of a keyword.
     pub(super) fn first(&self, keyword: &str) -> Option<&'c str> {
         self.value(keyword)?.first().map(String::as_str)
+    }
+
+    /// The file that a keyword names. `none` in the global part means no file, but sshd takes it for a name under a
+    /// `Match`, even `Match all`.
+    pub(super) fn file(&self, keyword: &str) -> Option<&'c str> {
+        let line = self.line(keyword)?;
+        let file = line.arguments.first()?;
+        (line.block.is_some() || !file.eq_ignore_ascii_case("none")).then_some(file)
+    }
+
+    /// The strictness about owners and modes of files of users.
+    pub(super) fn strictness(&self) -> Strictness {
+        if self.says("strictmodes", "no") { Strictness::Lax } else { Strictness::Strict }
     }
 
     /// Whether the first argument of a keyword is this one, in any case.

@@ -1,9 +1,13 @@
 //! sshd as a system would run it: whether it starts, and which files of keys it reads for a user.
 
+use std::collections::BTreeMap;
+
 use super::config::{Config, Mistake};
 use super::daemon::{self, Arguments, Daemon, Obstacle};
 use super::keys_file::{KeysFile, KeysFiles};
+use super::modes;
 use super::reader::Reader;
+use super::revoked::Revoked;
 use crate::error::{Error, Place, Result};
 use crate::nixos::Root;
 use crate::nixos::answer::{Cause, Caused, Condition, Doubt, Refusal};
@@ -18,6 +22,9 @@ const WITHOUT: [&str; 2] = ["none", "/dev/null"];
 
 /// Files of keys for one user; sshd itself takes 256 patterns, NixOS writes two.
 const MOST_PATTERNS: usize = 16;
+
+/// Lists of revoked keys that are read.
+const MOST_LISTS: usize = 16;
 
 /// sshd of one system.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -41,6 +48,8 @@ pub struct Sshd {
     /// Units that start another sshd, which reads another configuration.
     pub others: Vec<String>,
     pub(super) settings: Config,
+    /// The lists of `RevokedKeys` in the image, by the names in the configuration.
+    pub(super) revoked: BTreeMap<String, Revoked>,
 }
 
 impl Sshd {
@@ -91,6 +100,13 @@ impl Sshd {
                     Some(path.to_owned()).filter(|path| unit.is_some() && !WITHOUT.contains(&&**path));
             }
         }
+        let named = self.settings.lines.iter().filter(|line| line.keyword == "revokedkeys");
+        for file in named.filter_map(|line| line.arguments.first()) {
+            if self.revoked.len() >= MOST_LISTS {
+                break; // those are unread
+            }
+            self.revoked.insert(file.clone(), Revoked::of(root, file)?);
+        }
         Ok(())
     }
 
@@ -130,8 +146,9 @@ impl Sshd {
             let path = expand(pattern, user);
             if within.is_none() || !found.iter().any(|file| file.path == path) {
                 let (keys, untold) = (files.read(&path)?, files.is_untold(&path)?);
+                let refusal = modes::refusal(files.root(), &path, user, settings.strictness())?;
                 let writers = files.writers_of(&path, user)?;
-                found.push(KeysFile { path, keys, within, untold, writers });
+                found.push(KeysFile { path, keys, within, refusal, untold, writers });
             }
         }
         Ok(found)
@@ -170,6 +187,11 @@ impl Sshd {
         let refusal = Caused { what: Refusal::NoConfiguration(file.clone()), cause: cause() };
         Some((refusal, Caused { what: Doubt::NoConfiguration(file), cause: cause() }))
     }
+}
+
+/// Whether a path is one that the image decides about: what is missing there is not there at boot, either.
+pub(in crate::nixos) fn is_of_image(path: &str) -> bool {
+    ["/etc/", "/nix/"].iter().any(|place| path.starts_with(place))
 }
 
 /// Replaces the tokens of `AuthorizedKeysFile` (sshd_config(5), TOKENS); a relative path begins in the user's home.

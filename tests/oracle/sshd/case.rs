@@ -52,6 +52,8 @@ pub(crate) struct Case {
     pub(crate) people: Vec<Person>,
     /// Files below `/etc`, with their modes.
     pub(crate) files: BTreeMap<String, (String, u32)>,
+    /// Owners of those that do not belong to root.
+    pub(crate) owners: BTreeMap<String, u32>,
     /// From where clients ask: one address is enough where the answer does not depend on it.
     pub(crate) addresses: Vec<&'static str>,
     pub(crate) credentials: Vec<Credential>,
@@ -79,12 +81,26 @@ impl Case {
         let files = [("ssh/sshd_config", config), ("pam.d/sshd", PAM)];
         let files = files.map(|(path, text)| (path.to_owned(), (text.to_owned(), 0o444)));
         let credentials = vec![Credential::Key("own"), Credential::Password];
-        Self { name: name.to_owned(), people, files: files.into(), addresses: vec![ADDRESSES[1]], credentials }
+        Self {
+            name: name.to_owned(),
+            people,
+            files: files.into(),
+            owners: BTreeMap::new(),
+            addresses: vec![ADDRESSES[1]],
+            credentials,
+        }
     }
 
     /// With another file below `/etc`.
     pub(crate) fn with(mut self, path: &str, text: &str) -> Self {
         self.files.insert(path.to_owned(), (text.to_owned(), 0o444));
+        self
+    }
+
+    /// With another mode and owner of a file.
+    pub(crate) fn with_mode(mut self, path: &str, mode: u32, owner: u32) -> Self {
+        self.files.get_mut(path).expect("a file").1 = mode;
+        self.owners.insert(path.to_owned(), owner);
         self
     }
 

@@ -139,7 +139,7 @@ fn toplevel(number: usize) -> String {
 }
 
 /// A bare squashfs with a toplevel for each case.
-fn image(cases: &[Case], folder: &Path) -> PathBuf {
+pub(crate) fn image(cases: &[Case], folder: &Path) -> PathBuf {
     let stage = folder.join("stage");
     for (number, case) in cases.iter().enumerate() {
         let base = toplevel(number);
@@ -167,6 +167,9 @@ fn image(cases: &[Case], folder: &Path) -> PathBuf {
             fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
             // As environment.etc of NixOS has the mode of a copy.
             fs::write(at(&format!("etc/{path}.mode")), format!("{mode:04o}\n")).unwrap();
+            if let Some(owner) = case.owners.get(path) {
+                fs::write(at(&format!("etc/{path}.uid")), format!("+{owner}\n")).unwrap();
+            }
         }
     }
     fs::write(stage.join("nix-path-registration"), "").unwrap();

@@ -190,6 +190,9 @@ fn root(case: &Case, keys: &Keys) -> tempfile::TempDir {
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).unwrap();
     }
+    for (path, owner) in &case.owners {
+        chown(at(&format!("etc/{path}")), Some(*owner), None).expect("root, whom this test needs");
+    }
     fs::copy(keys.path().join("ca"), at("etc/ssh/hostkey")).unwrap();
     root
 }

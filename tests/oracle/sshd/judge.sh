@@ -60,6 +60,10 @@ ask() {
     # that the monitor of sshd then refuses.
     local said
     said=$(WORD=${credential#-} timeout 30 ssh "${options[@]}" "${own[@]}" -b "$address" "$user@$server" true 2>&1) || true
+    # The client prefers rsa-sha2-512 even where the server only takes ssh-rsa.
+    if [[ $method == key && $credential == rsa ]] && ! grep -aq '^debug1: Sending command' <<<"$said"; then
+        said=$(timeout 30 ssh -o PubkeyAcceptedAlgorithms=ssh-rsa "${options[@]}" "${own[@]}" -b "$address" "$user@$server" true 2>&1) || true
+    fi
     if ! grep -aq '^debug1: Sending command' <<<"$said"; then
         printf '%s no\n' "$number"
     elif grep -aq "^Authenticated to .* using \"$by\"" <<<"$said"; then

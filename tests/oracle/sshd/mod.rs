@@ -3,14 +3,19 @@
 //! Not asked, because an OpenSSH of an image may be newer than the one here: names of algorithms that are unknown here, and
 //! the keywords `RefuseConnection`, `PerSourcePenalties`, `PAMServiceName` and `SshdSessionPath`.
 //!
-//! `NIXOSCOPE_ORACLE_SEED` and `NIXOSCOPE_ORACLE_COUNT` choose other configurations and how many;
-//! `NIXOSCOPE_ORACLE_LOG` prints what sshd logs.
+//! `NIXOSCOPE_ORACLE_SEED` and `NIXOSCOPE_ORACLE_COUNT` choose other configurations and how many, `NIXOSCOPE_ORACLE_FIRST`
+//! the first of them, and `NIXOSCOPE_ORACLE_LOG` prints what sshd logs. Thousands with any seed:
+//!
+//! ```text
+//! NIXOSCOPE_ORACLE_SEED=7 NIXOSCOPE_ORACLE_COUNT=5000 cargo test --test oracle sshd::
+//! ```
 
 mod case;
 mod generator;
 mod image;
 mod judge;
 mod lines;
+mod named;
 
 use std::fmt::Write as _;
 use std::str::FromStr;
