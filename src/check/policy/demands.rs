@@ -20,6 +20,9 @@ use super::{Demand, PolicyError, PolicyErrors, Severity};
 use crate::fs::FileType;
 use crate::secrets::Allow;
 
+/// A `[[key]]` with its assertions, or why its keys cannot be read.
+type OfKeys<'t> = (&'t Checked<KeyTable>, Result<Vec<Assertion>, String>);
+
 /// What a table says about all its assertions, besides the severity.
 #[derive(Clone, Copy)]
 struct Said<'t> {
@@ -33,6 +36,11 @@ impl<'t> Said<'t> {
     fn of(reason: &'t Option<String>, lines: &'t ItsLines) -> Self {
         Self { reason, system: &None, lines }
     }
+
+    /// The only system that the table is about.
+    fn in_system(self, system: &'t Option<String>) -> Self {
+        Self { system, ..self }
+    }
 }
 
 impl Policy {
@@ -41,106 +49,55 @@ impl Policy {
     /// # Errors
     /// Which files with keys cannot be read, or hold none.
     pub fn demands(&self, name: &str, folder: &Path) -> Result<Vec<Demand>, PolicyErrors> {
-        self.all_demands(name, folder).map_err(|mistakes| {
-            let error = |(line, message)| PolicyError { file: name.into(), line, column: 1, message };
-            PolicyErrors(mistakes.into_iter().map(error).collect())
-        })
-    }
-
-    fn all_demands(&self, name: &str, folder: &Path) -> Result<Vec<Demand>, Vec<(usize, String)>> {
-        let mut demands = Vec::new();
-        let mut add = |assertions: Vec<Assertion>, severity: &SeverityWord, said: Said<'_>| {
-            let severity = match severity {
-                SeverityWord::Error => Severity::Error,
-                SeverityWord::Warning => Severity::Warning,
-            };
-            demands.extend(assertions.into_iter().map(|assertion| Demand {
-                line: Some(said.lines.of_kind(assertion.kind().name)),
-                assertion,
-                severity,
-                reason: said.reason.clone(),
-                policy: Some(name.to_owned()),
-                system: said.system.clone(),
-            }));
-        };
+        let mut all = Collector { policy: name, demands: Vec::new(), mistakes: Vec::new() };
         for Placed(presets, lines) in self.preset.iter() {
             let assertions = presets.as_slice().iter().flat_map(|preset| preset.assertions());
-            add(assertions.collect(), &SeverityWord::Error, Said::of(&None, lines));
+            all.add(Ok(assertions.collect()), &SeverityWord::Error, Said::of(&None, lines));
         }
         for table in self.image.iter() {
-            add(
-                table.assertions().map_err(|message| vec![(table.1.first, message)])?,
-                &table.severity,
-                Said::of(&table.reason, &table.1),
-            );
+            all.add(table.assertions(), &table.severity, Said::of(&table.reason, &table.1));
         }
         for table in &self.package {
-            add(
-                table.assertions().map_err(|message| vec![(table.1.first, message)])?,
-                &table.severity,
-                Said::of(&table.reason, &table.1),
-            );
+            all.add(table.assertions(), &table.severity, Said::of(&table.reason, &table.1));
         }
         for table in &self.command {
-            add(vec![Command(table.name.0.clone()).into()], &table.severity, Said::of(&table.reason, &table.1));
+            let assertion = Command(table.name.0.clone()).into();
+            all.add(Ok(vec![assertion]), &table.severity, Said::of(&table.reason, &table.1));
         }
         for table in &self.file {
-            add(
-                vec![table.assertion().map_err(|message| vec![(table.1.first, message)])?],
-                &table.severity,
-                Said::of(&table.reason, &table.1),
-            );
+            let assertion = table.assertion().map(|assertion| vec![assertion]);
+            all.add(assertion, &table.severity, Said::of(&table.reason, &table.1));
         }
         for table in &self.unit {
-            add(
-                vec![table.assertion().map_err(|message| vec![(table.1.first, message)])?],
-                &table.severity,
-                Said { reason: &table.reason, system: &table.system, lines: &table.1 },
-            );
+            let assertion = table.assertion().map(|assertion| vec![assertion]);
+            all.add(assertion, &table.severity, Said::of(&table.reason, &table.1).in_system(&table.system));
         }
         for table in &self.user {
-            add(
-                vec![table.assertion()],
-                &table.severity,
-                Said { reason: &table.reason, system: &table.system, lines: &table.1 },
-            );
+            let said = Said::of(&table.reason, &table.1).in_system(&table.system);
+            all.add(Ok(vec![table.assertion()]), &table.severity, said);
         }
-        for (table, assertions) in self.keys(folder)? {
-            add(assertions, &table.severity, Said { reason: &table.reason, system: &table.system, lines: &table.1 });
+        for (table, assertions) in self.keys(folder) {
+            all.add(assertions, &table.severity, Said::of(&table.reason, &table.1).in_system(&table.system));
         }
         for table in self.ssh.iter() {
-            add(
-                table.assertions(),
-                &table.severity,
-                Said { reason: &table.reason, system: &table.system, lines: &table.1 },
-            );
+            let said = Said::of(&table.reason, &table.1).in_system(&table.system);
+            all.add(Ok(table.assertions()), &table.severity, said);
         }
         for table in self.secrets.iter() {
-            add(
-                vec![NoSecrets(table.allowed().map_err(|message| vec![(table.1.first, message)])?).into()],
-                &table.severity,
-                Said::of(&table.reason, &table.1),
-            );
+            let assertion = table.allowed().map(|allowed| vec![NoSecrets(allowed).into()]);
+            all.add(assertion, &table.severity, Said::of(&table.reason, &table.1));
         }
         for table in self.integrity.iter() {
-            add(vec![Integrity.into()], &table.severity, Said::of(&table.reason, &table.1));
+            all.add(Ok(vec![Integrity.into()]), &table.severity, Said::of(&table.reason, &table.1));
         }
-        Ok(demands)
+        if all.mistakes.is_empty() { Ok(all.demands) } else { Err(PolicyErrors(all.mistakes)) }
     }
 
     /// What each `[[key]]` asserts.
-    fn keys(&self, folder: &Path) -> Result<Vec<(&Checked<KeyTable>, Vec<Assertion>)>, Vec<(usize, String)>> {
-        let (mut tables, mut mistakes) = (Vec::new(), Vec::new());
-        for table in &self.key {
-            match table.keys(folder) {
-                Ok(keys) => tables.push((table, keys)),
-                Err(message) => mistakes.push((table.1.first, message)),
-            }
-        }
-        if !mistakes.is_empty() {
-            return Err(mistakes);
-        }
-        let assertions = tables.iter().map(|(table, wanted)| {
+    fn keys(&self, folder: &Path) -> Vec<OfKeys<'_>> {
+        let read: Vec<_> = self.key.iter().map(|table| (table, table.keys(folder))).collect();
+        let known = || read.iter().filter_map(|(table, keys)| Some((*table, keys.as_ref().ok()?)));
+        let assertions = |table: &KeyTable, wanted: &[WantedKey]| {
             let assertion =
                 |key: &WantedKey| -> Assertion { Key { key: key.clone(), user: table.user.clone() }.into() };
             let mut all: Vec<Assertion> = wanted.iter().map(assertion).collect();
@@ -150,13 +107,47 @@ impl Policy {
                     let same_user = table.user.is_none() || other.user.is_none() || other.user == table.user;
                     same_user && (other.system.is_none() || other.system == table.system)
                 };
-                let allowed =
-                    tables.iter().filter(|(other, _)| same(other)).flat_map(|(_, keys)| keys.clone()).collect();
+                let allowed = known().filter(|(other, _)| same(other)).flat_map(|(_, keys)| keys.clone()).collect();
                 all.push(OnlyKeys { user: table.user.clone(), allowed }.into());
             }
-            (*table, all)
-        });
-        Ok(assertions.collect())
+            all
+        };
+        let of_table = |(table, keys): &(&'_ Checked<KeyTable>, Result<Vec<WantedKey>, String>)| match keys {
+            Ok(keys) => Ok(assertions(table, keys)),
+            Err(message) => Err(message.clone()),
+        };
+        read.iter().map(|pair| (pair.0, of_table(pair))).collect()
+    }
+}
+
+/// The demands of a policy.
+struct Collector<'p> {
+    policy: &'p str,
+    demands: Vec<Demand>,
+    mistakes: Vec<PolicyError>,
+}
+
+impl Collector<'_> {
+    /// Adds the assertions of a table, or why it has none.
+    fn add(&mut self, assertions: Result<Vec<Assertion>, String>, severity: &SeverityWord, said: Said<'_>) {
+        let severity = match severity {
+            SeverityWord::Error => Severity::Error,
+            SeverityWord::Warning => Severity::Warning,
+        };
+        match assertions {
+            Ok(assertions) => self.demands.extend(assertions.into_iter().map(|assertion| Demand {
+                line: Some(said.lines.of_kind(assertion.kind().name)),
+                assertion,
+                severity,
+                reason: said.reason.clone(),
+                policy: Some(self.policy.to_owned()),
+                system: said.system.clone(),
+            })),
+            Err(message) => {
+                let (file, line) = (self.policy.into(), said.lines.first);
+                self.mistakes.push(PolicyError { file, line, column: 1, message });
+            }
+        }
     }
 }
 
