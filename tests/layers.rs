@@ -87,7 +87,7 @@ fn the_file_systems_do_not_name_each_other() {
 const APART: [(&[&str], &[&str], &str); 4] = [
     (&["store/"], &["hashing"], "the hasher reads stores, and nothing that it reads knows it"),
     (&["check/kind/"], &["policy", "Policy", "Demand", "KINDS"], "an assertion does not know who asks for it"),
-    (&["check/policy/"], &["Disc", "System", "Judgement"], "a policy asks and does not judge"),
+    (&["check/policy/"], &["Subject", "Judgement"], "a policy asks and does not judge"),
     (&["secrets/rules/"], &["Disc", "Archive", "Tree", "rayon"], "a rule sees bytes"),
 ];
 

@@ -250,7 +250,7 @@ mod tests {
         }
 
         fn node(&self, id: NodeId) -> Result<Node> {
-            let kind = self.0.values().nth(id.0 as usize).unwrap().clone();
+            let kind = self.0.values().nth(usize::try_from(id.0).unwrap()).unwrap().clone();
             Ok(Node { kind, mode: 0, uid: 0, gid: 0, mtime: 0 })
         }
 
@@ -259,7 +259,7 @@ mod tests {
         }
 
         fn lookup(&self, directory: NodeId, name: &[u8]) -> Result<Option<NodeId>> {
-            let parent = self.0.keys().nth(directory.0 as usize).unwrap();
+            let parent = self.0.keys().nth(usize::try_from(directory.0).unwrap()).unwrap();
             assert_eq!(self.node(directory)?.kind, Kind::Directory);
             Ok(self.id(&format!("{}/{}", parent.trim_end_matches('/'), std::str::from_utf8(name).unwrap())))
         }

@@ -337,6 +337,15 @@ fn every_mistake_of_a_policy_is_reported_at_once_in_the_order_of_the_file() {
 }
 
 #[test]
+fn a_file_of_keys_that_cannot_be_read_is_reported_at_its_table() {
+    let policy = "[[key]]\nfile = \"none.pub\"\n\n[[key]]\nfile = \"policy.toml\"\n";
+    let found = mistakes("policy.toml", policy);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("1:1: ") && found[0].contains("none.pub: No such file"), "{found:?}");
+    assert!(found[1].starts_with("4:1: ") && found[1].contains("policy.toml: "), "{found:?}");
+}
+
+#[test]
 fn tables_that_contradict_each_other_are_refused() {
     for (policy, expected) in [
         (

@@ -5,7 +5,6 @@ use std::fmt;
 use super::super::kind::State;
 use super::file::{Checked, Policy};
 use super::mistake::Mistake;
-use super::place::Place;
 use super::tables::{FileTable, OneOrMany, PackageState, PackageTable, UnitTable, UserTable};
 
 /// The mistakes: each names the line of the earlier table.
@@ -120,10 +119,4 @@ fn differ<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
 /// Whether no word is in both lists.
 fn apart<T: PartialEq + fmt::Debug>(one: Option<&OneOrMany<T>>, other: Option<&OneOrMany<T>>) -> bool {
     one.zip(other).is_some_and(|(one, other)| !one.as_slice().iter().any(|word| other.as_slice().contains(word)))
-}
-
-impl Mistake {
-    fn in_line(line: usize, message: String) -> Self {
-        Self::new(message, Place { byte: 0, line })
-    }
 }

@@ -21,6 +21,11 @@ impl Mistake {
         Self { message, place: Some(place), id: None }
     }
 
+    /// A mistake of a whole line.
+    pub(super) fn in_line(line: usize, message: String) -> Self {
+        Self::new(message, Place { line, byte: 0 })
+    }
+
     /// A mistake of the file as a whole.
     pub(super) fn of_file(message: &str) -> Self {
         Self { message: message.to_owned(), place: None, id: None }

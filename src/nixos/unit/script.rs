@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::{Command, LONGEST, Units, upstart};
 use crate::error::{Error, Place, Result};
-use crate::fs::{Kind, path};
+use crate::fs::Kind;
 use crate::store::StorePath;
 use crate::store::name::Name;
 
@@ -65,7 +65,7 @@ impl Units<'_> {
     }
 
     fn read_script(&self, program: &str, most: u64) -> Result<Option<Script>> {
-        let Some(found) = path::find(self.root.tree(), program.as_bytes())? else { return Ok(None) };
+        let Some(found) = self.root.find(program)? else { return Ok(None) };
         let Kind::File { size } = self.root.tree().node(found.id)?.kind else { return Ok(None) };
         if size > most && most < LONGEST {
             return Ok(None);
