@@ -304,7 +304,10 @@ fn the_image_file_has_the_published_hash_or_is_named() {
     let run = run(&["verify", path.to_str().unwrap(), "--sha256", "gone"]);
     assert_eq!(
         (run.code, run.errors.as_str()),
-        (Some(2), "nixoscope: --sha256 gone: No such file or directory (os error 2)\n")
+        (
+            Some(2),
+            "nixoscope: --sha256 gone: not a SHA-256: that is 64 hexadecimal digits, sha256:…, sha256-…, or a file with one\n"
+        )
     );
 }
 

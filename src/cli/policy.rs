@@ -61,13 +61,14 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let (disc, mut troubles) = disc(&image)?;
     let summary = Summary::of(&disc, &mut troubles);
     let software = Software::of(&disc, &mut troubles);
-    let software = troubles.keep(software);
+    let installed = software.and_then(|software| policy::installed(&disc, &software));
+    let installed = troubles.keep(installed).unwrap_or_default();
     let access = match disc.default_system() {
         Ok(system) => troubles.keep(Access::of(&disc, system)),
         Err(_) => None,
     };
     let mut text = Vec::new();
-    report_policy::toml(&mut text, &Draft::of(&summary, software.as_ref(), access.as_ref()))?;
+    report_policy::toml(&mut text, &Draft::of(&summary, installed, access.as_ref()))?;
     match &args.output {
         Some(file) => {
             let mut file_out =

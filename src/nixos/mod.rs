@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod answer;
+pub mod bill;
 pub(crate) mod credential;
 mod disc;
 mod initrd;
@@ -9,6 +10,7 @@ pub(crate) mod kernel_line;
 #[cfg(test)]
 mod made;
 pub mod menu;
+mod object_kind;
 mod password;
 mod root;
 pub mod ssh;
@@ -16,11 +18,13 @@ mod summary;
 mod system;
 pub mod unit;
 mod users;
+pub mod why;
 
 pub mod package;
 pub mod software;
 pub use disc::{Disc, Medium};
 pub use initrd::Initrd;
+pub use object_kind::ObjectKind;
 pub use password::{Password, PasswordState, Quirk, Scheme};
 pub use root::Root;
 pub use summary::{BootFacts, StoreFacts, Summary, VolumeFacts};

@@ -10,20 +10,20 @@ mod file;
 mod implanted;
 mod known;
 mod problem;
+mod published;
 
 #[cfg(test)]
 mod scratched;
 
-pub use file::published;
-pub use known::Known;
 pub use problem::{Problem, ProblemKind};
+pub use published::{is_published, published};
 
 use crate::error::{Error, Result, Troubles};
 use crate::image::Progress;
 use crate::nixos::{Disc, Medium};
 use crate::store::contents::Object;
 use crate::store::hashing::{self, Damage, Outcome};
-use crate::store::{Carrier, Contents, STORE, Store, nix32, registration};
+use crate::store::{self, Carrier, Contents, STORE, Store, nix32, registration};
 
 /// What is known about the image from elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Expectations {
     /// SHA-256 of the image file.
     pub sha256: Option<[u8; 32]>,
     /// What the store should hold.
-    pub closure: Option<Known>,
+    pub closure: Option<store::Closure>,
 }
 
 /// The result of a verification.
@@ -53,6 +53,8 @@ pub struct Report {
     pub implanted_md5: Option<bool>,
     /// Whether the store was compared with a given closure.
     pub against_closure: bool,
+    /// Whether the store holds all of a given closure, and more.
+    pub holds_more: bool,
     /// Names in the store directory that are not store paths. They are not errors.
     pub strays: Vec<Vec<u8>>,
     /// The problems, sorted by [`ProblemKind`] and path.
@@ -162,7 +164,7 @@ impl Report {
     }
 
     /// Compares the store with its registration.
-    fn store(&mut self, store: &Store<'_>, contents: Contents, known: Option<&Known>, progress: Progress<'_>) {
+    fn store(&mut self, store: &Store<'_>, contents: Contents, known: Option<&store::Closure>, progress: Progress<'_>) {
         let both = |object: &&Object| object.node.is_some() && object.record.is_some();
         let no_hash = |object: &&Object| object.record.as_ref().is_some_and(|record| record.nar_hash.is_none());
         self.has_registration = contents.registered;
@@ -172,15 +174,19 @@ impl Report {
         self.problems.append(&mut closure::check(&contents));
         if let Some(known) = known {
             self.against_closure = true;
-            self.problems.append(&mut known.compare(&contents));
+            let mut differences = known::compare(known, &contents);
+            self.holds_more = differences.missing.is_empty() && !differences.further.is_empty();
+            self.problems.append(&mut differences.missing);
+            self.problems.append(&mut differences.further);
         }
         let wanted = |object: &Object| {
             object.record.as_ref().is_some_and(|record| record.nar_hash.is_some())
-                || known.is_some_and(|known| known.hash(&object.path).is_some())
+                || known.and_then(|known| known.get(&object.path)).is_some_and(|member| member.nar_hash.is_some())
         };
         for (index, outcome) in hashing::run(store, &contents, &wanted, progress) {
             if let Some(object) = contents.objects.get(index) {
-                let foreign = outcome.hash.and_then(|hash| known?.judge(&object.path, &hash));
+                let foreign = outcome.hash.and_then(|hash| known::judge(known?, &object.path, &hash));
+                self.holds_more &= foreign.is_none();
                 self.problems.extend(foreign);
                 self.judge(object, outcome);
             }

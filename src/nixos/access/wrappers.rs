@@ -110,8 +110,8 @@ pub(super) fn findings(root: &Root<'_>) -> Result<Vec<Finding>> {
     let units = Units::of(root)?;
     if let Lookup::Loaded(unit) = units.get(UNIT)? {
         for command in unit.commands("ExecStart") {
-            let lines = units.script(&command)?.unwrap_or_default();
-            lines.iter().for_each(|line| take(line, &command.program));
+            let Some(script) = units.script(&command.program)? else { continue };
+            script.lines.iter().for_each(|(_, line)| take(line, &command.program));
         }
     }
     let finding = |(name, (power, file)): (String, (Power, String))| {
