@@ -10,10 +10,10 @@ const COUNT: usize = 40;
 
 const EXEC: &str = "org.freedesktop.policykit.exec";
 const UNITS: &str = "org.freedesktop.systemd1.manage-units";
-const REBOOT: &str = "org.freedesktop.login1.reboot";
+const TIME: &str = "org.freedesktop.timedate1.set-time";
 
 fn probes() -> Vec<Probe> {
-    ["ann", "bob", "eve"].into_iter().flat_map(|user| [EXEC, UNITS, REBOOT].map(|action| (user, "-", action))).collect()
+    ["ann", "bob", "eve"].into_iter().flat_map(|user| [EXEC, UNITS, TIME].map(|action| (user, "-", action))).collect()
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn disagreement(people: &People, (user, action): (&str, &str), theirs: bool) -> 
 
 fn script(generator: &mut Generator) -> String {
     // An action that only a pattern matches is not among those that nixoscope asks about.
-    let named = format!("var named = [\"{REBOOT}\"];\n");
+    let named = format!("var named = [\"{TIME}\"];\n");
     named
         + &generator.some(3, &["\n"], &mut |generator| {
             let statements = generator.some(3, &["\n  "], &mut statement);
@@ -111,14 +111,14 @@ fn condition(generator: &mut Generator) -> String {
             "action.id == \"org.freedesktop.systemd1.manage-units\"",
             "action.id != \"org.freedesktop.policykit.exec\"",
             "action.id.indexOf(\"org.freedesktop.systemd1.\") == 0",
-            "/^org\\.freedesktop\\.(login1|policykit)\\./.test(action.id)",
+            "/^org\\.freedesktop\\.(timedate1|policykit)\\./.test(action.id)",
             "action.id.match(/units$/)",
             "action.id.substring(0, 24) == \"org.freedesktop.systemd1\"",
             "subject.local",
             "!subject.active",
             "action.lookup(\"unit\") == \"x.service\"",
             "action.lookup(\"unit\") != \"x.service\"",
-            "(subject.user == \"eve\" || action.id == \"org.freedesktop.login1.reboot\")",
+            "(subject.user == \"eve\" || action.id == \"org.freedesktop.timedate1.set-time\")",
             "true",
         ];
         generator.of(&all).to_owned()

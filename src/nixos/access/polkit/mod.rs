@@ -41,6 +41,10 @@ const ROOT: [&str; 11] = [
     "org.libvirt.unix.manage",
 ];
 
+/// Actions that imply another one, even if a rule refuses that (systemd's own annotations).
+const IMPLIED: [(&str, &str); 1] =
+    [("org.freedesktop.systemd1.manage-unit-files", "org.freedesktop.systemd1.manage-units")];
+
 /// An action that no rule names.
 const ANY: &str = "any.action";
 
@@ -159,7 +163,13 @@ impl Found {
                 }
             }
         }
-        for (answer, actions) in own {
+        for (answer, mut actions) in own {
+            for (action, implied) in IMPLIED {
+                let has = |wanted: &str| actions.iter().any(|own| own == wanted);
+                if has(action) && !has(implied) {
+                    actions.push(implied.to_owned());
+                }
+            }
             self.by_key.entry(Key { answer, actions }).or_default().push(user.name.clone());
         }
         Ok(())
@@ -300,6 +310,11 @@ mod tests {
             (
                 "polkit.addRule(function(action, subject) { if (action.id.indexOf(\"org.freedesktop.systemd1.\") == 0) return polkit.Result.NO; if (subject.user == \"bob\") return polkit.Result.YES; });",
                 vec!["1 bob (bob) root ALL, !org.freedesktop.systemd1."],
+            ),
+            // Whoever may manage the files of units may manage units.
+            (
+                "polkit.addRule(function(action, subject) { if (action.id == \"org.freedesktop.systemd1.manage-units\") return polkit.Result.NO; if (subject.user == \"bob\") return polkit.Result.YES; });",
+                vec!["1 bob (bob) root ALL"],
             ),
             // The first rule that says something counts.
             (
