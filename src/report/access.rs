@@ -129,6 +129,7 @@ fn sshd(access: &Access) -> String {
     }
     let start = match (sshd.starts, sshd.socket) {
         (true, true) => "starts by a socket",
+        (true, false) if sshd.condition.is_some() => "starts at boot under a condition",
         (true, false) => "starts at boot",
         (false, _) => "does NOT start at boot",
     };
