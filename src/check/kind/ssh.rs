@@ -61,12 +61,17 @@ impl Ask for Ssh {
 fn enabled(access: &Access, wanted: bool) -> Judgement {
     let sshd = &access.people.sshd;
     let evidence: Vec<String> = sshd.unit.iter().cloned().collect();
-    let told = match (&sshd.unit, sshd.starts) {
-        (Some(_), true) => "sshd starts at boot",
-        (Some(_), false) => "sshd is there, and nothing starts it at boot",
-        (None, _) => "there is no sshd",
+    let told = match (&sshd.unit, &sshd.condition) {
+        (Some(_), None) if sshd.starts => "sshd starts at boot".to_owned(),
+        (Some(_), Some(condition)) if sshd.starts => format!("sshd starts at boot if {condition} holds"),
+        (Some(_), Some(condition)) => format!("sshd does not start at boot: {condition} does not hold"),
+        (Some(_), None) => "sshd is there, and nothing starts it at boot".to_owned(),
+        (None, _) => "there is no sshd".to_owned(),
     };
     let starts = sshd.unit.is_some() && sshd.starts;
+    if starts && sshd.condition.is_some() {
+        return Judgement::unknown(told, evidence);
+    }
     if starts == wanted { Judgement::pass(told, evidence) } else { Judgement::fail(told, evidence) }
 }
 

@@ -125,7 +125,7 @@ pub(super) fn of(facts: &Facts, user: &User, sources: &mut SshSources, rules: &[
     for method in [PasswordMethod::Password, PasswordMethod::KeyboardInteractive] {
         grants.extend(ssh_password(facts, user, method));
     }
-    if let Some(condition) = started_by_hand(facts) {
+    if let Some(condition) = of_start(facts) {
         for grant in grants.iter_mut().filter(|grant| grant.entrance.is_ssh() && grant.verdict() != Verdict::Denied) {
             grant.answer.conditions.push(condition.clone());
         }
@@ -367,10 +367,15 @@ fn with_sshd(mut answer: Answer, of_sshd: Answer) -> Answer {
     answer
 }
 
-/// Nothing starts sshd at boot.
-fn started_by_hand(facts: &Facts) -> Option<Caused<Condition>> {
-    let unit = facts.sshd.unit.as_deref().filter(|_| !facts.sshd.starts)?;
-    Some(Caused::by(Condition::StartedByHand, Cause { path: unit.into(), line: None }))
+/// Nothing starts sshd at boot, or only under a condition.
+fn of_start(facts: &Facts) -> Option<Caused<Condition>> {
+    let unit = facts.sshd.unit.as_deref()?;
+    let what = match &facts.sshd.condition {
+        Some(condition) if facts.sshd.starts => Condition::OfUnit(condition.clone()),
+        _ if facts.sshd.starts => return None,
+        _ => Condition::StartedByHand,
+    };
+    Some(Caused::by(what, Cause { path: unit.into(), line: None }))
 }
 
 /// The programs by which a user who is in becomes root, each with the rule that asks for least.

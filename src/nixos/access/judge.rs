@@ -149,7 +149,11 @@ fn start(sshd: &Sshd, accounts: &[Account]) -> Vec<Finding> {
                 1 => "; a key is authorized".to_owned(),
                 many => format!("; {many} keys are authorized"),
             };
-            let message = format!("does not start at boot: nothing wants {unit}{keys}");
+            let why = match &sshd.condition {
+                Some(condition) => format!("{condition} of {unit} does not hold"),
+                None => format!("nothing wants {unit}"),
+            };
+            let message = format!("does not start at boot: {why}{keys}");
             findings.push(Finding::new(FindingId::SshdNotStarted, "sshd", message, config));
         }
         (Some(_), _) => {}

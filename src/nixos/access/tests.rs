@@ -107,6 +107,33 @@ fn files_of_keys_that_may_come_at_boot_are_told() {
 }
 
 #[test]
+fn a_condition_of_the_unit_of_sshd_decides_or_is_told() {
+    let keys = [("/s/etc/ssh/sshd_config", "UsePAM yes\nAuthorizedKeysFile /etc/keys\n"), ("/s/etc/keys", KEY), WANTED];
+    let told = |condition: &str| {
+        let unit = format!("[Unit]\n{condition}\n[Service]\nExecStart=/bin/sshd -D\n");
+        let files = [&keys[..], &[(UNIT.0, unit.as_str())]].concat();
+        let sentence = access("!", &files).people.accounts[0].sentence();
+        (sentence, findings(&files).first().cloned().unwrap_or_default())
+    };
+    let open = "can log in through ssh with a key";
+    let (unit, no_finding) = ("/etc/systemd/system/sshd.service", String::new());
+    for (condition, notes, finding) in [
+        ("ConditionVirtualization=!container", "", no_finding.clone()),
+        ("ConditionPathExists=/var/x", " (only if sshd starts, which needs ConditionPathExists=/var/x)", no_finding),
+        (
+            "ConditionPathExists=/nix/store/e-gone",
+            " (once somebody starts sshd: nothing does at boot)",
+            format!(
+                "sshd-not-started sshd: does not start at boot: ConditionPathExists=/nix/store/e-gone of {unit} does not \
+                 hold; a key is authorized"
+            ),
+        ),
+    ] {
+        assert_eq!(told(condition), (format!("{open}{notes}"), finding), "{condition}");
+    }
+}
+
+#[test]
 fn scripts_that_write_keys_at_boot_leave_open_which_keys_let_in() {
     let config = ("/s/etc/ssh/sshd_config", "UsePAM yes\n");
     let wanted = ("/s/etc/systemd/system/multi-user.target.wants/keys.service", "-> ../keys.service");

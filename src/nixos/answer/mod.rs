@@ -79,6 +79,8 @@ pub enum Condition {
     NotRevoked(String),
     /// Somebody starts sshd: nothing does at boot.
     StartedByHand,
+    /// This condition of sshd's unit holds.
+    OfUnit(String),
     /// Only to forward ports or to use sftp: this shell ends at once.
     NoShell(String),
     /// A condition of a rule of sudo or doas.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::error::Result;
 use crate::nixos::Root;
-use crate::nixos::unit::{Job, Lookup, Start, Unit, Units};
+use crate::nixos::unit::{Conditions, Job, Lookup, Start, Unit, Units};
 use crate::store::StorePath;
 use crate::store::name::Name;
 
@@ -34,6 +34,8 @@ pub(super) struct Daemon {
     pub(super) unit: String,
     /// Whether it starts at boot, or when a socket that does gets a connection.
     pub(super) starts: bool,
+    /// A condition of its unit that does not hold, or may not.
+    pub(super) condition: Option<String>,
     /// The socket that starts it.
     pub(super) socket: Option<String>,
     /// The version of OpenSSH, by the name of its store path.
@@ -84,9 +86,15 @@ pub(super) fn find(root: &Root<'_>) -> Result<(Vec<Daemon>, Option<Obstacle>)> {
                     Start::Trigger(by) if by.ends_with(".socket") => Some(by.clone()),
                     _ => None,
                 };
+                let (holds, condition) = match units.conditions(&unit)? {
+                    Conditions::Met => (true, None),
+                    Conditions::Open(condition) => (true, Some(condition)),
+                    Conditions::Failed(condition) => (false, Some(condition)),
+                };
                 daemons.push(Daemon {
                     unit: unit.path.clone(),
-                    starts: start != Start::Manual,
+                    starts: start != Start::Manual && holds,
+                    condition: condition.filter(|_| start != Start::Manual),
                     socket,
                     version: version(&words),
                     arguments: Arguments::of(&words),
@@ -107,6 +115,7 @@ fn of_upstart(root: &Root<'_>) -> Result<Option<Daemon>> {
     Ok(words.map(|words| Daemon {
         unit: job.path,
         starts: job.starts,
+        condition: None,
         socket: None,
         version: version(&words),
         arguments: Arguments::of(&words),

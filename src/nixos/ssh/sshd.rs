@@ -33,6 +33,9 @@ pub struct Sshd {
     pub unit: Option<String>,
     /// Whether that starts at boot; if not, only by hand.
     pub starts: bool,
+    /// A condition of its unit (`ConditionPathExists=/x`): one that does not hold if it does not start, else one that may
+    /// not.
+    pub condition: Option<String>,
     /// The configuration that it reads.
     pub config: Option<String>,
     /// The configuration that its unit names, if that is not in the image.
@@ -72,6 +75,7 @@ impl Sshd {
         sshd.others = others.iter().filter(|daemon| daemon.starts).map(|daemon| daemon.unit.clone()).collect();
         sshd.unit = Some(first.unit.clone());
         sshd.starts = first.starts;
+        sshd.condition.clone_from(&first.condition);
         sshd.version = same.iter().find_map(|daemon| daemon.version.clone());
         for name in same.iter().filter_map(|daemon| daemon.socket.as_ref()) {
             sshd.socket = true;
