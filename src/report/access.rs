@@ -136,7 +136,7 @@ fn sshd(access: &Access) -> String {
         return format!("{start}; its configuration, {file}, is not in the image");
     }
     let ports: Vec<String> = sshd.ports().iter().map(u16::to_string).collect();
-    let passwords = if sshd.password_authentication() { "passwords taken" } else { "no passwords" };
+    let passwords = if access.people.password_authentication() { "passwords taken" } else { "no passwords" };
     let word = if ports.len() == 1 { "port" } else { "ports" };
     format!("{start}, {word} {}, {passwords}, PermitRootLogin {}", ports.join(" "), sshd.permit_root_login())
 }
@@ -329,7 +329,7 @@ impl<'a> Facts<'a> {
                 config: sshd.config.as_deref(),
                 version: sshd.version.as_deref(),
                 permit_root_login: known.then(|| sshd.permit_root_login()),
-                password_authentication: known.then(|| sshd.password_authentication()),
+                password_authentication: known.then(|| access.people.password_authentication()),
                 authorized_keys_files: if known { sshd.authorized_keys_files() } else { Vec::new() },
                 ports: if known { sshd.ports() } else { Vec::new() },
             },

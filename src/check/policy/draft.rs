@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use super::tables::Firmware;
 use crate::error::Result;
 use crate::fs::iso9660::Platform;
-use crate::nixos::access::{Access, Account};
+use crate::nixos::access::{Access, Account, People};
 use crate::nixos::answer::Verdict;
 use crate::nixos::software::Software;
-use crate::nixos::ssh::Sshd;
 use crate::nixos::{Disc, ObjectKind, PasswordState, Summary};
 use crate::store::name::Name;
 use crate::store::version::Requirement;
@@ -99,7 +98,7 @@ impl Draft {
             kernel: kernel.filter(|kernel| Requirement::parse(kernel).is_some()),
             installed,
             users: people.map(DraftUser::of).collect(),
-            ssh: access.map(|access| DraftSsh::of(&access.people.sshd)),
+            ssh: access.map(|access| DraftSsh::of(&access.people)),
         }
     }
 }
@@ -128,7 +127,8 @@ impl DraftUser {
 }
 
 impl DraftSsh {
-    fn of(sshd: &Sshd) -> Self {
+    fn of(people: &People) -> Self {
+        let sshd = &people.sshd;
         let enabled = sshd.unit.is_some() && sshd.starts;
         if sshd.unit.is_none() || sshd.missing_config.is_some() {
             return Self { enabled, passwords: None, permit_root_login: Vec::new() };
@@ -138,7 +138,7 @@ impl DraftSsh {
         let known = values.iter().all(|value| PERMITTED.contains(&value.as_str()));
         Self {
             enabled,
-            passwords: Some(sshd.password_authentication() || !sshd.password_blocks().is_empty()),
+            passwords: Some(people.password_authentication() || !people.password_blocks().is_empty()),
             permit_root_login: if known { values.into_iter().collect() } else { Vec::new() },
         }
     }

@@ -75,7 +75,7 @@ impl AccessFacts {
         let sshd = access.people.sshd.unit.is_some().then(|| SshdFacts {
             starts_at_boot: access.people.sshd.starts,
             permit_root_login: access.people.sshd.permit_root_login(),
-            password_authentication: access.people.sshd.password_authentication(),
+            password_authentication: access.people.password_authentication(),
             ports: access.people.sshd.ports(),
         });
         let mut facts = Self { sshd, ..Self::default() };

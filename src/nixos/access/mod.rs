@@ -68,6 +68,8 @@ pub struct People {
     pub accounts: Vec<Account>,
     /// sshd.
     pub sshd: Sshd,
+    /// Whether PAM lets sshd take the password of anybody, or sshd does not ask PAM.
+    pam_takes_passwords: bool,
     /// Rules by which users act as others without a password.
     pub rules: Vec<Rule>,
     /// Users who are logged in at boot.
@@ -256,6 +258,7 @@ impl People {
             && self.accounts == other.accounts
             && self.rules == other.rules
             && self.autologin == other.autologin
+            && self.pam_takes_passwords == other.pam_takes_passwords
             && self.sshd == other.sshd
     }
 
@@ -281,6 +284,18 @@ impl People {
         facts.users.list.push(user);
         let accounts = facts.accounts(sources);
         Ok(facts.into_people(accounts))
+    }
+
+    /// Whether sshd takes passwords of anybody, in either way, by the global part of its configuration and by PAM.
+    #[must_use]
+    pub fn password_authentication(&self) -> bool {
+        self.pam_takes_passwords && self.sshd.password_authentication()
+    }
+
+    /// The `Match` blocks under which sshd takes passwords, by their criteria.
+    #[must_use]
+    pub fn password_blocks(&self) -> Vec<String> {
+        if self.pam_takes_passwords { self.sshd.password_blocks() } else { Vec::new() }
     }
 
     /// The account of that name.
@@ -335,8 +350,11 @@ impl Facts {
     }
 
     fn into_people(self, accounts: Vec<Account>) -> People {
+        // `PasswordAuthentication = false` of NixOS leaves keyboard-interactive on, and lets PAM refuse every password.
+        let by_pam = self.users.list.is_empty() || self.users.list.iter().any(|user| grants::may_type(&self, user));
+        let pam_takes_passwords = by_pam || !self.sshd.uses_pam(&User::implied("root"));
         let Self { users, sshd, rules, autologin, .. } = self;
-        People { users_known: users.known, accounts, sshd, rules, autologin }
+        People { users_known: users.known, accounts, sshd, pam_takes_passwords, rules, autologin }
     }
 }
 
