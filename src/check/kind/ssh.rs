@@ -88,9 +88,8 @@ fn passwords(access: &Access, wanted: bool) -> Judgement {
         return unknown;
     }
     let evidence: Vec<String> = access.people.sshd.config.iter().cloned().collect();
-    let blocks = access.people.sshd.password_blocks();
-    let block = blocks.first().filter(|_| !access.people.pam_refuses_passwords);
-    let (takes, told) = match (&access.people.sshd.unit, access.people.takes_passwords(), block) {
+    let blocks = access.people.password_blocks();
+    let (takes, told) = match (&access.people.sshd.unit, access.people.takes_passwords(), blocks.first()) {
         (None, ..) => (false, "there is no sshd".to_owned()),
         (Some(_), true, _) => (true, "sshd takes passwords".to_owned()),
         (Some(_), false, Some(block)) => (true, format!("sshd takes passwords under `Match {block}`")),

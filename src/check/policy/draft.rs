@@ -146,7 +146,7 @@ impl DraftSsh {
         Self {
             enabled,
             passwords: Some(
-                people.takes_passwords() || !people.pam_refuses_passwords && !sshd.password_blocks().is_empty(),
+                people.takes_passwords() || !people.password_blocks().is_empty(),
             ),
             permit_root_login: if known { values.into_iter().collect() } else { Vec::new() },
         }

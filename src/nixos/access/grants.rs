@@ -140,6 +140,11 @@ pub(super) fn of(facts: &Facts, user: &User, sources: &mut SshSources, rules: &[
         (None, Some(shell)) => logins.for_each(|grant| without_shell(grant, shell)),
         (None, None) => {}
     }
+    if let Some(day) = &user.expires {
+        let until = Caused { what: Condition::AccountUntil(day.clone()), cause: source(&user.password) };
+        let open = grants.iter_mut().filter(|grant| grant.verdict() != Verdict::Denied);
+        open.for_each(|grant| grant.answer.conditions.push(until.clone()));
+    }
     let of = |entrance| grants.iter().filter(move |grant| grant.entrance == entrance).map(|grant| &grant.answer);
     let keys = sources.keys.iter_mut().map(|key| &mut key.answer).zip(of(Entrance::SshKey));
     let authorities =
@@ -348,6 +353,11 @@ fn ssh_password(facts: &Facts, user: &User, method: PasswordMethod) -> Vec<Grant
         grant.answer = with_sshd(std::mem::take(&mut grant.answer), of_sshd.clone());
     }
     grants
+}
+
+/// Whether PAM may take a password of the user through sshd.
+pub(super) fn may_type(facts: &Facts, user: &User) -> bool {
+    facts.pam_of_sshd.opens(&typed(user), Secret::Password).verdict != Verdict::Denied
 }
 
 /// The user with a password that is not empty.

@@ -282,6 +282,12 @@ impl People {
         self.sshd.password_authentication() && !self.pam_refuses_passwords
     }
 
+    /// The `Match` blocks under which sshd takes passwords, by their criteria.
+    #[must_use]
+    pub fn password_blocks(&self) -> Vec<String> {
+        if self.pam_refuses_passwords { Vec::new() } else { self.sshd.password_blocks() }
+    }
+
     /// Reads who gets in, with a user of whom no file tells.
     ///
     /// # Errors

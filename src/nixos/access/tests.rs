@@ -442,3 +442,26 @@ fn other_methods_of_sshd_and_authorities_outside_the_image_are_reported() {
 fn told_of(config: &str) -> (String, bool) {
     told("!", &format!("UsePAM yes\n{config}"), "")
 }
+
+#[test]
+fn passwords_that_pam_refuses_are_not_taken() {
+    let denies = "account required pam_unix.so\nauth required pam_deny.so\n";
+    let admits = "account required pam_unix.so\nauth sufficient pam_unix.so\nauth required pam_deny.so\n";
+    let off = "UsePAM yes\nPasswordAuthentication no\n";
+    let block = "UsePAM yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nMatch User eve\nPasswordAuthentication yes\n";
+    for (config, rules, takes, blocks) in [
+        (off, denies, false, 0),
+        (off, admits, true, 0),
+        ("UsePAM no\n", denies, true, 0),
+        (block, admits, false, 1),
+        (block, denies, false, 0),
+    ] {
+        let people =
+            access("$6$a$b", &[UNIT, WANTED, ("/s/etc/ssh/sshd_config", config), ("/s/etc/pam.d/sshd", rules)]).people;
+        assert_eq!(
+            (people.takes_passwords(), people.password_blocks().len()),
+            (takes, blocks),
+            "{config}{rules}"
+        );
+    }
+}

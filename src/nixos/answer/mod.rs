@@ -59,6 +59,8 @@ pub enum Condition {
     From(String),
     /// Until that time (`expiry-time=` of a key).
     Until(String),
+    /// Before this day, on which the account expires.
+    AccountUntil(String),
     /// The key runs this command and nothing else (`command=` of a key).
     Command(String),
     /// sshd runs this command and nothing else (`ForceCommand`).

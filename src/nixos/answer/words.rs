@@ -36,6 +36,7 @@ impl Display for Condition {
         match self {
             Self::From(hosts) => write!(out, "only from {hosts:?} (from= in its line)"),
             Self::Until(time) => write!(out, "only until {time} (expiry-time= in its line)"),
+            Self::AccountUntil(day) => write!(out, "only before {day}, when the account expires"),
             Self::Command(command) => write!(out, "only to run {command:?} (command= in its line)"),
             Self::ForcedCommand(command) => write!(out, "only to run {command:?} (ForceCommand)"),
             Self::Together(list) => write!(out, "only together with the rest of AuthenticationMethods {list}"),

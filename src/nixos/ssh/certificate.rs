@@ -118,7 +118,11 @@ impl Sshd {
                 all.elsewhere.extend((!is_of_image(file)).then_some(doubt));
                 continue;
             };
-            for key in keys.iter() {
+            // sshd reads such a file up to the first line that is no bare key.
+            let broken = files.malformed().iter().filter(|line| keys.first().is_some_and(|key| key.file == line.file));
+            let end = broken.map(|line| line.number).min().unwrap_or(u64::MAX);
+            let is_read = |key: &&AuthorizedKey| key.number < end && key.line.options.is_empty();
+            for key in keys.iter().take_while(is_read) {
                 let mut answer = entrance.judge_signer(key);
                 answer.conditions.extend(within.clone());
                 all.list.extend(trust.authorities(key, &answer));

@@ -132,6 +132,7 @@ fn sshd(access: &Access) -> String {
     }
     let start = match (sshd.starts, sshd.socket) {
         (true, true) => "starts on the first connection",
+        (true, false) if sshd.condition.is_some() => "starts at boot under a condition",
         (true, false) => "starts at boot",
         (false, _) => "does NOT start at boot",
     };
@@ -139,7 +140,7 @@ fn sshd(access: &Access) -> String {
         return format!("{start}; its configuration, {file}, is not in the image");
     }
     let ports: Vec<String> = sshd.ports().iter().map(u16::to_string).collect();
-    let passwords = match (access.people.takes_passwords(), sshd.password_blocks().first()) {
+    let passwords = match (access.people.takes_passwords(), access.people.password_blocks().first()) {
         (true, _) => "passwords accepted".to_owned(),
         (false, Some(block)) if !access.people.pam_refuses_passwords => {
             format!("passwords accepted under `Match {block}` only")

@@ -38,7 +38,7 @@ const TRUSTED: &str = "TrustedUserCAKeys /etc/ssh/ca.pub\n";
 const PRINCIPALS: &str = "TrustedUserCAKeys /etc/ssh/ca.pub\nAuthorizedPrincipalsFile /etc/ssh/principals\n";
 
 /// For eve: what is shown, the twin that shuts her out and the one that lets her in.
-const TWINS: [(&str, Credential, Twin, Twin); 19] = [
+const TWINS: [(&str, Credential, Twin, Twin); 22] = [
     ("a file that only root reads", KEY, keys(0o600, 0), keys(0o644, 0)),
     ("a file that its owner reads", KEY, keys(0o600, 0), keys(0o600, 1000)),
     ("a file that a group may write", KEY, keys(0o464, 0), keys(0o444, 0)),
@@ -96,6 +96,19 @@ const TWINS: [(&str, Credential, Twin, Twin); 19] = [
         NAMED,
         file(PRINCIPALS, "principals", "expiry-time=\"20000101\" eve"),
         file(PRINCIPALS, "principals", "expiry-time=\"20990101\" eve"),
+    ),
+    (
+        "a malformed line before an authority",
+        NAMED,
+        file(TRUSTED, "ca.pub", "nonsense\n{ca}"),
+        file(TRUSTED, "ca.pub", "# comment\n{ca}\nnonsense"),
+    ),
+    ("options of an authority", NAMED, file(TRUSTED, "ca.pub", "no-pty {ca}"), file(TRUSTED, "ca.pub", "{ca}")),
+    (
+        "principals of another name",
+        NAMED,
+        file("", "keys/eve", "cert-authority,principals=\"ops\" {ca}"),
+        file("", "keys/eve", "cert-authority,principals=\"ops,eve\" {ca}"),
     ),
     ("a revoked authority", NAMED, file("", "revoked", "{ca}"), file("", "revoked", "{rsa}")),
 ];

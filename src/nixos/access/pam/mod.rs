@@ -87,7 +87,7 @@ impl Service {
             // Without such rules the image does not tell, but no system of NixOS is without them.
             None | Some([]) => Said { verdict: Verdict::Granted, by: None },
             Some(account) => {
-                self.decided(account, &Subject { user, secret: Secret::Password, asker: None, files: &self.files })
+                self.decided(account, &Subject { user, secret: Secret::Password, kind: Kind::Account, asker: None, files: &self.files })
             }
         }
     }
