@@ -51,7 +51,11 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         report_verify::page(&mut out, &report)?;
         out.flush()?;
     }
-    Ok(if report.problems.is_empty() { Outcome::Holds } else { Outcome::Fails })
+    Ok(match (report.problems.is_empty(), report.unchecked.is_empty()) {
+        (true, true) => Outcome::Holds,
+        (true, false) => Outcome::Unsure,
+        (false, _) => Outcome::Fails,
+    })
 }
 
 /// The text with the hash: the argument itself, or the file that it names.

@@ -13,6 +13,8 @@ use crate::verify::{Problem, Report};
 const GOOD: anstyle::Style = anstyle::AnsiColor::Green.on_default().bold();
 const BAD: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
 
+const UNSURE: anstyle::Style = anstyle::AnsiColor::Yellow.on_default().bold();
+
 /// Problems of one kind that a page shows. A truncated image has thousands.
 const SHOWN: usize = 20;
 
@@ -29,16 +31,25 @@ pub fn page(out: &mut dyn Write, report: &Report) -> io::Result<()> {
             writeln!(out, "{BAD}{}{BAD:#} and {more} more, which --json lists", first.kind.name())?;
         }
     }
-    if !report.problems.is_empty() {
+    for unchecked in report.unchecked.iter().take(SHOWN) {
+        writeln!(out, "{UNSURE}unchecked{UNSURE:#} {}", escape(&unchecked.path))?;
+        writeln!(out, "  {}", escape(unchecked.message.as_bytes()))?;
+    }
+    if let Some(more @ 1..) = report.unchecked.len().checked_sub(SHOWN) {
+        writeln!(out, "{UNSURE}unchecked{UNSURE:#} and {more} more, which --json lists")?;
+    }
+    if !report.problems.is_empty() || !report.unchecked.is_empty() {
         writeln!(out)?;
     }
     for note in notes(report) {
         writeln!(out, "note: {note}")?;
     }
     let Report { registered, present, verified, .. } = report;
-    let (style, verdict) = match report.problems.len() {
-        0 => (GOOD, "no problems".to_owned()),
-        many => (BAD, counted(many, "problem")),
+    let (style, verdict) = match (report.problems.len(), report.unchecked.len()) {
+        (0, 0) => (GOOD, "no problems".to_owned()),
+        (0, 1) => (UNSURE, "no problems found, but 1 thing could not be checked".to_owned()),
+        (0, many) => (UNSURE, format!("no problems found, but {many} things could not be checked")),
+        (many, _) => (BAD, counted(many, "problem")),
     };
     writeln!(
         out,
@@ -102,6 +113,11 @@ pub fn json(out: &mut dyn Write, about: About<'_>, report: &Report) -> serde_jso
         actual: problem.actual.as_deref(),
         message: &problem.message,
     });
+    let unchecked = report.unchecked.iter().map(|unchecked| Open {
+        path: text(&unchecked.path),
+        path_base64: raw(&unchecked.path),
+        message: &unchecked.message,
+    });
     let body = Body {
         paths: Paths {
             registered: report.registered,
@@ -113,6 +129,7 @@ pub fn json(out: &mut dyn Write, about: About<'_>, report: &Report) -> serde_jso
         implanted_md5: report.implanted_md5,
         strays: report.strays.iter().map(|name| text(name)).collect(),
         problems: problems.collect(),
+        unchecked: unchecked.collect(),
     };
     document::write(out, "nixoscope.verify.v1", about, &body)
 }
@@ -125,6 +142,7 @@ struct Body<'r> {
     implanted_md5: Option<bool>,
     strays: Vec<String>,
     problems: Vec<Entry<'r>>,
+    unchecked: Vec<Open<'r>>,
 }
 
 #[derive(Serialize)]
@@ -144,5 +162,13 @@ struct Entry<'r> {
     path_base64: Option<String>,
     expected: Option<&'r str>,
     actual: Option<&'r str>,
+    message: &'r str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Open<'r> {
+    path: String,
+    path_base64: Option<String>,
     message: &'r str,
 }

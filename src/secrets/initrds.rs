@@ -10,24 +10,32 @@ use crate::error::{Result, Troubles};
 use crate::fs::path::{self, Found};
 use crate::fs::{Tree, cpio, digest};
 use crate::nixos::Disc;
+use crate::nixos::menu::BootFile;
 
 /// Searches the initrds of all systems and menus, and tells `found` what is in each member, behind the initrd's own path.
 /// Gives what could not be searched.
 pub(super) fn search(disc: &Disc<'_>, found: &dyn Fn(Vec<Sighting>, Vec<u8>)) -> Troubles {
     let systems = disc.systems.iter().filter(|system| system.present);
     let of_systems = systems.map(|system| format!("{}/initrd", system.path));
-    let of_menus = disc.menu.iter().filter_map(|entry| entry.initrd.clone());
     let mut seen = Seen::default();
     let mut troubles = Troubles::default();
-    for path in of_systems.chain(of_menus) {
-        let searched = match path::find(disc.tree(), path.as_bytes()) {
-            Ok(Some(file)) => seen.is_new(disc.tree(), &file).and_then(|new| match new {
-                true => members(disc.tree(), &file, found),
-                false => Ok(()),
-            }),
-            Ok(None) => Ok(()),
-            Err(error) => Err(error),
-        };
+    let mut search = |tree: &dyn Tree, file: &Found| match seen.is_new(tree, file) {
+        Ok(true) => members(tree, file, found),
+        Ok(false) => Ok(()),
+        Err(error) => Err(error),
+    };
+    for path in of_systems {
+        let file = path::find(disc.tree(), path.as_bytes());
+        let searched = file.and_then(|file| file.map_or(Ok(()), |file| search(disc.tree(), &file)));
+        troubles.extend(searched.err());
+    }
+    for (entry, path) in disc.menu.iter().filter_map(|entry| Some((entry, entry.initrd.as_ref()?))) {
+        let file = disc.boot_file(entry, path);
+        let searched = file.and_then(|file| {
+            let Some(BootFile { tree, found: mut file }) = file else { return Ok(()) };
+            file.path = disc.boot_path(entry, &String::from_utf8_lossy(&file.path)).into_bytes();
+            search(tree, &file)
+        });
         troubles.extend(searched.err());
     }
     troubles

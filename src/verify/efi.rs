@@ -112,12 +112,12 @@ fn fill(reader: &mut dyn Read, part: &mut Vec<u8>) -> Result<()> {
 
 /// The menus of BIOS and UEFI start the same systems.
 pub(super) fn menus(menu: &[MenuEntry]) -> Vec<Problem> {
-    let of = |name: &[u8]| {
-        let entries = menu.iter().filter(|entry| entry.file.to_ascii_lowercase().ends_with(name));
+    let of = |firmware: Platform| {
+        let entries = menu.iter().filter(move |entry| entry.loader.firmware() == Some(firmware));
         let with_init = entries.filter_map(|entry| Some((entry.file.clone(), entry.init.clone()?)));
         with_init.collect::<Vec<_>>()
     };
-    let (bios, uefi) = (of(b"/isolinux.cfg"), of(b"/grub.cfg"));
+    let (bios, uefi) = (of(Platform::Bios), of(Platform::Uefi));
     if bios.is_empty() || uefi.is_empty() {
         return Vec::new();
     }

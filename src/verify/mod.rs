@@ -10,6 +10,7 @@ mod file;
 mod implanted;
 mod known;
 mod problem;
+mod unchecked;
 
 #[cfg(test)]
 mod scratched;
@@ -17,6 +18,7 @@ mod scratched;
 pub use file::published;
 pub use known::Known;
 pub use problem::{Problem, ProblemKind};
+pub use unchecked::Unchecked;
 
 use crate::error::{Error, Result, Troubles};
 use crate::image::Progress;
@@ -57,6 +59,8 @@ pub struct Report {
     pub strays: Vec<Vec<u8>>,
     /// The problems, sorted by [`ProblemKind`] and path.
     pub problems: Vec<Problem>,
+    /// What could not be checked.
+    pub unchecked: Vec<Unchecked>,
 }
 
 /// Verifies a disc. `troubles` are those met while opening it. `progress` hears how many bytes of NARs are hashed.
@@ -85,6 +89,8 @@ pub fn run(
         None => {}
     }
     report.problems.append(&mut boot::check(disc));
+    report.problems.append(&mut boot::included(disc));
+    report.unchecked.append(&mut unchecked::menus(disc));
     report.problems.append(&mut efi::menus(&disc.menu));
     report.problems.extend(efi::defaults(&disc.systems));
     report.problems.append(&mut efi::check(disc));
