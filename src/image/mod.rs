@@ -8,6 +8,7 @@ mod source;
 
 use std::path::{Path, PathBuf};
 
+pub use products::{PRODUCTS, products};
 pub use region::{Region, RegionReader};
 pub use source::Source;
 

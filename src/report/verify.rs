@@ -8,7 +8,7 @@ use super::count::counted;
 use super::document::{self, About};
 use super::escape;
 use super::files::{raw, text};
-use crate::verify::{Problem, Report};
+use crate::verify::{Problem, Remark, Report};
 
 const GOOD: anstyle::Style = anstyle::AnsiColor::Green.on_default().bold();
 const BAD: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
@@ -70,7 +70,8 @@ fn problem(out: &mut dyn Write, problem: &Problem) -> io::Result<()> {
 
 /// Facts that are no problem but that the reader should know.
 fn notes(report: &Report) -> Vec<String> {
-    let mut notes = Vec::new();
+    let remarks = report.notes.iter();
+    let mut notes: Vec<String> = remarks.map(|note| escape(note.message.as_bytes()).into_owned()).collect();
     if !report.strays.is_empty() {
         let names: Vec<_> = report.strays.iter().take(SHOWN).map(|name| escape(name)).collect();
         let more = if report.strays.len() > SHOWN { ", …" } else { "" };
@@ -113,11 +114,6 @@ pub fn json(out: &mut dyn Write, about: About<'_>, report: &Report) -> serde_jso
         actual: problem.actual.as_deref(),
         message: &problem.message,
     });
-    let unchecked = report.unchecked.iter().map(|unchecked| Open {
-        path: text(&unchecked.path),
-        path_base64: raw(&unchecked.path),
-        message: &unchecked.message,
-    });
     let body = Body {
         paths: Paths {
             registered: report.registered,
@@ -129,7 +125,8 @@ pub fn json(out: &mut dyn Write, about: About<'_>, report: &Report) -> serde_jso
         implanted_md5: report.implanted_md5,
         strays: report.strays.iter().map(|name| text(name)).collect(),
         problems: problems.collect(),
-        unchecked: unchecked.collect(),
+        unchecked: report.unchecked.iter().map(Remarked::of).collect(),
+        notes: report.notes.iter().map(Remarked::of).collect(),
     };
     document::write(out, "nixoscope.verify.v1", about, &body)
 }
@@ -142,7 +139,8 @@ struct Body<'r> {
     implanted_md5: Option<bool>,
     strays: Vec<String>,
     problems: Vec<Entry<'r>>,
-    unchecked: Vec<Open<'r>>,
+    unchecked: Vec<Remarked<'r>>,
+    notes: Vec<Remarked<'r>>,
 }
 
 #[derive(Serialize)]
@@ -167,8 +165,14 @@ struct Entry<'r> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Open<'r> {
+struct Remarked<'r> {
     path: String,
     path_base64: Option<String>,
     message: &'r str,
+}
+
+impl<'r> Remarked<'r> {
+    fn of(remark: &'r Remark) -> Self {
+        Self { path: text(&remark.path), path_base64: raw(&remark.path), message: &remark.message }
+    }
 }

@@ -7,10 +7,13 @@ mod boot;
 mod closure;
 mod efi;
 mod file;
+mod firmware;
 mod implanted;
 mod known;
+mod label;
 mod problem;
-mod unchecked;
+mod remark;
+mod twins;
 
 #[cfg(test)]
 mod scratched;
@@ -18,7 +21,7 @@ mod scratched;
 pub use file::published;
 pub use known::Known;
 pub use problem::{Problem, ProblemKind};
-pub use unchecked::Unchecked;
+pub use remark::Remark;
 
 use crate::error::{Error, Result, Troubles};
 use crate::image::Progress;
@@ -60,7 +63,9 @@ pub struct Report {
     /// The problems, sorted by [`ProblemKind`] and path.
     pub problems: Vec<Problem>,
     /// What could not be checked.
-    pub unchecked: Vec<Unchecked>,
+    pub unchecked: Vec<Remark>,
+    /// Facts that are no problem.
+    pub notes: Vec<Remark>,
 }
 
 /// Verifies a disc. `troubles` are those met while opening it. `progress` hears how many bytes of NARs are hashed.
@@ -90,10 +95,15 @@ pub fn run(
     }
     report.problems.append(&mut boot::check(disc));
     report.problems.append(&mut boot::included(disc));
-    report.unchecked.append(&mut unchecked::menus(disc));
+    report.unchecked.append(&mut remark::menus(disc));
     report.problems.append(&mut efi::menus(&disc.menu));
     report.problems.extend(efi::defaults(&disc.systems));
     report.problems.append(&mut efi::check(disc));
+    report.problems.append(&mut label::check(disc));
+    report.notes.extend(label::known(disc));
+    report.notes.extend(file::product(disc));
+    report.problems.append(&mut firmware::check(disc));
+    report.problems.append(&mut twins::check(disc));
     match implanted::check(disc, progress) {
         Ok(None) => {}
         Ok(Some(problem)) => {

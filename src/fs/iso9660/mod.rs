@@ -1,8 +1,8 @@
 //! ISO 9660 (ECMA-119, 2nd edition 1987), with Rock Ridge, Joliet, El Torito and the partition tables of isohybrid
 //! images.
 //!
-//! A [`Volume`] is a [`Tree`](crate::fs::Tree): that of Rock Ridge where there is one, else that of Joliet, else that
-//! of the plain identifiers. Nothing is read before it is asked for.
+//! A [`Volume`] is a [`Tree`](crate::fs::Tree): that of Rock Ridge unless it is empty, else that of Joliet, else that of the
+//! primary identifiers. Nothing is read before it is asked for.
 
 mod date;
 mod directory;
@@ -13,6 +13,7 @@ mod identifier;
 mod implanted;
 mod joliet;
 mod mbr;
+mod other_tree;
 mod partition;
 mod rock_ridge;
 mod search;
@@ -32,9 +33,13 @@ pub use date::Date;
 pub use el_torito::{BootCatalog, BootImage, Emulation, Platform};
 pub use extension::Extension;
 pub use implanted::ImplantedMd5;
-pub use partition::{Guid, GuidTable, Partition, PartitionKind, Partitions};
+pub use mbr::Mbr;
+pub use other_tree::OtherTree;
+pub use partition::{Guid, GuidTable, MBR_ESP, Partition, PartitionKind, Partitions};
 pub use search::FoundFile;
 pub use volume::{BootRecord, VolumeDescriptor, VolumeDescriptors};
+
+use std::ops::ControlFlow;
 
 use crate::error::{Error, Result};
 use crate::fs::{FileType, NodeId};
@@ -78,14 +83,21 @@ impl<'a> Volume<'a> {
         let block_size = u64::from(descriptors.primary.block_size);
         let root = descriptors.primary.root();
         let mut volume = Self { region, descriptors, block_size, names: Names::Plain, root };
-        if let Some(skip) = volume.rock_ridge_skip()? {
+        let skip = volume.rock_ridge_skip()?;
+        if let Some(skip) = skip {
             volume.names = Names::RockRidge { skip };
-        } else if let Some(joliet) = volume.descriptors.supplementary.iter().find(|found| found.is_joliet()) {
-            (volume.names, volume.root) = (Names::Joliet, joliet.root());
-        } else if let Some(enhanced) = volume.descriptors.enhanced.first() {
-            volume.root = enhanced.root();
+        }
+        let joliet = volume.descriptors.supplementary.iter().find(|found| found.is_joliet());
+        // Linux prefers Joliet to an empty tree of Rock Ridge, too.
+        if let Some(joliet) = joliet.map(VolumeDescriptor::root).filter(|_| skip.is_none() || volume.is_empty()) {
+            (volume.names, volume.root) = (Names::Joliet, joliet);
         }
         Ok(volume)
+    }
+
+    /// Whether the root directory is readable and has no entries.
+    fn is_empty(&self) -> bool {
+        matches!(self.visit(NodeId(self.root), |_, _| ControlFlow::Break(())), Ok(None))
     }
 
     /// The volume descriptors.

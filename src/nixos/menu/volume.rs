@@ -3,16 +3,13 @@
 use super::MenuEntry;
 use crate::error::Result;
 use crate::fs::fat;
-use crate::fs::iso9660::{PartitionKind, Partitions, Platform, Volume};
+use crate::fs::iso9660::{MBR_ESP, Partitions, Platform, Volume};
 use crate::fs::path::{self, Found};
 use crate::fs::{Tree, path::join};
 use crate::image::Region;
 
 /// Limit for partitions that are opened. Images have one or two.
 const MOST: usize = 16;
-
-/// An EFI system partition in a master boot record.
-const MBR_ESP: PartitionKind = PartitionKind::Mbr(0xef);
 
 /// Where a boot loader looks for the files that a menu names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

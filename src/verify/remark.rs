@@ -1,30 +1,36 @@
-//! What could not be checked, so that no problem there would have been noticed.
+//! Remarks: what could not be checked, and facts that are no problem but that the reader should know.
 
 use crate::fs::iso9660::{BootCatalog, Volume};
 use crate::nixos::menu::GapKind;
 use crate::nixos::{Disc, Medium};
 
-/// Something that could not be checked.
+/// Something to know about an image that is not a problem.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Unchecked {
+pub struct Remark {
     /// What it is about: a file, or the image.
     pub path: Vec<u8>,
     /// One line for people.
     pub message: String,
 }
 
+impl Remark {
+    pub(super) fn new(path: impl Into<Vec<u8>>, message: impl Into<String>) -> Self {
+        Self { path: path.into(), message: message.into() }
+    }
+}
+
 /// The boot menus and programs that cannot be read.
-pub(super) fn menus(disc: &Disc<'_>) -> Vec<Unchecked> {
+pub(super) fn menus(disc: &Disc<'_>) -> Vec<Remark> {
     let Medium::Volume(volume) = &disc.carrier else { return Vec::new() };
     let unified = disc.menu_gaps.iter().filter(|gap| gap.kind == GapKind::Unified).map(|gap| {
         let message = "a unified kernel image: the kernel, initrd and parameters in it are not read";
-        Unchecked { path: gap.file.clone(), message: message.to_owned() }
+        Remark::new(gap.file.clone(), message)
     });
-    let mut unchecked: Vec<Unchecked> = unified.collect();
+    let mut unchecked: Vec<Remark> = unified.collect();
     let offers = disc.menu.iter().any(|entry| entry.linux.is_some());
     if !offers && unchecked.is_empty() && boots(volume) {
         let message = "the image boots, but has no boot menu that can be read: its kernels, initrds and systems are unchecked";
-        unchecked.push(Unchecked { path: super::own_path(disc), message: message.to_owned() });
+        unchecked.push(Remark::new(super::own_path(disc), message));
     }
     unchecked
 }
