@@ -183,7 +183,11 @@ fn report_troubles(disc: &Disc<'_>, troubles: &Troubles, outcome: Outcome) -> Ou
     let broken_store = |trouble: &Error| matches!(trouble, Error::NoStore { .. }) && troubles.len() > 1;
     let own = |trouble: &&Error| !(broken_store(trouble) || cause.is_some() && truncated(trouble));
     for trouble in troubles.iter().filter(own).take(TOLD) {
-        output::complain(&format!("{trouble}{}", advice(trouble)));
+        let advice = match trouble {
+            Error::Truncated { .. } if disc.missing_end().is_none() => "; it points past the end of the image",
+            other => advice(other),
+        };
+        output::complain(&format!("{trouble}{advice}"));
     }
     let others = troubles.len() - troubles.iter().filter(|trouble| !own(trouble)).count();
     match others.saturating_sub(TOLD) {

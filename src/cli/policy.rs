@@ -16,7 +16,8 @@ use super::{Global, Outcome, output, report_troubles};
 const TABLES: &str = "\
 A policy is TOML or JSON; check --policy FILE holds an image to it. Tables:
   preset = \"installer\" | \"appliance\"
-  [image]      max-size, volume-id (glob), system, boot = [\"bios\", \"uefi\"], kernel, params.require, params.forbid
+  [image]      max-size, volume-id (glob), system, boot = [\"bios\", \"uefi\"], usb, secure-boot, kernel, params.require,
+               params.forbid
   [[package]]  name (glob), version, installed, state = \"required\" | \"forbidden\", max-copies
   [[command]]  name
   [[file]]     path, type, mode, sha256, contains, absent

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Root;
-use super::menu::{self, BootFile, BootPartition, Gap, MenuEntry, Menus};
+use super::menu::{self, BootFile, BootLoader, BootPartition, Gap, MenuEntry, Menus};
 use super::system::{self, System};
 use crate::error::{Error, Place, Result, Troubles};
 use crate::fs::Tree;
@@ -150,6 +150,14 @@ impl<'i> Disc<'i> {
     /// If a directory on the way cannot be read.
     pub fn boot_file(&self, entry: &MenuEntry, file: &str) -> Result<Option<BootFile<'_>>> {
         BootFile::find(self.own_tree(), &self.boot_partitions, entry, file)
+    }
+
+    /// The programs that UEFI starts by default, from all EFI system partitions.
+    ///
+    /// # Errors
+    /// If a directory on the way cannot be read.
+    pub fn boot_loaders(&self) -> Result<Vec<BootLoader<'_>>> {
+        menu::loaders(&self.boot_partitions)
     }
 
     /// The path of a file that a menu entry names, for people: with the partition if the disc itself is not searched.

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod answer;
+mod authenticode;
 pub(crate) mod credential;
 mod disc;
 mod initrd;
@@ -19,6 +20,7 @@ mod users;
 
 pub mod package;
 pub mod software;
+pub use authenticode::Authenticode;
 pub use disc::{Disc, Medium};
 pub use initrd::Initrd;
 pub use password::{Password, PasswordState, Quirk, Scheme};

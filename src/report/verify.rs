@@ -1,5 +1,6 @@
 //! The results of `verify`.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -89,11 +90,17 @@ fn notes(report: &Report) -> Vec<String> {
     if report.implanted_md5 == Some(true) {
         notes.push("the embedded MD5 (isomd5sum) matches".to_owned());
     }
+    if let Some(signed) = &report.signed {
+        notes.push(format!("{} of {} verified store paths are signed by the given keys", signed.paths, signed.of));
+        for (key, paths) in &signed.by_key {
+            notes.push(format!("{} signed by {}", counted(*paths, "store path"), escape(key.as_bytes())));
+        }
+    }
     if report.expected_file == Some(true) {
         notes.push("the image file matches the given SHA-256".to_owned());
     } else if report.against_closure && report.problems.is_empty() {
         notes.push("the store holds exactly the given closure, which does not cover boot loaders and menus".to_owned());
-    } else if report.verified > 0 && report.problems.is_empty() {
+    } else if report.signed.is_none() && report.verified > 0 && report.problems.is_empty() {
         notes.push(
             "files match the registration; tampering with both is only detected with --sha256 or --against".to_owned(),
         );
@@ -123,6 +130,11 @@ pub fn json(out: &mut dyn Write, about: About<'_>, report: &Report) -> serde_jso
         },
         expected_file: report.expected_file,
         implanted_md5: report.implanted_md5,
+        signatures: report.signed.as_ref().map(|signed| Signatures {
+            keys: &signed.by_key,
+            signed: signed.paths,
+            unsigned: signed.of.saturating_sub(signed.paths),
+        }),
         strays: report.strays.iter().map(|name| text(name)).collect(),
         problems: problems.collect(),
         unchecked: report.unchecked.iter().map(Remarked::of).collect(),
@@ -137,6 +149,7 @@ struct Body<'r> {
     paths: Paths,
     expected_file: Option<bool>,
     implanted_md5: Option<bool>,
+    signatures: Option<Signatures<'r>>,
     strays: Vec<String>,
     problems: Vec<Entry<'r>>,
     unchecked: Vec<Remarked<'r>>,
@@ -161,6 +174,15 @@ struct Entry<'r> {
     expected: Option<&'r str>,
     actual: Option<&'r str>,
     message: &'r str,
+}
+
+/// How many of the verified store paths are signed, also by each key.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Signatures<'r> {
+    keys: &'r BTreeMap<String, usize>,
+    signed: usize,
+    unsigned: usize,
 }
 
 #[derive(Serialize)]

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 
+use super::own_path;
+use super::places::Places;
 use super::problem::{Problem, ProblemKind};
 use crate::error::{Error, Result};
 use crate::fs::iso9660::{Platform, Volume};
 use crate::fs::path::any_case;
 use crate::fs::walk::{Visit, Walk};
 use crate::fs::{FileType, Tree, fat};
-use crate::nixos::menu::MenuEntry;
+use crate::nixos::menu::{MenuEntry, is_loader};
 use crate::nixos::{Disc, Medium, System};
 
 /// Bytes that are compared in one go.
@@ -24,7 +26,10 @@ pub(super) fn check(disc: &Disc<'_>) -> Vec<Problem> {
     let catalog = match volume.boot_catalog() {
         Ok(Some(catalog)) => catalog,
         Ok(None) => return Vec::new(),
-        Err(error) => return vec![Problem::new(ProblemKind::Unreadable, "/", error.to_string())],
+        Err(error) => {
+            let (_, message) = Places::new(disc).told(&error);
+            return vec![Problem::new(ProblemKind::Unreadable, own_path(disc), message)];
+        }
     };
     let mut problems = Vec::new();
     let mut seen = BTreeSet::new();
@@ -77,12 +82,6 @@ fn of_image(volume: &Volume<'_>, id: crate::fs::NodeId, path: &[u8]) -> Result<V
         problems.push(Problem::new(ProblemKind::Boot, path, message));
     }
     Ok(problems)
-}
-
-/// Whether firmware would start the file: `EFI/BOOT/BOOTX64.EFI` and the like (UEFI 2.10 §3.5.1.1).
-fn is_loader(path: &[u8]) -> bool {
-    let path = path.to_ascii_uppercase();
-    path.strip_prefix(b"/EFI/BOOT/BOOT").is_some_and(|rest| rest.ends_with(b".EFI") && !rest.contains(&b'/'))
 }
 
 /// The first byte at which two files differ, which may be the end of one of them.

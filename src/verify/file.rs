@@ -83,7 +83,8 @@ pub(super) fn product(disc: &Disc<'_>) -> Option<Remark> {
     let result = path.ancestors().skip(1).take(2).find(|above| above.join(PRODUCTS).is_file())?;
     let names = products(&std::fs::read_to_string(result.join(PRODUCTS)).ok()?);
     let own = path.file_name()?.to_string_lossy().into_owned();
-    let is_own = |name: &String| own.strip_prefix(name.as_str()).is_some_and(|rest| ["", ".zst", ".bz2"].contains(&rest));
+    let is_own =
+        |name: &String| own.strip_prefix(name.as_str()).is_some_and(|rest| ["", ".zst", ".bz2"].contains(&rest));
     if names.is_empty() || names.iter().any(is_own) {
         return None;
     }

@@ -27,8 +27,10 @@ pub(super) fn check(disc: &Disc<'_>) -> Vec<Problem> {
             ..=LONGEST => "",
             _ => "; a volume identifier has at most 32 characters",
         };
-        let message =
-            format!("the menu entry \"{}\" looks for the volume {wanted}, but this one is called {id}{length}", entry.title);
+        let message = format!(
+            "the menu entry \"{}\" looks for the volume {wanted}, but this one is called {id}{length}",
+            entry.title
+        );
         let problem = Problem::new(ProblemKind::Boot, entry.file.as_slice(), message);
         problems.push(problem.expected(wanted).actual(id.as_str()));
     }
@@ -108,7 +110,8 @@ mod tests {
         for id in ["nixos-minimal-25.11-x86_64", "nixos-plasma5-20.03-i686", "nixos-my-own-99.05-aarch64"] {
             assert!(is_known(id), "{id}");
         }
-        for id in ["NIXOS_ISO", "nixos-minimal-19.09-x86_64", "nixos-25.11-x86_64", "nixos-minimal-25-x86_64", "nixos-"] {
+        for id in ["NIXOS_ISO", "nixos-minimal-19.09-x86_64", "nixos-25.11-x86_64", "nixos-minimal-25-x86_64", "nixos-"]
+        {
             assert!(!is_known(id), "{id}");
         }
     }

@@ -11,8 +11,10 @@ mod firmware;
 mod implanted;
 mod known;
 mod label;
+mod places;
 mod problem;
 mod remark;
+mod signature;
 mod twins;
 
 #[cfg(test)]
@@ -22,6 +24,11 @@ pub use file::published;
 pub use known::Known;
 pub use problem::{Problem, ProblemKind};
 pub use remark::Remark;
+pub use signature::{Signatures, Signed, TrustedKeys};
+
+use std::collections::HashSet;
+
+use places::Places;
 
 use crate::error::{Error, Result, Troubles};
 use crate::image::Progress;
@@ -37,6 +44,8 @@ pub struct Expectations {
     pub sha256: Option<[u8; 32]>,
     /// What the store should hold.
     pub closure: Option<Known>,
+    /// Whose signatures the store paths should have.
+    pub signatures: Option<Signatures>,
 }
 
 /// The result of a verification.
@@ -58,6 +67,8 @@ pub struct Report {
     pub implanted_md5: Option<bool>,
     /// Whether the store was compared with a given closure.
     pub against_closure: bool,
+    /// How many store paths are signed. `None` if no signatures were asked for.
+    pub signed: Option<Signed>,
     /// Names in the store directory that are not store paths. They are not errors.
     pub strays: Vec<Vec<u8>>,
     /// The problems, sorted by [`ProblemKind`] and path.
@@ -80,15 +91,15 @@ pub fn run(
 ) -> Result<Report> {
     let mut report = Report::default();
     report.length(disc);
-    let cut_off = report.problems.len();
+    let mut places = Places::new(disc);
     for trouble in troubles {
-        report.unreadable(disc, trouble, cut_off > 0);
+        report.unreadable(&mut places, trouble);
     }
     match &disc.store {
         Some(store) => match report.contents(store) {
-            Ok(contents) => report.store(store, contents, expectations.closure.as_ref(), progress),
+            Ok(contents) => report.store(store, contents, expectations, progress)?,
             Err(error @ Error::Unsupported { .. }) => return Err(error),
-            Err(error) => report.unreadable(disc, &error, cut_off > 0),
+            Err(error) => report.unreadable(&mut places, &error),
         },
         None if troubles.is_empty() => return disc.require_store().map(|_| report),
         None => {}
@@ -110,7 +121,7 @@ pub fn run(
             report.implanted_md5 = Some(problem.is_none());
             report.problems.extend(problem);
         }
-        Err(error) => report.unreadable(disc, &error, cut_off > 0),
+        Err(error) => report.unreadable(&mut places, &error),
     }
     if let Some(expected) = &expectations.sha256 {
         match file::check(disc, expected, progress) {
@@ -118,11 +129,16 @@ pub fn run(
                 report.expected_file = Some(problem.is_none());
                 report.problems.extend(problem);
             }
-            Err(error) => report.unreadable(disc, &error, false),
+            Err(error) => report.unreadable(&mut places, &error),
         }
     }
     report.problems.sort();
     report.problems.dedup();
+    if disc.missing_end().is_some() {
+        // Several structures of a file are missing for the same reason.
+        let same = |one: &Problem, other: &Problem| one.kind == ProblemKind::Unreadable && one.path == other.path;
+        report.problems.dedup_by(|later, first| later.kind == first.kind && same(later, first));
+    }
     Ok(report)
 }
 
@@ -153,13 +169,10 @@ impl Report {
         }
     }
 
-    /// Adds a structure that many files depend on and that cannot be read.
-    fn unreadable(&mut self, disc: &Disc<'_>, error: &Error, cut_off: bool) {
-        let consequence = match error {
-            Error::Truncated { .. } if cut_off => "; it is in the part that is missing",
-            _ => "",
-        };
-        self.problems.push(Problem::new(ProblemKind::Unreadable, own_path(disc), format!("{error}{consequence}")));
+    /// Adds a structure that cannot be read, under the file that contains it.
+    fn unreadable(&mut self, places: &mut Places<'_, '_>, error: &Error) {
+        let (path, message) = places.told(error);
+        self.problems.push(Problem::new(ProblemKind::Unreadable, path, message));
     }
 
     /// Lists the store and reads its registration.
@@ -178,7 +191,14 @@ impl Report {
     }
 
     /// Compares the store with its registration.
-    fn store(&mut self, store: &Store<'_>, contents: Contents, known: Option<&Known>, progress: Progress<'_>) {
+    fn store(
+        &mut self,
+        store: &Store<'_>,
+        contents: Contents,
+        expectations: &Expectations,
+        progress: Progress<'_>,
+    ) -> Result<()> {
+        let known = expectations.closure.as_ref();
         let both = |object: &&Object| object.node.is_some() && object.record.is_some();
         let no_hash = |object: &&Object| object.record.as_ref().is_some_and(|record| record.nar_hash.is_none());
         self.has_registration = contents.registered;
@@ -194,19 +214,29 @@ impl Report {
             object.record.as_ref().is_some_and(|record| record.nar_hash.is_some())
                 || known.is_some_and(|known| known.hash(&object.path).is_some())
         };
+        let mut verified = HashSet::new();
         for (index, outcome) in hashing::run(store, &contents, &wanted, progress) {
             if let Some(object) = contents.objects.get(index) {
                 let foreign = outcome.hash.and_then(|hash| known?.judge(&object.path, &hash));
                 self.problems.extend(foreign);
-                self.judge(object, outcome);
+                if self.judge(object, outcome) {
+                    verified.insert(index);
+                }
             }
         }
+        self.verified = verified.len();
+        if let Some(wanted) = &expectations.signatures {
+            let (signed, mut problems) = signature::check(&contents, &verified, wanted)?;
+            self.signed = Some(signed);
+            self.problems.append(&mut problems);
+        }
         self.strays = contents.strays;
+        Ok(())
     }
 
-    /// Compares an object with its registration.
-    fn judge(&mut self, object: &Object, outcome: Outcome) {
-        let Some(record) = &object.record else { return };
+    /// Compares an object with its registration. Returns whether its contents match the registered hash.
+    fn judge(&mut self, object: &Object, outcome: Outcome) -> bool {
+        let Some(record) = &object.record else { return false };
         let path = object.path.to_string();
         if !outcome.damages.is_empty() {
             self.problems.extend(outcome.damages.iter().map(|damage| damaged(&path, damage)));
@@ -214,7 +244,7 @@ impl Report {
                 let message = format!("{} more places in it cannot be read", outcome.further);
                 self.problems.push(Problem::new(ProblemKind::Unreadable, path, message));
             }
-            return;
+            return false;
         }
         let wrong_size = record.nar_size.filter(|&size| size != outcome.size);
         let sizes = |size: u64| format!("its NAR has {} bytes instead of the registered {size}", outcome.size);
@@ -226,6 +256,7 @@ impl Report {
                 };
                 let problem = Problem::new(ProblemKind::HashMismatch, path, message);
                 self.problems.push(problem.expected(shown(&expected)).actual(shown(&actual)));
+                false
             }
             (hash, _) => {
                 if let Some(size) = wrong_size {
@@ -235,9 +266,9 @@ impl Report {
                     };
                     let problem = Problem::new(ProblemKind::HashMismatch, path, message);
                     self.problems.push(problem.expected(size.to_string()).actual(outcome.size.to_string()));
-                } else if hash.is_some() {
-                    self.verified += 1;
+                    return false;
                 }
+                hash.is_some()
             }
         }
     }

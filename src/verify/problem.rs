@@ -34,6 +34,8 @@ pub enum ProblemKind {
     Boot,
     /// Two readers of the image see different things.
     Ambiguous,
+    /// A store path has no signature that counts.
+    Unsigned,
 }
 
 impl ProblemKind {
@@ -49,6 +51,7 @@ impl ProblemKind {
             Self::DanglingReference => "dangling-reference",
             Self::Boot => "boot",
             Self::Ambiguous => "ambiguous",
+            Self::Unsigned => "unsigned",
         }
     }
 }

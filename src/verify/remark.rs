@@ -29,7 +29,8 @@ pub(super) fn menus(disc: &Disc<'_>) -> Vec<Remark> {
     let mut unchecked: Vec<Remark> = unified.collect();
     let offers = disc.menu.iter().any(|entry| entry.linux.is_some());
     if !offers && unchecked.is_empty() && boots(volume) {
-        let message = "the image boots, but has no boot menu that can be read: its kernels, initrds and systems are unchecked";
+        let message =
+            "the image boots, but has no boot menu that can be read: its kernels, initrds and systems are unchecked";
         unchecked.push(Remark::new(super::own_path(disc), message));
     }
     unchecked

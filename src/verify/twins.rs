@@ -14,7 +14,7 @@ use crate::nixos::{Disc, Medium};
 const SHOWN: usize = 20;
 
 /// The files of a tree: where the contents of each begin, and their length in bytes.
-type Files = HashMap<Vec<u8>, (u64, u64)>;
+pub(super) type Files = HashMap<Vec<u8>, (u64, u64)>;
 
 /// Compares the trees of a volume, and both halves of the numbers in its records.
 pub(super) fn check(disc: &Disc<'_>) -> Vec<Problem> {
@@ -51,7 +51,7 @@ pub(super) fn check(disc: &Disc<'_>) -> Vec<Problem> {
 }
 
 /// Lists the files with contents. What cannot be read is a problem elsewhere.
-fn files(volume: &Volume<'_>) -> Files {
+pub(super) fn files(volume: &Volume<'_>) -> Files {
     let visits = Walk::new(volume, volume.root(), b"/").filter_map(Result::ok);
     let files = visits.filter(|visit| visit.file_type == FileType::File);
     let contents = |visit: Visit| Some((visit.path, volume.extent(visit.id).ok().filter(|(_, length)| *length > 0)?));

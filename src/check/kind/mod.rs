@@ -19,9 +19,11 @@ mod only_keys;
 mod package;
 mod param;
 mod secrets;
+mod secure_boot;
 mod ssh;
 mod system;
 mod unit;
+mod usb;
 mod user;
 mod volume_id;
 
@@ -44,9 +46,11 @@ pub use only_keys::OnlyKeys;
 pub use package::Package;
 pub use param::Param;
 pub use secrets::NoSecrets;
+pub use secure_boot::SecureBoot;
 pub use ssh::Ssh;
 pub use system::Platform;
 pub use unit::{State, Unit};
+pub use usb::Usb;
 pub use user::User;
 pub use volume_id::VolumeId;
 
@@ -57,7 +61,7 @@ use super::{Judgement, Subject};
 use crate::error::Result;
 
 /// All kinds, those with a flag first, in the order of the help.
-pub const KINDS: [&Kind; 24] = [
+pub const KINDS: [&Kind; 26] = [
     &package::KIND,
     &installed::KIND,
     &forbid::KIND,
@@ -66,6 +70,8 @@ pub const KINDS: [&Kind; 24] = [
     &unit::KIND,
     &no_empty_passwords::KIND,
     &max_size::KIND,
+    &usb::KIND,
+    &secure_boot::KIND,
     &key::KIND,
     &not_installed::KIND,
     &copies::KIND,

@@ -26,7 +26,8 @@ impl<'a> Volume<'a> {
         let enhanced = descriptors.enhanced.iter();
         let enhanced = enhanced.map(|found| (found.root(), Names::Plain, "ISO 9660:1999", "some readers show"));
         let others = std::iter::once(primary).chain(joliet).chain(enhanced).filter(|(root, ..)| *root != self.root);
-        let tree = |(root, names, name, readers)| OtherTree { name, readers, volume: Self { root, names, ..self.clone() } };
+        let tree =
+            |(root, names, name, readers)| OtherTree { name, readers, volume: Self { root, names, ..self.clone() } };
         others.map(tree).collect()
     }
 

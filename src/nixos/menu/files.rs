@@ -50,7 +50,13 @@ const FORMATS: [Format; 9] = [
     },
     Format {
         loader: Loader::Limine,
-        paths: &["boot/limine/limine.conf", "boot/limine.conf", "limine/limine.conf", "limine.conf", "EFI/BOOT/limine.conf"],
+        paths: &[
+            "boot/limine/limine.conf",
+            "boot/limine.conf",
+            "limine/limine.conf",
+            "limine.conf",
+            "EFI/BOOT/limine.conf",
+        ],
         reader: limine::read,
         words: Words::None,
     },
@@ -109,11 +115,7 @@ struct Home<'t> {
 
 impl Menus {
     /// Reads all menus, in their order. What cannot be read of them is added to `troubles`.
-    pub(in crate::nixos) fn read(
-        disc: &dyn Tree,
-        partitions: &[BootPartition<'_>],
-        troubles: &mut Troubles,
-    ) -> Self {
+    pub(in crate::nixos) fn read(disc: &dyn Tree, partitions: &[BootPartition<'_>], troubles: &mut Troubles) -> Self {
         let mut menus = Self::default();
         let on_partitions = partitions.iter().enumerate().map(Some);
         for partition in std::iter::once(None).chain(on_partitions) {
@@ -142,7 +144,8 @@ impl Menus {
                 other => other?,
             };
             let shown = home.shown(&file);
-            let missing = whole.missing.into_iter().map(|path| Gap { file: shown.clone(), kind: GapKind::Missing(path) });
+            let missing =
+                whole.missing.into_iter().map(|path| Gap { file: shown.clone(), kind: GapKind::Missing(path) });
             self.gaps.extend(missing);
             let lookup = home.lookup(format.loader, &whole.text);
             let base: &[u8] = if format.words == Words::Syslinux { &file } else { b"/" };

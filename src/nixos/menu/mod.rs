@@ -13,9 +13,9 @@ mod volume;
 
 pub(super) use files::Menus;
 pub use files::{Gap, GapKind};
-pub use volume::BootFile;
-pub(super) use volume::BootPartition;
-pub(crate) use volume::Lookup;
+pub use volume::{BootFile, BootLoader};
+pub(super) use volume::{BootPartition, loaders};
+pub(crate) use volume::{Lookup, is_loader};
 
 use std::sync::Arc;
 

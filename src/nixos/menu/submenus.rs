@@ -29,7 +29,8 @@ impl Submenus {
 
     /// Names the innermost submenu, if it has no name yet.
     pub(super) fn name(&mut self, name: &str) {
-        if let Some(innermost) = self.names.last_mut().filter(|innermost| self.depth <= Self::DEEPEST && innermost.is_empty())
+        if let Some(innermost) =
+            self.names.last_mut().filter(|innermost| self.depth <= Self::DEEPEST && innermost.is_empty())
         {
             *innermost = name.into();
         }

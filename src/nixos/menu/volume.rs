@@ -5,11 +5,14 @@ use crate::error::Result;
 use crate::fs::fat;
 use crate::fs::iso9660::{MBR_ESP, Partitions, Platform, Volume};
 use crate::fs::path::{self, Found};
-use crate::fs::{Tree, path::join};
+use crate::fs::{FileType, NodeId, Tree, path::join};
 use crate::image::Region;
 
 /// Limit for partitions that are opened. Images have one or two.
 const MOST: usize = 16;
+
+/// The word for a boot image of El Torito that is neither a partition nor a file.
+const EL_TORITO: &str = "(el-torito)";
 
 /// Where a boot loader looks for the files that a menu names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -42,6 +45,42 @@ pub(crate) struct BootPartition<'i> {
     pub(crate) device: String,
     /// Its file system.
     pub(crate) tree: fat::Volume<'i>,
+    /// Whether a partition table has it, so that firmware finds it on a stick.
+    pub(crate) in_table: bool,
+}
+
+/// A program that UEFI starts by default.
+pub struct BootLoader<'d> {
+    /// Its path, with the word for the partition.
+    pub path: String,
+    /// The file system that contains it.
+    pub tree: &'d dyn Tree,
+    /// The file.
+    pub id: NodeId,
+    /// Whether a partition table has that file system, so that firmware finds it on a stick.
+    pub in_table: bool,
+}
+
+/// Whether firmware would start the file: `/EFI/BOOT/BOOTX64.EFI` and the like (UEFI 2.10 §3.5.1.1).
+pub(crate) fn is_loader(path: &[u8]) -> bool {
+    let path = path.to_ascii_uppercase();
+    path.strip_prefix(b"/EFI/BOOT/BOOT").is_some_and(|rest| rest.ends_with(b".EFI") && !rest.contains(&b'/'))
+}
+
+/// Finds the programs that UEFI starts by default.
+pub(in crate::nixos) fn loaders<'d>(partitions: &'d [BootPartition<'_>]) -> Result<Vec<BootLoader<'d>>> {
+    let mut loaders = Vec::new();
+    for BootPartition { device, tree, in_table } in partitions {
+        let Some((id, directory)) = path::any_case(tree, &[b"EFI", b"BOOT"])? else { continue };
+        for entry in tree.entries(id)? {
+            let path = join(&directory, &entry.name);
+            if is_loader(&path) && entry.file_type == FileType::File {
+                let path = String::from_utf8_lossy(&shown(device, &path)).into_owned();
+                loaders.push(BootLoader { path, tree, id: entry.id, in_table: *in_table });
+            }
+        }
+    }
+    Ok(loaders)
 }
 
 /// Finds the EFI system partitions: boot images of El Torito, and partitions of both tables. Those without a FAT file system are
@@ -62,14 +101,15 @@ pub(super) fn partitions<'i>(volume: &Volume<'i>, image: &Region<'i>) -> Vec<Boo
     }
     for image in volume.boot_catalog().ok().flatten().into_iter().flat_map(|catalog| catalog.images) {
         if image.platform == Platform::Uefi {
-            add(image.offset, "(el-torito)".to_owned());
+            add(image.offset, EL_TORITO.to_owned());
         }
     }
     let opened = places.into_iter().take(MOST).filter_map(|(offset, device)| {
         let tree = fat::Volume::open(image.clamp(offset, u64::MAX)).ok()?;
         // A partition that is a file of the disc goes by the name of that file.
         let file = volume.file_at(offset).map(|file| format!("({})", String::from_utf8_lossy(&file.path)));
-        Some(BootPartition { device: file.unwrap_or(device), tree })
+        let in_table = device != EL_TORITO;
+        Some(BootPartition { device: file.unwrap_or(device), tree, in_table })
     });
     opened.collect()
 }
