@@ -597,3 +597,34 @@ fn signatures_count_if_a_trusted_key_made_them_for_what_the_image_has() {
     assert_eq!(refused.code, Some(2));
     assert!(!refused.errors.contains(&base64(&*pair(1).sk)[..40]), "a secret key is not printed");
 }
+
+#[test]
+fn the_store_in_the_initrd_of_a_network_boot_is_verified() {
+    let member = |name: &str, contents: &[u8]| {
+        let fields = [1, 0o100_644, 0, 0, 1, 1, contents.len(), 0, 0, 0, 0, name.len() + 1, 0];
+        let mut bytes = b"070701".to_vec();
+        bytes.extend(fields.iter().flat_map(|field| format!("{field:08X}").into_bytes()));
+        for part in [[name.as_bytes(), b"\0"].concat().as_slice(), contents] {
+            bytes.extend(part);
+            bytes.resize(bytes.len().next_multiple_of(4), 0);
+        }
+        bytes
+    };
+    let store = std::fs::read(fixture("squashfs/nix-store.squashfs")).unwrap();
+    let end = member("TRAILER!!!", b"");
+    let base = zstd::encode_all(&[member("init", b"#! /bin/sh\n"), end.clone()].concat()[..], 3).unwrap();
+    let with_store = [member("nix-store.squashfs", &store), end].concat();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("initrd");
+    for initrd in [with_store.clone(), [&base[..], &with_store].concat(), zstd::encode_all(&with_store[..], 1).unwrap()]
+    {
+        std::fs::write(&file, initrd).unwrap();
+        let (code, found) = document(&file, &[]);
+        assert_eq!((code, &found["paths"]["verified"], problems(&found)), (Some(0), &json!(73), vec![]));
+    }
+    std::fs::write(&file, base).unwrap();
+    let run = run(&["verify", file.to_str().unwrap()]);
+    let expected =
+        format!("nixoscope: {}: an initrd without a squashfs; give the image that it boots\n", file.display());
+    assert_eq!((run.code, run.errors), (Some(2), expected));
+}

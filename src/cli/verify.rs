@@ -27,7 +27,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     against: Vec<PathBuf>,
     /// Public key that must have signed each store path: NAME:BASE64, or a FILE with such keys; several add up
-    #[arg(long, value_name = "KEY", requires = "cache", num_args = 1..)]
+    #[arg(long, value_name = "KEY", requires = "cache")]
     signatures: Vec<String>,
     /// Binary cache with the signatures: a directory, as nix copy --to file://DIR makes it; several add up
     #[arg(long, value_name = "DIR", requires = "signatures")]

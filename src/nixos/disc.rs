@@ -111,6 +111,15 @@ impl<'i> Disc<'i> {
         })
     }
 
+    /// Takes the faults of directory records that have been read as far as possible since the last time.
+    #[must_use]
+    pub fn take_faults(&self) -> Troubles {
+        match &self.carrier {
+            Medium::Volume(volume) => volume.take_faults(),
+            Medium::Archive(_) => Troubles::default(),
+        }
+    }
+
     /// The file that was opened.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -10,6 +10,7 @@ pub(crate) mod kernel_line;
 #[cfg(test)]
 mod made;
 pub mod menu;
+pub mod netboot;
 mod password;
 mod root;
 pub mod ssh;

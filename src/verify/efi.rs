@@ -170,20 +170,9 @@ mod tests {
     }
 
     #[test]
-    fn a_loader_is_told_by_its_path() {
-        for (path, is) in [
-            ("/EFI/BOOT/BOOTX64.EFI", true),
-            ("/efi/boot/bootia32.efi", true),
-            ("/EFI/BOOT/refind_x64.efi", false),
-            ("/EFI/BOOT/BOOT/X.EFI", false),
-        ] {
-            assert_eq!(is_loader(path.as_bytes()), is, "{path}");
-        }
-    }
-
-    #[test]
     fn a_system_that_only_one_menu_starts_is_told() {
         let entry = |file: &str, init: &str| MenuEntry {
+            loader: if file.ends_with("grub.cfg") { Loader::GrubEfi } else { Loader::Isolinux },
             file: file.into(),
             init: Some(init.to_owned()),
             ..MenuEntry::default()

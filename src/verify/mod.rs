@@ -132,6 +132,9 @@ pub fn run(
             Err(error) => report.unreadable(&mut places, &error),
         }
     }
+    for fault in &disc.take_faults() {
+        report.unreadable(&mut places, fault);
+    }
     report.problems.sort();
     report.problems.dedup();
     if disc.missing_end().is_some() {

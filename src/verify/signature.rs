@@ -215,7 +215,7 @@ mod tests {
     /// A signature that Nix made of an empty file: `nix store sign`.
     const KEY: &str = "test-1:SyvYCv8tkGHfFVw91ibs9JfNJkJU/xBd5fdkG8j2bqU=";
     const FINGERPRINT: &str = "1;/nix/store/1q82x5ah029adc0r5p06p3ivlzzh3hss-empty;\
-                               sha256:0mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73;112;";
+                               sha256:0ip26j2h11n1kgkz36rl4akv694yz65hr72q4kv4b3lxcbi65b3p;112;";
     const SIGNATURE: &str =
         "test-1:CyLWnsWuY+NDhw55TnF6EXKDikOvT5PUfDgKXK/BWQDQ0wDV5hya2a7iDsf0b72+LzNDqdRWItBBXUCx9bDuBA==";
 

@@ -156,7 +156,10 @@ impl<'a> Sector<'a> {
     }
 }
 
-/// The records of a [`Sector`]. Behind a malformed one the next cannot be found.
+/// The length of the shortest record in bytes: its identifier has one byte (§9.1).
+const SHORTEST: u8 = 34;
+
+/// The records of a [`Sector`]. After a malformed one the next is where its length leads, unless no record is that short.
 #[derive(Debug)]
 pub(super) struct Records<'s> {
     rest: &'s [u8],
@@ -171,7 +174,8 @@ impl<'s> Iterator for Records<'s> {
         let length = self.rest.first().copied().filter(|length| *length > 0)?;
         let record = parse("directory record", &self.place, self.rest, directory_record);
         let record = record.map(|record| DirectoryRecord { offset: self.offset, ..record });
-        self.rest = self.rest.get(usize::from(length)..).filter(|_| record.is_ok()).unwrap_or_default();
+        let leads_on = record.is_ok() || length >= SHORTEST;
+        self.rest = self.rest.get(usize::from(length)..).filter(|_| leads_on).unwrap_or_default();
         self.offset = self.offset.saturating_add(u64::from(length));
         self.place = self.place.advance(u64::from(length));
         Some(record)

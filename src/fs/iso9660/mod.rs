@@ -39,9 +39,11 @@ pub use partition::{Guid, GuidTable, MBR_ESP, Partition, PartitionKind, Partitio
 pub use search::FoundFile;
 pub use volume::{BootRecord, VolumeDescriptor, VolumeDescriptors};
 
+use std::mem;
 use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Troubles};
 use crate::fs::{FileType, NodeId};
 use crate::image::Region;
 use directory::{DirectoryRecord, Sector};
@@ -60,6 +62,8 @@ pub struct Volume<'a> {
     block_size: u64,
     names: Names,
     root: u64,
+    /// What was wrong with records that were read as far as possible.
+    faults: Arc<Mutex<Troubles>>,
 }
 
 /// Which tree is read, and how its names are recorded.
@@ -82,7 +86,7 @@ impl<'a> Volume<'a> {
         let descriptors = VolumeDescriptors::read(&region)?;
         let block_size = u64::from(descriptors.primary.block_size);
         let root = descriptors.primary.root();
-        let mut volume = Self { region, descriptors, block_size, names: Names::Plain, root };
+        let mut volume = Self { region, descriptors, block_size, names: Names::Plain, root, faults: Arc::default() };
         let skip = volume.rock_ridge_skip()?;
         if let Some(skip) = skip {
             volume.names = Names::RockRidge { skip };
@@ -124,7 +128,7 @@ impl<'a> Volume<'a> {
     fn contents(&self, id: NodeId) -> Result<(Region<'a>, Option<Compressed>)> {
         let sector = self.sector(id.0)?;
         let record = sector.record()?;
-        let rock_ridge = self.rock_ridge(&record)?;
+        let rock_ridge = self.rock_ridge(&record);
         if rock_ridge.file_type(&record) != FileType::File {
             return Err(self.wrong("file type: not a regular file", id));
         }
@@ -137,10 +141,11 @@ impl<'a> Volume<'a> {
         let record = sector.record()?;
         let Some(SharedUse { start, skip }) = SharedUse::find(&record) else { return Ok(None) };
         let mut used = false;
-        each_entry(&self.region, self.block_size, (&record, start), |entry| {
+        let read = each_entry(&self.region, self.block_size, (&record, start), |entry| {
             used |= is_rock_ridge(entry)?;
             Ok(())
-        })?;
+        });
+        read.unwrap_or_else(|error| self.fault(error));
         Ok(used.then_some(skip))
     }
 
@@ -154,7 +159,7 @@ impl<'a> Volume<'a> {
     fn described(&self, id: NodeId) -> Result<Sector<'a>> {
         let sector = self.sector(id.0)?;
         let record = sector.record()?;
-        let elsewhere = match self.rock_ridge(&record)?.child_link {
+        let elsewhere = match self.rock_ridge(&record).child_link {
             Some(location) => u64::from(location) * self.block_size,
             None if id.0 == self.root => section::start(&self.region, self.block_size, &record)?,
             None => return Ok(sector),
@@ -170,11 +175,24 @@ impl<'a> Volume<'a> {
         }
     }
 
-    /// What Rock Ridge says in a record; empty if the volume has no Rock Ridge.
-    fn rock_ridge(&self, record: &DirectoryRecord<'_>) -> Result<RockRidge> {
+    /// What Rock Ridge says in a record, up to the first fault; empty if the volume has no Rock Ridge.
+    fn rock_ridge(&self, record: &DirectoryRecord<'_>) -> RockRidge {
         let mut found = RockRidge::default();
-        self.take_rock_ridge(record, &mut found)?;
-        Ok(found)
+        self.take_rock_ridge(record, &mut found).unwrap_or_else(|error| self.fault(error));
+        found
+    }
+
+    /// Keeps a fault that does not stop the reading.
+    fn fault(&self, error: Error) {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).push(error);
+    }
+
+    /// Takes the faults of the records that have been read since the last time. What came before each fault was read.
+    #[must_use]
+    pub fn take_faults(&self) -> Troubles {
+        let mut faults = mem::take(&mut *self.faults.lock().unwrap_or_else(PoisonError::into_inner));
+        faults.sort(); // threads meet them in any order
+        faults
     }
 
     /// Adds to `found` what Rock Ridge says in a record, up to the first error.

@@ -152,3 +152,20 @@ impl BootFile<'_> {
 pub(super) fn shown(device: &str, file: &[u8]) -> Vec<u8> {
     join(device.as_bytes(), file.strip_prefix(b"/").unwrap_or(file))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loader_is_known_by_its_path() {
+        for (path, is) in [
+            ("/EFI/BOOT/BOOTX64.EFI", true),
+            ("/efi/boot/bootia32.efi", true),
+            ("/EFI/BOOT/refind_x64.efi", false),
+            ("/EFI/BOOT/BOOT/X.EFI", false),
+        ] {
+            assert_eq!(is_loader(path.as_bytes()), is, "{path}");
+        }
+    }
+}
