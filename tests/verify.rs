@@ -304,7 +304,10 @@ fn the_image_file_has_the_published_hash_or_is_named() {
     let run = run(&["verify", path.to_str().unwrap(), "--sha256", "gone"]);
     assert_eq!(
         (run.code, run.errors.as_str()),
-        (Some(2), "nixoscope: --sha256 gone: No such file or directory (os error 2)\n")
+        (
+            Some(2),
+            "nixoscope: --sha256 gone: not a SHA-256: that is 64 hexadecimal digits, sha256:…, sha256-…, or a file with one\n"
+        )
     );
 }
 
@@ -627,4 +630,23 @@ fn the_store_in_the_initrd_of_a_network_boot_is_verified() {
     let expected =
         format!("nixoscope: {}: an initrd without a squashfs; give the image that it boots\n", file.display());
     assert_eq!((run.code, run.errors), (Some(2), expected));
+}
+
+#[test]
+fn a_product_line_that_names_another_file_is_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (images, support) = (folder.path().join("iso"), folder.path().join("nix-support"));
+    std::fs::create_dir(&images).unwrap();
+    std::fs::create_dir(&support).unwrap();
+    let image = images.join("renamed.iso");
+    std::fs::copy(fixture(TODAY), &image).unwrap();
+    for (product, note) in [
+        ("nixos.iso", Some("nix-support/hydra-build-products names nixos.iso instead of renamed.iso")),
+        ("renamed.iso", None),
+    ] {
+        let line = format!("file iso /nix/store/eeee-{product}/iso/{product}\n");
+        std::fs::write(support.join("hydra-build-products"), line).unwrap();
+        let (code, found) = document(&image, &[]);
+        assert_eq!((code, found["notes"][0]["message"].as_str()), (Some(0), note));
+    }
 }

@@ -1,5 +1,6 @@
 //! Assertions on an image: are these things really there?
 
+mod hidden;
 pub mod kind;
 mod nearest;
 mod packages;
@@ -17,7 +18,7 @@ pub use query::{AssertionError, PackageQuery, WantedKey};
 pub use subject::Subject;
 pub use verdict::{Answer, Judgement, Verdict};
 
-use crate::error::{Error, Troubles};
+use crate::error::{Error, Result, Troubles};
 use crate::image::Progress;
 use crate::nixos::Disc;
 use crate::nixos::software::Software;
@@ -102,8 +103,10 @@ pub fn run(disc: &Disc<'_>, demands: &[Demand], progress: Progress<'_>) -> Repor
     report
 }
 
-/// One line on a package that is asked for and not there: what is there instead.
-#[must_use]
-pub fn missing_package(software: &Software, query: &PackageQuery) -> String {
-    format!("{query}: {}", packages::missing(software, query).message)
+/// One line about a package that is asked for and not there: what is there instead.
+///
+/// # Errors
+/// If it is unknown what an object of that name is.
+pub fn missing_package(disc: &Disc<'_>, software: &Software, query: &PackageQuery) -> Result<String> {
+    Ok(format!("{query}: {}", packages::missing(disc, software, query)?.message))
 }

@@ -1,20 +1,89 @@
 //! What the kinds of assertions on packages share.
 
 use super::nearest::{listed, nearest};
-use super::{Judgement, PackageQuery};
+use super::{Judgement, PackageQuery, Subject};
+use crate::error::{Error, Result};
 use crate::nixos::software::{Software, shown};
+use crate::nixos::{Disc, ObjectKind};
 use crate::store::StorePath;
 use crate::store::name::Name;
 
-/// Outputs that are no use without the package itself.
-const BESIDE: &[&str] = &["data", "debug", "dev", "devdoc", "devman", "doc", "info", "man"];
-
 /// Reads `NAME[@VERSION]`.
-pub(super) fn query(text: &str) -> Result<PackageQuery, String> {
+pub(super) fn query(text: &str) -> std::result::Result<PackageQuery, String> {
     PackageQuery::parse(text).map_err(|error| error.to_string())
 }
 
-/// Advice, if the name that matched nothing is that of a package in the image with a version behind it.
+/// The store objects that a query finds, by what they are.
+#[derive(Default)]
+pub(super) struct Matches<'s> {
+    /// Software that is the package itself.
+    pub(super) itself: Vec<(usize, &'s StorePath)>,
+    /// Documentation and development files of the package.
+    pub(super) beside: Vec<(usize, &'s StorePath)>,
+    /// Objects that are no software, such as a derivation of that name.
+    pub(super) others: Vec<(ObjectKind, &'s StorePath)>,
+    /// Why it is unknown what one of them is.
+    unread: Option<Error>,
+}
+
+impl<'s> Matches<'s> {
+    pub(super) fn of(subject: &'s Subject<'_, '_>, query: &PackageQuery) -> Result<Self> {
+        let software = subject.software()?;
+        let matching = software.present().filter(|(_, object)| query.matches(&object.path));
+        let mut matches = Self::default();
+        for (index, object) in matching {
+            if let Err(error) = matches.add(subject.disc, software, (index, &object.path)) {
+                matches.unread.get_or_insert(error);
+            }
+        }
+        Ok(matches)
+    }
+
+    fn add(&mut self, disc: &Disc<'_>, software: &'s Software, found: (usize, &'s StorePath)) -> Result<()> {
+        match software.kind(disc, found.0)? {
+            Some(ObjectKind::Software) if software.is_beside(disc, found.0)? => self.beside.push(found),
+            Some(ObjectKind::Software) => self.itself.push(found),
+            kind => self.others.push((kind.unwrap_or(ObjectKind::Other), found.1)),
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// If it is unknown what a matching object is.
+    pub(super) fn require_all(self) -> Result<Self> {
+        match self.unread {
+            Some(error) => Err(error),
+            None => Ok(self),
+        }
+    }
+
+    /// The judgement if nothing of the package itself is there.
+    pub(super) fn missing(&self, subject: &Subject<'_, '_>, query: &PackageQuery) -> Result<Judgement> {
+        if !self.beside.is_empty() {
+            let paths = paths(&self.beside);
+            let message = format!("only its documentation or development files are there: {}", names(&paths));
+            return Ok(Judgement::fail(message, texts(&paths)));
+        }
+        missing(subject.disc, subject.software()?, query)
+    }
+}
+
+/// Those that the default system has installed.
+pub(super) fn installed<'s>(software: &Software, found: &[(usize, &'s StorePath)]) -> Vec<&'s StorePath> {
+    found.iter().filter(|(index, _)| software.is_installed(*index)).map(|(_, path)| *path).collect()
+}
+
+/// What is said of a package that has only documentation or development files installed.
+pub(super) fn only_beside(paths: &[&StorePath]) -> String {
+    format!("only its documentation or development files are installed: {}", names(paths))
+}
+
+/// The paths alone.
+pub(super) fn paths<'s>(found: &[(usize, &'s StorePath)]) -> Vec<&'s StorePath> {
+    found.iter().map(|(_, path)| *path).collect()
+}
+
+/// Advice if a name that matched nothing is that of a package in the image, followed by a version.
 pub(super) fn meant(software: &Software, query: &PackageQuery) -> String {
     let Some((pname, meant)) = query.as_version() else { return String::new() };
     let mut names = software.present().map(|(_, object)| Name::parse(object.path.name()).pname);
@@ -22,34 +91,73 @@ pub(super) fn meant(software: &Software, query: &PackageQuery) -> String {
 }
 
 /// What is there instead of a package that is not.
-pub(super) fn missing(software: &Software, query: &PackageQuery) -> Judgement {
-    let others: Vec<&StorePath> =
-        software.present().map(|(_, object)| &object.path).filter(|path| query.names(path)).collect();
-    if !others.is_empty() {
-        return Judgement::fail(format!("there in another version: {}", names(&others)), texts(&others));
+///
+/// # Errors
+/// If it is unknown what an object of that name is.
+pub(super) fn missing(disc: &Disc<'_>, software: &Software, query: &PackageQuery) -> Result<Judgement> {
+    let (mut versions, mut others): (Vec<&StorePath>, Vec<(ObjectKind, &StorePath)>) = Default::default();
+    for (index, object) in software.present().filter(|(_, object)| query.names(&object.path)) {
+        match software.kind(disc, index)?.unwrap_or(ObjectKind::Other) {
+            ObjectKind::Software => versions.push(&object.path),
+            kind => others.push((kind, &object.path)),
+        }
+    }
+    if !versions.is_empty() {
+        return Ok(Judgement::fail(format!("there in another version: {}", names(&versions)), texts(&versions)));
     }
     let referred =
         software.contents.objects.iter().filter(|object| object.node.is_none() && query.matches(&object.path));
     let referred: Vec<&StorePath> = referred.map(|object| &object.path).collect();
     if !referred.is_empty() {
-        return Judgement::fail(
-            format!("registered, but its files are not in the store: {}", names(&referred)),
-            texts(&referred),
-        );
+        let message = format!("registered, but its files are not in the store: {}", names(&referred));
+        return Ok(Judgement::fail(message, texts(&referred)));
+    }
+    if !others.is_empty() {
+        let paths: Vec<&StorePath> = others.iter().map(|(_, path)| *path).collect();
+        return Ok(Judgement::fail(format!("not in the image as software; {}", only(&others)), texts(&paths)));
     }
     let near = nearest(query.name(), software.present().map(|(_, object)| Name::parse(object.path.name()).pname));
     let evidence = software
         .present()
         .map(|(_, object)| &object.path)
         .filter(|path| near.contains(&Name::parse(path.name()).pname));
-    Judgement::fail(
+    Ok(Judgement::fail(
         format!("not in the image{}{}", listed(&near), meant(software, query)),
         evidence.map(StorePath::to_string).collect(),
-    )
+    ))
 }
 
-pub(super) fn is_beside(path: &StorePath) -> bool {
-    Name::parse(path.name()).output.is_some_and(|output| BESIDE.contains(&output))
+/// Objects of a name that are no software: `only a derivation (hello-2.12.2.drv) and a source (hello-2.12.2.tar.gz) have this
+/// name`.
+pub(super) fn only(others: &[(ObjectKind, &StorePath)]) -> String {
+    let mut others: Vec<(ObjectKind, &str)> = others.iter().map(|(kind, path)| (*kind, path.name())).collect();
+    others.sort_unstable();
+    others.dedup();
+    let kinds: Vec<String> = others
+        .chunk_by(|one, other| one.0 == other.0)
+        .filter_map(|same| {
+            let names: Vec<&str> = same.iter().map(|(_, name)| *name).collect();
+            Some(format!("{} ({})", noun(same.first()?.0), names.join(", ")))
+        })
+        .collect();
+    let verb = if others.len() == 1 { "has" } else { "have" };
+    match kinds.split_last() {
+        Some((last, [])) => format!("only {last} {verb} this name"),
+        Some((last, rest)) => format!("only {} and {last} {verb} this name", rest.join(", ")),
+        None => String::new(),
+    }
+}
+
+fn noun(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::Software => "software",
+        ObjectKind::Derivation => "a derivation",
+        ObjectKind::Source => "a source",
+        ObjectKind::Unit => "a unit",
+        ObjectKind::Configuration => "configuration",
+        ObjectKind::System => "a part of a system",
+        ObjectKind::Other => "something else",
+    }
 }
 
 pub(super) fn names(paths: &[&StorePath]) -> String {

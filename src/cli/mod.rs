@@ -15,8 +15,10 @@ mod packages;
 mod policy;
 mod progress;
 mod report_file;
+mod sbom;
 mod secrets;
 mod verify;
+mod why;
 
 use std::process::ExitCode;
 
@@ -82,6 +84,8 @@ enum Command {
     Find(find::Args),
     /// List software with versions and sizes
     Packages(packages::Args),
+    /// Show which chain of references brings a package in
+    Why(why::Args),
     /// Show who can log in, how, and from where
     Access(access::Args),
     /// Check that packages, commands, files and authorized keys are really there
@@ -92,6 +96,8 @@ enum Command {
     Manifest(manifest::Args),
     /// Write a policy that the image satisfies, as a first draft
     Policy(policy::Args),
+    /// Write a bill of materials: CycloneDX, SPDX or CSV
+    Sbom(sbom::Args),
     /// Find private keys, passwords, password hashes and tokens
     Secrets(secrets::Args),
     /// Check the store against its registered hashes, and that everything needed to boot is there
@@ -150,11 +156,13 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Cat(args) => cat::run(args, &cli.global),
         Command::Find(args) => find::run(args, &cli.global),
         Command::Packages(args) => packages::run(args, &cli.global),
+        Command::Why(args) => why::run(args, &cli.global),
         Command::Access(args) => access::run(args, &cli.global),
         Command::Check(args) => check::run(args, &cli.global),
         Command::Diff(args) => diff::run(args, &cli.global),
         Command::Manifest(args) => manifest::run(args, &cli.global),
         Command::Policy(args) => policy::run(args, &cli.global),
+        Command::Sbom(args) => sbom::run(args, &cli.global),
         Command::Secrets(args) => secrets::run(args, &cli.global),
         Command::Verify(args) => verify::run(args, &cli.global),
     }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::ValueEnum;
 use nixoscope::check::PackageQuery;
-use nixoscope::nixos::package::{self, Column, Order};
+use nixoscope::nixos::package::{self, Column, Order, Package};
 use nixoscope::nixos::software::Software;
 use nixoscope::report::About;
 use nixoscope::report::packages;
@@ -20,10 +20,10 @@ pub(super) struct Args {
     /// List only these packages, as NAME or NAME@VERSION; NAME may be a glob
     #[arg(value_name = "NAME", value_parser = PackageQuery::parse)]
     names: Vec<PackageQuery>,
-    /// List only packages in the default system's environment.systemPackages
+    /// List only packages that the default system has installed: those that its system path refers to
     #[arg(long)]
     installed: bool,
-    /// List store paths without a version too: units, configuration, sources
+    /// List all store paths with their kinds: units, configuration, sources and derivations too
     #[arg(short, long)]
     all: bool,
     /// Sort order
@@ -71,10 +71,13 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     package::sort(&mut rows, order);
     let mut outcome = Outcome::Holds;
     for query in &args.names {
-        if !rows.iter().any(|row| query.matches(&row.path)) {
+        let counts = |row: &Package| args.all || row.is_software();
+        if !rows.iter().any(|row| query.matches(&row.path) && counts(row)) {
             outcome = Outcome::Fails;
-            if !global.quiet {
-                output::complain(&nixoscope::check::missing_package(&software, query));
+            match nixoscope::check::missing_package(&disc, &software, query) {
+                Ok(message) if !global.quiet => output::complain(&message),
+                Ok(_) => {}
+                Err(error) => troubles.push(error),
             }
         }
     }
@@ -84,13 +87,12 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
             packages::json(&mut out, About { image: disc.path(), troubles: &troubles }, &software, &rows)?;
             out.flush()?;
         } else {
-            let every = args.all || !args.names.is_empty();
             let mut out = output::results();
             packages::table(
                 &mut out,
                 &rows,
                 &columns,
-                if every { packages::Rows::All } else { packages::Rows::Versioned },
+                if args.all { packages::Rows::All } else { packages::Rows::Software },
                 output::width(),
             )?;
             out.flush()?;

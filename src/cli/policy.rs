@@ -37,7 +37,7 @@ accepts a password in clear text, or an empty one through ssh.";
 #[derive(clap::Args)]
 #[command(after_help = TABLES)]
 pub(super) struct Args {
-    /// ISO file or device, nix-build result, .iso.zst, .iso.bz2, or squashfs
+    /// ISO file or device, nix-build result, .iso.zst, .iso.bz2, squashfs, or netboot initrd
     #[arg(value_name = "IMAGE", required_unless_present = "schema")]
     image: Option<PathBuf>,
     /// Write to a file that does not exist yet
@@ -62,13 +62,14 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let (disc, mut troubles) = disc(&image)?;
     let summary = Summary::of(&disc, &mut troubles);
     let software = Software::of(&disc, &mut troubles);
-    let software = troubles.keep(software);
+    let installed = software.and_then(|software| policy::installed(&disc, &software));
+    let installed = troubles.keep(installed).unwrap_or_default();
     let access = match disc.default_system() {
         Ok(system) => troubles.keep(Access::of(&disc, system)),
         Err(_) => None,
     };
     let mut text = Vec::new();
-    report_policy::toml(&mut text, &Draft::of(&summary, software.as_ref(), access.as_ref()))?;
+    report_policy::toml(&mut text, &Draft::of(&summary, installed, access.as_ref()))?;
     match &args.output {
         Some(file) => {
             let mut file_out =

@@ -1,12 +1,13 @@
 //! `nixoscope verify`
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use nixoscope::report::About;
 use nixoscope::report::verify as report_verify;
-use nixoscope::verify::{self, Expectations, Known, Signatures};
+use nixoscope::store::Closure;
+use nixoscope::verify::{self, Expectations, Signatures};
 
 use super::open::{ImageArg, disc, open};
 use super::progress::Watch;
@@ -20,10 +21,11 @@ pub(super) struct Args {
     /// Fail if store paths have no recorded hash, as in images before 18.03
     #[arg(long)]
     require_hashes: bool,
-    /// SHA-256 that the image file must have: 64 digits, or a FILE as published
-    #[arg(long, value_name = "HEX|FILE")]
+    /// SHA-256 that the image file must have: hexadecimal digits, sha256:…, sha256-…, or a FILE as published
+    #[arg(long, value_name = "HASH|FILE")]
     sha256: Option<String>,
-    /// What the store must hold: a manifest, the output of nix path-info --json -r, or a registration; several add up
+    /// What the store must hold, and nothing else: a manifest, the output of nix path-info --json -r, or a registration;
+    /// several add up
     #[arg(long, value_name = "FILE")]
     against: Vec<PathBuf>,
     /// Public key that must have signed each store path: NAME:BASE64, or a FILE with such keys; several add up
@@ -35,15 +37,16 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
-    // A file that cannot be read is an error before the work starts.
-    let published = self::published(args.sha256.as_deref())?;
+    // What cannot be read is an error before the work starts.
+    let sha256 = args.sha256.as_deref();
+    let published = self::published(sha256)?;
     let closure = self::closure(&args.against)?;
     let signatures = self::signatures(args)?;
     let image = open(&args.image.path, global)?;
     let (disc, troubles) = disc(&image)?;
-    let sha256 = published.map(|text| verify::published(&text, image.path())).transpose();
-    let sha256 = sha256.map_err(|reason| anyhow!("--sha256: {reason}"))?;
-    let expectations = Expectations { sha256, closure, signatures };
+    let digest = published.map(|text| verify::published(&text, image.path())).transpose();
+    let digest = digest.map_err(|reason| anyhow!("--sha256 {}: {reason}", sha256.unwrap_or_default()))?;
+    let expectations = Expectations { sha256: digest, closure, signatures };
     let watch = Watch::new("verifying", global);
     let mut report = verify::run(&disc, &troubles, &expectations, &|done, of| watch.tell(done, of))?;
     watch.finish();
@@ -66,24 +69,35 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     })
 }
 
-/// The text with the hash: the argument itself, or the file that it names.
-fn published(argument: Option<&str>) -> anyhow::Result<Option<String>> {
+/// The text with the hash: the argument itself, or the contents of the file that it names.
+fn published(argument: Option<&str>) -> anyhow::Result<Option<Vec<u8>>> {
     let Some(argument) = argument else { return Ok(None) };
-    if argument.len() == 64 && argument.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Ok(Some(argument.to_owned()));
+    if verify::is_published(argument) {
+        return Ok(Some(argument.as_bytes().to_vec()));
     }
-    std::fs::read_to_string(argument).with_context(|| format!("--sha256 {argument}")).map(Some)
+    match std::fs::read(argument) {
+        Ok(text) => Ok(Some(text)),
+        // The reason is what is wrong with it as a hash, unless it looks like a path.
+        Err(error) if error.kind() == ErrorKind::NotFound && !argument.contains(['/', '.']) => {
+            let reason = verify::published(argument.as_bytes(), Path::new(""));
+            bail!("--sha256 {argument}: {}", reason.err().unwrap_or_default())
+        }
+        Err(error) => Err(error).with_context(|| format!("--sha256 {argument}")),
+    }
 }
 
 /// The closure in all files together.
-fn closure(files: &[PathBuf]) -> anyhow::Result<Option<Known>> {
-    let mut known = Known::default();
+fn closure(files: &[PathBuf]) -> anyhow::Result<Option<Closure>> {
+    let mut closure = Closure::default();
     for file in files {
         let context = || format!("--against {}", file.display());
         let text = std::fs::read(file).with_context(context)?;
-        known.add(&text).map_err(|reason| anyhow!("{}: {reason}", context()))?;
+        closure.add(&text).map_err(|reason| anyhow!("{}: {reason}", context()))?;
+        if closure.iter().all(|(_, member)| member.nar_hash.is_none()) {
+            bail!("{}: it lists paths without hashes; nixoscope check --closure checks that they are there", context());
+        }
     }
-    Ok(Some(known).filter(|_| !files.is_empty()))
+    Ok(Some(closure).filter(|_| !files.is_empty()))
 }
 
 /// The keys and caches that are asked for.

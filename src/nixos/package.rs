@@ -2,8 +2,8 @@
 
 use std::cmp::{Ordering, Reverse};
 
-use super::Disc;
 use super::software::Software;
+use super::{Disc, ObjectKind};
 use crate::error::{Result, Troubles};
 use crate::store::name::Name;
 use crate::store::version;
@@ -16,6 +16,8 @@ pub struct Package {
     pub path: StorePath,
     /// Its object in [`Contents`](crate::store::Contents).
     pub index: usize,
+    /// What it is. `None` if that cannot be read.
+    pub kind: Option<ObjectKind>,
     /// Whether the default system has it in its system path.
     pub installed: bool,
     /// Length of its NAR in bytes, as registered.
@@ -26,6 +28,14 @@ pub struct Package {
     pub disk_size: Option<u64>,
     /// SHA-256 of its NAR, as registered.
     pub nar_hash: Option<[u8; 32]>,
+}
+
+impl Package {
+    /// Whether it is software. What cannot be read may be.
+    #[must_use]
+    pub fn is_software(&self) -> bool {
+        self.kind.is_none_or(|kind| kind == ObjectKind::Software)
+    }
 }
 
 /// A size that needs more than the registration.
@@ -52,7 +62,7 @@ pub enum Order {
     Disk,
 }
 
-/// The store paths that are there, by path. If the sizes on the disc cannot be told, they are absent, and `troubles` has why.
+/// The store paths that are there, by path. Kinds and sizes on the disc that cannot be read are absent, and `troubles` has why.
 ///
 /// # Errors
 /// If there is no store.
@@ -77,6 +87,7 @@ pub fn list(disc: &Disc<'_>, software: &Software, columns: &[Column], troubles: 
     let rows = software.present().map(|(index, object)| Package {
         path: object.path.clone(),
         index,
+        kind: troubles.keep(software.kind(disc, index)).flatten(),
         installed: software.is_installed(index),
         nar_size: nar_size(index),
         closure_size: closures

@@ -1,10 +1,10 @@
 //! The software of an image: its store paths as packages, and which of them a system has installed.
 
-use super::{Disc, System};
+use super::{Disc, ObjectKind, System, object_kind};
 use crate::error::{Error, Place, Result, Troubles};
 use crate::fs::walk::Walk;
 use crate::fs::{FileType, Kind, Tree, path};
-use crate::store::contents::Object;
+use crate::store::contents::{self, Object};
 use crate::store::name::Name;
 use crate::store::{Contents, StorePath};
 
@@ -17,6 +17,8 @@ pub struct Software {
     pub contents: Contents,
     /// For each object: whether the default system has it in its system path (`environment.systemPackages`).
     pub installed: Vec<bool>,
+    /// What `environment.systemPackages` made for each system, whatever it is called.
+    system_paths: Vec<StorePath>,
 }
 
 impl Software {
@@ -31,7 +33,36 @@ impl Software {
             Ok(system) => installed(disc, &contents, system)?,
             Err(_) => vec![false; contents.objects.len()],
         };
-        Ok(Self { contents, installed })
+        let there = disc.systems.iter().filter(|system| system.present);
+        // If a specialisation cannot be read, its system path looks like software, which is no reason to know nothing.
+        let system_paths = there.filter_map(|system| disc.system_path(system).ok().flatten()).collect();
+        Ok(Self { contents, installed, system_paths })
+    }
+
+    /// The kind of an object. `None` if it is not in the image.
+    ///
+    /// # Errors
+    /// If its inode or its directory cannot be read.
+    pub fn kind(&self, disc: &Disc<'_>, index: usize) -> Result<Option<ObjectKind>> {
+        let Some((object, place)) = self.object(index) else { return Ok(None) };
+        if self.system_paths.contains(&object.path) {
+            return Ok(Some(ObjectKind::System));
+        }
+        ObjectKind::of(disc.require_store()?.tree(), disc.tree(), &object.path, place).map(Some)
+    }
+
+    /// Whether an object is only the documentation or development files of its package.
+    ///
+    /// # Errors
+    /// If its directory cannot be read.
+    pub fn is_beside(&self, disc: &Disc<'_>, index: usize) -> Result<bool> {
+        let Some((object, place)) = self.object(index) else { return Ok(false) };
+        object_kind::is_beside(disc.require_store()?.tree(), &object.path, place)
+    }
+
+    fn object(&self, index: usize) -> Option<(&Object, contents::Place)> {
+        let object = self.contents.objects.get(index)?;
+        Some((object, object.node?))
     }
 
     /// The objects that are in the image, with their index.

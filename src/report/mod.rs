@@ -18,6 +18,7 @@ pub mod markdown;
 pub mod packages;
 pub mod policy;
 pub mod sarif;
+pub mod sbom;
 pub mod secrets;
 pub mod size;
 mod style;
@@ -25,6 +26,7 @@ mod style;
 mod table;
 pub mod tap;
 pub mod verify;
+pub mod why;
 
 pub use document::About;
 pub use escape::escape;

@@ -8,6 +8,7 @@ use super::document::{self, About};
 use super::size;
 #[cfg(feature = "cli")]
 use super::table;
+use crate::nixos::ObjectKind;
 use crate::nixos::package::{Column, Package};
 use crate::nixos::software::Software;
 use crate::store::name::Name;
@@ -16,10 +17,10 @@ use crate::store::nix32;
 /// Which rows a table shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rows {
-    /// All.
+    /// All, with their kinds.
     All,
-    /// Those with a version, and those that are installed; the others are counted.
-    Versioned,
+    /// Software, and what is installed; the others are counted.
+    Software,
 }
 
 /// A table with the sum of the sizes below.
@@ -35,6 +36,9 @@ pub fn table(
     width: Option<u16>,
 ) -> io::Result<()> {
     let mut headers = vec!["NAME", "VERSION", "OUTPUT", "INSTALLED", "SIZE"];
+    if which == Rows::All {
+        headers.insert(3, "KIND");
+    }
     headers.extend(columns.iter().map(|column| match column {
         Column::Closure => "CLOSURE",
         Column::Disk => "ON DISK",
@@ -44,7 +48,7 @@ pub fn table(
     let mut hidden = 0;
     for row in rows {
         let name = Name::parse(row.path.name());
-        if which == Rows::Versioned && name.version.is_empty() && !row.installed {
+        if which == Rows::Software && !row.is_software() && !row.installed {
             hidden += 1;
             continue;
         }
@@ -55,6 +59,9 @@ pub fn table(
             if row.installed { "installed" } else { "" }.into(),
             known(row.nar_size),
         ];
+        if which == Rows::All {
+            cells.insert(3, row.kind.map_or("?", ObjectKind::name).into());
+        }
         cells.extend(columns.iter().map(|column| match column {
             Column::Closure => known(row.closure_size),
             Column::Disk => known(row.disk_size),
@@ -79,7 +86,7 @@ pub fn table(
         0 => writeln!(out),
         _ => writeln!(
             out,
-            "; {hidden} without a version (units, configuration, sources) are not shown, --all shows them"
+            "; {hidden} that are not software (units, configuration, sources …) are not shown, --all shows them"
         ),
     }
 }
@@ -99,6 +106,7 @@ pub fn json(out: &mut dyn Write, about: About<'_>, software: &Software, rows: &[
             pname,
             version,
             output,
+            kind: row.kind.map(ObjectKind::name),
             installed: row.installed,
             nar_size: row.nar_size,
             closure_size: row.closure_size,
@@ -123,6 +131,7 @@ struct Entry<'n> {
     pname: &'n str,
     version: &'n str,
     output: Option<&'n str>,
+    kind: Option<&'static str>,
     installed: bool,
     nar_size: Option<u64>,
     closure_size: Option<u64>,

@@ -96,6 +96,12 @@ fn notes(report: &Report) -> Vec<String> {
             notes.push(format!("{} signed by {}", counted(*paths, "store path"), escape(key.as_bytes())));
         }
     }
+    if report.holds_more {
+        notes.push(
+            "the store holds all of the given closure and more, which nixoscope check --closure FILE accepts"
+                .to_owned(),
+        );
+    }
     if report.expected_file == Some(true) {
         notes.push("the image file matches the given SHA-256".to_owned());
     } else if report.against_closure && report.problems.is_empty() {

@@ -10,6 +10,32 @@ pub struct Graph {
     pub references: Vec<Vec<u32>>,
 }
 
+/// The shortest chains of references from some objects to all that they reach.
+#[derive(Debug)]
+pub struct Chains {
+    /// For each object that is reached, the one before it in its chain; an object where a chain begins has itself.
+    before: Vec<Option<usize>>,
+}
+
+impl Chains {
+    /// The chain to an object, both ends included. `None` if no chain leads there.
+    #[must_use]
+    pub fn to(&self, object: usize) -> Option<Vec<usize>> {
+        let mut before = self.before(object)?;
+        let mut chain = vec![object];
+        while chain.last() != Some(&before) {
+            chain.push(before);
+            before = self.before(before)?;
+        }
+        chain.reverse();
+        Some(chain)
+    }
+
+    fn before(&self, object: usize) -> Option<usize> {
+        self.before.get(object).copied().flatten()
+    }
+}
+
 /// Bytes of working memory for all closure sizes at once.
 const BUDGET: usize = 16 << 20;
 
@@ -23,10 +49,16 @@ impl Graph {
     /// Which objects can be reached from `roots`, the roots included: one flag an object.
     #[must_use]
     pub fn closure(&self, roots: impl IntoIterator<Item = usize>) -> Vec<bool> {
+        self.closure_without(roots, |_| false)
+    }
+
+    /// Which objects can be reached from `roots` if those that `gone` accepts were not there: one flag an object.
+    #[must_use]
+    pub fn closure_without(&self, roots: impl IntoIterator<Item = usize>, gone: impl Fn(usize) -> bool) -> Vec<bool> {
         let mut reached = vec![false; self.references.len()];
         let mut next: Vec<usize> = roots.into_iter().collect();
         while let Some(object) = next.pop() {
-            if let Some(flag) = reached.get_mut(object).filter(|flag| !**flag) {
+            if let Some(flag) = reached.get_mut(object).filter(|flag| !**flag && !gone(object)) {
                 *flag = true;
                 next.extend(self.of(object));
             }
@@ -37,34 +69,58 @@ impl Graph {
     /// The shortest chain of references from one of `roots` to an object that `wanted` accepts, both ends included.
     #[must_use]
     pub fn chain(&self, roots: impl IntoIterator<Item = usize>, wanted: impl Fn(usize) -> bool) -> Option<Vec<usize>> {
-        let mut from: Vec<Option<usize>> = vec![None; self.references.len()];
+        let (chains, found) = self.search(roots, wanted);
+        chains.to(found?)
+    }
+
+    /// The shortest chains of references from `roots` to every object that they reach.
+    #[must_use]
+    pub fn chains(&self, roots: impl IntoIterator<Item = usize>) -> Chains {
+        self.search(roots, |_| false).0
+    }
+
+    /// Searches breadth first, up to the first object that `wanted` accepts.
+    fn search(
+        &self,
+        roots: impl IntoIterator<Item = usize>,
+        wanted: impl Fn(usize) -> bool,
+    ) -> (Chains, Option<usize>) {
+        let mut before: Vec<Option<usize>> = vec![None; self.references.len()];
         let mut queue = VecDeque::new();
         for root in roots {
-            if let Some(place) = from.get_mut(root).filter(|place| place.is_none()) {
+            if let Some(place) = before.get_mut(root).filter(|place| place.is_none()) {
                 *place = Some(root);
                 queue.push_back(root);
             }
         }
         while let Some(object) = queue.pop_front() {
             if wanted(object) {
-                let mut chain = vec![object];
-                while let Some(&Some(before)) = chain.last().and_then(|&last| from.get(last)) {
-                    if chain.last() == Some(&before) {
-                        break;
-                    }
-                    chain.push(before);
-                }
-                chain.reverse();
-                return Some(chain);
+                return (Chains { before }, Some(object));
             }
             for reference in self.of(object) {
-                if let Some(place) = from.get_mut(reference).filter(|place| place.is_none()) {
+                if let Some(place) = before.get_mut(reference).filter(|place| place.is_none()) {
                     *place = Some(object);
                     queue.push_back(reference);
                 }
             }
         }
-        None
+        (Chains { before }, None)
+    }
+
+    /// The same objects with every reference turned around: which objects refer to each.
+    #[must_use]
+    pub fn referrers(&self) -> Self {
+        let mut references: Vec<Vec<u32>> = vec![Vec::new(); self.references.len()];
+        for (object, known) in (0u32..).zip(&self.references) {
+            for &reference in known {
+                if let Some(referrers) =
+                    usize::try_from(reference).ok().and_then(|reference| references.get_mut(reference))
+                {
+                    referrers.push(object);
+                }
+            }
+        }
+        Self { references }
     }
 
     /// The sum of `sizes` over the closure of each object.
@@ -221,5 +277,14 @@ mod tests {
         let graph = graph(&[&[0, 1, 3], &[2], &[4], &[4], &[]]);
         assert_eq!(graph.chain([0], |object| object == 4), Some(vec![0, 3, 4]));
         assert_eq!(graph.chain([4], |object| object == 0), None);
+        let chains = graph.chains([1]);
+        assert_eq!([1, 4, 3].map(|object| chains.to(object)), [Some(vec![1]), Some(vec![1, 2, 4]), None]);
+    }
+
+    #[test]
+    fn without_an_object_only_what_others_refer_to_is_reached() {
+        let graph = graph(&[&[1, 2], &[3, 4], &[4], &[], &[]]);
+        assert_eq!(graph.closure_without([0], |object| object == 1), [true, false, true, false, true]);
+        assert_eq!(graph.referrers().references, [vec![], vec![0], vec![0], vec![1], vec![1, 2]]);
     }
 }

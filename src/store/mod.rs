@@ -1,18 +1,22 @@
 //! The Nix store of an image: where it lies, its paths, the registration and the reference graph.
 
+mod closure;
 pub mod contents;
 pub mod disk;
 pub mod graph;
 pub mod hashing;
+pub mod mentions;
 pub mod name;
 pub mod nar;
 pub mod nix32;
 mod path;
 pub mod registration;
+pub mod sha256;
 pub mod version;
 
 use std::sync::Arc;
 
+pub use closure::{Closure, Member};
 pub use contents::Contents;
 pub use path::{STORE, StorePath};
 

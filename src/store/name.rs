@@ -8,6 +8,9 @@ const OUTPUTS: &[&str] = &[
     "swap", "terminfo", "tools",
 ];
 
+/// Outputs that are no use without the package itself.
+const BESIDE: &[&str] = &["data", "debug", "dev", "devdoc", "devman", "doc", "info", "man"];
+
 /// What a store path's name says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name<'n> {
@@ -15,12 +18,12 @@ pub struct Name<'n> {
     pub pname: &'n str,
     /// Version; may be empty.
     pub version: &'n str,
-    /// The output, where the name ends in one and a version stands before it.
+    /// The output, if the name ends in one after a version.
     pub output: Option<&'n str>,
 }
 
 impl<'n> Name<'n> {
-    /// Takes a name apart. A known output is taken off only where a version remains.
+    /// Splits a name. A known output is removed only if a version remains.
     #[must_use]
     pub fn parse(name: &'n str) -> Self {
         let (pname, version) = parse_drv_name(name);
@@ -31,9 +34,15 @@ impl<'n> Name<'n> {
             None => Self { pname, version, output: None },
         }
     }
+
+    /// Whether the output is one of documentation, debug symbols or development files.
+    #[must_use]
+    pub fn is_beside(&self) -> bool {
+        self.output.is_some_and(|output| BESIDE.contains(&output))
+    }
 }
 
-/// `builtins.parseDrvName`: the version begins behind the first dash that no letter follows (Nix, `libstore/names.cc`).
+/// `builtins.parseDrvName`: the version begins after the first dash that is not followed by a letter (Nix, `libstore/names.cc`).
 #[must_use]
 pub fn parse_drv_name(name: &str) -> (&str, &str) {
     let bytes = name.as_bytes();

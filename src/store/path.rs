@@ -55,7 +55,13 @@ impl StorePath {
         &self.0
     }
 
-    /// The part behind the digest.
+    /// The 32 digits before the name, which files that refer to the path contain.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        self.0.get(..DIGEST).unwrap_or_default()
+    }
+
+    /// The part after the digest.
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.get(DIGEST + 1..).unwrap_or_default()

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use super::{STORE, StorePath, nix32};
+use super::{STORE, StorePath, sha256};
 use crate::error::{Error, Place, Result};
 
 /// Name of the file, at the root of the squashfs or of the disc.
@@ -84,19 +84,10 @@ fn record(lines: &mut Lines<impl Read>, known: &mut Known) -> Result<Record> {
     Ok(Record { nar_hash, nar_size: nar_size.filter(|&size| size > 0), deriver, references })
 }
 
-/// The four ways in which a hash is written, and zeros for none at all (`Some(None)`).
+/// A hash, or zeros for none at all (`Some(None)`).
 #[expect(clippy::option_option, reason = "no hash is recorded, or none can be read")]
-pub(crate) fn hash(line: &[u8]) -> Option<Option<[u8; 32]>> {
-    let text = std::str::from_utf8(line).ok()?;
-    let bytes = if let Some(base64) = text.strip_prefix("sha256-") {
-        data_encoding::BASE64.decode(base64.as_bytes()).ok()?.try_into().ok()?
-    } else {
-        let digits = text.strip_prefix("sha256:").unwrap_or(text);
-        match digits.len() {
-            64 => data_encoding::HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok()?.try_into().ok()?,
-            _ => nix32::decode(digits)?,
-        }
-    };
+fn hash(line: &[u8]) -> Option<Option<[u8; 32]>> {
+    let bytes = sha256::parse(std::str::from_utf8(line).ok()?)?;
     Some(Some(bytes).filter(|bytes| *bytes != [0; 32]))
 }
 

@@ -3,9 +3,8 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
 
-use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::{Problem, ProblemKind, Remark, own_path};
@@ -13,35 +12,6 @@ use crate::error::{Error, Result};
 use crate::fs::digest;
 use crate::image::{PRODUCTS, Progress, products};
 use crate::nixos::{Disc, Medium};
-
-/// Reads a published SHA-256: bare digits, or lines as `sha256sum` or BSD (`SHA256 (name) = digits`) prints them. If there are
-/// several lines, the one that names the image counts.
-///
-/// # Errors
-/// If the text has no hash, or several and none of them names the image.
-pub fn published(text: &str, image: &Path) -> std::result::Result<[u8; 32], String> {
-    let wanted = image.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let all: Vec<([u8; 32], &str)> = text.lines().filter_map(|line| entry(line.trim())).collect();
-    let mut named = all.iter().filter(|(_, name)| name.rsplit('/').next() == Some(wanted.as_str()));
-    match (named.next(), all.as_slice()) {
-        (Some((hash, _)), _) | (None, [(hash, _)]) => Ok(*hash),
-        (None, []) => Err("no SHA-256 found; expected 64 hexadecimal digits".to_owned()),
-        (None, all) => Err(format!("{} hashes found, but none for {wanted}", all.len())),
-    }
-}
-
-/// Parses a line: the hash, and the file's name, which may be empty.
-fn entry(line: &str) -> Option<([u8; 32], &str)> {
-    if let Some((name, digits)) = line.strip_prefix("SHA256 (").and_then(|rest| rest.rsplit_once(") = ")) {
-        return Some((hash(digits)?, name));
-    }
-    let (digits, name) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    Some((hash(digits)?, name.trim_start().trim_start_matches('*')))
-}
-
-fn hash(digits: &str) -> Option<[u8; 32]> {
-    HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok()?.try_into().ok()
-}
 
 /// Compares the image file with a published hash. A compressed image is hashed as it was downloaded.
 ///
@@ -94,33 +64,4 @@ pub(super) fn product(disc: &Disc<'_>) -> Option<Remark> {
 
 fn shown(hash: &[u8; 32]) -> String {
     format!("sha256:{}", HEXLOWER.encode(hash))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_hash_is_read_in_every_form_that_is_published() {
-        let (one, other) = ("1c".repeat(32), "A0".repeat(32));
-        let image = Path::new("/tmp/nixos.iso");
-        for text in [
-            one.clone(),
-            format!("{one}\n"),
-            format!("{one}  nixos.iso\n"),
-            format!("{one} *nixos.iso\n"),
-            format!("SHA256 (nixos.iso) = {one}\n"),
-            format!("# hashes\n{other}  other.iso\n{one}  ./nixos.iso\n"),
-            format!("{one}  renamed.iso\n"),
-        ] {
-            assert_eq!(published(&text, image), Ok([0x1c; 32]), "{text}");
-        }
-        for (text, message) in [
-            (format!("{one}  a.iso\n{other}  b.iso\n"), "2 hashes found, but none for nixos.iso"),
-            ("hello\n".to_owned(), "no SHA-256 found; expected 64 hexadecimal digits"),
-            (one[1..].to_owned(), "no SHA-256 found; expected 64 hexadecimal digits"),
-        ] {
-            assert_eq!(published(&text, image), Err(message.to_owned()));
-        }
-    }
 }

@@ -13,6 +13,7 @@ mod known;
 mod label;
 mod places;
 mod problem;
+mod published;
 mod remark;
 mod signature;
 mod twins;
@@ -20,9 +21,8 @@ mod twins;
 #[cfg(test)]
 mod scratched;
 
-pub use file::published;
-pub use known::Known;
 pub use problem::{Problem, ProblemKind};
+pub use published::{is_published, published};
 pub use remark::Remark;
 pub use signature::{Signatures, Signed, TrustedKeys};
 
@@ -35,7 +35,7 @@ use crate::image::Progress;
 use crate::nixos::{Disc, Medium};
 use crate::store::contents::Object;
 use crate::store::hashing::{self, Damage, Outcome};
-use crate::store::{Carrier, Contents, STORE, Store, nix32, registration};
+use crate::store::{self, Carrier, Contents, STORE, Store, nix32, registration};
 
 /// What is known about the image from elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub struct Expectations {
     /// SHA-256 of the image file.
     pub sha256: Option<[u8; 32]>,
     /// What the store should hold.
-    pub closure: Option<Known>,
+    pub closure: Option<store::Closure>,
     /// Whose signatures the store paths should have.
     pub signatures: Option<Signatures>,
 }
@@ -67,6 +67,8 @@ pub struct Report {
     pub implanted_md5: Option<bool>,
     /// Whether the store was compared with a given closure.
     pub against_closure: bool,
+    /// Whether the store holds all of a given closure, and more.
+    pub holds_more: bool,
     /// How many store paths are signed. `None` if no signatures were asked for.
     pub signed: Option<Signed>,
     /// Names in the store directory that are not store paths. They are not errors.
@@ -211,16 +213,20 @@ impl Report {
         self.problems.append(&mut closure::check(&contents));
         if let Some(known) = known {
             self.against_closure = true;
-            self.problems.append(&mut known.compare(&contents));
+            let mut differences = known::compare(known, &contents);
+            self.holds_more = differences.missing.is_empty() && !differences.further.is_empty();
+            self.problems.append(&mut differences.missing);
+            self.problems.append(&mut differences.further);
         }
         let wanted = |object: &Object| {
             object.record.as_ref().is_some_and(|record| record.nar_hash.is_some())
-                || known.is_some_and(|known| known.hash(&object.path).is_some())
+                || known.and_then(|known| known.get(&object.path)).is_some_and(|member| member.nar_hash.is_some())
         };
         let mut verified = HashSet::new();
         for (index, outcome) in hashing::run(store, &contents, &wanted, progress) {
             if let Some(object) = contents.objects.get(index) {
-                let foreign = outcome.hash.and_then(|hash| known?.judge(&object.path, &hash));
+                let foreign = outcome.hash.and_then(|hash| known::judge(known?, &object.path, &hash));
+                self.holds_more &= foreign.is_none();
                 self.problems.extend(foreign);
                 if self.judge(object, outcome) {
                     verified.insert(index);

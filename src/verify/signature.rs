@@ -13,7 +13,7 @@ use ed25519_compact::{PublicKey, Signature};
 
 use super::problem::{Problem, ProblemKind};
 use crate::error::{Error, Result};
-use crate::store::{Contents, registration};
+use crate::store::{Contents, sha256};
 
 /// Limit for a narinfo file in bytes. That of a path with 1,000 references has about 60 KiB.
 const LONGEST: u64 = 1 << 20;
@@ -77,7 +77,7 @@ impl NarInfo {
         let mut info = Self::default();
         for (key, value) in text.lines().filter_map(|line| line.split_once(": ")) {
             match key {
-                "NarHash" => info.nar_hash = registration::hash(value.trim().as_bytes()).flatten(),
+                "NarHash" => info.nar_hash = sha256::parse(value.trim()),
                 "Sig" => {
                     let signature = value.trim().split_once(':');
                     info.signatures.extend(signature.map(|(name, text)| (name.to_owned(), text.to_owned())));
@@ -108,8 +108,8 @@ pub(super) fn check(
     verified: &HashSet<usize>,
     wanted: &Signatures,
 ) -> Result<(Signed, Vec<Problem>)> {
-    let mut signed = Signed::default();
-    signed.by_key = wanted.keys.0.keys().map(|name| (name.clone(), 0)).collect();
+    let by_key = wanted.keys.0.keys().map(|name| (name.clone(), 0)).collect();
+    let mut signed = Signed { by_key, ..Signed::default() };
     let mut problems = Vec::new();
     for (index, object) in contents.objects.iter().enumerate().filter(|(index, _)| verified.contains(index)) {
         signed.of += 1;

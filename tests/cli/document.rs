@@ -65,8 +65,25 @@ fn every_document_has_its_schema_and_its_fields() {
             &["packages", "--json", &today],
             &[
                 ("", "schema image packages troubles"),
-                ("packages[].", "path name pname version output installed"),
+                ("packages[].", "path name pname version output kind installed"),
                 ("packages[].", "narSize closureSize diskSize narHash references"),
+            ],
+        ),
+        (
+            &["why", "--json", &today, "--all", "glibc"],
+            &[
+                ("", "schema image reasons brings troubles"),
+                ("reasons[].", "path chains"),
+                ("reasons[].chains[].", "links"),
+                ("reasons[].chains[].links[].", "path files"),
+            ],
+        ),
+        (
+            &["why", "--json", &today, "--reverse", "firefox"],
+            &[
+                ("", "schema image reasons brings troubles"),
+                ("brings.", "paths narSize only onlySize"),
+                ("brings.only[].", "path narSize"),
             ],
         ),
         (

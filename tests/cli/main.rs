@@ -17,13 +17,16 @@ mod image;
 mod login;
 mod namespace;
 mod output;
+mod packages;
 mod policy;
 mod readme;
 mod reports;
 mod reproducible;
+mod sbom;
 mod secrets;
 mod truncation;
 mod usage;
+mod why;
 
 #[path = "../support/mod.rs"]
 mod support;

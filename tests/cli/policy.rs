@@ -299,6 +299,7 @@ fn the_policy_that_is_written_of_an_image_holds_for_it() {
         "access/states.squashfs",
         "access/userborn.squashfs",
         "verify/tree.iso",
+        "packages/kinds.squashfs",
     ] {
         let image = fixture(image).display().to_string();
         let policy = run(&["policy", &image]);

@@ -163,6 +163,37 @@ fn nix32_is_that_of_nix() {
     }
 }
 
+#[test]
+fn why_finds_chains_as_short_as_those_of_nix_why_depends() {
+    let scratch = tempfile::tempdir().unwrap();
+    let infos = path_info(scratch.path(), &cat("today/result", "/nix/store/nix-path-registration"));
+    let answer = support::program().args(["why", "--json"]).arg(fixture("today/result")).arg("*").output().unwrap();
+    let document: Value = serde_json::from_slice(&answer.stdout).unwrap();
+    let mut compared = 0;
+    for reason in document["reasons"].as_array().unwrap() {
+        let chain: Vec<&str> = match reason["chains"].as_array().unwrap().as_slice() {
+            [] => continue,
+            chains => {
+                chains[0]["links"].as_array().unwrap().iter().map(|link| link["path"].as_str().unwrap()).collect()
+            }
+        };
+        for pair in chain.windows(2) {
+            let references = infos[pair[0]]["references"].as_array().unwrap();
+            assert!(references.contains(&pair[1].into()), "{} does not refer to {}", pair[0], pair[1]);
+        }
+        // Each takes a while.
+        if chain.len() < 3 || compared == 12 {
+            continue;
+        }
+        let (first, last) = (chain[0], chain[chain.len() - 1]);
+        let printed = text(nix(scratch.path(), "nix").args(["why-depends", first, last]));
+        let theirs = printed.lines().filter(|line| line.contains("/nix/store/")).count();
+        assert_eq!(chain.len(), theirs, "{printed}");
+        compared += 1;
+    }
+    assert_eq!(compared, 12);
+}
+
 /// A program of Nix with a store and a configuration of its own.
 pub(crate) fn nix(scratch: &Path, name: &str) -> Command {
     let mut nix = tool(name);

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::super::packages::{is_beside, texts};
+use super::super::packages::{Matches, paths, texts};
 use super::{Ask, Kind};
 use crate::check::{Judgement, PackageQuery, Subject};
 use crate::error::Result;
-use crate::store::StorePath;
 use crate::store::name::Name;
 
 /// The row of the table of kinds.
@@ -39,9 +38,8 @@ impl Ask for Copies {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
-        let software = subject.software()?;
-        let present = software.present().map(|(_, object)| &object.path);
-        let found: Vec<&StorePath> = present.filter(|path| self.query.matches(path) && !is_beside(path)).collect();
+        let matches = Matches::of(subject, &self.query)?.require_all()?;
+        let found = paths(&matches.itself);
         let versions: BTreeSet<(&str, &str)> =
             found.iter().map(|path| Name::parse(path.name())).map(|name| (name.pname, name.version)).collect();
         let told = format!(

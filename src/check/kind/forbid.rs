@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use super::super::packages::{chain_texts, meant, names, query, texts};
+use super::super::packages::{Matches, chain_texts, meant, names, only, query, texts};
 use super::{Ask, Flag, Kind, Takes};
 use crate::check::{Judgement, PackageQuery, Subject};
 use crate::error::Result;
+use crate::nixos::ObjectKind;
 use crate::store::StorePath;
+use crate::store::contents::Object;
 
 /// The row of the table of kinds.
 pub(super) const KIND: Kind = Kind {
@@ -19,7 +21,7 @@ pub(super) const KIND: Kind = Kind {
     }),
 };
 
-/// The package is not in the image, in none of its outputs.
+/// No output of the package is in the image. A derivation or a source of that name does not run, so it may be.
 #[derive(Clone, Debug)]
 pub struct Forbid(pub PackageQuery);
 
@@ -36,20 +38,26 @@ impl Ask for Forbid {
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
         let software = subject.software()?;
-        let found: Vec<(usize, &StorePath)> = software
-            .present()
-            .map(|(index, object)| (index, &object.path))
-            .filter(|(_, path)| self.0.matches(path))
-            .collect();
-        if found.is_empty() {
-            return Ok(Judgement::pass(format!("not in the image{}", meant(software, &self.0)), Vec::new()));
+        let found = Matches::of(subject, &self.0)?;
+        // Scripts and data may be what was meant, and so is anything whose whole name was given.
+        let counts = |kind: ObjectKind, path: &StorePath| kind == ObjectKind::Other || path.name() == self.0.name();
+        let named = found.others.iter().filter(|(kind, path)| counts(*kind, path)).map(|(_, path)| *path);
+        let software_paths = found.itself.iter().chain(&found.beside).map(|(_, path)| *path);
+        let paths: Vec<&StorePath> = software_paths.chain(named).collect();
+        if paths.is_empty() {
+            let found = found.require_all()?;
+            let message = match found.others.as_slice() {
+                [] => format!("not in the image{}", meant(software, &self.0)),
+                others => format!("not in the image as software; {}", only(others)),
+            };
+            return Ok(Judgement::pass(message, Vec::new()));
         }
-        let paths: Vec<&StorePath> = found.iter().map(|(_, path)| *path).collect();
         // The default system first: what it brings in, people will look for there.
         let systems = &subject.disc.systems;
         let chain = systems.iter().find_map(|system| {
             let root = software.contents.index(&system.path)?;
-            software.contents.graph.chain([root], |object| found.iter().any(|(index, _)| *index == object))
+            let is_found = |object: &Object| paths.contains(&&object.path);
+            software.contents.graph.chain([root], |index| software.contents.objects.get(index).is_some_and(is_found))
         });
         let evidence = match chain {
             Some(chain) => chain_texts(software, &chain),

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use super::super::packages::{chain_texts, is_beside, missing, names, query, texts};
+use super::super::hidden::{Takers, takers};
+use super::super::packages::{Matches, chain_texts, installed, names, only_beside, paths, query, texts};
 use super::{Ask, Flag, Kind, Takes};
 use crate::check::{Judgement, PackageQuery, Subject};
 use crate::error::Result;
-use crate::nixos::software;
+use crate::nixos::System;
+use crate::nixos::software::{self, Software, shown};
 use crate::store::StorePath;
 
 /// The row of the table of kinds.
@@ -41,42 +43,84 @@ impl Ask for Installed {
             Ok(system) => system,
             Err(none) => return Ok(none),
         };
-        let matching: Vec<(usize, &StorePath)> = software
-            .present()
-            .map(|(index, object)| (index, &object.path))
-            .filter(|(_, path)| self.0.matches(path))
-            .collect();
-        let found: Vec<&StorePath> = matching
-            .iter()
-            .filter(|(index, path)| software.is_installed(*index) && !is_beside(path))
-            .map(|(_, path)| *path)
-            .collect();
+        let all = Matches::of(subject, &self.0)?;
+        let found = installed(software, &all.itself);
         if !found.is_empty() {
             return Ok(Judgement::pass(names(&found), texts(&found)));
         }
-        if matching.is_empty() {
-            return Ok(missing(software, &self.0));
+        let all = all.require_all()?;
+        let beside = installed(software, &all.beside);
+        if !beside.is_empty() {
+            return Ok(Judgement::fail(only_beside(&beside), texts(&beside)));
         }
-        for other in subject.disc.systems.iter().filter(|other| other.present && other.path != system.path) {
-            let there = software::installed(subject.disc, &software.contents, other)?;
-            let found: Vec<&StorePath> =
-                matching.iter().filter(|(index, _)| there.get(*index) == Some(&true)).map(|(_, path)| *path).collect();
-            if !found.is_empty() {
-                let name = other
-                    .specialisation
-                    .as_ref()
-                    .map_or_else(|| other.path.to_string(), |name| format!("the specialisation {name}"));
-                let message = format!("not installed in the default system, only in {name}: {}", names(&found));
-                return Ok(Judgement::fail(message, texts(&found)));
-            }
+        if all.itself.is_empty() {
+            return all.missing(subject, &self.0);
         }
-        let paths: Vec<&StorePath> = matching.iter().map(|(_, path)| *path).collect();
-        let root = software.contents.index(&system.path);
-        let chain = software.contents.graph.chain(root, |object| matching.iter().any(|(index, _)| *index == object));
-        let (why, evidence) = match chain {
-            Some(chain) => ("a dependency, not in environment.systemPackages", chain_texts(software, &chain)),
-            None => ("in the image, but the default system does not refer to it", texts(&paths)),
-        };
-        Ok(Judgement::fail(format!("{why}: {}", names(&paths)), evidence))
+        if let Some(elsewhere) = in_another_system(subject, system, &all.itself)? {
+            return Ok(elsewhere);
+        }
+        if let Some(taken) = taken(subject, system, &all.itself)? {
+            return Ok(taken);
+        }
+        Ok(dependency(software, system, &all.itself))
     }
+}
+
+/// The judgement if another system has it installed.
+fn in_another_system(
+    subject: &Subject<'_, '_>,
+    system: &System,
+    matching: &[(usize, &StorePath)],
+) -> Result<Option<Judgement>> {
+    let software = subject.software()?;
+    for other in subject.disc.systems.iter().filter(|other| other.present && other.path != system.path) {
+        let there = software::installed(subject.disc, &software.contents, other)?;
+        let found: Vec<&StorePath> =
+            matching.iter().filter(|(index, _)| there.get(*index) == Some(&true)).map(|(_, path)| *path).collect();
+        if !found.is_empty() {
+            let name = other
+                .specialisation
+                .as_ref()
+                .map_or_else(|| other.path.to_string(), |name| format!("the specialisation {name}"));
+            let message = format!("not installed in the default system, only in {name}: {}", names(&found));
+            return Ok(Some(Judgement::fail(message, texts(&found))));
+        }
+    }
+    Ok(None)
+}
+
+/// The judgement if the system path has all its programs, but links to those of other packages.
+fn taken(subject: &Subject<'_, '_>, system: &System, matching: &[(usize, &StorePath)]) -> Result<Option<Judgement>> {
+    for (_, path) in matching {
+        let Some(takers) = takers(subject.disc.tree(), system, path)? else { continue };
+        let evidence = vec![path.to_string()];
+        return Ok(Some(match takers {
+            Takers::Through(others) => {
+                let others: Vec<&StorePath> = others.iter().collect();
+                Judgement::pass(format!("{}, through {}", shown(path), names(&others)), evidence)
+            }
+            Takers::Instead(others) => {
+                let others: Vec<&StorePath> = others.iter().collect();
+                let message = format!(
+                    "{} is in the image, but the system path takes the programs of that name from {}; whether it is in \
+                     environment.systemPackages too, the references do not tell",
+                    shown(path),
+                    names(&others)
+                );
+                Judgement::unknown(message, evidence)
+            }
+        }));
+    }
+    Ok(None)
+}
+
+fn dependency(software: &Software, system: &System, matching: &[(usize, &StorePath)]) -> Judgement {
+    let paths = paths(matching);
+    let root = software.contents.index(&system.path);
+    let chain = software.contents.graph.chain(root, |object| matching.iter().any(|(index, _)| *index == object));
+    let (why, evidence) = match chain {
+        Some(chain) => ("a dependency, not in environment.systemPackages", chain_texts(software, &chain)),
+        None => ("in the image, but the default system does not refer to it", texts(&paths)),
+    };
+    Judgement::fail(format!("{why}: {}", names(&paths)), evidence)
 }

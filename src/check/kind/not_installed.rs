@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use super::super::packages::{is_beside, names, texts};
+use super::super::packages::{Matches, installed, names, only_beside, texts};
 use super::{Ask, Kind};
 use crate::check::{Judgement, PackageQuery, Subject};
 use crate::error::Result;
-use crate::store::StorePath;
 
 /// The row of the table of kinds.
 pub(super) const KIND: Kind =
@@ -32,12 +31,13 @@ impl Ask for NotInstalled {
         if let Err(none) = subject.system()? {
             return Ok(none);
         }
-        let matching =
-            software.present().filter(|(index, object)| software.is_installed(*index) && self.0.matches(&object.path));
-        let found: Vec<&StorePath> = matching.map(|(_, object)| &object.path).filter(|path| !is_beside(path)).collect();
-        Ok(match found.len() {
-            0 => Judgement::pass("not installed", Vec::new()),
-            _ => Judgement::fail(format!("installed: {}", names(&found)), texts(&found)),
-        })
+        let all = Matches::of(subject, &self.0)?;
+        let found = installed(software, &all.itself);
+        if !found.is_empty() {
+            return Ok(Judgement::fail(format!("installed: {}", names(&found)), texts(&found)));
+        }
+        let beside = installed(software, &all.require_all()?.beside);
+        let message = if beside.is_empty() { "not installed".to_owned() } else { only_beside(&beside) };
+        Ok(Judgement::pass(message, Vec::new()))
     }
 }

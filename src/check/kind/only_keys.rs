@@ -8,7 +8,7 @@ use crate::check::{Judgement, Subject, WantedKey};
 use crate::error::Result;
 use crate::nixos::access::Access;
 use crate::nixos::answer::Verdict;
-use crate::nixos::ssh::{AuthorizedKey, PublicKey};
+use crate::nixos::ssh::{AuthorizedKey, PublicKey, Writer};
 
 /// The row of the table of kinds.
 pub(super) const KIND: Kind = Kind { name: "only-keys", says: "sshd accepts no other keys", advice: None, flag: None };
@@ -73,6 +73,10 @@ impl OnlyKeys {
             unknown.extend(command.map(|command| format!("{command} of {name}")));
             if grants.entrance.answer().opens() {
                 unknown.extend(grants.elsewhere.iter().map(|file| format!("{file} may hold keys of {name} at boot")));
+                let told = |writer: &Writer| {
+                    format!("{} may write keys of {name} to {} at boot ({})", writer.by, writer.path, writer.cause)
+                };
+                unknown.extend(grants.writers.iter().map(told));
             }
         }
         let (names, places): (Vec<String>, Vec<String>) = others.into_iter().unzip();

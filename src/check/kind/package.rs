@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use super::super::packages::{is_beside, missing, names, query, texts};
+use super::super::packages::{Matches, names, paths, query, texts};
 use super::{Ask, Flag, Kind, Takes};
 use crate::check::{Judgement, PackageQuery, Subject};
 use crate::error::Result;
-use crate::store::StorePath;
 
 /// The row of the table of kinds.
 pub(super) const KIND: Kind = Kind {
@@ -35,19 +34,11 @@ impl Ask for Package {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
-        let software = subject.software()?;
-        let found: Vec<&StorePath> =
-            software.present().map(|(_, object)| &object.path).filter(|path| self.0.matches(path)).collect();
-        let (beside, itself): (Vec<_>, Vec<_>) = found.into_iter().partition(|path| is_beside(path));
-        if !itself.is_empty() {
-            return Ok(Judgement::pass(names(&itself), texts(&itself)));
+        let found = Matches::of(subject, &self.0)?;
+        if !found.itself.is_empty() {
+            let paths = paths(&found.itself);
+            return Ok(Judgement::pass(names(&paths), texts(&paths)));
         }
-        if !beside.is_empty() {
-            return Ok(Judgement::fail(
-                format!("only its documentation or development files are there: {}", names(&beside)),
-                texts(&beside),
-            ));
-        }
-        Ok(missing(software, &self.0))
+        found.require_all()?.missing(subject, &self.0)
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::tables::Firmware;
+use crate::error::Result;
 use crate::fs::iso9660::Platform;
 use crate::nixos::access::{Access, Account};
 use crate::nixos::answer::Verdict;
 use crate::nixos::software::Software;
 use crate::nixos::ssh::Sshd;
-use crate::nixos::{PasswordState, Summary};
+use crate::nixos::{Disc, ObjectKind, PasswordState, Summary};
 use crate::store::name::Name;
 use crate::store::version::Requirement;
 
@@ -79,9 +80,9 @@ pub struct DraftSsh {
 }
 
 impl Draft {
-    /// Drafts a policy from what is known of an image.
+    /// Drafts a policy from what is known of an image. `installed` are the names of the packages that must be.
     #[must_use]
-    pub fn of(summary: &Summary, software: Option<&Software>, access: Option<&Access>) -> Self {
+    pub fn of(summary: &Summary, installed: Vec<String>, access: Option<&Access>) -> Self {
         let default = summary.systems.iter().find(|(system, _)| system.default && system.present);
         let description = default.map(|(_, description)| description);
         let kernel = description.and_then(|description| Some(format!(">={}", description.kernel.as_ref()?)));
@@ -96,7 +97,7 @@ impl Draft {
             boot: firmware(summary),
             system: description.and_then(|description| description.system.clone()),
             kernel: kernel.filter(|kernel| Requirement::parse(kernel).is_some()),
-            installed: software.map(installed).unwrap_or_default(),
+            installed,
             users: people.map(DraftUser::of).collect(),
             ssh: access.map(|access| DraftSsh::of(&access.people.sshd)),
         }
@@ -150,9 +151,18 @@ fn firmware(summary: &Summary) -> Vec<Firmware> {
 }
 
 /// The names of installed packages that have a version. The others are made for this system alone.
-fn installed(software: &Software) -> Vec<String> {
-    let installed = software.present().filter(|(index, _)| software.is_installed(*index));
-    let names = installed.map(|(_, object)| Name::parse(object.path.name())).filter(|name| !name.version.is_empty());
-    let names: BTreeSet<&str> = names.map(|name| name.pname).collect();
-    names.into_iter().map(str::to_owned).collect()
+///
+/// # Errors
+/// If it cannot be read what an installed object is.
+pub fn installed(disc: &Disc<'_>, software: &Software) -> Result<Vec<String>> {
+    let mut names = BTreeSet::new();
+    for (index, object) in software.present().filter(|(index, _)| software.is_installed(*index)) {
+        let name = Name::parse(object.path.name());
+        let is_package =
+            software.kind(disc, index)? == Some(ObjectKind::Software) && !software.is_beside(disc, index)?;
+        if is_package && !name.pname.is_empty() && !name.version.is_empty() {
+            names.insert(name.pname);
+        }
+    }
+    Ok(names.into_iter().map(str::to_owned).collect())
 }

@@ -8,7 +8,7 @@ mod tables;
 mod trouble;
 mod values;
 
-pub use draft::{Draft, DraftKey, DraftSsh, DraftUser};
+pub use draft::{Draft, DraftKey, DraftSsh, DraftUser, installed};
 pub use file::{Policy, SCHEMA};
 pub use preset::Preset;
 pub use tables::Firmware;

@@ -107,6 +107,8 @@ findings! {
     CertificateAuthority = "certificate-authority", Info;
     /// sshd reads keys from a file that is not in the image.
     KeysElsewhere = "keys-elsewhere", Info;
+    /// A script or unit may write keys at boot.
+    KeysWrittenAtBoot = "keys-written-at-boot", Warning;
     /// A key is authorized for a user who does not exist.
     KeyWithoutUser = "key-without-user", Warning;
     /// A line of a file of keys holds no key.

@@ -6,7 +6,7 @@ use super::pam::{Secret, Service};
 use super::{Autologin, Facts, Rule, SshSources, Tool};
 use crate::nixos::answer::{Answer, Cause, Caused, Condition, Doubt, Refusal, Verdict};
 use crate::nixos::password::{Password, PasswordState, Quirk};
-use crate::nixos::ssh::{Authority, PasswordMethod};
+use crate::nixos::ssh::{Authority, PasswordMethod, Writer};
 use crate::nixos::users::User;
 
 /// A way into a system, or to root.
@@ -253,7 +253,11 @@ fn keys(sources: &SshSources) -> Vec<Grant> {
     let of_any = sources.entrance.answer();
     if of_any.opens() {
         let elsewhere = sources.elsewhere.iter().map(|file| Caused::by_default(Doubt::KeysFile(file.clone())));
-        let doubts = sources.entrance.command().cloned().into_iter().chain(elsewhere);
+        let written = |writer: &Writer| {
+            Caused::by(Doubt::KeysWritten { by: writer.by.clone(), path: writer.path.clone() }, writer.cause.clone())
+        };
+        let written = sources.writers.iter().map(written);
+        let doubts = sources.entrance.command().cloned().into_iter().chain(elsewhere).chain(written);
         grants.extend(doubts.map(|doubt| grant(None, Answer { doubts: vec![doubt], ..of_any.clone() }, None)));
     }
     if grants.is_empty() {

@@ -10,7 +10,7 @@ use super::login::Way;
 use super::{Account, Facts, Shells};
 use crate::nixos::menu::MenuEntry;
 use crate::nixos::password::{PasswordState, Quirk, Scheme};
-use crate::nixos::ssh::{Obstacle, Sshd};
+use crate::nixos::ssh::{Obstacle, Sshd, Writer};
 
 /// Menu entries that a finding names.
 const SHOWN: usize = 3;
@@ -233,6 +233,7 @@ fn keys(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
             add(FindingId::KeysElsewhere, message, None);
         }
     }
+    findings.extend(written(accounts));
     for (name, keys) in &facts.orphans {
         let file = keys.first().map(|key| String::from_utf8_lossy(&key.file).into_owned());
         let count = if keys.len() == 1 { "a key is".to_owned() } else { format!("{} keys are", keys.len()) };
@@ -245,6 +246,29 @@ fn keys(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
         findings.push(Finding::new(FindingId::MalformedKey, "authorized keys", message, Some(&place)));
     }
     findings
+}
+
+/// Scripts and units that may write keys at boot, each line once for all users.
+fn written(accounts: &[Account]) -> Vec<Finding> {
+    let mut lines: Vec<(&Writer, Vec<&str>)> = Vec::new();
+    for account in accounts.iter().filter(|account| account.ssh.entrance.answer().opens()) {
+        for writer in &account.ssh.writers {
+            match lines.iter_mut().find(|(known, _)| *known == writer) {
+                Some((_, users)) => users.push(&account.user.name),
+                None => lines.push((writer, vec![&account.user.name])),
+            }
+        }
+    }
+    let finding = |(writer, users): (&Writer, Vec<&str>)| {
+        let shown = users.get(..SHOWN).unwrap_or(&users).join(", ");
+        let more = match users.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let message = format!("may write keys to {} at boot: which keys let in {shown}{more} is unknown", writer.path);
+        Finding::new(FindingId::KeysWrittenAtBoot, &writer.by, message, Some(&writer.cause.to_string()))
+    };
+    lines.into_iter().map(finding).collect()
 }
 
 fn rules(facts: &Facts) -> Vec<Finding> {

@@ -38,7 +38,7 @@ use pam::Service;
 
 use super::answer::Answer;
 use super::menu::MenuEntry;
-use super::ssh::{Authority, AuthorizedKey, BadLine, Entrance as OfSshd, KeysFiles, Sshd};
+use super::ssh::{Authority, AuthorizedKey, BadLine, Entrance as OfSshd, KeysFiles, Sshd, Writer};
 use super::users::{User, Users};
 use super::{Disc, Initrd, Root, System, toplevel};
 use crate::error::{Error, Place, Result};
@@ -96,6 +96,8 @@ pub struct SshSources {
     pub authorities: Vec<Authority>,
     /// Files of keys that may be there at boot: neither in the image nor in a home.
     pub elsewhere: Vec<String>,
+    /// Lines of scripts and units that may write such files at boot.
+    pub writers: Vec<Writer>,
     /// What its configuration decides.
     pub entrance: OfSshd,
 }
@@ -311,24 +313,35 @@ fn sources(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, toplevel: &str
     for user in &users.list {
         let entrance = sshd.entrance(users, user);
         let (mut keys, mut elsewhere): (Vec<GrantedKey>, Vec<String>) = (Vec::new(), Vec::new());
+        let mut writers: Vec<Writer> = Vec::new();
         for file in sshd.keys(files, user)? {
             let of_image = ["/etc/", "/nix/", &user.home].iter().any(|place| file.path.starts_with(place));
             let judge = |key| entrance.judge(key, file.within.as_ref());
             let own = file.keys.iter().flat_map(|keys| keys.iter());
             keys.extend(own.map(|key| GrantedKey { key: key.clone(), answer: judge(key) }));
+            file.writers.into_iter().for_each(|writer| keep_one(&mut writers, writer));
             if file.untold || file.keys.is_none() && !of_image {
                 elsewhere.push(file.path);
             }
         }
         let authorities = sshd.authorities(files, user)?;
-        count += keys.len() + authorities.len();
+        count += keys.len() + authorities.len() + writers.len();
         if count > MOST_GRANTS {
             let place = Place::File(toplevel.as_bytes().to_vec());
             return Err(Error::Limit { what: "100,000 keys of users", place });
         }
-        all.push(SshSources { keys, authorities, elsewhere, entrance });
+        all.push(SshSources { keys, authorities, elsewhere, writers, entrance });
     }
     Ok(all)
+}
+
+/// Keeps one line of each unit or script, the one that names the file most exactly.
+fn keep_one(writers: &mut Vec<Writer>, writer: Writer) {
+    match writers.iter_mut().find(|known| known.by == writer.by) {
+        Some(known) if writer.path.len() > known.path.len() => *known = writer,
+        Some(_) => {}
+        None => writers.push(writer),
+    }
 }
 
 /// Files of keys that NixOS made for users who do not exist.

@@ -128,7 +128,9 @@ fn of_unit(units: &Units<'_>, name: &str, unit: &Unit) -> Result<Vec<Finding>> {
     let mut findings: Vec<Finding> = Vec::new();
     for key in ["ExecStart", "ExecStartPre", "ExecStartPost"] {
         for command in unit.commands(key) {
-            let script = units.script(&command)?.unwrap_or_default().join("\n");
+            let script = units.script(&command.program)?;
+            let lines = script.iter().flat_map(|script| script.lines.iter().map(|(_, line)| line.as_str()));
+            let script = lines.collect::<Vec<_>>().join("\n");
             for program in PROGRAMS.iter().filter(|program| program.runs(&command, &script)) {
                 findings.push(finding(program.id, program.opens.to_owned()));
             }

@@ -107,6 +107,27 @@ fn files_of_keys_that_may_come_at_boot_are_told() {
 }
 
 #[test]
+fn scripts_that_write_keys_at_boot_leave_open_which_keys_let_in() {
+    let config = ("/s/etc/ssh/sshd_config", "UsePAM yes\n");
+    let wanted = ("/s/etc/systemd/system/multi-user.target.wants/keys.service", "-> ../keys.service");
+    let script = "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-unit-script-keys-start/bin/keys-start";
+    let unit = format!("[Service]\nType=oneshot\nExecStart={script}\n");
+    let unit = ("/s/etc/systemd/system/keys.service", unit.as_str());
+    let text = |path: &str| format!("#!/bin/sh\nmkdir -p /root/.ssh\necho \"$key\" >> {path}/.ssh/authorized_keys\n");
+    let (own, others) = (text("/home/eve"), text("/home/bob"));
+    let files = [UNIT, WANTED, config, unit, wanted, (script, own.as_str())];
+    let account = &access("!", &files).people.accounts[0];
+    let sentence = "may be able to log in through ssh with a key (keys.service may write keys to \
+                    /home/eve/.ssh/authorized_keys at boot)";
+    assert_eq!((account.sentence().as_str(), account.is_unsure()), (sentence, true));
+    let told = "keys-written-at-boot keys.service: may write keys to /home/eve/.ssh/authorized_keys at boot: which keys \
+                let in eve is unknown";
+    assert_eq!(findings(&files), [told]);
+    assert_eq!(findings(&[UNIT, WANTED, config, unit, wanted, (script, others.as_str())]), [""; 0]);
+    assert_eq!(findings(&[UNIT, WANTED, config, unit, (script, own.as_str())]), [""; 0]);
+}
+
+#[test]
 fn an_empty_password_opens_sshd_where_pam_takes_it_too() {
     let config = ("/s/etc/ssh/sshd_config", "UsePAM yes\nPermitEmptyPasswords yes\n");
     for (pam, expected) in [("auth sufficient pam_unix.so nullok\n", true), ("auth sufficient pam_unix.so\n", false)] {

@@ -58,8 +58,9 @@ pub(super) fn findings(root: &Root<'_>) -> Result<Vec<Finding>> {
     let units = Units::of(root)?;
     if let Lookup::Loaded(unit) = units.get(UNIT)? {
         for command in unit.commands("ExecStart") {
-            for line in units.script(&command)?.unwrap_or_default() {
-                wrapper(&line).into_iter().for_each(|name| _ = made.insert(name, command.program.clone()));
+            let Some(script) = units.script(&command.program)? else { continue };
+            for (_, line) in &script.lines {
+                wrapper(line).into_iter().for_each(|name| _ = made.insert(name, command.program.clone()));
             }
         }
     }

@@ -212,6 +212,13 @@ pub enum Doubt {
     KeysCommand(String),
     /// This file, which is not in the image, may hold more keys.
     KeysFile(String),
+    /// A script or unit may write keys to this path at boot.
+    KeysWritten {
+        /// What runs it.
+        by: String,
+        /// The path, as it names it.
+        path: String,
+    },
     /// A command tells the names of which a certificate must have one.
     Principals,
     /// Whether PAM accepts empty passwords.
@@ -231,7 +238,12 @@ impl Doubt {
     fn is_untold(&self) -> bool {
         matches!(
             self,
-            Self::KeysCommand(_) | Self::KeysFile(_) | Self::PasswordFile(_) | Self::UntoldPassword | Self::Pam(_)
+            Self::KeysCommand(_)
+                | Self::KeysFile(_)
+                | Self::KeysWritten { .. }
+                | Self::PasswordFile(_)
+                | Self::UntoldPassword
+                | Self::Pam(_)
         )
     }
 

@@ -134,6 +134,7 @@ impl Display for Doubt {
             Self::NoConfiguration(file) => write!(out, "what {file} says is unknown"),
             Self::KeysCommand(command) => write!(out, "AuthorizedKeysCommand {command} may know more keys"),
             Self::KeysFile(file) => write!(out, "sshd also reads keys from {file}, which is not in the image"),
+            Self::KeysWritten { by, path } => write!(out, "{by} may write keys to {path} at boot"),
             Self::Principals => out.write_str("a command tells which names its certificates must have"),
             Self::EmptyByPam => out.write_str("the image does not tell whether PAM accepts empty passwords"),
             Self::Pam(module) => write!(out, "the image does not tell whom {module} of PAM lets in"),

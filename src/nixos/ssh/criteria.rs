@@ -41,7 +41,10 @@ pub(super) fn holds(criteria: &[String], user: &User) -> Holds {
             // The user is a valid one.
             "invalid-user" => Holds::No,
             name => match (name, patterns.or_else(|| words.next()).map(|patterns| patterns.split(','))) {
-                ("user", Some(mut patterns)) => known(listed(&mut patterns, &user.name)),
+                ("user", Some(patterns)) => match listed(patterns, &user.name) {
+                    true => Holds::Yes,
+                    false => Holds::No,
+                },
                 ("group", Some(patterns)) => of_groups(&patterns.collect::<Vec<_>>(), user),
                 _ => Holds::Perhaps(word.split_once('=').map_or(word, |(name, _)| name).to_owned()),
             },
@@ -57,11 +60,7 @@ fn of_groups(patterns: &[&str], user: &User) -> Holds {
     let excluded = |group: &String| {
         patterns.iter().filter_map(|pattern| pattern.strip_prefix('!')).any(|pattern| listed([pattern], group))
     };
-    known(groups.iter().any(taken) && !groups.iter().any(excluded))
-}
-
-fn known(holds: bool) -> Holds {
-    if holds { Holds::Yes } else { Holds::No }
+    if groups.iter().any(taken) && !groups.iter().any(excluded) { Holds::Yes } else { Holds::No }
 }
 
 #[cfg(test)]

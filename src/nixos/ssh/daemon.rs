@@ -122,10 +122,12 @@ fn invocation(units: Units<'_>, unit: &Unit) -> Result<Option<Vec<String>>> {
         if found.is_some() {
             return Ok(found);
         }
-        if let Some(script) = units.script(&command)?
-            && let Some(found) = script.iter().find_map(|line| sshd_in(line.split_ascii_whitespace().map(bare)))
-        {
-            return Ok(Some(found));
+        for script in units.scripts(&command)? {
+            let mut lines = script.lines.iter();
+            let found = lines.find_map(|(_, line)| sshd_in(line.split_ascii_whitespace().map(bare)));
+            if found.is_some() {
+                return Ok(found);
+            }
         }
     }
     Ok(None)

@@ -1,15 +1,11 @@
 //! Whom sshd lets in: what its configuration says of a user, and then of a key.
 
-use std::net::IpAddr;
-
 use super::algorithms::accepts;
-use super::config::Settings;
-use super::daemon::Obstacle;
 use super::key::{CERTIFICATE, PublicKey};
 use super::keys_file::AuthorizedKey;
-use super::options::{Options, Wrong};
-use super::password::PasswordMethod;
-use super::pattern::fits;
+use super::lists::lists;
+use super::methods::{Method, forced, methods, refused};
+use super::options::{Options, Wrong, is_bad_network, is_past};
 use super::sshd::Sshd;
 use crate::nixos::answer::{Answer, Cause, Caused, Condition, Doubt, Refusal};
 use crate::nixos::users::{User, Users};
@@ -111,40 +107,6 @@ impl Sshd {
             takes_dsa: self.version.as_ref().is_none_or(|own| version::compare(own, "7").is_lt()),
         }
     }
-
-    /// Why sshd lets in nobody of that name, whatever the configuration says.
-    #[must_use]
-    pub fn absent(&self, users: &Users, name: &str) -> Option<Caused<Refusal>> {
-        match (&self.unit, &self.obstacle) {
-            (None, Some(obstacle)) => {
-                let (refusal, unit) = match obstacle.clone() {
-                    Obstacle::Masked(unit) => (Refusal::Masked(unit.clone()), unit),
-                    Obstacle::Dangling { unit, missing } => (Refusal::Dangling { unit: unit.clone(), missing }, unit),
-                    Obstacle::NoCommand(unit) => (Refusal::NoCommand(unit.clone()), unit),
-                };
-                Some(Caused::by(refusal, Cause { path: unit.into(), line: None }))
-            }
-            (None, None) => Some(Caused::by_default(Refusal::NoSshd)),
-            (Some(_), _) if !self.settings.mistakes.is_empty() => self.settings.mistakes.first().map(|mistake| {
-                let cause = Cause { path: mistake.file.as_str().into(), line: Some(mistake.line) };
-                Caused::by(Refusal::Broken(mistake.message.clone()), cause)
-            }),
-            (Some(_), _) if users.known && !users.list.iter().any(|user| user.name == name) => {
-                Some(Caused::by_default(Refusal::NoUser(name.to_owned())))
-            }
-            _ => users.list.iter().find(|user| user.name == name).and_then(User::refusal),
-        }
-    }
-}
-
-impl Sshd {
-    /// What nobody can tell if the configuration is not in the image: everything else rests on it.
-    pub(super) fn unread_config(&self) -> Option<(Caused<Refusal>, Caused<Doubt>)> {
-        let file = self.missing_config.clone()?;
-        let cause = || self.unit.as_deref().map(|unit| Cause { path: unit.into(), line: None });
-        let refusal = Caused { what: Refusal::NoConfiguration(file.clone()), cause: cause() };
-        Some((refusal, Caused { what: Doubt::NoConfiguration(file), cause: cause() }))
-    }
 }
 
 impl Entrance {
@@ -241,136 +203,6 @@ impl Entrance {
     pub fn doubts_of_absence(&self) -> impl Iterator<Item = &Caused<Doubt>> {
         self.keys.doubts.iter().chain(&self.command)
     }
-}
-
-/// Whether an entry of `from=` is a network that sshd takes for a mistake: it has bits behind its mask.
-fn is_bad_network(entry: &str) -> bool {
-    let Some((address, length)) = entry.trim_start_matches('!').split_once('/') else { return false };
-    let (Ok(address), Ok(length)) = (address.parse::<IpAddr>(), length.parse::<u32>()) else { return false };
-    let (bits, all) = match address {
-        IpAddr::V4(address) => (u128::from(address.to_bits()), 32),
-        IpAddr::V6(address) => (address.to_bits(), 128),
-    };
-    length > all || bits.trailing_zeros().min(all) < all - length
-}
-
-/// Whether the time of an `expiry-time=` is over, here and now.
-fn is_past(time: &str) -> bool {
-    let now = jiff::Timestamp::now().strftime("%Y%m%d%H%M%S").to_string();
-    format!("{time:0<14}") <= now
-}
-
-/// What a user proves who he is with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Method {
-    Key,
-    Password(PasswordMethod),
-}
-
-impl Method {
-    /// Its name in `AuthenticationMethods`.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Key => "publickey",
-            Self::Password(PasswordMethod::Password) => "password",
-            Self::Password(PasswordMethod::KeyboardInteractive) => "keyboard-interactive",
-        }
-    }
-
-    /// Why no list of `AuthenticationMethods` has it.
-    fn missing(self, lists: String) -> Refusal {
-        match self {
-            Self::Key => Refusal::MethodsWithoutKeys(lists),
-            Self::Password(_) => Refusal::MethodsWithoutPasswords(lists),
-        }
-    }
-}
-
-/// Why sshd lets nobody in (`RefuseConnection`, `MaxAuthTries`).
-pub(super) fn refused(settings: &Settings<'_>) -> Option<Caused<Refusal>> {
-    let refuses = settings.says("refuseconnection", "yes");
-    refuses.then(|| settings.caused(Refusal::Connection, "refuseconnection")).or_else(|| {
-        let none = settings.first("maxauthtries").and_then(|tries| tries.parse::<u32>().ok()) == Some(0);
-        none.then(|| settings.caused(Refusal::NoTries, "maxauthtries"))
-    })
-}
-
-/// The command that runs, whatever the user asks for.
-pub(super) fn forced(settings: &Settings<'_>) -> Option<Caused<Condition>> {
-    let words = settings.value("forcecommand")?;
-    let none = words.first().is_none_or(|word| word.eq_ignore_ascii_case("none"));
-    (!none).then(|| settings.caused(Condition::ForcedCommand(words.join(" ")), "forcecommand"))
-}
-
-/// Whether the method satisfies `AuthenticationMethods`, alone or with others.
-pub(super) fn methods(
-    settings: &Settings<'_>,
-    method: Method,
-    conditions: &mut Vec<Caused<Condition>>,
-) -> Option<Caused<Refusal>> {
-    let lists = settings.value("authenticationmethods")?;
-    // A method may name a device: `keyboard-interactive:pam`.
-    let is_wanted = |word: &str| {
-        let name = word.split(':').next().unwrap_or(word);
-        name.eq_ignore_ascii_case(method.name())
-    };
-    if lists.iter().any(|list| is_wanted(list) || list.eq_ignore_ascii_case("any")) {
-        return None;
-    }
-    let Some(list) = lists.iter().find(|list| list.split(',').any(is_wanted)) else {
-        return Some(settings.caused(method.missing(lists.join(" ")), "authenticationmethods"));
-    };
-    conditions.push(settings.caused(Condition::Together(list.clone()), "authenticationmethods"));
-    None
-}
-
-/// The four lists, in the order in which sshd asks them.
-pub(super) fn lists(
-    settings: &Settings<'_>,
-    user: &User,
-    conditions: &mut Vec<Caused<Condition>>,
-) -> Option<Caused<Refusal>> {
-    users(settings, user, conditions).or_else(|| groups(settings, user, conditions))
-}
-
-/// `DenyUsers` and `AllowUsers`.
-fn users(settings: &Settings<'_>, user: &User, conditions: &mut Vec<Caused<Condition>>) -> Option<Caused<Refusal>> {
-    let name = &user.name;
-    let (denied, allowed) = (settings.values("denyusers"), settings.values("allowusers"));
-    let plain = |(pattern, _): &&(&str, &Cause)| !pattern.contains('@') && fits(pattern, name);
-    // `user@host` decides for some hosts.
-    let from =
-        |(pattern, _): &&(&str, &Cause)| pattern.rsplit_once('@').is_some_and(|(pattern, _)| fits(pattern, name));
-    if let Some((_, cause)) = denied.iter().find(plain) {
-        return Some(Caused::by(Refusal::DenyUsers(name.clone()), (*cause).clone()));
-    }
-    if let Some((pattern, cause)) = denied.iter().find(from) {
-        conditions.push(Caused::by(Condition::NotFromHosts((*pattern).to_owned()), (*cause).clone()));
-    }
-    if allowed.is_empty() || allowed.iter().any(|pattern| plain(&pattern)) {
-        return None;
-    }
-    let Some((pattern, cause)) = allowed.iter().find(from) else {
-        return Some(settings.caused(Refusal::AllowUsers(name.clone()), "allowusers"));
-    };
-    conditions.push(Caused::by(Condition::OnlyFromHosts((*pattern).to_owned()), (*cause).clone()));
-    None
-}
-
-/// `DenyGroups` and `AllowGroups`.
-fn groups(settings: &Settings<'_>, user: &User, conditions: &mut Vec<Caused<Condition>>) -> Option<Caused<Refusal>> {
-    let (denied, allowed) = (settings.values("denygroups"), settings.values("allowgroups"));
-    let (_, first) = denied.first().or(allowed.first())?;
-    let Some(groups) = &user.groups else {
-        conditions.push(Caused::by(Condition::UnlistedGroups, (*first).clone()));
-        return None;
-    };
-    let member = |(pattern, _): &&(&str, &Cause)| groups.iter().any(|group| fits(pattern, group));
-    if let Some((_, cause)) = denied.iter().find(member) {
-        return Some(Caused::by(Refusal::DenyGroups(user.name.clone()), (*cause).clone()));
-    }
-    let shut_out = !allowed.is_empty() && !allowed.iter().any(|pattern| member(&pattern));
-    shut_out.then(|| settings.caused(Refusal::AllowGroups(user.name.clone()), "allowgroups"))
 }
 
 #[cfg(test)]

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use super::key::{KeyError, KeyLine};
 use super::tmpfiles::{Rules, Written};
+use super::writers::{self, Writer};
 use crate::error::{Error, Place, Result};
 use crate::fs::path;
 use crate::nixos::Root;
 use crate::nixos::answer::{Cause, Caused, Condition};
+use crate::nixos::users::User;
 
 /// No file of keys is longer.
 const LONGEST: u64 = 4 << 20;
@@ -33,6 +35,8 @@ pub struct KeysFile {
     pub within: Option<Caused<Condition>>,
     /// Whether something writes it at boot that the image does not tell.
     pub untold: bool,
+    /// Lines of scripts and units that may write it at boot.
+    pub writers: Vec<Writer>,
 }
 
 /// A key in a file of keys.
@@ -66,6 +70,8 @@ pub struct KeysFiles<'t> {
     written: HashMap<String, Arc<[AuthorizedKey]>>,
     /// What writes such files at boot, once that has been asked.
     rules: Option<Rules>,
+    /// The lines that may write them, likewise.
+    writers: Option<Vec<Writer>>,
 }
 
 /// A line of a file of keys that sshd passes over because it holds none.
@@ -94,6 +100,7 @@ impl<'t> KeysFiles<'t> {
             malformed: Vec::new(),
             written: HashMap::new(),
             rules: None,
+            writers: None,
         }
     }
 
@@ -156,6 +163,15 @@ impl<'t> KeysFiles<'t> {
             }
         }
         Ok(false)
+    }
+
+    /// The lines of scripts and units that may write the file of a user at boot.
+    pub(super) fn writers_of(&mut self, path: &str, user: &User) -> Result<Vec<Writer>> {
+        if self.writers.is_none() {
+            self.writers = Some(writers::find(&self.root)?);
+        }
+        let writers = self.writers.iter().flatten();
+        Ok(writers.filter(|writer| writer.may_write(path, user)).cloned().collect())
     }
 
     fn rules_for(&mut self, path: &str) -> Result<Vec<Written>> {

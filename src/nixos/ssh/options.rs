@@ -1,5 +1,7 @@
 //! The options before a key (sshd(8), AUTHORIZED_KEYS FILE FORMAT), as sshd reads them: one mistake, and it ignores the line.
 
+use std::net::IpAddr;
+
 /// What the options of a line say about who gets in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Options {
@@ -129,6 +131,23 @@ fn time(value: &str) -> Option<String> {
     (is_time && fits && within(12, 14, 0, 61)).then(|| digits.to_owned())
 }
 
+/// Whether an entry of `from=` is a network that sshd takes for a mistake: it has bits behind its mask.
+pub(super) fn is_bad_network(entry: &str) -> bool {
+    let Some((address, length)) = entry.trim_start_matches('!').split_once('/') else { return false };
+    let (Ok(address), Ok(length)) = (address.parse::<IpAddr>(), length.parse::<u32>()) else { return false };
+    let (bits, all) = match address {
+        IpAddr::V4(address) => (u128::from(address.to_bits()), 32),
+        IpAddr::V6(address) => (address.to_bits(), 128),
+    };
+    length > all || bits.trailing_zeros().min(all) < all - length
+}
+
+/// Whether the time of an `expiry-time=` is over, here and now.
+pub(super) fn is_past(time: &str) -> bool {
+    let now = jiff::Timestamp::now().strftime("%Y%m%d%H%M%S").to_string();
+    format!("{time:0<14}") <= now
+}
+
 /// Whether an option that gives no way in has a value that sshd takes.
 fn is_right(name: &str, value: &str) -> bool {
     match name {
@@ -136,14 +155,14 @@ fn is_right(name: &str, value: &str) -> bool {
             !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
         }),
         "tunnel" => value == "any" || value.parse::<u32>().is_ok(),
-        "permitopen" => is_place(value, true),
-        _ => is_place(value, false) || is_port(value),
+        "permitopen" => host(value).is_some_and(|host| !host.is_empty()),
+        _ => host(value).is_some() || is_port(value),
     }
 }
 
-/// `HOST:PORT` or `[HOST]:PORT`.
-fn is_place(value: &str, named: bool) -> bool {
-    value.rsplit_once(':').is_some_and(|(host, port)| is_port(port) && (!named || !host.is_empty()))
+/// The host of `HOST:PORT` or `[HOST]:PORT`.
+fn host(value: &str) -> Option<&str> {
+    value.rsplit_once(':').filter(|(_, port)| is_port(port)).map(|(host, _)| host)
 }
 
 fn is_port(port: &str) -> bool {

@@ -1,7 +1,8 @@
 //! sshd and passwords: who may log in with one, and what the configuration says as a whole.
 
-use super::config::Settings;
-use super::entrance::{Method, forced, lists, methods, refused};
+use super::lists::lists;
+use super::methods::{Method, forced, methods, refused};
+use super::settings::Settings;
 use super::sshd::Sshd;
 use crate::nixos::answer::{Answer, Cause, Caused, Refusal};
 use crate::nixos::password::PasswordState;

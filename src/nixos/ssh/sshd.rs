@@ -1,13 +1,14 @@
 //! sshd as a system would run it: whether it starts, and which files of keys it reads for a user.
 
-use super::config::{Config, Mistake, Reader};
+use super::config::{Config, Mistake};
 use super::daemon::{self, Arguments, Daemon, Obstacle};
 use super::keys_file::{KeysFile, KeysFiles};
+use super::reader::Reader;
 use crate::error::{Error, Place, Result};
 use crate::nixos::Root;
-use crate::nixos::answer::{Caused, Condition};
+use crate::nixos::answer::{Cause, Caused, Condition, Doubt, Refusal};
 use crate::nixos::unit::Units;
-use crate::nixos::users::User;
+use crate::nixos::users::{User, Users};
 
 /// Where sshd looks for its configuration if no `-f` names one.
 const CONFIG: &str = "/etc/ssh/sshd_config";
@@ -129,10 +130,45 @@ impl Sshd {
             let path = expand(pattern, user);
             if within.is_none() || !found.iter().any(|file| file.path == path) {
                 let (keys, untold) = (files.read(&path)?, files.is_untold(&path)?);
-                found.push(KeysFile { path, keys, within, untold });
+                let writers = files.writers_of(&path, user)?;
+                found.push(KeysFile { path, keys, within, untold, writers });
             }
         }
         Ok(found)
+    }
+}
+
+impl Sshd {
+    /// Why sshd lets in nobody of that name, whatever the configuration says.
+    #[must_use]
+    pub fn absent(&self, users: &Users, name: &str) -> Option<Caused<Refusal>> {
+        match (&self.unit, &self.obstacle) {
+            (None, Some(obstacle)) => {
+                let (refusal, unit) = match obstacle.clone() {
+                    Obstacle::Masked(unit) => (Refusal::Masked(unit.clone()), unit),
+                    Obstacle::Dangling { unit, missing } => (Refusal::Dangling { unit: unit.clone(), missing }, unit),
+                    Obstacle::NoCommand(unit) => (Refusal::NoCommand(unit.clone()), unit),
+                };
+                Some(Caused::by(refusal, Cause { path: unit.into(), line: None }))
+            }
+            (None, None) => Some(Caused::by_default(Refusal::NoSshd)),
+            (Some(_), _) if !self.settings.mistakes.is_empty() => self.settings.mistakes.first().map(|mistake| {
+                let cause = Cause { path: mistake.file.as_str().into(), line: Some(mistake.line) };
+                Caused::by(Refusal::Broken(mistake.message.clone()), cause)
+            }),
+            (Some(_), _) if users.known && !users.list.iter().any(|user| user.name == name) => {
+                Some(Caused::by_default(Refusal::NoUser(name.to_owned())))
+            }
+            _ => users.list.iter().find(|user| user.name == name).and_then(User::refusal),
+        }
+    }
+
+    /// What nobody can tell if the configuration is not in the image: everything else rests on it.
+    pub(super) fn unread_config(&self) -> Option<(Caused<Refusal>, Caused<Doubt>)> {
+        let file = self.missing_config.clone()?;
+        let cause = || self.unit.as_deref().map(|unit| Cause { path: unit.into(), line: None });
+        let refusal = Caused { what: Refusal::NoConfiguration(file.clone()), cause: cause() };
+        Some((refusal, Caused { what: Doubt::NoConfiguration(file), cause: cause() }))
     }
 }
 

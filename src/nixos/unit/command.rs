@@ -12,6 +12,8 @@ pub struct Command {
     pub program: String,
     /// Its arguments, without the zeroth.
     pub arguments: Vec<String>,
+    /// Whether it runs as root although the unit names a user: a `+` or `!` stands before it.
+    pub as_root: bool,
     /// The file that has the command, by its path in the running system.
     pub file: Arc<str>,
     /// Its line, counted from 1.
@@ -58,7 +60,8 @@ pub(super) fn commands(setting: &Setting, unit: &str) -> Vec<Command> {
         }
         if !program.is_empty() {
             let (program, arguments) = (program.to_owned(), words.collect());
-            commands.push(Command { program, arguments, file: setting.file.clone(), line: setting.line });
+            let as_root = prefixes.contains(['+', '!']);
+            commands.push(Command { program, arguments, as_root, file: setting.file.clone(), line: setting.line });
         }
     }
     commands
@@ -180,7 +183,7 @@ mod tests {
     #[test]
     fn an_option_has_its_value_behind_a_sign_or_in_the_next_argument() {
         let arguments = ["-f", "/a", "--config=/b", "--last"].map(str::to_owned).to_vec();
-        let command = Command { program: "/x/bin/y".to_owned(), arguments, file: "/u".into(), line: 1 };
+        let command = Command { program: "/x/bin/y".to_owned(), arguments, as_root: false, file: "/u".into(), line: 1 };
         assert_eq!((command.option("-f"), command.option("--config")), (Some("/a"), Some("/b")));
         assert_eq!((command.option("--last"), command.option("--none")), (None, None));
         assert!(command.runs("y") && !command.runs("x"));

@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use rayon::prelude::*;
 
-use super::{End, FOLDER, Lookup, MOST_NAMES, Unit, Units, name};
+use super::file::{End, follow};
+use super::index::MOST_NAMES;
+use super::{FOLDER, Lookup, Unit, Units, name};
 use crate::error::{Error, Place, Result};
 use crate::fs::FileType;
 
@@ -115,7 +117,7 @@ impl<'r> Units<'r> {
         }
         Ok(match self.file_name(name) {
             Some(file) => {
-                !matches!(self.follow(&format!("{FOLDER}/{file}"))?, End::File(0) | End::Missing(_) | End::Other)
+                !matches!(follow(self.root, &format!("{FOLDER}/{file}"))?, End::File(0) | End::Missing(_) | End::Other)
             }
             None => {
                 let is_standard = |(target, next): &(&str, &[&str])| *target == name || next.contains(&name);
@@ -133,7 +135,7 @@ impl<'r> Units<'r> {
         for entry in entries {
             let Ok(name) = String::from_utf8(entry.name) else { continue };
             // A link to what is masked is none (systemd, src/core/load-dropin.c).
-            let end = self.follow(&format!("{FOLDER}/{folder}/{name}"))?;
+            let end = follow(self.root, &format!("{FOLDER}/{folder}/{name}"))?;
             if entry.file_type == FileType::Symlink && end.is_mask() {
                 continue;
             }

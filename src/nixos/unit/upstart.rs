@@ -1,7 +1,13 @@
 //! Jobs of Upstart, which NixOS used until January 2013 (init(5) of Upstart 1.5).
 
-use crate::error::Result;
+use crate::error::{Error, Place, Result};
 use crate::nixos::Root;
+
+/// Where the jobs are.
+const FOLDER: &str = "/etc/init";
+
+/// Jobs of a system; NixOS had some 30.
+const MOST_JOBS: usize = 1_000;
 
 /// Limit for a job, in bytes. NixOS wrote some 2,000.
 const LONGEST: u64 = 1 << 20;
@@ -23,7 +29,7 @@ impl Job {
     /// # Errors
     /// If its file is there but cannot be read.
     pub(in crate::nixos) fn of(root: &Root<'_>, name: &str) -> Result<Option<Self>> {
-        let path = format!("/etc/init/{name}.conf");
+        let path = format!("{FOLDER}/{name}.conf");
         let Some(bytes) = root.bytes(&path, LONGEST)? else { return Ok(None) };
         let lines = joined(&String::from_utf8_lossy(&bytes));
         let starts = lines.iter().any(|(_, line)| {
@@ -31,6 +37,25 @@ impl Job {
             words.next() == Some("start") && words.next() == Some("on")
         });
         Ok(Some(Self { path, starts, lines }))
+    }
+
+    /// All jobs, by name.
+    ///
+    /// # Errors
+    /// If a job cannot be read, or there are more than anyone writes.
+    pub(in crate::nixos) fn all(root: &Root<'_>) -> Result<Vec<Self>> {
+        let entries = root.entries(FOLDER)?;
+        if entries.len() > MOST_JOBS {
+            let place = Place::File(root.inside(FOLDER).into_bytes());
+            return Err(Error::Limit { what: "1,000 jobs", place });
+        }
+        let names = entries.iter().filter_map(|entry| std::str::from_utf8(&entry.name).ok()?.strip_suffix(".conf"));
+        names.filter_map(|name| Self::of(root, name).transpose()).collect()
+    }
+
+    /// The name of its file, `tty1.conf`.
+    pub(in crate::nixos) fn file_name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or(&self.path)
     }
 }
 

@@ -3,12 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::Autologin;
-use crate::error::{Error, Place, Result};
+use crate::error::Result;
 use crate::nixos::Root;
 use crate::nixos::unit::{Job, Start, Unit, Units};
-
-/// Limit for jobs of Upstart.
-const MOST_JOBS: usize = 1_000;
 
 /// Units that start a getty on consoles. Generators and logind start them as well, which no link tells.
 const GETTIES: [&str; 6] = ["getty@", "serial-getty@", "autovt@", "container-getty@", "console-getty", "kmsconvt@"];
@@ -43,9 +40,9 @@ fn of_unit(units: Units<'_>, unit: &Unit) -> Result<Vec<(String, String)>> {
             std::iter::once(&command.program).chain(&command.arguments).map(String::as_str).collect();
         let mut user = of_command(&words);
         if user.is_none()
-            && let Some(lines) = units.script(&command)?
+            && let Some(script) = units.script(&command.program)?
         {
-            user = lines.iter().find_map(|line| of_line(line));
+            user = script.lines.iter().find_map(|(_, line)| of_line(line));
         }
         users.extend(user.map(|user| (user, command.file.to_string())));
     }
@@ -64,17 +61,10 @@ fn of_unit(units: Units<'_>, unit: &Unit) -> Result<Vec<(String, String)>> {
 /// Jobs of Upstart, to January 2013.
 fn of_upstart(root: &Root<'_>) -> Result<Vec<Autologin>> {
     let mut found = Vec::new();
-    let entries = root.entries("/etc/init")?;
-    if entries.len() > MOST_JOBS {
-        let place = Place::File(root.inside("/etc/init").into_bytes());
-        return Err(Error::Limit { what: "1,000 jobs", place });
-    }
-    for entry in entries {
-        let Ok(name) = std::str::from_utf8(&entry.name) else { continue };
-        let Some(job) = name.strip_suffix(".conf").filter(|name| name.starts_with("tty")) else { continue };
-        let Some(job) = Job::of(root, job)? else { continue };
+    for job in Job::all(root)?.into_iter().filter(|job| job.file_name().starts_with("tty")) {
         let users = job.lines.iter().filter_map(|(_, line)| of_line(line));
-        found.extend(users.map(|user| Autologin { user, by: name.to_owned(), source: job.path.clone() }));
+        let by = || job.file_name().to_owned();
+        found.extend(users.map(|user| Autologin { user, by: by(), source: job.path.clone() }));
     }
     Ok(found)
 }

@@ -117,8 +117,9 @@ fn files(root: &Root<'_>, units: Units<'_>, manager: &Manager) -> Result<Vec<Str
     for name in manager.unit.into_iter().chain([UNIT]) {
         if let Some(unit) = units.get(name)?.unit() {
             for command in unit.commands("ExecStart") {
-                let script = units.script(&command)?.unwrap_or_default();
-                words.extend(script.iter().flat_map(|line| words_of(line)));
+                if let Some(script) = units.script(&command.program)? {
+                    words.extend(script.lines.iter().flat_map(|(_, line)| words_of(line)));
+                }
                 words.extend(command.arguments.iter().flat_map(|argument| words_of(argument)));
             }
             let variables = unit.environment("Service", "Environment");

@@ -1,0 +1,227 @@
+//! Reads `sshd_config` with all that it includes.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::config::{Block, Config, Line, Mistake};
+use super::daemon::Arguments;
+use super::include;
+use super::keywords::{DECIDING, Part, arguments, mistake, today};
+use super::words::Written;
+use crate::error::{Error, Place, Result};
+use crate::fs::path;
+use crate::nixos::Root;
+use crate::nixos::answer::Cause;
+
+/// Bytes of a configuration with all that it includes; NixOS writes some 2,000.
+const LONGEST: usize = 1 << 20;
+
+/// Words that are kept: arguments of the keywords below, and criteria.
+const MOST_WORDS: usize = 10_000;
+
+/// `Match` blocks and kept lines.
+const MOST_LINES: usize = 10_000;
+
+/// Files, each as often as it is included.
+const MOST_FILES: usize = 1_000;
+
+/// How deep an `Include` may lie in another: sshd's own limit.
+const DEEPEST: usize = 16;
+
+/// Mistakes that are kept.
+const MOST_MISTAKES: usize = 100;
+
+/// Reads a configuration from files.
+pub(super) struct Reader<'t> {
+    root: &'t Root<'t>,
+    config: Config,
+    bytes: usize,
+    words: usize,
+    files: usize,
+    /// Whether `-p` replaces the ports of the configuration.
+    ports_given: bool,
+    /// The names of subsystems.
+    subsystems: BTreeSet<String>,
+}
+
+impl<'t> Reader<'t> {
+    pub(super) fn new(root: &'t Root<'t>) -> Self {
+        Self {
+            root,
+            config: Config::default(),
+            bytes: 0,
+            words: 0,
+            files: 0,
+            ports_given: false,
+            subsystems: BTreeSet::new(),
+        }
+    }
+
+    /// Takes the options of a command line, which count before the lines of files.
+    pub(super) fn with_options(mut self, options: &Arguments, unit: &str) -> Result<Self> {
+        let cause = Cause { path: unit.into(), line: None };
+        for line in &options.options {
+            let Some(written) = Written::of(line) else { continue };
+            let keyword = today(written.keyword);
+            if let Some(known) = DECIDING.iter().find(|known| **known == keyword) {
+                let arguments = arguments(written, known);
+                self.config.lines.push(Line { block: None, keyword: known, arguments, cause: cause.clone() });
+            }
+        }
+        if self.config.lines.len() > MOST_LINES {
+            return Err(Error::Limit { what: "10,000 options of sshd", place: Place::File(unit.as_bytes().to_vec()) });
+        }
+        for port in &options.ports {
+            self.config.lines.push(Line {
+                block: None,
+                keyword: "port",
+                arguments: vec![port.clone()],
+                cause: cause.clone(),
+            });
+        }
+        self.ports_given = !options.ports.is_empty();
+        Ok(self)
+    }
+
+    /// The configuration without a file: what the command line says, and defaults.
+    pub(super) fn without_file(self) -> Config {
+        self.finished()
+    }
+
+    /// Reads the file at `path` with all that it includes; keywords are known in any case.
+    pub(super) fn read(mut self, path: &[u8]) -> Result<Config> {
+        self.file(path, None, 0)?;
+        Ok(self.finished())
+    }
+
+    /// The configuration, with the mistakes that only the whole of it shows.
+    fn finished(mut self) -> Config {
+        let found = self.config.contradictions();
+        self.config.mistakes.extend(found);
+        self.config
+    }
+
+    fn file(&mut self, path: &[u8], outer: Option<usize>, depth: usize) -> Result<()> {
+        let over = |what| Err(Error::Limit { what, place: Place::File(path.to_vec()) });
+        self.files += 1;
+        if depth > DEEPEST {
+            return over("16 levels of Include");
+        }
+        if self.files > MOST_FILES {
+            return over("1,000 included files");
+        }
+        let left = LONGEST.saturating_sub(self.bytes);
+        let bytes = path::read(self.root.tree(), path, u64::try_from(left).unwrap_or(0))?;
+        self.bytes += bytes.len();
+        let mut block = outer;
+        let shown: Arc<str> = String::from_utf8_lossy(path).into();
+        for (number, line) in (1u64..).zip(String::from_utf8_lossy(&bytes).split('\n')) {
+            let Some(written) = Written::of(line) else { continue };
+            let keyword = today(written.keyword);
+            let part = if block.is_none_or(|block| self.is_whole(block)) { Part::Global } else { Part::Match };
+            if let Some(message) = mistake(written, &keyword, part)
+                && self.config.mistakes.len() < MOST_MISTAKES
+            {
+                self.config.mistakes.push(Mistake { file: shown.to_string(), line: number, message });
+            }
+            let arguments = arguments(written, &keyword);
+            if keyword == "subsystem"
+                && part == Part::Global
+                && let Some(name) = arguments.first()
+                && !self.subsystems.insert(name.clone())
+            {
+                let message = format!("Subsystem {name} stands twice");
+                self.config.mistakes.push(Mistake { file: shown.to_string(), line: number, message });
+            }
+            let cause = Cause { path: shown.clone(), line: Some(number) };
+            match keyword.as_str() {
+                "include" => self.include(&arguments, &cause, (block, depth))?,
+                "match" => {
+                    self.count(&arguments, path)?;
+                    let whole = arguments.iter().eq(["all"]) && outer.is_none_or(|outer| self.is_whole(outer));
+                    block = Some(self.config.blocks.len());
+                    self.config.blocks.push(Block { outer, criteria: arguments, whole });
+                }
+                "port" if self.ports_given => {}
+                keyword => {
+                    let Some(keyword) = DECIDING.iter().find(|known| **known == keyword) else { continue };
+                    self.count(&arguments, path)?;
+                    self.config.lines.push(Line { block, keyword, arguments, cause });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the files that an `Include` names, which stands under that block and at that depth.
+    fn include(&mut self, patterns: &[String], cause: &Cause, (block, depth): (Option<usize>, usize)) -> Result<()> {
+        let place = Place::Line { file: cause.path.to_string(), line: cause.line.unwrap_or_default() };
+        for pattern in patterns {
+            let included = include::find(self.root, pattern, &place)?;
+            self.config.unread.extend(included.missing);
+            for file in included.files {
+                self.file(&file, block, depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_whole(&self, block: usize) -> bool {
+        self.config.blocks.get(block).is_some_and(|block| block.whole)
+    }
+
+    /// Counts what is about to be kept.
+    fn count(&mut self, arguments: &[String], path: &[u8]) -> Result<()> {
+        let over = |what| Err(Error::Limit { what, place: Place::File(path.to_vec()) });
+        self.words += arguments.len();
+        if self.words > MOST_WORDS {
+            return over("10,000 words of sshd_config");
+        }
+        if self.config.lines.len() + self.config.blocks.len() >= MOST_LINES {
+            return over("10,000 lines of sshd_config");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nixos::made::Made;
+    use crate::nixos::users::User;
+
+    const PLACE: &str = "/s/etc/ssh/sshd_config";
+
+    fn read(files: &[(&str, &str)]) -> Result<Config> {
+        Reader::new(&Made::of(files).system()).read(PLACE.as_bytes())
+    }
+
+    #[test]
+    fn mistakes_and_what_is_included_from_elsewhere_are_told() {
+        let text =
+            "Include /run/secrets/sshd.conf absent\nPermitRootLogin maybe\nMatch User eve\nPermitRootLogin yes\n";
+        let config = read(&[(PLACE, text)]).unwrap();
+        assert_eq!(config.unread, ["/run/secrets/sshd.conf"]);
+        let told: Vec<_> = config.mistakes.iter().map(|mistake| (mistake.line, mistake.message.as_str())).collect();
+        assert_eq!(told, [(2, "PermitRootLogin cannot be maybe")]);
+        let eve = User::implied("eve");
+        assert_eq!(config.within("permitrootlogin", Some(&eve)), [("yes", "User eve".to_owned())]);
+        assert!(config.within("permitrootlogin", Some(&User::implied("root"))).is_empty());
+    }
+
+    #[test]
+    fn what_no_administrator_writes_is_over_a_limit() {
+        let criteria = format!("Match User {}\n", "a ".repeat(9_000));
+        let kept = format!("{criteria}{}", "PermitRootLogin no\n".repeat(900));
+        assert!(read(&[(PLACE, &kept)]).is_ok());
+        for (text, what) in [
+            (criteria.repeat(2), "10,000 words of sshd_config at "),
+            ("Match\n".repeat(10_001), "10,000 lines of sshd_config at "),
+            ("Include sshd_config\n".to_owned(), "16 levels of Include at "),
+            ("# \n".repeat(400_000), "length of a text file at "),
+        ] {
+            let error = read(&[(PLACE, &text)]).unwrap_err().to_string();
+            assert_eq!(error, format!("{what}{PLACE}: over the limit"));
+        }
+    }
+}

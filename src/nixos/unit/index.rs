@@ -1,0 +1,75 @@
+//! The names in the folder of units, and what has been read of them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use super::kernel::Kernel;
+use super::{FOLDER, Lookup, Script, Start, name};
+use crate::error::{Error, Place, Result};
+use crate::fs::{FileType, Kind};
+use crate::nixos::Root;
+
+/// Names in that directory, folders of drop-ins and links included; NixOS has some 500.
+pub(super) const MOST_NAMES: usize = 20_000;
+
+/// Names that one unit may have, and links from one to another.
+pub(super) const MOST_ALIASES: usize = 100;
+
+/// What [`Units`] knows so far. It is kept in the [`Root`], so that everybody shares it.
+#[derive(Default)]
+pub(in crate::nixos) struct Index {
+    /// The names in the directory, and for links the unit of the same directory that they lead to.
+    pub(super) names: BTreeMap<String, Option<String>>,
+    /// For each unit, the other names that it has.
+    pub(super) aliases: HashMap<String, Vec<String>>,
+    pub(super) kernel: Kernel,
+    pub(super) loaded: Mutex<Loaded>,
+    /// Scripts by their paths; `None` for a program that is none.
+    pub(super) scripts: Mutex<HashMap<String, Option<Arc<Script>>>>,
+    pub(super) started: OnceLock<HashMap<String, Start>>,
+}
+
+#[derive(Default)]
+pub(super) struct Loaded {
+    pub(super) units: HashMap<String, Lookup>,
+    pub(super) bytes: usize,
+    pub(super) settings: usize,
+}
+
+impl Index {
+    pub(super) fn read(root: &Root<'_>) -> Result<Self> {
+        let mut index = Self { kernel: Kernel::of(root)?, ..Self::default() };
+        let entries = root.entries(FOLDER)?;
+        if entries.len() > MOST_NAMES {
+            let place = Place::File(root.inside(FOLDER).into_bytes());
+            return Err(Error::Limit { what: "20,000 names of units", place });
+        }
+        for entry in entries {
+            let Ok(name) = String::from_utf8(entry.name) else { continue };
+            let alias = match entry.file_type {
+                FileType::Symlink => match root.tree().node(entry.id)?.kind {
+                    Kind::Symlink { target } => alias(&name, &target),
+                    _ => None,
+                },
+                _ => None,
+            };
+            if let Some(target) = &alias {
+                index.aliases.entry(target.clone()).or_default().push(name.clone());
+            }
+            index.names.insert(name, alias);
+        }
+        for names in index.aliases.values_mut() {
+            names.truncate(MOST_ALIASES);
+        }
+        Ok(index)
+    }
+}
+
+/// The unit that a link in the directory is another name of. A link that leads elsewhere is a unit of its own.
+fn alias(name: &str, target: &[u8]) -> Option<String> {
+    let target = std::str::from_utf8(target).ok()?;
+    let target = target.strip_prefix(FOLDER).and_then(|rest| rest.strip_prefix('/')).unwrap_or(target);
+    let target = target.strip_prefix("./").unwrap_or(target);
+    let is_alias = !target.contains('/') && target != name && name::kind(target) == name::kind(name);
+    is_alias.then(|| target.to_owned())
+}

@@ -1,0 +1,114 @@
+//! `packages`, and what counts as one in `check`.
+
+use serde_json::{Value, json};
+
+use crate::support::{fixture, run};
+
+/// A store with objects of every kind, and a system that has installed some of them.
+fn kinds() -> String {
+    fixture("packages/kinds.squashfs").display().to_string()
+}
+
+#[test]
+fn each_object_has_the_kind_that_its_contents_tell() {
+    let document: Value = serde_json::from_str(&run(&["packages", "--json", &kinds()]).out).unwrap();
+    let kind = |name: &str| {
+        let mut packages = document["packages"].as_array().unwrap().iter();
+        packages.find(|package| package["name"] == name).map(|package| package["kind"].as_str().unwrap().to_owned())
+    };
+    for (name, expected) in [
+        ("hello-2.12.2.drv", "derivation"),
+        ("hello-2.12.2.tar.gz", "source"),
+        ("CVE-2014-8139.diff", "source"),
+        ("vim-9.1-src", "source"),
+        ("dbus-1", "configuration"),
+        ("polkit-1.pam", "configuration"),
+        ("etc-10-nixos.rules", "configuration"),
+        ("unit-getty-.service", "unit"),
+        ("setup-hook-1.0.sh", "other"),
+        ("nixos-system-rescue-18-25.11", "system"),
+        ("system-path", "system"),
+        ("initrd-linux-6.12.57", "system"),
+        ("linux-6.12.57", "software"),
+        ("vim-9.1", "software"),
+        ("library-2.0", "software"),
+    ] {
+        assert_eq!(kind(name).as_deref(), Some(expected), "{name}");
+    }
+}
+
+#[test]
+fn the_table_shows_software_and_all_shows_every_object_with_its_kind() {
+    let first = |arguments: &[&str]| -> Vec<String> {
+        let out = run(arguments).out;
+        out.lines().map(|line| line.split_whitespace().next().unwrap_or_default().to_owned()).collect()
+    };
+    let software = first(&["packages", &kinds()]);
+    let expected = [
+        "NAME",
+        "gcc",
+        "greeter",
+        "greeter-env",
+        "library",
+        "linux",
+        "nvi",
+        "openssl",
+        "tool",
+        "vim",
+        "work",
+        "",
+        "23",
+    ];
+    assert_eq!(software, expected);
+    let all = run(&["packages", &kinds(), "--all"]).out;
+    assert_eq!(all.lines().next().unwrap().split_whitespace().nth(3), Some("KIND"));
+    assert_eq!(all.lines().count(), 1 + 23 + 2);
+}
+
+#[test]
+fn a_package_that_is_there_only_as_something_else_is_not_there() {
+    let asked = run(&["packages", &kinds(), "hello"]);
+    let told = "nixoscope: hello: not in the image as software; only a derivation (hello-2.12.2.drv) and a source \
+                (hello-2.12.2.tar.gz) have this name\n";
+    assert_eq!((asked.code, asked.errors.as_str()), (Some(1), told));
+    assert_eq!(run(&["packages", &kinds(), "hello", "--all"]).code, Some(0));
+}
+
+#[test]
+fn only_software_counts_as_a_package() {
+    let hello = "not in the image as software; only a derivation (hello-2.12.2.drv) and a source (hello-2.12.2.tar.gz) have \
+                 this name";
+    let configuration = "not in the image as software; only configuration (dbus-1) has this name";
+    let beside = "only its documentation or development files are installed";
+    for (flag, subject, status, message) in [
+        ("--package", "hello", "fail", hello.to_owned()),
+        ("--package", "hello@2.12.2", "fail", hello.to_owned()),
+        ("--package", "dbus", "fail", configuration.to_owned()),
+        ("--package", "vim", "pass", "vim 9.1".to_owned()),
+        ("--installed", "hello", "fail", hello.to_owned()),
+        ("--installed", "tool", "pass", "tool 1.0".to_owned()),
+        // A version that ends in -dev.
+        ("--installed", "work", "pass", "work 5.0 (dev)".to_owned()),
+        ("--installed", "openssl", "fail", format!("{beside}: openssl 3.5.4 (dev)")),
+        ("--installed", "gcc", "fail", format!("{beside}: gcc 14.3.0 (man)")),
+        ("--installed", "library", "fail", "a dependency, not in environment.systemPackages: library 2.0".to_owned()),
+        ("--installed", "greeter", "pass", "greeter 1.0, through greeter-env".to_owned()),
+        (
+            "--installed",
+            "nvi",
+            "unknown",
+            "nvi 1.81 is in the image, but the system path takes the programs of that name from vim 9.1; whether it is in \
+             environment.systemPackages too, the references do not tell"
+                .to_owned(),
+        ),
+        ("--forbid", "hello", "pass", hello.to_owned()),
+        ("--forbid", "dbus", "pass", configuration.to_owned()),
+        ("--forbid", "hello-2.12.2.drv", "fail", "in the image: hello 2.12.2.drv".to_owned()),
+        ("--forbid", "gcc", "fail", "in the image: gcc 14.3.0 (man)".to_owned()),
+    ] {
+        let run = run(&["check", "--json", &kinds(), flag, subject]);
+        let document: Value = serde_json::from_str(&run.out).unwrap();
+        let result = &document["results"][0];
+        assert_eq!((&result["status"], &result["message"]), (&json!(status), &json!(message)), "{flag} {subject}");
+    }
+}
