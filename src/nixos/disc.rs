@@ -86,7 +86,7 @@ impl<'i> Disc<'i> {
         if let Some(Store { carrier: Carrier::Squashfs { archive, .. }, .. }) = &store {
             namespace.mount(STORE.as_bytes(), Arc::clone(archive) as Arc<dyn Tree + 'i>)?;
         }
-        let Menus { entries: menu, gaps: menu_gaps } = menus;
+        let Menus { entries: menu, gaps: menu_gaps, .. } = menus;
         let systems = system::find(&namespace, &menu).unwrap_or_else(|error| {
             // Whether there are systems is unknown now.
             store_is_broken = true;

@@ -5,7 +5,7 @@ use super::volume::{self, BootPartition, Lookup};
 use super::{LONGEST, Loader, MOST_FILES, MenuEntry, grub, isolinux, legacy, limine, loader, located, refind};
 use crate::error::{Error, Place, Result, Troubles};
 use crate::fs::path::{any_case, join};
-use crate::fs::{FileType, Tree, path};
+use crate::fs::{FileType, Kind, NodeId, Tree, path};
 
 /// Reads one menu format. Returns the entries without their `file`.
 type Reader = fn(&str) -> Vec<MenuEntry>;
@@ -104,7 +104,12 @@ pub enum GapKind {
 pub(in crate::nixos) struct Menus {
     pub(in crate::nixos) entries: Vec<MenuEntry>,
     pub(in crate::nixos) gaps: Vec<Gap>,
+    /// Bytes of menus that have been read.
+    bytes: u64,
 }
+
+/// Limit for all menus of an image together, in bytes.
+const MOST_BYTES: u64 = 16 << 20;
 
 /// A volume whose menus are read.
 struct Home<'t> {
@@ -129,11 +134,23 @@ impl Menus {
         menus
     }
 
+    /// Counts the bytes of a menu file before it is read.
+    fn spend(&mut self, home: &Home<'_>, id: NodeId, file: &[u8]) -> Result<()> {
+        if let Kind::File { size } = home.tree().node(id)?.kind {
+            self.bytes = self.bytes.saturating_add(size.min(LONGEST));
+        }
+        if self.bytes > MOST_BYTES {
+            return Err(Error::Limit { what: "16 MiB of boot menus", place: Place::File(home.shown(file)) });
+        }
+        Ok(())
+    }
+
     fn take(&mut self, home: &Home<'_>, format: &Format) -> Result<()> {
         let own = home.tree();
         for place in format.paths {
             let names: Vec<&[u8]> = place.split('/').map(str::as_bytes).collect();
-            let Some((_, file)) = any_case(own, &names)? else { continue };
+            let Some((id, file)) = any_case(own, &names)? else { continue };
+            self.spend(home, id, &file)?;
             if home.is_copy(&file)? {
                 return Ok(());
             }
@@ -185,6 +202,7 @@ impl Menus {
                 continue;
             };
             let file = join(&directory, &entry.name);
+            self.spend(home, entry.id, &file)?;
             if home.is_copy(&file)? {
                 continue;
             }
@@ -295,6 +313,17 @@ mod tests {
         let menus = read(&[("/boot/extlinux/extlinux.conf", text)]);
         assert_eq!(kernels(&menus), [(Loader::Extlinux, "NixOS", Some("/boot/nixos/k-Image"))]);
         assert_eq!(menus.entries[0].initrd.as_deref(), Some("/boot/nixos/i"));
+    }
+
+    #[test]
+    fn menus_are_read_up_to_a_limit_that_is_reported() {
+        let long = "x".repeat(1 << 20);
+        let names: Vec<String> = (0..20).map(|number| format!("/loader/entries/{number:02}.conf")).collect();
+        let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), long.as_str())).collect();
+        let mut troubles = Troubles::default();
+        Menus::read(&Made::of(&files), &[], &mut troubles);
+        let told = troubles.first().unwrap().to_string();
+        assert_eq!(told, "16 MiB of boot menus at /loader/entries/16.conf: over the limit");
     }
 
     #[test]
