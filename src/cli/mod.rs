@@ -20,6 +20,7 @@ mod secrets;
 mod verify;
 mod why;
 
+use std::collections::HashSet;
 use std::process::ExitCode;
 
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
@@ -182,7 +183,10 @@ fn told(error: &anyhow::Error) -> String {
 
 /// Prints what could not be read, and gives the outcome that follows.
 fn report_troubles(disc: &Disc<'_>, troubles: &Troubles, outcome: Outcome) -> Outcome {
-    let faults = disc.take_faults();
+    // Opening the disc may have met some of them.
+    let known: HashSet<String> = troubles.iter().map(ToString::to_string).collect();
+    let mut faults = Troubles::default();
+    faults.extend(disc.take_faults().into_iter().filter(|fault| !known.contains(&fault.to_string())));
     let truncated = |trouble: &Error| matches!(trouble, Error::Truncated { .. });
     // The missing end explains every truncated structure.
     let cause = disc.missing_end().filter(|_| troubles.iter().chain(&faults).any(truncated));

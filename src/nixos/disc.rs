@@ -97,6 +97,9 @@ impl<'i> Disc<'i> {
             namespace.link(b"/run/current-system", system.path.to_string().into_bytes())?;
             namespace.link(b"/etc", format!("{}/etc", system.path).into_bytes())?;
         }
+        if let Medium::Volume(volume) = &carrier {
+            troubles.append(volume.take_faults());
+        }
         Ok(Self {
             image,
             carrier,
