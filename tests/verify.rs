@@ -421,3 +421,232 @@ proptest! {
         }
     }
 }
+
+/// Replaces one occurrence of a text by another of the same length.
+fn replace_one(bytes: &mut [u8], which: usize, old: &[u8], new: &[u8]) {
+    assert_eq!(old.len(), new.len());
+    let at = (0..bytes.len() - old.len()).filter(|&at| bytes[at..].starts_with(old)).nth(which).unwrap();
+    bytes[at..at + new.len()].copy_from_slice(new);
+}
+
+fn message(document: &Value) -> &str {
+    document["problems"][0]["message"].as_str().unwrap()
+}
+
+#[test]
+fn the_menu_of_the_efi_system_partition_is_checked_if_it_is_another() {
+    // The second one is the copy in `efi.img`.
+    let (_folder, image) = changed(|bytes| replace_one(bytes, 1, b"linux /boot//nix/", b"linux /gone//nix/"));
+    let (code, found) = document(&image, &[]);
+    let paths: Vec<&str> = problems(&found).iter().map(|(_, path)| *path).collect();
+    assert_eq!((code, paths.len(), paths[0]), (Some(1), 2, "/EFI/BOOT/grub.cfg"));
+    assert!(paths[1].starts_with("/gone/nix/store/") && paths[1].ends_with("/bzImage"), "{}", paths[1]);
+    let message = found["problems"][1]["message"].as_str().unwrap();
+    assert!(
+        message.contains(" of (/boot/efi.img)/EFI/BOOT/grub.cfg starts it as kernel, but it is not on"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_disc_that_boots_without_a_menu_that_can_be_read_is_unchecked() {
+    let (_folder, image) = changed(|bytes| {
+        for (old, new) in [
+            (&b"isolinux.cfg"[..], &b"isolinux.xxx"[..]),
+            (b"grub.cfg", b"grub.xxx"),
+            (b"GRUB    CFG", b"GRUB    XXX"),
+            (b"loopback.cfg", b"loopback.xxx"),
+        ] {
+            replace(bytes, old, new);
+        }
+    });
+    let (code, found) = document(&image, &[]);
+    let unchecked = found["unchecked"].as_array().unwrap();
+    assert_eq!((code, problems(&found), unchecked.len()), (Some(2), vec![], 1));
+    let message = unchecked[0]["message"].as_str().unwrap();
+    assert!(message.starts_with("the image boots, but has no boot menu that can be read"), "{message}");
+    let text = run(&["verify", image.to_str().unwrap()]).out;
+    assert!(text.contains("no problems found, but 1 thing could not be checked: 130 store paths"), "{text}");
+    let check = run(&["check", image.to_str().unwrap(), "--policy", "/dev/stdin"]);
+    assert_eq!(check.code, Some(2));
+}
+
+#[test]
+fn a_loopback_menu_that_leads_nowhere_is_a_problem() {
+    let (_folder, image) =
+        changed(|bytes| assert_eq!(replace(bytes, b"source /EFI/BOOT/grub.cfg", b"source /EFI/GONE/grub.cfg"), 1));
+    let (code, found) = document(&image, &[]);
+    assert_eq!((code, problems(&found)), (Some(1), vec![("boot", "/EFI/GONE/grub.cfg")]));
+    assert_eq!(message(&found), "/boot/grub/loopback.cfg includes it, but it does not exist");
+}
+
+#[test]
+fn a_menu_that_looks_for_another_volume_is_a_problem() {
+    let (_folder, image) = changed(|bytes| {
+        assert!(replace(bytes, b"LABEL=nixos-minimal-25.11-x86_64", b"LABEL=nixos-minimal-25.11-x86_65") > 0);
+    });
+    let (code, found) = document(&image, &[]);
+    assert_eq!(code, Some(1));
+    assert_eq!(problems(&found), [("boot", "/EFI/BOOT/grub.cfg"), ("boot", "/isolinux/isolinux.cfg")]);
+    let expected = "the menu entry \"NixOS 25.11.1234.abcdef Installer\" looks for the volume \
+                    nixos-minimal-25.11-x86_65, but this one is called nixos-minimal-25.11-x86_64";
+    assert_eq!(message(&found), expected);
+}
+
+#[test]
+fn what_firmware_starts_must_be_there() {
+    // The address of ISOLINUX in the boot code.
+    let (_folder, image) = changed(|bytes| bytes[432] ^= 1);
+    let (code, found) = document(&image, &[]);
+    assert_eq!((code, found["problems"].as_array().unwrap().len()), (Some(1), 1));
+    assert!(message(&found).starts_with("the boot code of the MBR starts ISOLINUX from sector 2365, where"));
+    // The EFI system partition of the MBR.
+    let (_folder, image) = changed(|bytes| bytes[446 + 16 + 12] ^= 1);
+    let (_, found) = document(&image, &[]);
+    assert!(message(&found).starts_with("the EFI system partition of the MBR (partition 2 at 0x19800, "), "{found}");
+    assert_eq!(found["problems"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn two_readers_that_see_two_discs_are_a_problem() {
+    let utf16: Vec<u8> = "version.txt".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let find = |bytes: &[u8], name: &[u8]| (0..bytes.len()).find(|&at| bytes[at..].starts_with(name)).unwrap() - 33;
+    // Joliet leads to other contents.
+    let (_folder, image) = changed(|bytes| {
+        let record = find(bytes, &utf16);
+        bytes[record + 2] ^= 1;
+    });
+    let (code, found) = document(&image, &[]);
+    assert_eq!((code, problems(&found)), (Some(1), vec![("ambiguous", "/version.txt")]));
+    assert_eq!(message(&found), "it has other contents in the Joliet tree, which Windows shows");
+    // Both halves of an address.
+    let (_folder, image) = changed(|bytes| {
+        let record = find(bytes, b"VERSION.TXT;1");
+        bytes[record + 9] ^= 1;
+    });
+    let (code, found) = document(&image, &[]);
+    assert_eq!((code, problems(&found)), (Some(1), vec![("ambiguous", "/version.txt")]));
+    let expected = "its directory record has two addresses or lengths: the numbers in both byte orders differ";
+    assert_eq!(message(&found), expected);
+}
+
+#[test]
+fn a_store_without_its_magic_is_damaged_and_named() {
+    let (_folder, image) = changed(|bytes| replace_one(bytes, 0, b"hsqs", b"xsqs"));
+    let (code, found) = document(&image, &[]);
+    let in_store: Vec<_> = problems(&found).into_iter().filter(|(kind, _)| *kind == "unreadable").collect();
+    assert_eq!((code, in_store), (Some(1), vec![("unreadable", "/nix-store.squashfs")]));
+    assert!(found.to_string().contains("the store is damaged"), "{found}");
+}
+
+#[test]
+fn the_files_that_a_cut_off_image_lacks_are_named_once() {
+    let (_folder, image) = changed(|bytes| bytes.truncate(1_000_000));
+    let (code, found) = document(&image, &[]);
+    assert_eq!((code, found["problems"][0]["kind"].as_str()), (Some(1), Some("truncated")));
+    let mut paths: Vec<&str> = problems(&found).iter().skip(1).map(|(_, path)| *path).collect();
+    assert!(paths.contains(&"/nix-store.squashfs"), "{paths:?}");
+    assert!(paths.iter().all(|path| !path.ends_with(".iso")), "{paths:?}");
+    let all = paths.len();
+    paths.sort_unstable();
+    paths.dedup();
+    assert_eq!(paths.len(), all, "{paths:?}");
+}
+
+#[test]
+fn signatures_count_if_a_trusted_key_made_them_for_what_the_image_has() {
+    let image = fixture("compressed/result");
+    let packages: Value = serde_json::from_str(&run(&["packages", "--json", image.to_str().unwrap()]).out).unwrap();
+    let packages = packages["packages"].as_array().unwrap();
+    let pair = |seed: u8| ed25519_compact::KeyPair::from_seed(ed25519_compact::Seed::new([seed; 32]));
+    let base64 = |bytes: &[u8]| data_encoding::BASE64.encode(bytes);
+    let cache = tempfile::tempdir().unwrap();
+    for (index, package) in packages.iter().enumerate() {
+        let text = |name: &str| package[name].as_str().unwrap();
+        let references: Vec<&str> =
+            package["references"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
+        let hash = text("narHash");
+        let fingerprint = format!("1;{};{hash};{};{}", text("path"), package["narSize"], references.join(","));
+        let sign = |name: &str, seed: u8| format!("{name}:{}", base64(&*pair(seed).sk.sign(&fingerprint, None)));
+        let empty = "sha256:0mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73";
+        let info = match index {
+            0 => continue,
+            1 => format!("NarHash: {hash}\n"),
+            2 => format!("NarHash: {hash}\nSig: {}\n", sign("other-1", 2)),
+            3 => format!("NarHash: {hash}\nSig: {}\n", sign("test-1", 2)),
+            4 => format!("NarHash: {empty}\nSig: {}\n", sign("test-1", 1)),
+            _ => format!("NarHash: {hash}\nSig: {}\nSig: {}\n", sign("other-1", 2), sign("test-1", 1)),
+        };
+        let digest = &text("path")["/nix/store/".len()..][..32];
+        std::fs::write(cache.path().join(format!("{digest}.narinfo")), info).unwrap();
+    }
+    let key = format!("test-1:{}", base64(&*pair(1).pk));
+    let cache = cache.path().to_str().unwrap();
+    let (code, found) = document(&image, &["--signatures", &key, "--cache", cache]);
+    assert_eq!(code, Some(1));
+    assert_eq!(found["signatures"], json!({"keys": {"test-1": 68}, "signed": 68, "unsigned": 5}));
+    let told: Vec<&str> =
+        found["problems"].as_array().unwrap().iter().map(|problem| problem["message"].as_str().unwrap()).collect();
+    let expected = [
+        "the cache does not have it",
+        "the cache has it without a signature",
+        "signed only by other-1, which is not among the given keys",
+        "the signature by test-1 is invalid: the key, the contents or the references differ",
+        "the cache has it with another hash, so its signature is for something else",
+    ];
+    assert_eq!(told, expected);
+    let secret = format!("test-1:{}", base64(&*pair(1).sk));
+    let refused = run(&["verify", image.to_str().unwrap(), "--signatures", &secret, "--cache", cache]);
+    assert_eq!(refused.code, Some(2));
+    assert!(!refused.errors.contains(&base64(&*pair(1).sk)[..40]), "a secret key is not printed");
+}
+
+#[test]
+fn the_store_in_the_initrd_of_a_network_boot_is_verified() {
+    let member = |name: &str, contents: &[u8]| {
+        let fields = [1, 0o100_644, 0, 0, 1, 1, contents.len(), 0, 0, 0, 0, name.len() + 1, 0];
+        let mut bytes = b"070701".to_vec();
+        bytes.extend(fields.iter().flat_map(|field| format!("{field:08X}").into_bytes()));
+        for part in [[name.as_bytes(), b"\0"].concat().as_slice(), contents] {
+            bytes.extend(part);
+            bytes.resize(bytes.len().next_multiple_of(4), 0);
+        }
+        bytes
+    };
+    let store = std::fs::read(fixture("squashfs/nix-store.squashfs")).unwrap();
+    let end = member("TRAILER!!!", b"");
+    let base = zstd::encode_all(&[member("init", b"#! /bin/sh\n"), end.clone()].concat()[..], 3).unwrap();
+    let with_store = [member("nix-store.squashfs", &store), end].concat();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("initrd");
+    for initrd in [with_store.clone(), [&base[..], &with_store].concat(), zstd::encode_all(&with_store[..], 1).unwrap()]
+    {
+        std::fs::write(&file, initrd).unwrap();
+        let (code, found) = document(&file, &[]);
+        assert_eq!((code, &found["paths"]["verified"], problems(&found)), (Some(0), &json!(73), vec![]));
+    }
+    std::fs::write(&file, base).unwrap();
+    let run = run(&["verify", file.to_str().unwrap()]);
+    let expected =
+        format!("nixoscope: {}: an initrd without a squashfs; give the image that it boots\n", file.display());
+    assert_eq!((run.code, run.errors), (Some(2), expected));
+}
+
+#[test]
+fn a_product_line_that_names_another_file_is_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (images, support) = (folder.path().join("iso"), folder.path().join("nix-support"));
+    std::fs::create_dir(&images).unwrap();
+    std::fs::create_dir(&support).unwrap();
+    let image = images.join("renamed.iso");
+    std::fs::copy(fixture(TODAY), &image).unwrap();
+    for (product, note) in [
+        ("nixos.iso", Some("nix-support/hydra-build-products names nixos.iso instead of renamed.iso")),
+        ("renamed.iso", None),
+    ] {
+        let line = format!("file iso /nix/store/eeee-{product}/iso/{product}\n");
+        std::fs::write(support.join("hydra-build-products"), line).unwrap();
+        let (code, found) = document(&image, &[]);
+        assert_eq!((code, found["notes"][0]["message"].as_str()), (Some(0), note));
+    }
+}

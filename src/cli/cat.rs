@@ -5,11 +5,12 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 
 use anyhow::Context;
+use nixoscope::Troubles;
 use nixoscope::fs::{Kind, path};
 use nixoscope::report::escape;
 
 use super::open::{ImageArg, disc, open};
-use super::{Global, Outcome, output};
+use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `cat`.
 #[derive(clap::Args)]
@@ -41,5 +42,6 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         io::copy(&mut reader, &mut out).with_context(|| context(asked))?;
     }
     out.flush()?;
-    Ok(Outcome::Holds)
+    // Only what was wrong with the records of these files.
+    Ok(report_troubles(&disc, &Troubles::default(), Outcome::Holds))
 }

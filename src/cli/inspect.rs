@@ -19,6 +19,8 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(&args.image.path, global)?;
     let (disc, mut troubles) = disc(&image)?;
     let summary = Summary::of(&disc, &mut troubles);
+    troubles.append(disc.take_faults());
+    troubles.extend(disc.missing_end());
     if global.json {
         let mut out = output::bytes();
         inspect::json(&mut out, &summary, &troubles)?;

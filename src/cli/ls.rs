@@ -45,6 +45,9 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
             Err(error) => troubles.push(error),
         }
     }
+    // What was wrong with the records on the way is known at the end.
+    let faults = std::iter::once_with(|| disc.take_faults()).flatten().map(Err);
+    let visits = visits.chain(faults);
     let mut out = output::bytes();
     if global.json || args.long {
         let nodes = visits.map(|visit| visit.and_then(|visit| with_node(tree, visit)));

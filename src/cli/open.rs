@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use nixoscope::image::Image;
-use nixoscope::nixos::Disc;
+use nixoscope::nixos::{Disc, netboot};
 use nixoscope::{Error, Troubles};
 
 use super::Global;
@@ -12,7 +12,7 @@ use super::progress::Watch;
 /// The image to look at.
 #[derive(clap::Args)]
 pub(super) struct ImageArg {
-    /// ISO file or device, nix-build result, .iso.zst, .iso.bz2, or squashfs
+    /// ISO file or device, nix-build result, .iso.zst, .iso.bz2, squashfs, or netboot initrd
     #[arg(value_name = "IMAGE")]
     pub(super) path: PathBuf,
 }
@@ -22,7 +22,7 @@ pub(super) fn open(path: &Path, global: &Global) -> anyhow::Result<Image> {
     let watch = Watch::new("unpacking", global);
     let image = Image::open(path, &|done, of| watch.tell(done, of));
     watch.finish();
-    Ok(image?)
+    Ok(netboot::unpacked(image?)?)
 }
 
 /// Opens the disc in an image. The caller reports its troubles.

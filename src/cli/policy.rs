@@ -17,8 +17,8 @@ use super::{Global, Outcome, output, report_troubles};
 const TABLES: &str = "\
 A policy is TOML or JSON; check --policy FILE holds an image to it. Tables:
   preset = \"installer\" | \"appliance\"
-  [image]      max-size, file-name (glob), volume-id (glob), system, boot = [\"bios\", \"uefi\"], kernel,
-               params.require, params.forbid
+  [image]      max-size, file-name (glob), volume-id (glob), system, boot = [\"bios\", \"uefi\"], usb,
+               secure-boot, kernel, params.require, params.forbid
   [[package]]  name (a glob, or a list), version, installed, state = \"required\" | \"forbidden\", max-copies
   [[closure]]  file: nix path-info --json -r, nix-store -qR or a manifest
   [[menu]]     title (glob), absent
@@ -41,7 +41,7 @@ through ssh. Neither accepts a password in clear text, or an empty one through s
 #[derive(clap::Args)]
 #[command(after_help = TABLES)]
 pub(super) struct Args {
-    /// ISO file or device, nix-build result, .iso.zst, .iso.bz2, or squashfs
+    /// ISO file or device, nix-build result, .iso.zst, .iso.bz2, squashfs, or netboot initrd
     #[arg(value_name = "IMAGE", required_unless_present = "schema")]
     image: Option<PathBuf>,
     /// Write to a file that does not exist yet

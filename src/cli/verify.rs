@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow, bail};
 use nixoscope::report::About;
 use nixoscope::report::verify as report_verify;
 use nixoscope::store::Closure;
-use nixoscope::verify::{self, Expectations};
+use nixoscope::verify::{self, Expectations, Signatures};
 
 use super::open::{ImageArg, disc, open};
 use super::progress::Watch;
@@ -28,6 +28,12 @@ pub(super) struct Args {
     /// several add up
     #[arg(long, value_name = "FILE")]
     against: Vec<PathBuf>,
+    /// Public key that must have signed each store path: NAME:BASE64, or a FILE with such keys; several add up
+    #[arg(long, value_name = "KEY", requires = "cache")]
+    signatures: Vec<String>,
+    /// Binary cache with the signatures: a directory, as nix copy --to file://DIR makes it; several add up
+    #[arg(long, value_name = "DIR", requires = "signatures")]
+    cache: Vec<String>,
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
@@ -35,11 +41,12 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let sha256 = args.sha256.as_deref();
     let published = self::published(sha256)?;
     let closure = self::closure(&args.against)?;
+    let signatures = self::signatures(args)?;
     let image = open(&args.image.path, global)?;
     let (disc, troubles) = disc(&image)?;
     let digest = published.map(|text| verify::published(&text, image.path())).transpose();
     let digest = digest.map_err(|reason| anyhow!("--sha256 {}: {reason}", sha256.unwrap_or_default()))?;
-    let expectations = Expectations { sha256: digest, closure };
+    let expectations = Expectations { sha256: digest, closure, signatures };
     let watch = Watch::new("verifying", global);
     let mut report = verify::run(&disc, &troubles, &expectations, &|done, of| watch.tell(done, of))?;
     watch.finish();
@@ -55,7 +62,11 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         report_verify::page(&mut out, &report)?;
         out.flush()?;
     }
-    Ok(if report.problems.is_empty() { Outcome::Holds } else { Outcome::Fails })
+    Ok(match (report.problems.is_empty(), report.unchecked.is_empty()) {
+        (true, true) => Outcome::Holds,
+        (true, false) => Outcome::Unsure,
+        (false, _) => Outcome::Fails,
+    })
 }
 
 /// The text with the hash: the argument itself, or the contents of the file that it names.
@@ -87,4 +98,28 @@ fn closure(files: &[PathBuf]) -> anyhow::Result<Option<Closure>> {
         }
     }
     Ok(Some(closure).filter(|_| !files.is_empty()))
+}
+
+/// The keys and caches that are asked for.
+fn signatures(args: &Args) -> anyhow::Result<Option<Signatures>> {
+    let mut wanted = Signatures::default();
+    for argument in &args.signatures {
+        // A public key has a colon and no file of that name.
+        let text = match argument.contains(':') && !Path::new(argument).exists() {
+            true => argument.clone(),
+            false => std::fs::read_to_string(argument).with_context(|| format!("--signatures {argument}"))?,
+        };
+        wanted.keys.add(&text).map_err(|reason| anyhow!("--signatures: {reason}"))?;
+    }
+    for argument in &args.cache {
+        let directory = argument.strip_prefix("file://").unwrap_or(argument);
+        if directory.contains("://") {
+            bail!("--cache {argument}: only directories are read; copy the paths with nix copy --to file://DIR first");
+        }
+        if !Path::new(directory).is_dir() {
+            bail!("--cache {directory}: not a directory");
+        }
+        wanted.caches.push(PathBuf::from(directory));
+    }
+    Ok(Some(wanted).filter(|_| !args.signatures.is_empty()))
 }

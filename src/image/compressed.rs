@@ -13,9 +13,39 @@ const CHUNK: usize = 1 << 20;
 /// No image is larger unpacked, in bytes.
 const LARGEST: u64 = 64 << 30;
 
-/// Unpacks a compressed image, recognized by its magic number, to an unnamed temporary file. Returns any other as it is.
+/// The first bytes of a cpio archive, as in an initrd.
+const CPIO: [u8; 6] = *b"070701";
+
+/// Whether this is an initrd: a cpio archive, which may be compressed.
+///
+/// # Errors
+/// If the image cannot be read.
+pub fn is_initrd(image: &Region<'_>) -> Result<bool> {
+    let mut magic = [0; 6];
+    let filled = image.read_at(0, &mut magic)?;
+    let reader = || BufReader::with_capacity(CHUNK, image.clone().reader());
+    let begins = |decoder: &mut dyn Read| {
+        let mut start = [0; 6];
+        decoder.read_exact(&mut start).is_ok_and(|()| start == CPIO)
+    };
+    Ok(match magic.get(..filled) {
+        Some(start) if start == CPIO => true,
+        Some([0x28, 0xb5, 0x2f, 0xfd, ..]) => {
+            zstd::Decoder::with_buffer(reader()).is_ok_and(|mut decoder| begins(&mut decoder))
+        }
+        Some([0x1f, 0x8b, ..]) => begins(&mut flate2::bufread::GzDecoder::new(reader())),
+        Some([0xfd, b'7', b'z', b'X', b'Z', 0]) => begins(&mut liblzma::bufread::XzDecoder::new(reader())),
+        _ => false,
+    })
+}
+
+/// Unpacks a compressed image, recognized by its magic number, to an unnamed temporary file. Returns any other as it is, also an
+/// initrd, whose parts may be compressed in several ways.
 pub(super) fn unpack(source: Source, progress: Progress<'_>) -> Result<Source> {
     let whole = Region::whole(&source);
+    if is_initrd(&whole)? {
+        return Ok(source);
+    }
     let mut magic = [0; 6];
     let filled = whole.read_at(0, &mut magic)?;
     let path = source.path();

@@ -49,7 +49,7 @@ fn missing(name: &Path, source: io::Error) -> Error {
 }
 
 fn in_directory(directory: &Path, depth: usize) -> Result<PathBuf> {
-    let lines = directory.join("nix-support/hydra-build-products");
+    let lines = directory.join(products::PRODUCTS);
     let products = match fs::read_to_string(&lines) {
         Ok(text) => products::files(&text),
         Err(source) if source.kind() == io::ErrorKind::NotFound => Vec::new(),

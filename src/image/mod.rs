@@ -8,6 +8,8 @@ mod source;
 
 use std::path::{Path, PathBuf};
 
+pub use compressed::is_initrd;
+pub use products::{PRODUCTS, products};
 pub use region::{Region, RegionReader};
 pub use source::Source;
 
@@ -34,6 +36,15 @@ impl Image {
         let path = find::find(name)?;
         let source = Source::open(&path)?;
         let source = compressed::unpack(source, progress)?;
+        Ok(Self { path, source })
+    }
+
+    /// An image that has been taken out of the file at `path`.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn unpacked(path: PathBuf, file: std::fs::File) -> Result<Self> {
+        let source = Source::from_file(&path, file)?;
         Ok(Self { path, source })
     }
 

@@ -2,6 +2,16 @@
 
 use std::path::PathBuf;
 
+/// Where a build has the file, below its result.
+pub const PRODUCTS: &str = "nix-support/hydra-build-products";
+
+/// The names of the ISO images among the products.
+#[must_use]
+pub fn products(text: &str) -> Vec<String> {
+    let images = files(text).into_iter().filter(|product| product.subtype == "iso");
+    images.filter_map(|product| Some(product.path.file_name()?.to_string_lossy().into_owned())).collect()
+}
+
 /// One line of the file, as Hydra reads it: `TYPE SUBTYPE PATH [DEFAULTPATH]`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Product {

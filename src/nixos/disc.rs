@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Root;
-use super::menu::{self, Loader, MenuEntry};
+use super::menu::{self, BootFile, BootLoader, BootPartition, Gap, Loader, MenuEntry, Menus};
 use super::system::{self, System};
 use crate::error::{Error, Place, Result, Troubles};
 use crate::fs::Tree;
@@ -27,6 +27,10 @@ pub struct Disc<'i> {
     pub store: Option<Store<'i>>,
     /// The boot menus.
     pub menu: Vec<MenuEntry>,
+    /// What the entries of the menus do not show.
+    pub menu_gaps: Vec<Gap>,
+    /// The EFI system partitions.
+    boot_partitions: Vec<BootPartition<'i>>,
     /// The systems, the default one first.
     pub systems: Vec<System>,
     /// What could not be read. The rest was read.
@@ -54,7 +58,8 @@ impl<'i> Disc<'i> {
         let carrier = Medium::open(image)?;
         let mut troubles = Troubles::default();
         let mut store_is_broken = false;
-        let (store, mut namespace, menu) = match &carrier {
+        let mut boot_partitions = Vec::new();
+        let (store, mut namespace, menus) = match &carrier {
             Medium::Archive(archive) => {
                 let store = Store::in_archive(archive)?;
                 let tree = Arc::clone(archive) as Arc<dyn Tree + 'i>;
@@ -63,14 +68,15 @@ impl<'i> Disc<'i> {
                     Some(_) => Namespace::with_root(tree, |entry| StorePath::from_base(&entry.name).is_none())?,
                     None => Namespace::new(tree),
                 };
-                (store, namespace, Vec::new())
+                (store, namespace, Menus::default())
             }
             Medium::Volume(volume) => {
                 let before = troubles.len();
                 let store = Store::on_disc(volume, &mut troubles);
                 store_is_broken = store.is_none() && troubles.len() > before;
-                let menu = menu::read(&**volume, &mut troubles);
-                (store, Namespace::new(Arc::clone(volume) as Arc<dyn Tree + 'i>), menu)
+                boot_partitions = menu::partitions(volume, &image.region());
+                let menus = Menus::read(&**volume, &boot_partitions, &mut troubles);
+                (store, Namespace::new(Arc::clone(volume) as Arc<dyn Tree + 'i>), menus)
             }
         };
         if let Medium::Volume(_) = &carrier {
@@ -80,6 +86,7 @@ impl<'i> Disc<'i> {
         if let Some(Store { carrier: Carrier::Squashfs { archive, .. }, .. }) = &store {
             namespace.mount(STORE.as_bytes(), Arc::clone(archive) as Arc<dyn Tree + 'i>)?;
         }
+        let Menus { entries: menu, gaps: menu_gaps, .. } = menus;
         let systems = system::find(&namespace, &menu).unwrap_or_else(|error| {
             // Whether there are systems is unknown now.
             store_is_broken = true;
@@ -90,7 +97,30 @@ impl<'i> Disc<'i> {
             namespace.link(b"/run/current-system", system.path.to_string().into_bytes())?;
             namespace.link(b"/etc", format!("{}/etc", system.path).into_bytes())?;
         }
-        Ok(Self { image, carrier, store, menu, systems, troubles, namespace, store_is_broken })
+        if let Medium::Volume(volume) = &carrier {
+            troubles.append(volume.take_faults());
+        }
+        Ok(Self {
+            image,
+            carrier,
+            store,
+            menu,
+            menu_gaps,
+            boot_partitions,
+            systems,
+            troubles,
+            namespace,
+            store_is_broken,
+        })
+    }
+
+    /// Takes the faults of directory records that have been read as far as possible since the last time.
+    #[must_use]
+    pub fn take_faults(&self) -> Troubles {
+        match &self.carrier {
+            Medium::Volume(volume) => volume.take_faults(),
+            Medium::Archive(_) => Troubles::default(),
+        }
     }
 
     /// The file that was opened.
@@ -146,6 +176,28 @@ impl<'i> Disc<'i> {
             Medium::Volume(volume) => &**volume,
             Medium::Archive(archive) => &**archive,
         }
+    }
+
+    /// The file that a menu entry names, on the volume where its loader looks.
+    ///
+    /// # Errors
+    /// If a directory on the way cannot be read.
+    pub fn boot_file(&self, entry: &MenuEntry, file: &str) -> Result<Option<BootFile<'_>>> {
+        BootFile::find(self.own_tree(), &self.boot_partitions, entry, file)
+    }
+
+    /// The programs that UEFI starts by default, from all EFI system partitions.
+    ///
+    /// # Errors
+    /// If a directory on the way cannot be read.
+    pub fn boot_loaders(&self) -> Result<Vec<BootLoader<'_>>> {
+        menu::loaders(&self.boot_partitions)
+    }
+
+    /// The path of a file that a menu entry names, for people: with the partition if the disc itself is not searched.
+    #[must_use]
+    pub fn boot_path(&self, entry: &MenuEntry, file: &str) -> String {
+        entry.lookup.shown(&self.boot_partitions, file)
     }
 
     /// The store, for questions that need one.

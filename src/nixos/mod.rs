@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod answer;
+mod authenticode;
 pub mod bill;
 pub(crate) mod credential;
 mod disc;
@@ -11,6 +12,7 @@ pub(crate) mod kernel_line;
 #[cfg(test)]
 mod made;
 pub mod menu;
+pub mod netboot;
 mod object_kind;
 mod password;
 mod root;
@@ -24,6 +26,7 @@ pub mod why;
 
 pub mod package;
 pub mod software;
+pub use authenticode::Authenticode;
 pub use disc::{Disc, Medium};
 pub use initrd::Initrd;
 pub use object_kind::ObjectKind;

@@ -1,5 +1,6 @@
 //! The results of `verify`.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -8,10 +9,12 @@ use super::count::counted;
 use super::document::{self, About};
 use super::escape;
 use super::files::{raw, text};
-use crate::verify::{Problem, Report};
+use crate::verify::{Problem, Remark, Report};
 
 const GOOD: anstyle::Style = anstyle::AnsiColor::Green.on_default().bold();
 const BAD: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
+
+const UNSURE: anstyle::Style = anstyle::AnsiColor::Yellow.on_default().bold();
 
 /// Problems of one kind that a page shows. A truncated image has thousands.
 const SHOWN: usize = 20;
@@ -29,16 +32,25 @@ pub fn page(out: &mut dyn Write, report: &Report) -> io::Result<()> {
             writeln!(out, "{BAD}{}{BAD:#} and {more} more, which --json lists", first.kind.name())?;
         }
     }
-    if !report.problems.is_empty() {
+    for unchecked in report.unchecked.iter().take(SHOWN) {
+        writeln!(out, "{UNSURE}unchecked{UNSURE:#} {}", escape(&unchecked.path))?;
+        writeln!(out, "  {}", escape(unchecked.message.as_bytes()))?;
+    }
+    if let Some(more @ 1..) = report.unchecked.len().checked_sub(SHOWN) {
+        writeln!(out, "{UNSURE}unchecked{UNSURE:#} and {more} more, which --json lists")?;
+    }
+    if !report.problems.is_empty() || !report.unchecked.is_empty() {
         writeln!(out)?;
     }
     for note in notes(report) {
         writeln!(out, "note: {note}")?;
     }
     let Report { registered, present, verified, .. } = report;
-    let (style, verdict) = match report.problems.len() {
-        0 => (GOOD, "no problems".to_owned()),
-        many => (BAD, counted(many, "problem")),
+    let (style, verdict) = match (report.problems.len(), report.unchecked.len()) {
+        (0, 0) => (GOOD, "no problems".to_owned()),
+        (0, 1) => (UNSURE, "no problems found, but 1 thing could not be checked".to_owned()),
+        (0, many) => (UNSURE, format!("no problems found, but {many} things could not be checked")),
+        (many, _) => (BAD, counted(many, "problem")),
     };
     writeln!(
         out,
@@ -59,7 +71,8 @@ fn problem(out: &mut dyn Write, problem: &Problem) -> io::Result<()> {
 
 /// Facts that are no problem but that the reader should know.
 fn notes(report: &Report) -> Vec<String> {
-    let mut notes = Vec::new();
+    let remarks = report.notes.iter();
+    let mut notes: Vec<String> = remarks.map(|note| escape(note.message.as_bytes()).into_owned()).collect();
     if !report.strays.is_empty() {
         let names: Vec<_> = report.strays.iter().take(SHOWN).map(|name| escape(name)).collect();
         let more = if report.strays.len() > SHOWN { ", …" } else { "" };
@@ -77,6 +90,12 @@ fn notes(report: &Report) -> Vec<String> {
     if report.implanted_md5 == Some(true) {
         notes.push("the embedded MD5 (isomd5sum) matches".to_owned());
     }
+    if let Some(signed) = &report.signed {
+        notes.push(format!("{} of {} verified store paths are signed by the given keys", signed.paths, signed.of));
+        for (key, paths) in &signed.by_key {
+            notes.push(format!("{} signed by {}", counted(*paths, "store path"), escape(key.as_bytes())));
+        }
+    }
     if report.holds_more {
         notes.push(
             "the store holds all of the given closure and more, which nixoscope check --closure FILE accepts"
@@ -87,7 +106,7 @@ fn notes(report: &Report) -> Vec<String> {
         notes.push("the image file matches the given SHA-256".to_owned());
     } else if report.against_closure && report.problems.is_empty() {
         notes.push("the store holds exactly the given closure, which does not cover boot loaders and menus".to_owned());
-    } else if report.verified > 0 && report.problems.is_empty() {
+    } else if report.signed.is_none() && report.verified > 0 && report.problems.is_empty() {
         notes.push(
             "files match the registration; tampering with both is only detected with --sha256 or --against".to_owned(),
         );
@@ -117,8 +136,15 @@ pub fn json(out: &mut dyn Write, about: About<'_>, report: &Report) -> serde_jso
         },
         expected_file: report.expected_file,
         implanted_md5: report.implanted_md5,
+        signatures: report.signed.as_ref().map(|signed| Signatures {
+            keys: &signed.by_key,
+            signed: signed.paths,
+            unsigned: signed.of.saturating_sub(signed.paths),
+        }),
         strays: report.strays.iter().map(|name| text(name)).collect(),
         problems: problems.collect(),
+        unchecked: report.unchecked.iter().map(Remarked::of).collect(),
+        notes: report.notes.iter().map(Remarked::of).collect(),
     };
     document::write(out, "nixoscope.verify.v1", about, &body)
 }
@@ -129,8 +155,11 @@ struct Body<'r> {
     paths: Paths,
     expected_file: Option<bool>,
     implanted_md5: Option<bool>,
+    signatures: Option<Signatures<'r>>,
     strays: Vec<String>,
     problems: Vec<Entry<'r>>,
+    unchecked: Vec<Remarked<'r>>,
+    notes: Vec<Remarked<'r>>,
 }
 
 #[derive(Serialize)]
@@ -151,4 +180,27 @@ struct Entry<'r> {
     expected: Option<&'r str>,
     actual: Option<&'r str>,
     message: &'r str,
+}
+
+/// How many of the verified store paths are signed, also by each key.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Signatures<'r> {
+    keys: &'r BTreeMap<String, usize>,
+    signed: usize,
+    unsigned: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Remarked<'r> {
+    path: String,
+    path_base64: Option<String>,
+    message: &'r str,
+}
+
+impl<'r> Remarked<'r> {
+    fn of(remark: &'r Remark) -> Self {
+        Self { path: text(&remark.path), path_base64: raw(&remark.path), message: &remark.message }
+    }
 }

@@ -12,29 +12,39 @@ use crate::error::{Error, Result, Troubles};
 use crate::fs::path::{self, Found};
 use crate::fs::{Tree, cpio, digest};
 use crate::nixos::Disc;
+use crate::nixos::menu::BootFile;
 
 /// Searches the initrds of all systems and menus, and passes the secrets of each member to `found`, with the initrd's path and its own.
 /// Returns the key files that initrds name, and what could not be searched.
 pub(super) fn search(disc: &Disc<'_>, found: &dyn Fn(Vec<Sighting>, Vec<u8>)) -> (KeyFiles, Troubles) {
     let systems = disc.systems.iter().filter(|system| system.present);
     let of_systems = systems.map(|system| format!("{}/initrd", system.path));
-    let of_menus = disc.menu.iter().filter_map(|entry| entry.initrd.clone());
     let mut seen = Seen::default();
     let of_lines = KeyFiles::of_kernel_lines(disc);
     let (mut keys, mut troubles) = (of_lines.clone(), Troubles::default());
-    for path in of_systems.chain(of_menus) {
-        let searched = match path::find(disc.tree(), path.as_bytes()) {
-            Ok(Some(file)) => seen.is_new(disc.tree(), &file).and_then(|new| match new {
-                true => initrd(disc.tree(), &file, of_lines.clone(), found),
-                false => Ok(KeyFiles::default()),
-            }),
-            Ok(None) => Ok(KeyFiles::default()),
-            Err(error) => Err(error),
-        };
+    let mut search = |tree: &dyn Tree, file: &Found| match seen.is_new(tree, file)? {
+        true => initrd(tree, file, of_lines.clone(), found),
+        false => Ok(KeyFiles::default()),
+    };
+    let mut keep = |path: &str, searched: Result<KeyFiles>| {
         if let Some(named) = troubles.keep(searched) {
             troubles.extend(named.limit(path.as_bytes()));
             keys.extend(&named);
         }
+    };
+    for path in of_systems {
+        let file = path::find(disc.tree(), path.as_bytes());
+        let none = || Ok(KeyFiles::default());
+        keep(&path, file.and_then(|file| file.map_or_else(none, |file| search(disc.tree(), &file))));
+    }
+    for (entry, path) in disc.menu.iter().filter_map(|entry| Some((entry, entry.initrd.as_ref()?))) {
+        let file = disc.boot_file(entry, path);
+        let searched = file.and_then(|file| {
+            let Some(BootFile { tree, found: mut file }) = file else { return Ok(KeyFiles::default()) };
+            file.path = disc.boot_path(entry, &String::from_utf8_lossy(&file.path)).into_bytes();
+            search(tree, &file)
+        });
+        keep(path, searched);
     }
     (keys, troubles)
 }

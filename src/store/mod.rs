@@ -83,7 +83,25 @@ impl<'i> Store<'i> {
         if directory.as_ref().is_some_and(|store| store.registration.is_some()) {
             return directory;
         }
-        Self::search(volume, troubles).or(directory)
+        let store = Self::search(volume, troubles).or(directory);
+        if store.is_none() {
+            troubles.extend(Self::no_squashfs(volume));
+        }
+        store
+    }
+
+    /// Why the file that is named like a store is none.
+    fn no_squashfs(volume: &Volume<'i>) -> Option<Error> {
+        let found = find(volume, USUAL).ok()??;
+        let region = volume.file_region(found.id).ok()?;
+        let mut magic = [0; 4];
+        let read = region.read_at(0, &mut magic).ok()?;
+        let place = region.place(0);
+        (read < magic.len() || magic != *b"hsqs").then_some(Error::Malformed {
+            structure: "squashfs superblock",
+            field: "magic: the store is damaged",
+            place,
+        })
     }
 
     /// Looks into every file of the disc that begins as a squashfs does. What is in the way is reported only if no store is

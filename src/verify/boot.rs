@@ -8,9 +8,21 @@ use super::problem::{Problem, ProblemKind};
 use crate::error::{Error, Result};
 use crate::fs::path::{self, Found};
 use crate::fs::{Kind, Tree, digest};
-use crate::nixos::menu::MenuEntry;
+use crate::nixos::menu::{BootFile, GapKind, MenuEntry};
 use crate::nixos::{Disc, toplevel};
 use crate::store::StorePath;
+
+/// Checks that the files that menus include are there.
+pub(super) fn included(disc: &Disc<'_>) -> Vec<Problem> {
+    let missing = disc.menu_gaps.iter().filter_map(|gap| match &gap.kind {
+        GapKind::Missing(path) => {
+            let message = format!("{} includes it, but it does not exist", String::from_utf8_lossy(&gap.file));
+            Some(Problem::new(ProblemKind::Boot, path.as_str(), message))
+        }
+        GapKind::Unified => None,
+    });
+    missing.collect()
+}
 
 /// Problems by file and system. Menus name the same files again and again.
 #[derive(Default)]
@@ -35,11 +47,12 @@ pub(super) fn check(disc: &Disc<'_>) -> Vec<Problem> {
         };
         for (what, name, file) in [("kernel", "kernel", &entry.linux), ("initrd", "initrd", &entry.initrd)] {
             if let Some(file) = file {
-                findings.add(file.clone(), system.clone(), || {
+                let shown = disc.boot_path(entry, file);
+                findings.add(shown.clone(), system.clone(), || {
                     let found = on_disc(disc, entry, what, file);
-                    found.unwrap_or_else(|error| Some(unreadable(file, entry, &error))).or_else(|| {
+                    found.unwrap_or_else(|error| Some(unreadable(&shown, entry, &error))).or_else(|| {
                         let same = equal(disc, entry, (what, file), (name, system.as_ref()?));
-                        same.unwrap_or_else(|error| Some(unreadable(file, entry, &error)))
+                        same.unwrap_or_else(|error| Some(unreadable(&shown, entry, &error)))
                     })
                 });
             }
@@ -96,10 +109,14 @@ impl Findings {
 
 /// Checks that the file that an entry names is on the disc.
 fn on_disc(disc: &Disc<'_>, entry: &MenuEntry, what: &str, file: &str) -> Result<Option<Problem>> {
-    Ok(match path::find(disc.own_tree(), file.as_bytes())? {
-        Some(found) if matches!(disc.own_tree().node(found.id)?.kind, Kind::File { .. }) => None,
-        Some(_) => Some(problem(entry, file, &format!("starts it as {what}, but it is not a regular file"))),
-        None => Some(problem(entry, file, &format!("starts it as {what}, but it is not on the disc"))),
+    let shown = disc.boot_path(entry, file);
+    Ok(match disc.boot_file(entry, file)? {
+        Some(BootFile { tree, found }) if matches!(tree.node(found.id)?.kind, Kind::File { .. }) => None,
+        Some(_) => Some(problem(entry, &shown, &format!("starts it as {what}, but it is not a regular file"))),
+        None => {
+            let place = if shown == file { "the disc" } else { "the EFI system partition" };
+            Some(problem(entry, &shown, &format!("starts it as {what}, but it is not on {place}")))
+        }
     })
 }
 
@@ -114,12 +131,13 @@ fn equal(
     // Systems before 2010 and containers have no such file.
     let Some(of_system) = path::find(disc.tree(), own.as_bytes())? else { return Ok(None) };
     let expected = sha256(disc.tree(), &of_system)?;
-    let actual = sha256(disc.own_tree(), &path::resolve(disc.own_tree(), file.as_bytes())?)?;
+    let Some(BootFile { tree, found }) = disc.boot_file(entry, file)? else { return Ok(None) };
+    let actual = sha256(tree, &found)?;
     if expected == actual {
         return Ok(None);
     }
     let message = format!("starts it as {what}, but it differs from {own} of the system that the entry starts");
-    Ok(Some(problem(entry, file, &message).expected(expected).actual(actual)))
+    Ok(Some(problem(entry, &disc.boot_path(entry, file), &message).expected(expected).actual(actual)))
 }
 
 fn sha256(tree: &dyn Tree, file: &Found) -> Result<String> {

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 
+use super::own_path;
+use super::places::Places;
 use super::problem::{Problem, ProblemKind};
 use crate::error::{Error, Result};
 use crate::fs::iso9660::{Platform, Volume};
 use crate::fs::path::any_case;
 use crate::fs::walk::{Visit, Walk};
 use crate::fs::{FileType, Tree, fat};
-use crate::nixos::menu::MenuEntry;
+use crate::nixos::menu::{MenuEntry, is_loader};
 use crate::nixos::{Disc, Medium, System};
 
 /// Bytes that are compared in one go.
@@ -24,7 +26,10 @@ pub(super) fn check(disc: &Disc<'_>) -> Vec<Problem> {
     let catalog = match volume.boot_catalog() {
         Ok(Some(catalog)) => catalog,
         Ok(None) => return Vec::new(),
-        Err(error) => return vec![Problem::new(ProblemKind::Unreadable, "/", error.to_string())],
+        Err(error) => {
+            let (_, message) = Places::new(disc).told(&error);
+            return vec![Problem::new(ProblemKind::Unreadable, own_path(disc), message)];
+        }
     };
     let mut problems = Vec::new();
     let mut seen = BTreeSet::new();
@@ -79,12 +84,6 @@ fn of_image(volume: &Volume<'_>, id: crate::fs::NodeId, path: &[u8]) -> Result<V
     Ok(problems)
 }
 
-/// Whether firmware would start the file: `EFI/BOOT/BOOTX64.EFI` and the like (UEFI 2.10 §3.5.1.1).
-fn is_loader(path: &[u8]) -> bool {
-    let path = path.to_ascii_uppercase();
-    path.strip_prefix(b"/EFI/BOOT/BOOT").is_some_and(|rest| rest.ends_with(b".EFI") && !rest.contains(&b'/'))
-}
-
 /// The first byte at which two files differ, which may be the end of one of them.
 fn first_difference(one: &mut dyn Read, other: &mut dyn Read) -> Result<Option<u64>> {
     let (mut left, mut right) = (Vec::with_capacity(PART), Vec::with_capacity(PART));
@@ -112,12 +111,12 @@ fn fill(reader: &mut dyn Read, part: &mut Vec<u8>) -> Result<()> {
 
 /// The menus of BIOS and UEFI start the same systems.
 pub(super) fn menus(menu: &[MenuEntry]) -> Vec<Problem> {
-    let of = |name: &[u8]| {
-        let entries = menu.iter().filter(|entry| entry.file.to_ascii_lowercase().ends_with(name));
+    let of = |firmware: Platform| {
+        let entries = menu.iter().filter(move |entry| entry.loader.firmware() == Some(firmware));
         let with_init = entries.filter_map(|entry| Some((entry.file.clone(), entry.init.clone()?)));
         with_init.collect::<Vec<_>>()
     };
-    let (bios, uefi) = (of(b"/isolinux.cfg"), of(b"/grub.cfg"));
+    let (bios, uefi) = (of(Platform::Bios), of(Platform::Uefi));
     if bios.is_empty() || uefi.is_empty() {
         return Vec::new();
     }
@@ -171,20 +170,9 @@ mod tests {
     }
 
     #[test]
-    fn a_loader_is_told_by_its_path() {
-        for (path, is) in [
-            ("/EFI/BOOT/BOOTX64.EFI", true),
-            ("/efi/boot/bootia32.efi", true),
-            ("/EFI/BOOT/refind_x64.efi", false),
-            ("/EFI/BOOT/BOOT/X.EFI", false),
-        ] {
-            assert_eq!(is_loader(path.as_bytes()), is, "{path}");
-        }
-    }
-
-    #[test]
     fn a_system_that_only_one_menu_starts_is_told() {
         let entry = |file: &str, init: &str| MenuEntry {
+            loader: if file.ends_with("grub.cfg") { Loader::GrubEfi } else { Loader::Isolinux },
             file: file.into(),
             init: Some(init.to_owned()),
             ..MenuEntry::default()

@@ -7,10 +7,10 @@ use std::os::unix::fs::FileTypeExt;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use super::{Problem, ProblemKind, own_path};
+use super::{Problem, ProblemKind, Remark, own_path};
 use crate::error::{Error, Result};
 use crate::fs::digest;
-use crate::image::Progress;
+use crate::image::{PRODUCTS, Progress, products};
 use crate::nixos::{Disc, Medium};
 
 /// Compares the image file with a published hash. A compressed image is hashed as it was downloaded.
@@ -45,6 +45,21 @@ pub(super) fn check(disc: &Disc<'_>, expected: &[u8; 32], progress: Progress<'_>
     }
     let problem = Problem::new(ProblemKind::HashMismatch, own_path(disc), "the image file is not the published one");
     Ok(Some(problem.expected(shown(expected)).actual(shown(&actual))))
+}
+
+/// Whether the product lines of the build name another file than this.
+pub(super) fn product(disc: &Disc<'_>) -> Option<Remark> {
+    let path = disc.path();
+    let result = path.ancestors().skip(1).take(2).find(|above| above.join(PRODUCTS).is_file())?;
+    let names = products(&std::fs::read_to_string(result.join(PRODUCTS)).ok()?);
+    let own = path.file_name()?.to_string_lossy().into_owned();
+    let is_own =
+        |name: &String| own.strip_prefix(name.as_str()).is_some_and(|rest| ["", ".zst", ".bz2"].contains(&rest));
+    if names.is_empty() || names.iter().any(is_own) {
+        return None;
+    }
+    let message = format!("{PRODUCTS} names {} instead of {own}", names.join(", "));
+    Some(Remark::new(own_path(disc), message))
 }
 
 fn shown(hash: &[u8; 32]) -> String {

@@ -7,16 +7,28 @@ mod boot;
 mod closure;
 mod efi;
 mod file;
+mod firmware;
 mod implanted;
 mod known;
+mod label;
+mod places;
 mod problem;
 mod published;
+mod remark;
+mod signature;
+mod twins;
 
 #[cfg(test)]
 mod scratched;
 
 pub use problem::{Problem, ProblemKind};
 pub use published::{is_published, published};
+pub use remark::Remark;
+pub use signature::{Signatures, Signed, TrustedKeys};
+
+use std::collections::HashSet;
+
+use places::Places;
 
 use crate::error::{Error, Result, Troubles};
 use crate::image::Progress;
@@ -32,6 +44,8 @@ pub struct Expectations {
     pub sha256: Option<[u8; 32]>,
     /// What the store should hold.
     pub closure: Option<store::Closure>,
+    /// Whose signatures the store paths should have.
+    pub signatures: Option<Signatures>,
 }
 
 /// The result of a verification.
@@ -55,10 +69,16 @@ pub struct Report {
     pub against_closure: bool,
     /// Whether the store holds all of a given closure, and more.
     pub holds_more: bool,
+    /// How many store paths are signed. `None` if no signatures were asked for.
+    pub signed: Option<Signed>,
     /// Names in the store directory that are not store paths. They are not errors.
     pub strays: Vec<Vec<u8>>,
     /// The problems, sorted by [`ProblemKind`] and path.
     pub problems: Vec<Problem>,
+    /// What could not be checked.
+    pub unchecked: Vec<Remark>,
+    /// Facts that are no problem.
+    pub notes: Vec<Remark>,
 }
 
 /// Verifies a disc. `troubles` are those met while opening it. `progress` hears how many bytes of NARs are hashed.
@@ -73,30 +93,37 @@ pub fn run(
 ) -> Result<Report> {
     let mut report = Report::default();
     report.length(disc);
-    let cut_off = report.problems.len();
+    let mut places = Places::new(disc);
     for trouble in troubles {
-        report.unreadable(disc, trouble, cut_off > 0);
+        report.unreadable(&mut places, trouble);
     }
     match &disc.store {
         Some(store) => match report.contents(store) {
-            Ok(contents) => report.store(store, contents, expectations.closure.as_ref(), progress),
+            Ok(contents) => report.store(store, contents, expectations, progress)?,
             Err(error @ Error::Unsupported { .. }) => return Err(error),
-            Err(error) => report.unreadable(disc, &error, cut_off > 0),
+            Err(error) => report.unreadable(&mut places, &error),
         },
         None if troubles.is_empty() => return disc.require_store().map(|_| report),
         None => {}
     }
     report.problems.append(&mut boot::check(disc));
+    report.problems.append(&mut boot::included(disc));
+    report.unchecked.append(&mut remark::menus(disc));
     report.problems.append(&mut efi::menus(&disc.menu));
     report.problems.extend(efi::defaults(&disc.systems));
     report.problems.append(&mut efi::check(disc));
+    report.problems.append(&mut label::check(disc));
+    report.notes.extend(label::known(disc));
+    report.notes.extend(file::product(disc));
+    report.problems.append(&mut firmware::check(disc));
+    report.problems.append(&mut twins::check(disc));
     match implanted::check(disc, progress) {
         Ok(None) => {}
         Ok(Some(problem)) => {
             report.implanted_md5 = Some(problem.is_none());
             report.problems.extend(problem);
         }
-        Err(error) => report.unreadable(disc, &error, cut_off > 0),
+        Err(error) => report.unreadable(&mut places, &error),
     }
     if let Some(expected) = &expectations.sha256 {
         match file::check(disc, expected, progress) {
@@ -104,11 +131,19 @@ pub fn run(
                 report.expected_file = Some(problem.is_none());
                 report.problems.extend(problem);
             }
-            Err(error) => report.unreadable(disc, &error, false),
+            Err(error) => report.unreadable(&mut places, &error),
         }
+    }
+    for fault in &disc.take_faults() {
+        report.unreadable(&mut places, fault);
     }
     report.problems.sort();
     report.problems.dedup();
+    if disc.missing_end().is_some() {
+        // Several structures of a file are missing for the same reason.
+        let same = |one: &Problem, other: &Problem| one.kind == ProblemKind::Unreadable && one.path == other.path;
+        report.problems.dedup_by(|later, first| later.kind == first.kind && same(later, first));
+    }
     Ok(report)
 }
 
@@ -139,13 +174,10 @@ impl Report {
         }
     }
 
-    /// Adds a structure that many files depend on and that cannot be read.
-    fn unreadable(&mut self, disc: &Disc<'_>, error: &Error, cut_off: bool) {
-        let consequence = match error {
-            Error::Truncated { .. } if cut_off => "; it is in the part that is missing",
-            _ => "",
-        };
-        self.problems.push(Problem::new(ProblemKind::Unreadable, own_path(disc), format!("{error}{consequence}")));
+    /// Adds a structure that cannot be read, under the file that contains it.
+    fn unreadable(&mut self, places: &mut Places<'_, '_>, error: &Error) {
+        let (path, message) = places.told(error);
+        self.problems.push(Problem::new(ProblemKind::Unreadable, path, message));
     }
 
     /// Lists the store and reads its registration.
@@ -164,7 +196,14 @@ impl Report {
     }
 
     /// Compares the store with its registration.
-    fn store(&mut self, store: &Store<'_>, contents: Contents, known: Option<&store::Closure>, progress: Progress<'_>) {
+    fn store(
+        &mut self,
+        store: &Store<'_>,
+        contents: Contents,
+        expectations: &Expectations,
+        progress: Progress<'_>,
+    ) -> Result<()> {
+        let known = expectations.closure.as_ref();
         let both = |object: &&Object| object.node.is_some() && object.record.is_some();
         let no_hash = |object: &&Object| object.record.as_ref().is_some_and(|record| record.nar_hash.is_none());
         self.has_registration = contents.registered;
@@ -183,20 +222,30 @@ impl Report {
             object.record.as_ref().is_some_and(|record| record.nar_hash.is_some())
                 || known.and_then(|known| known.get(&object.path)).is_some_and(|member| member.nar_hash.is_some())
         };
+        let mut verified = HashSet::new();
         for (index, outcome) in hashing::run(store, &contents, &wanted, progress) {
             if let Some(object) = contents.objects.get(index) {
                 let foreign = outcome.hash.and_then(|hash| known::judge(known?, &object.path, &hash));
                 self.holds_more &= foreign.is_none();
                 self.problems.extend(foreign);
-                self.judge(object, outcome);
+                if self.judge(object, outcome) {
+                    verified.insert(index);
+                }
             }
         }
+        self.verified = verified.len();
+        if let Some(wanted) = &expectations.signatures {
+            let (signed, mut problems) = signature::check(&contents, &verified, wanted)?;
+            self.signed = Some(signed);
+            self.problems.append(&mut problems);
+        }
         self.strays = contents.strays;
+        Ok(())
     }
 
-    /// Compares an object with its registration.
-    fn judge(&mut self, object: &Object, outcome: Outcome) {
-        let Some(record) = &object.record else { return };
+    /// Compares an object with its registration. Returns whether its contents match the registered hash.
+    fn judge(&mut self, object: &Object, outcome: Outcome) -> bool {
+        let Some(record) = &object.record else { return false };
         let path = object.path.to_string();
         if !outcome.damages.is_empty() {
             self.problems.extend(outcome.damages.iter().map(|damage| damaged(&path, damage)));
@@ -204,7 +253,7 @@ impl Report {
                 let message = format!("{} more places in it cannot be read", outcome.further);
                 self.problems.push(Problem::new(ProblemKind::Unreadable, path, message));
             }
-            return;
+            return false;
         }
         let wrong_size = record.nar_size.filter(|&size| size != outcome.size);
         let sizes = |size: u64| format!("its NAR has {} bytes instead of the registered {size}", outcome.size);
@@ -216,6 +265,7 @@ impl Report {
                 };
                 let problem = Problem::new(ProblemKind::HashMismatch, path, message);
                 self.problems.push(problem.expected(shown(&expected)).actual(shown(&actual)));
+                false
             }
             (hash, _) => {
                 if let Some(size) = wrong_size {
@@ -225,9 +275,9 @@ impl Report {
                     };
                     let problem = Problem::new(ProblemKind::HashMismatch, path, message);
                     self.problems.push(problem.expected(size.to_string()).actual(outcome.size.to_string()));
-                } else if hash.is_some() {
-                    self.verified += 1;
+                    return false;
                 }
+                hash.is_some()
             }
         }
     }

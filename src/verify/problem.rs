@@ -30,8 +30,12 @@ pub enum ProblemKind {
     Unregistered,
     /// A path refers to one that is neither present nor registered.
     DanglingReference,
-    /// A menu entry names something that cannot be started.
+    /// Something that the image boots with is missing or wrong.
     Boot,
+    /// Two readers of the image see different things.
+    Ambiguous,
+    /// A store path has no signature that counts.
+    Unsigned,
 }
 
 impl ProblemKind {
@@ -46,6 +50,8 @@ impl ProblemKind {
             Self::Unregistered => "unregistered",
             Self::DanglingReference => "dangling-reference",
             Self::Boot => "boot",
+            Self::Ambiguous => "ambiguous",
+            Self::Unsigned => "unsigned",
         }
     }
 }

@@ -73,6 +73,23 @@ fn each_assertion_holds_or_says_what_is_there_instead() {
 }
 
 #[test]
+fn a_stick_boots_by_each_firmware_that_boots_the_cd() {
+    let missing_uefi = "UEFI: no partition has a boot loader (EFI/BOOT/BOOT*.EFI)";
+    let missing_bios = "BIOS: the first sector has no boot code";
+    for (image, holds, message, evidence) in [
+        ("today/result", true, "boots by BIOS and UEFI", &[][..]),
+        ("iso/efi-only.iso", false, "not by every firmware that boots it from a CD", &[missing_uefi]),
+        ("iso/hard-disk-boot.iso", false, "not by every firmware that boots it from a CD", &[missing_bios]),
+        ("verify/tree.iso", false, "neither BIOS nor UEFI finds anything to start", &[]),
+    ] {
+        let (code, results) = check(image, &["--usb"]);
+        let [result] = &results[..] else { panic!("{results:?}") };
+        assert_eq!((&result["message"], &result["evidence"]), (&json!(message), &json!(evidence)), "{image}");
+        assert_eq!(code, Some(i32::from(!holds)), "{image}");
+    }
+}
+
+#[test]
 fn a_forbidden_package_shows_the_chain_that_brings_it_in() {
     let (_, results) = check("today/result", &["--forbid", "libunistring"]);
     let chain: Vec<String> =

@@ -142,7 +142,10 @@ fn every_document_has_its_schema_and_its_fields() {
         (
             &["verify", "--json", &today],
             &[
-                ("", "schema image paths expectedFile implantedMd5 strays problems troubles"),
+                (
+                    "",
+                    "schema image paths expectedFile implantedMd5 signatures strays problems unchecked notes troubles",
+                ),
                 ("paths.", "registered present verified withoutHash"),
             ],
         ),

@@ -31,13 +31,15 @@ fn results(document: &Value) -> Vec<String> {
 }
 
 /// Each table on its own, and what comes of it for today's image.
-const TABLES: [(&str, &[&str]); 39] = [
+const TABLES: [(&str, &[&str]); 41] = [
     ("[image]\nmax-size = \"4 MiB\"", &["pass max-size 4194304"]),
     ("[image]\nmax-size = 1024", &["fail max-size 1024"]),
     ("[image]\nvolume-id = \"nixos-*-25.11-*\"", &["pass volume-id nixos-*-25.11-*"]),
     ("[image]\nsystem = \"aarch64-linux\"", &["fail system aarch64-linux"]),
     ("[image]\nboot = [\"bios\", \"uefi\"]", &["pass boot bios", "pass boot uefi"]),
     ("[image]\nboot = \"uefi\"", &["pass boot uefi"]),
+    ("[image]\nusb = true", &["pass usb image"]),
+    ("[image]\nsecure-boot = true", &["fail secure-boot boot loaders"]),
     ("[image]\nkernel = \"^6\"", &["pass kernel ^6"]),
     ("[image]\nkernel = \"<6\"", &["fail kernel <6"]),
     (

@@ -44,7 +44,8 @@ fn wrong_usage_ends_with_2_and_nothing_on_standard_output() {
 fn a_check_with_nothing_to_assert_says_what_could_be_asserted() {
     let run = run(&["check", NOTHING]);
     let expected = "nixoscope: nothing to check; assert something with --policy, --package, --installed, \
-                    --forbid, --command, --file, --unit, --no-empty-passwords, --max-size, --closure or --key\n";
+                    --forbid, --command, --file, --unit, --no-empty-passwords, --max-size, --closure, --usb, --secure-boot \
+                    or --key\n";
     assert_eq!((run.code, run.errors.as_str()), (Some(2), expected));
 }
 

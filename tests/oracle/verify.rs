@@ -44,6 +44,55 @@ fn verify_agrees_with_nix_hash_for_hash() {
 }
 
 #[test]
+fn signatures_that_nix_makes_count_and_no_others() {
+    let (image, scratch) = ("squashfs/nix-store.squashfs", scratch());
+    let (root, cache) = (scratch.path().join("root/nix"), scratch.path().join("cache"));
+    std::fs::create_dir_all(&root).unwrap();
+    std::fs::rename(extracted(image, scratch.path()), root.join("store")).unwrap();
+    let registration = root.join("store/nix-path-registration");
+    let paths = text(tool("grep").args(["-c", "^[0-9a-f]\\{64\\}$\\|^sha256"]).arg(&registration))
+        .trim()
+        .parse::<u64>()
+        .unwrap();
+    output(nix(scratch.path(), "nix-store").arg("--load-db").stdin(std::fs::File::open(&registration).unwrap()));
+    let keys = ["test-1", "other-1"].map(|name| {
+        let secret = text(nix(scratch.path(), "nix").args(["key", "generate-secret", "--key-name", name]));
+        let file = scratch.path().join(name);
+        std::fs::write(&file, secret).unwrap();
+        let secret = std::fs::File::open(&file).unwrap();
+        (file, text(nix(scratch.path(), "nix").args(["key", "convert-secret-to-public"]).stdin(secret)))
+    });
+    output(nix(scratch.path(), "nix").args(["store", "sign", "--all", "--key-file"]).arg(&keys[0].0));
+    let to = format!("file://{}?compression=none", cache.display());
+    output(nix(scratch.path(), "nix").args(["copy", "--all", "--no-check-sigs", "--to", &to]));
+    let verify = |key: &str| document(&fixture(image), &["--cache", cache.to_str().unwrap(), "--signatures", key]);
+    let kinds = |document: &Value| -> Vec<String> {
+        let problems = document["problems"].as_array().unwrap().iter();
+        problems.map(|problem| problem["message"].as_str().unwrap().chars().take(40).collect()).collect()
+    };
+    let all = verify(&keys[0].1);
+    assert_eq!(kinds(&all), [""; 0]);
+    assert_eq!(all["signatures"], json!({"keys": {"test-1": paths}, "signed": paths, "unsigned": 0}));
+    let other = verify(&keys[1].1);
+    assert_eq!(other["signatures"], json!({"keys": {"other-1": 0}, "signed": 0, "unsigned": paths}));
+    assert!(kinds(&other).iter().all(|message| message.starts_with("signed only by test-1")));
+    // The narinfo of one path is forged, that of another has no signature.
+    let mut infos: Vec<PathBuf> = std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).collect();
+    infos.retain(|path| path.extension().is_some_and(|suffix| suffix == "narinfo"));
+    infos.sort();
+    let edit = |file: &Path, change: &dyn Fn(&str) -> String| {
+        let lines: String = std::fs::read_to_string(file).unwrap().lines().map(change).collect();
+        std::fs::write(file, lines).unwrap();
+    };
+    let empty = "NarHash: sha256:0mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73\n";
+    edit(&infos[0], &|line| if line.starts_with("NarHash") { empty.to_owned() } else { format!("{line}\n") });
+    edit(&infos[1], &|line| if line.starts_with("Sig") { String::new() } else { format!("{line}\n") });
+    let mut forged = kinds(&verify(&keys[0].1));
+    forged.sort();
+    assert_eq!(forged, ["the cache has it with another hash, so i", "the cache has it without a signature"]);
+}
+
+#[test]
 fn an_implanted_md5_is_judged_as_checkisomd5_judges_it() {
     let scratch = scratch();
     let image = scratch.path().join("implanted.iso");

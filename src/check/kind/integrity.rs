@@ -38,7 +38,13 @@ impl Ask for Integrity {
         let told = report.problems.iter().take(SHOWN).map(|problem| {
             format!("{} {}: {}", problem.kind.name(), String::from_utf8_lossy(&problem.path), problem.message)
         });
+        let unchecked = report.unchecked.iter();
+        let unchecked =
+            unchecked.map(|open| format!("{}: {}", String::from_utf8_lossy(&open.path), open.message)).take(SHOWN);
         Ok(match report.problems.len() {
+            0 if !report.unchecked.is_empty() => {
+                Judgement::unknown("not everything could be checked", unchecked.collect())
+            }
             0 if report.verified == report.registered => {
                 Judgement::pass(format!("{} store paths verified", report.verified), Vec::new())
             }

@@ -23,9 +23,11 @@ mod only_keys;
 mod package;
 mod param;
 mod secrets;
+mod secure_boot;
 mod ssh;
 mod system;
 mod unit;
+mod usb;
 mod user;
 mod volume_id;
 
@@ -52,9 +54,11 @@ pub use only_keys::OnlyKeys;
 pub use package::Package;
 pub use param::Param;
 pub use secrets::NoSecrets;
+pub use secure_boot::SecureBoot;
 pub use ssh::Ssh;
 pub use system::Platform;
 pub use unit::{State, Unit};
+pub use usb::Usb;
 pub use user::User;
 pub use volume_id::VolumeId;
 
@@ -65,7 +69,7 @@ use super::{Judgement, Subject};
 use crate::error::Result;
 
 /// All kinds, those with a flag first, in the order of the help.
-pub const KINDS: [&Kind; 28] = [
+pub const KINDS: [&Kind; 30] = [
     &package::KIND,
     &installed::KIND,
     &forbid::KIND,
@@ -75,6 +79,8 @@ pub const KINDS: [&Kind; 28] = [
     &no_empty_passwords::KIND,
     &max_size::KIND,
     &closure::KIND,
+    &usb::KIND,
+    &secure_boot::KIND,
     &key::KIND,
     &not_installed::KIND,
     &copies::KIND,

@@ -6,7 +6,8 @@ use globset::Glob;
 
 use super::super::kind::{
     Assertion, Boot, Command, Copies, File, FileName, Forbid, Installed, Integrity, Kernel, Key, MaxSize, NoFile,
-    NoParam, NoSecrets, NotInstalled, OnlyKeys, Package, Param, Platform, Ssh, State, Unit, User, VolumeId,
+    NoParam, NoSecrets, NotInstalled, OnlyKeys, Package, Param, Platform, SecureBoot, Ssh, State, Unit, Usb, User,
+    VolumeId,
 };
 use super::super::query::{PackageQuery, WantedKey};
 use super::super::size;
@@ -192,6 +193,8 @@ impl ImageTable {
         }
         all.extend(self.system.clone().map(|system| Platform(system).into()));
         all.extend(self.boot.iter().flat_map(OneOrMany::as_slice).map(|firmware| Boot(*firmware).into()));
+        all.extend(self.usb.filter(|usb| *usb).map(|_| Usb.into()));
+        all.extend(self.secure_boot.filter(|signed| *signed).map(|_| SecureBoot.into()));
         if let Some(kernel) = &self.kernel {
             all.push(Kernel { text: kernel.clone(), version: requirement(kernel)? }.into());
         }
@@ -211,10 +214,12 @@ impl Check for ImageTable {
             self.volume_id.is_some(),
             self.system.is_some(),
             self.boot.is_some(),
+            self.usb == Some(true),
+            self.secure_boot == Some(true),
             self.kernel.is_some(),
             self.params.is_some(),
         ];
-        nothing(&given, "max-size, file-name, volume-id, system, boot, kernel or params")?;
+        nothing(&given, "max-size, file-name, volume-id, system, boot, usb, secure-boot, kernel or params")?;
         self.assertions().map(|_| ())
     }
 }

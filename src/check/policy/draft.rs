@@ -145,9 +145,7 @@ impl DraftSsh {
         let known = values.iter().all(|value| PERMITTED.contains(&value.as_str()));
         Self {
             enabled,
-            passwords: Some(
-                people.takes_passwords() || !people.password_blocks().is_empty(),
-            ),
+            passwords: Some(people.takes_passwords() || !people.password_blocks().is_empty()),
             permit_root_login: if known { values.into_iter().collect() } else { Vec::new() },
         }
     }

@@ -66,6 +66,10 @@ pub(super) struct ImageTable {
     pub(super) system: Option<String>,
     /// The firmware that it must boot from.
     pub(super) boot: Option<OneOrMany<Firmware>>,
+    /// `true`: it boots from a USB stick, by each firmware that would boot it from a CD.
+    pub(super) usb: Option<bool>,
+    /// `true`: each boot loader of UEFI has an intact Authenticode signature.
+    pub(super) secure_boot: Option<bool>,
     /// The version of the kernel of each such system: `>=6.6`.
     #[serde(default, deserialize_with = "values::version")]
     pub(super) kernel: Option<String>,

@@ -6,11 +6,12 @@ use nom::Parser;
 use nom::bytes::complete::take;
 use nom::combinator::{cond, opt};
 use nom::multi::length_data;
+use nom::number::complete::be_u32;
 
 use super::date::{Date, short_date};
 use crate::error::{Error, Place, Result};
 use crate::image::Region;
-use crate::parse::{Parsed, both16, both32, field, parse, uint8};
+use crate::parse::{Parsed, both16, both32, field, little32, parse, uint8};
 
 /// Bytes of a logical sector (ECMA-119 §6.1.2): a directory record never crosses into the next one.
 pub(super) const LOGICAL_SECTOR: u64 = 2048;
@@ -38,6 +39,8 @@ pub(super) struct DirectoryRecord<'a> {
     pub(super) extended_attributes: u8,
     /// The file section (§9.1.3, §9.1.4).
     pub(super) extent: Extent,
+    /// Whether one of these numbers is another in the other byte order.
+    pub(super) halves_differ: bool,
     /// When it was recorded (§9.1.5).
     pub(super) recorded: Option<Date>,
     /// A bit a property (§9.1.6).
@@ -75,6 +78,13 @@ impl DirectoryRecord<'_> {
     }
 }
 
+/// A number in both byte orders, as [`both32`] reads it, and whether the other half is another number.
+fn halves(input: &[u8]) -> Parsed<'_, (u32, bool)> {
+    let (_, (_, other)) = (little32, be_u32).parse(input)?;
+    let (rest, number) = both32(input)?;
+    Ok((rest, (number, number != other)))
+}
+
 /// Parses one record. The caller has seen that its length byte is not zero (§6.8.1), and knows the offset.
 fn directory_record(input: &[u8]) -> Parsed<'_, DirectoryRecord<'_>> {
     let (_, length) = field("length", uint8).parse(input)?; // §9.1.1
@@ -82,8 +92,8 @@ fn directory_record(input: &[u8]) -> Parsed<'_, DirectoryRecord<'_>> {
     let (record, (_, extended_attributes, location, data_length, recorded, flags, unit, gap, _, identifier)) = (
         uint8,
         field("extended attribute record length", uint8), // §9.1.2
-        field("location of extent", both32),              // §9.1.3
-        field("data length", both32),                     // §9.1.4
+        field("location of extent", halves),              // §9.1.3
+        field("data length", halves),                     // §9.1.4
         field("recording date", short_date),              // §9.1.5
         field("file flags", uint8),                       // §9.1.6
         field("file unit size", uint8),                   // §9.1.7
@@ -94,6 +104,7 @@ fn directory_record(input: &[u8]) -> Parsed<'_, DirectoryRecord<'_>> {
         .parse(record)?;
     // A record that ends without its padding is taken as it is, as Linux does.
     let (system_use, _) = cond(identifier.len() % 2 == 0, opt(uint8)).parse(record)?; // §9.1.12
+    let ((location, location_differs), (data_length, length_differs)) = (location, data_length);
     let extent = Extent { location, length: data_length };
     let interleaving = [unit, gap];
     let record = DirectoryRecord {
@@ -101,6 +112,7 @@ fn directory_record(input: &[u8]) -> Parsed<'_, DirectoryRecord<'_>> {
         length,
         extended_attributes,
         extent,
+        halves_differ: location_differs || length_differs,
         recorded,
         flags,
         interleaving,
@@ -144,7 +156,10 @@ impl<'a> Sector<'a> {
     }
 }
 
-/// The records of a [`Sector`]. Behind a malformed one the next cannot be found.
+/// The length of the shortest record in bytes: its identifier has one byte (§9.1).
+const SHORTEST: u8 = 34;
+
+/// The records of a [`Sector`]. After a malformed one the next is where its length leads, unless no record is that short.
 #[derive(Debug)]
 pub(super) struct Records<'s> {
     rest: &'s [u8],
@@ -159,7 +174,8 @@ impl<'s> Iterator for Records<'s> {
         let length = self.rest.first().copied().filter(|length| *length > 0)?;
         let record = parse("directory record", &self.place, self.rest, directory_record);
         let record = record.map(|record| DirectoryRecord { offset: self.offset, ..record });
-        self.rest = self.rest.get(usize::from(length)..).filter(|_| record.is_ok()).unwrap_or_default();
+        let leads_on = record.is_ok() || length >= SHORTEST;
+        self.rest = self.rest.get(usize::from(length)..).filter(|_| leads_on).unwrap_or_default();
         self.offset = self.offset.saturating_add(u64::from(length));
         self.place = self.place.advance(u64::from(length));
         Some(record)

@@ -39,6 +39,39 @@ fn table(input: &[u8]) -> Parsed<'_, Vec<Row>> {
     Ok((rest, rows))
 }
 
+/// The boot code of a master boot record: what a BIOS starts from a stick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mbr {
+    /// The sector of 512 bytes from which the code of ISOLINUX starts, if it is that code.
+    pub isolinux: Option<u64>,
+    /// Whether there is any code.
+    pub has_code: bool,
+}
+
+/// What the boot code of SYSLINUX for isohybrid images says when it finds no ISOLINUX.
+const ISOLINUX_MISSING: &[u8] = b"isolinux.bin missing or corrupt";
+
+impl Mbr {
+    /// Reads the boot code. `None` without the signature of a master boot record.
+    ///
+    /// # Errors
+    /// If the image cannot be read.
+    pub fn read(image: &Region<'_>) -> Result<Option<Self>> {
+        if image.length() < SECTOR {
+            return Ok(None);
+        }
+        let bytes = image.bytes("master boot record", 0, SECTOR)?;
+        if !bytes.ends_with(&[0x55, 0xaa]) {
+            return Ok(None);
+        }
+        let code = bytes.get(..440).unwrap_or_default();
+        // `isohybrid` and xorriso write the address in the last bytes of the code.
+        let address = code.last_chunk::<8>().map(|bytes| u64::from_le_bytes(*bytes));
+        let is_isolinux = memchr::memmem::find(code, ISOLINUX_MISSING).is_some();
+        Ok(Some(Self { isolinux: address.filter(|_| is_isolinux), has_code: code.iter().any(|byte| *byte != 0) }))
+    }
+}
+
 /// The partitions of the master boot record. Without its signature, the first sector is something else.
 pub(super) fn read(image: &Region<'_>) -> Result<Option<Vec<Partition>>> {
     if image.length() < SECTOR {

@@ -1,8 +1,8 @@
 //! ISO 9660 (ECMA-119, 2nd edition 1987), with Rock Ridge, Joliet, El Torito and the partition tables of isohybrid
 //! images.
 //!
-//! A [`Volume`] is a [`Tree`](crate::fs::Tree): by Rock Ridge if it is there, else by Joliet, else by
-//! the plain identifiers. Nothing is read before it is needed.
+//! A [`Volume`] is a [`Tree`](crate::fs::Tree): by Rock Ridge unless it is empty, else by Joliet, else by the plain
+//! identifiers. Nothing is read before it is needed.
 
 mod date;
 mod directory;
@@ -13,6 +13,7 @@ mod identifier;
 mod implanted;
 mod joliet;
 mod mbr;
+mod other_tree;
 mod partition;
 mod rock_ridge;
 mod search;
@@ -32,11 +33,17 @@ pub use date::Date;
 pub use el_torito::{BootCatalog, BootImage, Emulation, Platform};
 pub use extension::Extension;
 pub use implanted::ImplantedMd5;
-pub use partition::{Guid, GuidTable, Partition, PartitionKind, Partitions};
+pub use mbr::Mbr;
+pub use other_tree::OtherTree;
+pub use partition::{Guid, GuidTable, MBR_ESP, Partition, PartitionKind, Partitions};
 pub use search::FoundFile;
 pub use volume::{BootRecord, VolumeDescriptor, VolumeDescriptors};
 
-use crate::error::{Error, Result};
+use std::mem;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::error::{Error, Result, Troubles};
 use crate::fs::{FileType, NodeId};
 use crate::image::Region;
 use directory::{DirectoryRecord, Sector};
@@ -55,6 +62,8 @@ pub struct Volume<'a> {
     block_size: u64,
     names: Names,
     root: u64,
+    /// What was wrong with records that were read as far as possible.
+    faults: Arc<Mutex<Troubles>>,
 }
 
 /// Which tree is read, and how its names are recorded.
@@ -77,15 +86,22 @@ impl<'a> Volume<'a> {
         let descriptors = VolumeDescriptors::read(&region)?;
         let block_size = u64::from(descriptors.primary.block_size);
         let root = descriptors.primary.root();
-        let mut volume = Self { region, descriptors, block_size, names: Names::Plain, root };
-        if let Some(skip) = volume.rock_ridge_skip()? {
+        let mut volume = Self { region, descriptors, block_size, names: Names::Plain, root, faults: Arc::default() };
+        let skip = volume.rock_ridge_skip()?;
+        if let Some(skip) = skip {
             volume.names = Names::RockRidge { skip };
-        } else if let Some(joliet) = volume.descriptors.supplementary.iter().find(|found| found.is_joliet()) {
-            (volume.names, volume.root) = (Names::Joliet, joliet.root());
-        } else if let Some(enhanced) = volume.descriptors.enhanced.first() {
-            volume.root = enhanced.root();
+        }
+        let joliet = volume.descriptors.supplementary.iter().find(|found| found.is_joliet());
+        // Linux prefers Joliet to an empty tree of Rock Ridge, too.
+        if let Some(joliet) = joliet.map(VolumeDescriptor::root).filter(|_| skip.is_none() || volume.is_empty()) {
+            (volume.names, volume.root) = (Names::Joliet, joliet);
         }
         Ok(volume)
+    }
+
+    /// Whether the root directory is readable and has no entries.
+    fn is_empty(&self) -> bool {
+        matches!(self.visit(NodeId(self.root), |_, _| ControlFlow::Break(())), Ok(None))
     }
 
     /// The volume descriptors.
@@ -112,7 +128,7 @@ impl<'a> Volume<'a> {
     fn contents(&self, id: NodeId) -> Result<(Region<'a>, Option<Compressed>)> {
         let sector = self.sector(id.0)?;
         let record = sector.record()?;
-        let rock_ridge = self.rock_ridge(&record)?;
+        let rock_ridge = self.rock_ridge(&record);
         if rock_ridge.file_type(&record) != FileType::File {
             return Err(self.wrong("file type: not a regular file", id));
         }
@@ -125,10 +141,11 @@ impl<'a> Volume<'a> {
         let record = sector.record()?;
         let Some(SharedUse { start, skip }) = SharedUse::find(&record) else { return Ok(None) };
         let mut used = false;
-        each_entry(&self.region, self.block_size, (&record, start), |entry| {
+        let read = each_entry(&self.region, self.block_size, (&record, start), |entry| {
             used |= is_rock_ridge(entry)?;
             Ok(())
-        })?;
+        });
+        read.unwrap_or_else(|error| self.fault(error));
         Ok(used.then_some(skip))
     }
 
@@ -142,7 +159,7 @@ impl<'a> Volume<'a> {
     fn described(&self, id: NodeId) -> Result<Sector<'a>> {
         let sector = self.sector(id.0)?;
         let record = sector.record()?;
-        let elsewhere = match self.rock_ridge(&record)?.child_link {
+        let elsewhere = match self.rock_ridge(&record).child_link {
             Some(location) => u64::from(location) * self.block_size,
             None if id.0 == self.root => section::start(&self.region, self.block_size, &record)?,
             None => return Ok(sector),
@@ -158,11 +175,24 @@ impl<'a> Volume<'a> {
         }
     }
 
-    /// What Rock Ridge says in a record; empty if the volume has no Rock Ridge.
-    fn rock_ridge(&self, record: &DirectoryRecord<'_>) -> Result<RockRidge> {
+    /// What Rock Ridge says in a record, up to the first fault; empty if the volume has no Rock Ridge.
+    fn rock_ridge(&self, record: &DirectoryRecord<'_>) -> RockRidge {
         let mut found = RockRidge::default();
-        self.take_rock_ridge(record, &mut found)?;
-        Ok(found)
+        self.take_rock_ridge(record, &mut found).unwrap_or_else(|error| self.fault(error));
+        found
+    }
+
+    /// Keeps a fault that does not stop the reading.
+    fn fault(&self, error: Error) {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).push(error);
+    }
+
+    /// Takes the faults of the records that have been read since the last time. What came before each fault was read.
+    #[must_use]
+    pub fn take_faults(&self) -> Troubles {
+        let mut faults = mem::take(&mut *self.faults.lock().unwrap_or_else(PoisonError::into_inner));
+        faults.sort(); // threads meet them in any order
+        faults
     }
 
     /// Adds to `found` what Rock Ridge says in a record, up to the first error.

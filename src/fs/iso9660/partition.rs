@@ -86,6 +86,22 @@ impl fmt::Display for Guid {
     }
 }
 
+/// The system id of an EFI system partition (UEFI 2.10 §5.2.2).
+pub const MBR_ESP: PartitionKind = PartitionKind::Mbr(0xef);
+
+/// The type of an EFI system partition (UEFI 2.10, table 5-7): `c12a7328-f81f-11d2-ba4b-00a0c93ec93b`.
+const GPT_ESP: PartitionKind = PartitionKind::Gpt(Guid([
+    0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b,
+]));
+
+impl Partition {
+    /// Whether it is an EFI system partition.
+    #[must_use]
+    pub fn is_esp(&self) -> bool {
+        [MBR_ESP, GPT_ESP].contains(&self.kind)
+    }
+}
+
 impl Partitions {
     /// Reads the tables of an image.
     ///

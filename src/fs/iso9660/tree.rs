@@ -22,7 +22,13 @@ impl<'a> Volume<'a> {
         for sector in self.sectors(directory)? {
             let sector = sector?;
             for record in sector.records() {
-                let record = record?;
+                let record = match record {
+                    Ok(record) => record,
+                    Err(error) => {
+                        self.fault(error);
+                        continue;
+                    }
+                };
                 // Further sections of a file bear its name again.
                 let first = !mem::replace(&mut goes_on, record.has(DirectoryRecord::MULTI_EXTENT));
                 if !first || record.is_dot() || record.has(DirectoryRecord::ASSOCIATED) {
@@ -48,7 +54,7 @@ impl<'a> Volume<'a> {
     fn sectors(&self, directory: NodeId) -> Result<Sectors<'a>> {
         let sector = self.described(directory)?;
         let record = sector.record()?;
-        if self.rock_ridge(&record)?.file_type(&record) != FileType::Directory {
+        if self.rock_ridge(&record).file_type(&record) != FileType::Directory {
             return Err(self.wrong("file type: not a directory", directory));
         }
         if record.has(DirectoryRecord::MULTI_EXTENT) {
@@ -79,7 +85,7 @@ impl Tree for Volume<'_> {
     fn node(&self, id: NodeId) -> Result<Node> {
         let sector = self.described(id)?;
         let record = sector.record()?;
-        let rock_ridge = self.rock_ridge(&record)?;
+        let rock_ridge = self.rock_ridge(&record);
         let device = rock_ridge.device.unwrap_or(Device { major: 0, minor: 0 });
         let file_type = rock_ridge.file_type(&record);
         let modified = rock_ridge.modified.or(record.recorded);
@@ -317,6 +323,62 @@ mod tests {
         assert_eq!(names(&tree, tree.root()), ["a"]);
         assert_eq!(tree.entries(tree.root()).unwrap()[0].id, tree.lookup(tree.root(), b"a").unwrap().unwrap());
         assert_eq!(read(&tree, &["a"]), "2");
+    }
+
+    #[test]
+    fn a_record_with_a_faulty_system_use_has_what_came_before_the_fault() {
+        let mut times = system_use(b"TF", &[0; 8]);
+        times[2] = 255;
+        let file = [name(b"File"), mode(0o100_600), times].concat();
+        let source = rock_ridge(&[record_with(b"FILE.;1", 31, 5, 0, &file)], &[(31, b"hello".to_vec())]);
+        let tree = open(&source);
+        assert_eq!(names(&tree, tree.root()), ["File"]);
+        let id = tree.lookup(tree.root(), b"File").unwrap().unwrap();
+        let node = tree.node(id).unwrap();
+        assert_eq!((node.kind, node.mode), (Kind::File { size: 5 }, 0o600));
+        assert_eq!(read(&tree, &["File"]), "hello");
+        let faults: Vec<String> = tree.take_faults().iter().map(ToString::to_string).collect();
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].starts_with("system use entry at 0xf"), "{faults:?}");
+        assert!(tree.take_faults().is_empty(), "they are reported once");
+    }
+
+    #[test]
+    fn a_malformed_record_hides_no_other() {
+        for (length, expected) in [(1, &["a"][..]), (32, &["a"]), (33, &["a"]), (34, &["a", "c"])] {
+            let mut malformed = record_with(b"B.;1", 31, 1, 0, &name(b"b"));
+            malformed.truncate(34);
+            malformed[0] = length;
+            malformed[32] = 200; // the identifier overruns the record
+            let after = record_with(b"C.;1", 31, 1, 0, &name(b"c"));
+            let source = rock_ridge(&[record_with(b"A.;1", 31, 1, 0, &name(b"a")), malformed, after], &[]);
+            let tree = open(&source);
+            assert_eq!(names(&tree, tree.root()), expected, "{length}");
+            assert_eq!(tree.take_faults().len(), 1, "{length}");
+        }
+    }
+
+    #[test]
+    fn joliet_is_read_where_the_tree_of_rock_ridge_is_empty() {
+        let joliet_name: Vec<u8> = "a".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let blocks = [(30, dots(30, 30, &own())), (31, [dots(31, 31, &[]), record(&joliet_name, 32, 2, 0)].concat())];
+        let source = Source::memory(volume(&[descriptor(1, 1, b""), descriptor(2, 1, b"%/E")], &blocks));
+        let tree = open(&source);
+        assert_eq!(names(&tree, tree.root()), ["a"]);
+    }
+
+    #[test]
+    fn the_other_tree_is_that_which_is_not_shown() {
+        let joliet_name: Vec<u8> = "a".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let blocks = [
+            (30, [dots(30, 30, &own()), record_with(b"A.;1", 32, 2, 0, &name(b"a"))].concat()),
+            (31, [dots(31, 31, &[]), record(&joliet_name, 33, 7, 0)].concat()),
+        ];
+        let source = Source::memory(volume(&[descriptor(1, 1, b""), descriptor(2, 1, b"%/E")], &blocks));
+        let tree = open(&source);
+        let [other] = &tree.other_trees()[..] else { panic!("one other tree") };
+        let extent = |tree: &Volume<'_>| tree.extent(tree.lookup(tree.root(), b"a").unwrap().unwrap()).unwrap();
+        assert_eq!((extent(&tree), other.name, extent(&other.volume)), ((32 * 2048, 2), "Joliet", (33 * 2048, 7)));
     }
 
     #[test]

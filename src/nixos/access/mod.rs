@@ -42,7 +42,9 @@ use pam::{Secret, Service};
 
 use super::answer::{Answer, Caused, Doubt, Verdict};
 use super::menu::MenuEntry;
-use super::ssh::{Authorities, Authority, AuthorizedKey, BadLine, Entrance as OfSshd, KeysFiles, Sshd, Writer, declared};
+use super::ssh::{
+    Authorities, Authority, AuthorizedKey, BadLine, Entrance as OfSshd, KeysFiles, Sshd, Writer, declared,
+};
 use super::users::{User, Users};
 use super::{Disc, Initrd, Root, System, toplevel};
 use crate::error::{Error, Place, Result};

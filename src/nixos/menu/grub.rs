@@ -75,7 +75,7 @@ pub(super) fn read(text: &str) -> Vec<MenuEntry> {
 
 /// Splits a line as GRUB's shell does: quotes, backslashes, comments. A command ends at a semicolon, after an opening brace,
 /// which is its last word, and before a closing brace, which is a command of its own.
-fn commands(line: &str) -> Vec<Vec<String>> {
+pub(super) fn commands(line: &str) -> Vec<Vec<String>> {
     let mut commands: Vec<Vec<String>> = vec![Vec::new()];
     let mut word: Option<String> = None;
     let mut letters = line.chars().peekable();

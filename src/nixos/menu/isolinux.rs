@@ -1,4 +1,4 @@
-//! `isolinux.cfg` of SYSLINUX.
+//! `isolinux.cfg` of SYSLINUX, and `extlinux.conf`, which U-Boot reads as well.
 
 use super::submenus::Submenus;
 use super::{MenuEntry, on_disc};

@@ -1,24 +1,42 @@
 //! Entry files of systemd-boot and of gummiboot, its predecessor (14.04 to 18.03).
 
+use std::collections::HashMap;
+
 use globset::Glob;
 
 use super::{MenuEntry, on_disc};
 
-/// Reads one entry file.
-pub(super) fn read(text: &str) -> MenuEntry {
+/// Reads one entry file: the entry, and its `version`, which tells entries of the same title apart.
+pub(super) fn read(text: &str) -> (MenuEntry, Option<String>) {
     let mut entry = MenuEntry::default();
+    let mut version = None;
     for line in text.lines().map(str::trim) {
         let (keyword, rest) = line.split_once([' ', '\t']).unwrap_or((line, ""));
         let rest = rest.trim();
         match keyword {
             "title" => entry.title = rest.to_owned(),
+            "version" => version = Some(rest.to_owned()),
             "linux" => entry.linux = Some(on_disc(rest)),
             "initrd" => entry.initrd = Some(on_disc(rest)),
             "options" => entry.parameters(rest.split_ascii_whitespace()),
             _ => {}
         }
     }
-    entry
+    (entry, version)
+}
+
+/// Adds what tells entries of the same title apart, as systemd-boot does: the version, then the entry's name.
+pub(super) fn tell_apart(entries: &mut [MenuEntry], names: &[(Option<String>, String)]) {
+    for by_name in [false, true] {
+        let mut times: HashMap<String, usize> = HashMap::new();
+        entries.iter().for_each(|entry| *times.entry(entry.title.clone()).or_default() += 1);
+        for (entry, (version, name)) in entries.iter_mut().zip(names) {
+            let more = if by_name { Some(name) } else { version.as_ref() };
+            if let (Some(more), Some(2..)) = (more, times.get(&entry.title)) {
+                entry.title = format!("{} ({more})", entry.title);
+            }
+        }
+    }
 }
 
 /// The `default` of `loader.conf`: the name of an entry file without its suffix, or a glob.
@@ -39,11 +57,22 @@ mod tests {
 
     #[test]
     fn an_entry_file_is_read() {
-        let entry = read(
-            "title NixOS Live CD\nlinux /boot/bzImage\ninitrd /boot/initrd\noptions init=/nix/store/s/init quiet\n",
+        let (entry, version) = read(
+            "version 7\ntitle NixOS Live CD\nlinux /boot/bzImage\ninitrd /boot/initrd\noptions init=/nix/store/s/init quiet\n",
         );
         assert_eq!((entry.title.as_str(), entry.linux.as_deref()), ("NixOS Live CD", Some("/boot/bzImage")));
         assert_eq!((entry.init.as_deref(), entry.params), (Some("/nix/store/s/init"), vec!["quiet".to_owned()]));
+        assert_eq!(version.as_deref(), Some("7"));
+    }
+
+    #[test]
+    fn entries_of_the_same_title_are_told_apart_by_version_then_by_name() {
+        let entry = |title: &str| MenuEntry { title: title.to_owned(), ..MenuEntry::default() };
+        let mut entries = ["NixOS", "NixOS", "NixOS", "Memtest"].map(entry);
+        let names = [(Some("1"), "a"), (Some("2"), "b"), (Some("2"), "c"), (Some("9"), "d")];
+        tell_apart(&mut entries, &names.map(|(version, name)| (version.map(str::to_owned), name.to_owned())));
+        let titles = entries.map(|entry| entry.title);
+        assert_eq!(titles, ["NixOS (1)", "NixOS (2) (b)", "NixOS (2) (c)", "Memtest"]);
     }
 
     #[test]

@@ -1,16 +1,27 @@
 //! Boot menus: the kernels that a disc offers to start, and their systems.
 
+mod files;
 mod grub;
+mod include;
 mod isolinux;
 mod legacy;
+mod limine;
 mod loader;
+mod refind;
 mod submenus;
+mod volume;
+
+pub(super) use files::Menus;
+pub use files::{Gap, GapKind};
+pub use volume::{BootFile, BootLoader};
+pub(super) use volume::{BootPartition, loaders};
+pub(crate) use volume::{Lookup, is_loader};
 
 use std::sync::Arc;
 
-use crate::error::{Error, Place, Result, Troubles};
-use crate::fs::path::{any_case, join};
-use crate::fs::{FileType, Tree, path};
+use crate::error::Result;
+use crate::fs::iso9660::{Platform, Volume};
+use crate::image::Region;
 use crate::nixos::Root;
 
 /// Limit for a menu, in bytes. That of a graphical installer with four specialisations has some 60 KiB.
@@ -33,6 +44,14 @@ pub enum Loader {
     GrubLegacy,
     /// systemd-boot, or gummiboot before it.
     SystemdBoot,
+    /// Limine.
+    Limine,
+    /// rEFInd.
+    Refind,
+    /// U-Boot, or EXTLINUX.
+    Extlinux,
+    /// GRUB 2 of another disc, which starts the image from a file.
+    Loopback,
 }
 
 impl Loader {
@@ -45,6 +64,10 @@ impl Loader {
             Self::Grub => "grub",
             Self::GrubLegacy => "grub-legacy",
             Self::SystemdBoot => "systemd-boot",
+            Self::Limine => "limine",
+            Self::Refind => "refind",
+            Self::Extlinux => "extlinux",
+            Self::Loopback => "grub-loopback",
         }
     }
 
@@ -57,6 +80,20 @@ impl Loader {
             Self::Grub => "the menu of GRUB",
             Self::GrubLegacy => "the BIOS menu (GRUB 0.97)",
             Self::SystemdBoot => "the UEFI menu (systemd-boot)",
+            Self::Limine => "the menu of Limine",
+            Self::Refind => "the UEFI menu (rEFInd)",
+            Self::Extlinux => "the menu of U-Boot (extlinux)",
+            Self::Loopback => "the loopback menu of GRUB",
+        }
+    }
+
+    /// The firmware that starts it, if there is only one.
+    #[must_use]
+    pub fn firmware(self) -> Option<Platform> {
+        match self {
+            Self::Isolinux | Self::GrubLegacy => Some(Platform::Bios),
+            Self::GrubEfi | Self::SystemdBoot | Self::Refind => Some(Platform::Uefi),
+            Self::Grub | Self::Limine | Self::Extlinux | Self::Loopback => None,
         }
     }
 }
@@ -82,6 +119,8 @@ pub struct MenuEntry {
     pub params: Vec<String>,
     /// Whether it starts if nobody chooses.
     pub default: bool,
+    /// Where the loader looks for kernel and initrd.
+    pub(crate) lookup: Lookup,
 }
 
 impl MenuEntry {
@@ -95,6 +134,12 @@ impl MenuEntry {
         let mut entry = Self { file: file.into_bytes(), ..Self::default() };
         entry.parameters(text.split_ascii_whitespace());
         Ok(Some(entry))
+    }
+
+    /// Whether another entry starts the same in the same submenus.
+    fn is_same(&self, other: &Self) -> bool {
+        let what = |entry: &Self| (entry.linux.clone(), entry.initrd.clone(), entry.init.clone(), entry.params.clone());
+        self.title == other.title && self.submenus == other.submenus && what(self) == what(other)
     }
 
     /// Parses the words after the kernel's path.
@@ -111,71 +156,31 @@ impl MenuEntry {
     }
 }
 
-/// A path as a boot loader reads it: doubled slashes count once, and the prefix `(cd)` means the disc itself.
+/// A path as a boot loader reads it: doubled slashes count once, and a prefix such as `(cd)` means the disc itself.
 fn on_disc(path: &str) -> String {
     let path = path.rsplit_once(')').map_or(path, |(_, path)| path);
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let root = if path.starts_with('/') { "/" } else { "" };
+    format!("{root}{}", parts.join("/"))
+}
+
+/// A path without `.` and `..`, from the root. A relative one begins in the directory of the menu.
+fn located(path: &str, menu: &[u8]) -> String {
+    let path = on_disc(path);
+    let menu = String::from_utf8_lossy(menu);
+    let base = if path.starts_with('/') { "" } else { menu.rsplit_once('/').map_or("", |(directory, _)| directory) };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in base.split('/').chain(path.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            other => parts.push(other),
+        }
+    }
     format!("/{}", parts.join("/"))
 }
 
-/// Reads one menu format. Returns the entries without their `file`.
-type Reader = fn(&str) -> Vec<MenuEntry>;
-
-/// Where the eras keep their menus, the one that a BIOS would show first. Names are found in any case: `EFI/boot` became
-/// `EFI/BOOT` in 2024, and loaders do not care.
-const MENUS: [(Loader, &[&str], Reader); 4] = [
-    (Loader::Isolinux, &["isolinux", "isolinux.cfg"], isolinux::read),
-    (Loader::GrubEfi, &["EFI", "BOOT", "grub.cfg"], grub::read),
-    (Loader::Grub, &["boot", "grub", "grub.cfg"], grub::read),
-    (Loader::GrubLegacy, &["boot", "grub", "menu.lst"], legacy::read),
-];
-
-/// The entries of all menus on the disc, in their order. What cannot be read of them is added to `troubles`.
-pub fn read(disc: &dyn Tree, troubles: &mut Troubles) -> Vec<MenuEntry> {
-    let mut all = Vec::new();
-    for (loader, names, reader) in MENUS {
-        match text(disc, names) {
-            Ok(Some((file, text))) => {
-                all.extend(reader(&text).into_iter().map(|entry| MenuEntry { loader, file: file.clone(), ..entry }));
-            }
-            Ok(None) => {}
-            Err(error) => troubles.push(error),
-        }
-    }
-    if let Err(error) = loader_entries(disc, &mut all) {
-        troubles.push(error);
-    }
-    all
-}
-
-fn loader_entries(disc: &dyn Tree, all: &mut Vec<MenuEntry>) -> Result<()> {
-    let default = text(disc, &["loader", "loader.conf"])?.and_then(|(_, text)| loader::default(&text));
-    let Some((id, directory)) = any_case(disc, &[b"loader", b"entries"])? else { return Ok(()) };
-    let files = disc.entries(id)?.into_iter().filter(|entry| entry.file_type == FileType::File);
-    for (index, entry) in files.enumerate() {
-        if index == MOST_FILES {
-            return Err(Error::Limit { what: "1,000 loader entries", place: Place::File(directory) });
-        }
-        let Some(name) = std::str::from_utf8(&entry.name).ok().and_then(|name| name.strip_suffix(".conf")) else {
-            continue;
-        };
-        let file = join(&directory, &entry.name);
-        let text = String::from_utf8_lossy(&path::read(disc, &file, LONGEST)?).into_owned();
-        let default = default.as_ref().is_some_and(|default| loader::matches(default, name));
-        all.push(MenuEntry { loader: Loader::SystemdBoot, file, default, ..loader::read(&text) });
-    }
-    Ok(())
-}
-
-fn text(disc: &dyn Tree, names: &[&str]) -> Result<Option<(Vec<u8>, String)>> {
-    let Some((_, path)) = any_case(disc, &bytes(names))? else { return Ok(None) };
-    let bytes = match path::read(disc, &path, LONGEST) {
-        Err(Error::WrongType { .. } | Error::NotFound { .. }) => return Ok(None),
-        other => other?,
-    };
-    Ok(Some((path, String::from_utf8_lossy(&bytes).into_owned())))
-}
-
-fn bytes<'n>(names: &[&'n str]) -> Vec<&'n [u8]> {
-    names.iter().map(|name| name.as_bytes()).collect()
+/// Finds the EFI system partitions of an image.
+pub(super) fn partitions<'i>(volume: &Volume<'i>, image: &Region<'i>) -> Vec<BootPartition<'i>> {
+    volume::partitions(volume, image)
 }

@@ -2,9 +2,6 @@
 
 use std::sync::Arc;
 
-/// Limit for submenus kept by name. No loader shows menus this deep.
-const DEEPEST: usize = 16;
-
 /// The open submenus. Only the outermost are kept by name.
 #[derive(Debug, Default)]
 pub(super) struct Submenus {
@@ -13,10 +10,13 @@ pub(super) struct Submenus {
 }
 
 impl Submenus {
+    /// Limit for submenus kept by name. No loader shows menus this deep.
+    pub(super) const DEEPEST: usize = 16;
+
     /// Enters a submenu.
     pub(super) fn enter(&mut self, name: &str) {
         self.depth += 1;
-        if self.depth <= DEEPEST {
+        if self.depth <= Self::DEEPEST {
             self.names.push(name.into());
         }
     }
@@ -29,7 +29,8 @@ impl Submenus {
 
     /// Names the innermost submenu, if it has no name yet.
     pub(super) fn name(&mut self, name: &str) {
-        if let Some(innermost) = self.names.last_mut().filter(|innermost| self.depth <= DEEPEST && innermost.is_empty())
+        if let Some(innermost) =
+            self.names.last_mut().filter(|innermost| self.depth <= Self::DEEPEST && innermost.is_empty())
         {
             *innermost = name.into();
         }

@@ -86,9 +86,10 @@ impl Service {
         match self.account.as_deref() {
             // Without such rules the image does not tell, but no system of NixOS is without them.
             None | Some([]) => Said { verdict: Verdict::Granted, by: None },
-            Some(account) => {
-                self.decided(account, &Subject { user, secret: Secret::Password, kind: Kind::Account, asker: None, files: &self.files })
-            }
+            Some(account) => self.decided(
+                account,
+                &Subject { user, secret: Secret::Password, kind: Kind::Account, asker: None, files: &self.files },
+            ),
         }
     }
 
