@@ -40,6 +40,8 @@ impl Ask for Installed {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
+        // Without a store, nobody knows what is installed.
+        subject.software()?;
         in_each(subject, Scope::Default, |system| self.judge_in(subject, system))
     }
 }

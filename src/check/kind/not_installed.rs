@@ -33,6 +33,8 @@ impl Ask for NotInstalled {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
+        // Without a store, nobody knows what is installed.
+        subject.software()?;
         in_each(subject, Scope::Offered, |system| {
             let own = flags(subject, system)?;
             let all = Matches::of(subject, &self.0)?;
