@@ -420,7 +420,8 @@ fn missing_shells(root: &Root<'_>, users: &Users) -> Result<BTreeSet<String>> {
         // Activation makes other paths, such as /bin/sh.
         let programs = ["/run/current-system/sw/bin", "/nix/store"].into_iter();
         let Some(above) = programs.filter(|above| shell.starts_with(&format!("{above}/"))).last() else { continue };
-        if root.find(above)?.is_some() && root.find(shell)?.is_none() {
+        // A system path without any program is only a part of a system, and says nothing about its shells.
+        if !root.entries(above)?.is_empty() && root.find(shell)?.is_none() {
             missing.insert(shell.clone());
         }
     }
