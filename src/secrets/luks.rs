@@ -70,9 +70,9 @@ impl KeyFiles {
     /// Adds the key file that a parameter of the kernel names: `rd.luks.key=UUID=FILE` (systemd-cryptsetup-generator(8)).
     pub(super) fn read_parameter(&mut self, parameter: &str) {
         let value = parameter.strip_prefix("rd.luks.key=").or_else(|| parameter.strip_prefix("luks.key="));
-        match value.map(|value| value.split_once('=').unwrap_or(("", value))) {
-            Some((uuid, file)) => self.add(uuid, file),
-            None => {}
+        if let Some(value) = value {
+            let (uuid, file) = value.split_once('=').unwrap_or(("", value));
+            self.add(uuid, file);
         }
     }
 

@@ -1,16 +1,17 @@
 //! Reads every file once: each data block and each fragment block is decompressed once, however many files share it.
 
 use std::cmp::Reverse;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{iter, mem, slice};
 
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
 use super::rules::FileKind;
 use super::scanner::{Scanner, Sighting};
@@ -34,6 +35,12 @@ const LARGE: u64 = 16 << 20;
 /// Bytes of all files together; a hostile image can ask for millions of times as much.
 const LARGEST: u64 = 4 << 40;
 
+/// Block lengths of a file that are compared one by one. Files with another number of blocks have another size.
+const MOST_LENGTHS: usize = 64;
+
+/// Bytes of secrets that are kept until all are there, most of them in paths.
+const MOST_BYTES: usize = 64 << 20;
+
 /// A file, and all its paths.
 struct File {
     node: NodeId,
@@ -50,8 +57,33 @@ struct Contents {
     /// Where the first block is stored.
     start: u64,
     size: u64,
-    /// Lengths of all blocks as stored: files that begin alike may go on otherwise, in an image that somebody made to hide one.
+    /// Lengths of all blocks as stored, or the digest of many: files that begin alike may go on otherwise, in an image that somebody
+    /// made to hide one.
     lengths: Vec<u32>,
+}
+
+/// Block lengths, in a form that stays short for a sparse file of a terabyte with thousands of names.
+#[derive(Default)]
+struct Lengths(Mutex<HashMap<NodeId, Vec<u32>>>);
+
+impl Lengths {
+    /// The lengths, or the SHA-256 of more than a few, which is computed once for all names of a file.
+    fn of(&self, file: NodeId, all: impl Iterator<Item = u32> + Clone) -> Vec<u32> {
+        let lengths: Vec<u32> = all.clone().take(MOST_LENGTHS + 1).collect();
+        if lengths.len() <= MOST_LENGTHS {
+            return lengths;
+        }
+        let known = |digests: &HashMap<NodeId, Vec<u32>>| digests.get(&file).cloned();
+        if let Some(digest) = known(&self.0.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return digest;
+        }
+        let mut hasher = Sha256::new();
+        all.for_each(|length| hasher.update(length.to_le_bytes()));
+        let digest: [u8; 32] = hasher.finalize().into();
+        let digest: Vec<u32> = digest.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(file, digest.clone());
+        digest
+    }
 }
 
 /// A file of a squashfs.
@@ -84,6 +116,8 @@ struct Room {
 /// What all threads share.
 struct Search<'s> {
     found: Mutex<Report>,
+    /// Bytes of the secrets that were found.
+    held: AtomicUsize,
     done: AtomicU64,
     total: u64,
     progress: Progress<'s>,
@@ -113,7 +147,8 @@ pub(super) fn run(disc: &Disc<'_>, progress: Progress<'_>) -> Result<Report> {
     report.files =
         u64::try_from(in_squashfs.iter().map(|work| work.files.len()).sum::<usize>() + own.len()).unwrap_or(0);
     report.bytes = total;
-    let search = Search { found: Mutex::new(report), done: AtomicU64::new(0), total, progress };
+    let search =
+        Search { found: Mutex::new(report), held: AtomicUsize::new(0), done: AtomicU64::new(0), total, progress };
     rayon::scope(|scope| {
         let search = &search;
         scope.spawn(move |_| {
@@ -169,20 +204,20 @@ fn list(archive: &Archive<'_>) -> Vec<Result<Listed>> {
         Ok(entries) => entries,
         Err(error) => return vec![Err(error)],
     };
-    let entered = Entered::default();
+    let (entered, lengths) = (Entered::default(), Lengths::default());
     let below = |entry: Entry| {
         let path = path::join(STORE.as_bytes(), &entry.name);
         let own = Visit { path, id: entry.id, file_type: entry.file_type };
         let walk = (own.file_type == FileType::Directory)
             .then(|| Walk::new(archive, own.id, &own.path).sharing(Arc::clone(&entered)));
         let visits = iter::once(Ok(own)).chain(walk.into_iter().flatten());
-        visits.filter_map(|visit| listed(archive, visit).transpose()).collect::<Vec<_>>()
+        visits.filter_map(|visit| listed(archive, visit, &lengths).transpose()).collect::<Vec<_>>()
     };
     let lists: Vec<_> = entries.into_par_iter().map(below).collect();
     lists.into_iter().flatten().collect()
 }
 
-fn listed(archive: &Archive<'_>, visit: Result<Visit>) -> Result<Option<Listed>> {
+fn listed(archive: &Archive<'_>, visit: Result<Visit>, lengths: &Lengths) -> Result<Option<Listed>> {
     let visit = visit?;
     if visit.file_type != FileType::File {
         return Ok(None);
@@ -193,7 +228,7 @@ fn listed(archive: &Archive<'_>, visit: Result<Visit>) -> Result<Option<Listed>>
     }
     let fragment = data.fragment.map(|fragment| (fragment.number, fragment.offset, fragment.size));
     let start = data.blocks.clone().next().and_then(Result::ok).map_or(0, |block| block.stored.start);
-    let lengths = data.blocks.map(|block| block.map_or(u32::MAX, |block| block.stored.length)).collect();
+    let lengths = lengths.of(visit.id, data.blocks.map(|block| block.map_or(u32::MAX, |block| block.stored.length)));
     let contents = Contents { fragment, start, size: data.size, lengths };
     Ok(Some(Listed { contents, path: visit.path, node: visit.id }))
 }
@@ -243,7 +278,13 @@ impl Search<'_> {
     ) -> Result<()> {
         let mut scanner = Scanner::new(FileKind::of(file.paths.iter().map(Vec::as_slice)), window);
         for block in archive.blocks(file.node)?.blocks {
-            let taken = block.and_then(|block| archive.data_block(block, buffer)).map(|bytes| scanner.take(bytes));
+            let taken = block.and_then(|block| match block.stored.length {
+                0 => {
+                    scanner.skip(block.size.into());
+                    Ok(())
+                }
+                _ => archive.data_block(block, buffer).map(|bytes| scanner.take(bytes)),
+            });
             if let Err(error) = taken {
                 // What lies before the damage has been searched.
                 self.found(scanner.finish(&[]), &file.paths);
@@ -284,17 +325,15 @@ impl Search<'_> {
                 continue;
             }
             // Sorted and cut when all are there; this bounds what a hostile image can make us hold.
-            let room = (10 * super::MOST).saturating_sub(report.secrets.len());
-            report.further += paths.len().saturating_sub(room);
-            report.secrets.extend(paths.iter().take(room).map(|path| Secret {
-                path: path.clone(),
-                offset,
-                line,
-                kind,
-                what: what.clone(),
-                subject: subject.clone(),
-                fingerprint: fingerprint.clone(),
-            }));
+            for path in paths {
+                let held = self.held.fetch_add(path.len() + size_of::<Secret>(), Ordering::Relaxed);
+                if report.secrets.len() >= 10 * super::MOST || held > MOST_BYTES {
+                    report.further += 1;
+                    continue;
+                }
+                let (what, subject, fingerprint) = (what.clone(), subject.clone(), fingerprint.clone());
+                report.secrets.push(Secret { path: path.clone(), offset, line, kind, what, subject, fingerprint });
+            }
         }
     }
 
