@@ -135,7 +135,7 @@ mod tests {
         let mut bytes = Vec::new();
         let pad = |bytes: &mut Vec<u8>| bytes.resize(bytes.len().next_multiple_of(4), 0);
         for (name, mode, contents) in members.iter().chain(&[("TRAILER!!!", 0, &b""[..])]) {
-            let fields = [1, *mode, 0, 0, 1, 0, contents.len() as u32, 0, 0, 0, 0, name.len() as u32 + 1, 0];
+            let fields = [1, *mode as usize, 0, 0, 1, 0, contents.len(), 0, 0, 0, 0, name.len() + 1, 0];
             bytes.extend(b"070701");
             fields.iter().for_each(|field| bytes.extend(format!("{field:08x}").bytes()));
             bytes.extend(name.bytes().chain([0]));

@@ -6,7 +6,7 @@ use std::io::{BufReader, Read};
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::bytes::Regex;
 
 use super::reading::PART;
 use super::scanner::Sighting;
@@ -53,10 +53,10 @@ impl KeyFiles {
     pub(super) fn read(&mut self, text: &str) {
         // nixpkgs, nixos/modules/system/boot/luksroot.nix
         static OPENING: LazyLock<Option<Regex>> =
-            LazyLock::new(|| Regex::new(r"luksOpen +[^ \n]+ +([^ \n]+)[^\n]*? --key-file=(/[!-~]+)").ok());
-        for captures in OPENING.iter().flat_map(|opening| opening.captures_iter(text)) {
+            LazyLock::new(|| Regex::new(r"(?-u)luksOpen +[^ \n]+ +([^ \n]+)[^\n]*? --key-file=(/[!-~]+)").ok());
+        for captures in OPENING.iter().flat_map(|opening| opening.captures_iter(text.as_bytes())) {
             let [volume, file] = captures.extract().1;
-            self.add(volume, file);
+            self.add(&String::from_utf8_lossy(volume), &String::from_utf8_lossy(file));
         }
         for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
             // crypttab(5): volume, device, key file, options.
@@ -70,9 +70,9 @@ impl KeyFiles {
     /// Adds the key file that a parameter of the kernel names: `rd.luks.key=UUID=FILE` (systemd-cryptsetup-generator(8)).
     pub(super) fn read_parameter(&mut self, parameter: &str) {
         let value = parameter.strip_prefix("rd.luks.key=").or_else(|| parameter.strip_prefix("luks.key="));
-        match value.map(|value| value.split_once('=').unwrap_or(("", value))) {
-            Some((uuid, file)) => self.add(uuid, file),
-            None => {}
+        if let Some(value) = value {
+            let (uuid, file) = value.split_once('=').unwrap_or(("", value));
+            self.add(uuid, file);
         }
     }
 

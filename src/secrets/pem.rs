@@ -12,6 +12,10 @@ const LONGEST_LABEL: usize = 40;
 /// How the label of a pre-shared key of OpenVPN begins; a version follows.
 const OPENVPN: &str = "OpenVPN Static key V";
 
+/// A word in every other label, and the digits of base64 in which it is.
+const PRIVATE: &[u8] = b"PRIVATE KEY";
+const WRAPPED_LABEL: usize = 72;
+
 /// The shortest key, in bytes.
 const SHORTEST: usize = 16;
 
@@ -46,6 +50,12 @@ pub(super) fn read(text: &[u8]) -> Option<Armoured> {
 
 /// Reads a key whose armour is itself in base64, as in a kubeconfig.
 pub(super) fn read_wrapped(text: &[u8]) -> Option<Armoured> {
+    // A text that begins such an armour again and again would be decoded from each.
+    let label = BASE64.decode(text.get(..WRAPPED_LABEL)?).ok()?;
+    let label = label.strip_prefix(BEGIN)?;
+    if memmem::find(label, PRIVATE).is_none() && !label.starts_with(OPENVPN.as_bytes()) {
+        return None;
+    }
     let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
     let length = text.iter().position(|byte| !is_digit(byte)).unwrap_or(text.len());
     let armour = BASE64.decode(text.get(..length)?).ok()?;

@@ -54,6 +54,8 @@ impl Random {
     }
 }
 
+type Plant = fn(&mut Random) -> Planted;
+
 /// A file with a secret, and one without.
 struct Planted {
     path: String,
@@ -356,7 +358,7 @@ fn described(sighting: Sighting) -> String {
 
 #[test]
 fn no_planted_secret_is_missed_and_no_twin_of_one_is_found() {
-    let kinds: [(&str, fn(&mut Random) -> Planted); 20] = [
+    let kinds: [(&str, Plant); 20] = [
         ("armoured key", armoured),
         ("key in base64", wrapped),
         ("Nebula", nebula),

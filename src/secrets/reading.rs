@@ -5,16 +5,17 @@
 //! the files of a fragment block side by side, so that nothing is kept. It also covers files outside of registered store paths.
 
 use std::cmp::Reverse;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{iter, mem, slice};
 
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
 use super::rules::FileKind;
 use super::scanner::{Scanner, Sighting};
@@ -36,6 +37,12 @@ pub(super) const PART: usize = 1 << 18;
 /// Bytes of a piece of work that is large.
 const LARGE: u64 = 16 << 20;
 
+/// Block lengths of a file that are compared one by one. Files with another number of blocks have another size.
+const MOST_LENGTHS: usize = 64;
+
+/// Bytes of secrets that are kept until all are there, most of them in paths.
+const MOST_BYTES: usize = 64 << 20;
+
 /// A file, and all its paths.
 struct File {
     node: NodeId,
@@ -52,8 +59,33 @@ struct Contents {
     /// Where the first block is stored.
     start: u64,
     size: u64,
-    /// Stored lengths of all blocks: in an image that was made to hide a file, another may begin like it and go on differently.
+    /// Stored lengths of all blocks, or the digest of many: in an image that was made to hide a file, another may begin like it and go
+    /// on differently.
     lengths: Vec<u32>,
+}
+
+/// Block lengths, in a form that stays short for a sparse file of a terabyte with thousands of names.
+#[derive(Default)]
+struct Lengths(Mutex<HashMap<NodeId, Vec<u32>>>);
+
+impl Lengths {
+    /// The lengths, or the SHA-256 of more than a few, which is computed once for all names of a file.
+    fn of(&self, file: NodeId, all: impl Iterator<Item = u32> + Clone) -> Vec<u32> {
+        let lengths: Vec<u32> = all.clone().take(MOST_LENGTHS + 1).collect();
+        if lengths.len() <= MOST_LENGTHS {
+            return lengths;
+        }
+        let known = |digests: &HashMap<NodeId, Vec<u32>>| digests.get(&file).cloned();
+        if let Some(digest) = known(&self.0.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return digest;
+        }
+        let mut hasher = Sha256::new();
+        all.for_each(|length| hasher.update(length.to_le_bytes()));
+        let digest: [u8; 32] = hasher.finalize().into();
+        let digest: Vec<u32> = digest.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(file, digest.clone());
+        digest
+    }
 }
 
 /// A file of a squashfs.
@@ -86,6 +118,8 @@ struct Room {
 /// What all threads share.
 struct Search<'s> {
     found: Mutex<Report>,
+    /// Bytes of the secrets that were found.
+    held: AtomicUsize,
     done: AtomicU64,
     total: u64,
     progress: Progress<'s>,
@@ -114,7 +148,8 @@ pub(super) fn run(disc: &Disc<'_>, progress: Progress<'_>) -> Result<Report> {
     report.files =
         u64::try_from(in_squashfs.iter().map(|work| work.files.len()).sum::<usize>() + own.len()).unwrap_or(0);
     report.bytes = total;
-    let search = Search { found: Mutex::new(report), done: AtomicU64::new(0), total, progress };
+    let search =
+        Search { found: Mutex::new(report), held: AtomicUsize::new(0), done: AtomicU64::new(0), total, progress };
     rayon::scope(|scope| {
         let search = &search;
         scope.spawn(move |_| {
@@ -170,20 +205,20 @@ fn list(archive: &Archive<'_>) -> Vec<Result<Listed>> {
         Ok(entries) => entries,
         Err(error) => return vec![Err(error)],
     };
-    let entered = Entered::default();
+    let (entered, lengths) = (Entered::default(), Lengths::default());
     let below = |entry: Entry| {
         let path = path::join(STORE.as_bytes(), &entry.name);
         let own = Visit { path, id: entry.id, file_type: entry.file_type };
         let walk = (own.file_type == FileType::Directory)
             .then(|| Walk::new(archive, own.id, &own.path).sharing(Arc::clone(&entered)));
         let visits = iter::once(Ok(own)).chain(walk.into_iter().flatten());
-        visits.filter_map(|visit| listed(archive, visit).transpose()).collect::<Vec<_>>()
+        visits.filter_map(|visit| listed(archive, visit, &lengths).transpose()).collect::<Vec<_>>()
     };
     let lists: Vec<_> = entries.into_par_iter().map(below).collect();
     lists.into_iter().flatten().collect()
 }
 
-fn listed(archive: &Archive<'_>, visit: Result<Visit>) -> Result<Option<Listed>> {
+fn listed(archive: &Archive<'_>, visit: Result<Visit>, lengths: &Lengths) -> Result<Option<Listed>> {
     let visit = visit?;
     if visit.file_type != FileType::File {
         return Ok(None);
@@ -194,7 +229,7 @@ fn listed(archive: &Archive<'_>, visit: Result<Visit>) -> Result<Option<Listed>>
     }
     let fragment = data.fragment.map(|fragment| (fragment.number, fragment.offset, fragment.size));
     let start = data.blocks.clone().next().and_then(Result::ok).map_or(0, |block| block.stored.start);
-    let lengths = data.blocks.map(|block| block.map_or(u32::MAX, |block| block.stored.length)).collect();
+    let lengths = lengths.of(visit.id, data.blocks.map(|block| block.map_or(u32::MAX, |block| block.stored.length)));
     let contents = Contents { fragment, start, size: data.size, lengths };
     Ok(Some(Listed { contents, path: visit.path, node: visit.id }))
 }
@@ -244,7 +279,13 @@ impl Search<'_> {
     ) -> Result<()> {
         let mut scanner = Scanner::new(FileKind::of(file.paths.iter().map(Vec::as_slice)), window);
         for block in archive.blocks(file.node)?.blocks {
-            let taken = block.and_then(|block| archive.data_block(block, buffer)).map(|bytes| scanner.take(bytes));
+            let taken = block.and_then(|block| match block.stored.length {
+                0 => {
+                    scanner.skip(block.size.into());
+                    Ok(())
+                }
+                _ => archive.data_block(block, buffer).map(|bytes| scanner.take(bytes)),
+            });
             if let Err(error) = taken {
                 // The part before the damage has been searched.
                 self.found(scanner.finish(&[]), &file.paths);
@@ -285,17 +326,15 @@ impl Search<'_> {
                 continue;
             }
             // Sorted and cut when all are there; this bounds what a hostile image can make us hold.
-            let room = (10 * super::MOST).saturating_sub(report.secrets.len());
-            report.further += paths.len().saturating_sub(room);
-            report.secrets.extend(paths.iter().take(room).map(|path| Secret {
-                path: path.clone(),
-                offset,
-                line,
-                kind,
-                what: what.clone(),
-                subject: subject.clone(),
-                fingerprint: fingerprint.clone(),
-            }));
+            for path in paths {
+                let held = self.held.fetch_add(path.len() + size_of::<Secret>(), Ordering::Relaxed);
+                if report.secrets.len() >= 10 * super::MOST || held > MOST_BYTES {
+                    report.further += 1;
+                    continue;
+                }
+                let (what, subject, fingerprint) = (what.clone(), subject.clone(), fingerprint.clone());
+                report.secrets.push(Secret { path: path.clone(), offset, line, kind, what, subject, fingerprint });
+            }
         }
     }
 

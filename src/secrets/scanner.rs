@@ -35,6 +35,9 @@ impl Sighting {
 /// Secrets that are kept of one file. Only a file made for the purpose has more.
 const MOST: usize = 1_000;
 
+/// Zeros of a hole that are searched: as many as the window keeps, twice.
+const HOLE: usize = 2 * (AROUND + LONGEST);
+
 /// Digits of a fingerprint.
 const DIGITS: usize = 12;
 
@@ -51,6 +54,8 @@ pub(super) struct Scanner<'w> {
     /// Line ends before the window. `None` if the file is not text.
     lines: Option<u64>,
     pub(super) sightings: Vec<Sighting>,
+    /// Zero bytes that follow the window but are not searched yet: a hole in a sparse file.
+    zeros: u64,
     /// Counted separately, so that many known test keys cannot exhaust the limit.
     unknown: usize,
     known: usize,
@@ -68,13 +73,35 @@ impl<'w> Scanner<'w> {
             searched: 0,
             lines: Some(0),
             sightings: Vec::new(),
+            zeros: 0,
             unknown: 0,
             known: 0,
         }
     }
 
+    /// Goes past zero bytes, in which no secret continues.
+    pub(super) fn skip(&mut self, count: u64) {
+        self.zeros += count;
+    }
+
+    /// Searches what precedes a hole. A few zeros show that it ends there.
+    fn end_hole(&mut self) {
+        let zeros = mem::take(&mut self.zeros);
+        let few = usize::try_from(zeros).unwrap_or(usize::MAX).min(HOLE);
+        if few > 0 {
+            self.append(&vec![0; few]);
+            // Nothing but zeros is left in the window if the hole is longer.
+            self.offset += zeros - few as u64;
+        }
+    }
+
     /// Searches the next bytes of the file.
     pub(super) fn take(&mut self, bytes: &[u8]) {
+        self.end_hole();
+        self.append(bytes);
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
         let mut window = mem::take(self.window);
         // A secret in the last bytes may continue in the next chunk.
         match bytes.get(..AROUND + LONGEST) {
@@ -106,6 +133,7 @@ impl<'w> Scanner<'w> {
 
     /// Searches the last bytes of the file, which may be the whole file.
     pub(super) fn finish(mut self, bytes: &[u8]) -> Vec<Sighting> {
+        self.end_hole();
         let mut window = mem::take(self.window);
         let rest = match window.is_empty() {
             true => bytes,

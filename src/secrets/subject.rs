@@ -157,7 +157,7 @@ fn of_record(Around { past, name, secret, rest }: Around<'_>) -> Option<Subject>
 /// The last brace that opens an object and is not closed again.
 fn opening(past: &[u8]) -> Option<usize> {
     let mut closed = 0u32;
-    let at = past.iter().rposition(|byte| match byte {
+    past.iter().rposition(|byte| match byte {
         b'}' => {
             closed += 1;
             false
@@ -168,8 +168,7 @@ fn opening(past: &[u8]) -> Option<usize> {
             false
         }
         _ => false,
-    });
-    at
+    })
 }
 
 /// The first brace that closes an object and was not opened here.

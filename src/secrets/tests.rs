@@ -379,3 +379,39 @@ fn what_is_secret_is_replaced_by_what_it_is() {
     }
     assert!(matches!(super::redacted(b"/x", b"nothing"), std::borrow::Cow::Borrowed(b"nothing")));
 }
+
+#[test]
+fn what_begins_a_secret_again_and_again_is_searched_in_no_time() {
+    // A path of every kind of file at once: `users-groups.json`, a unit, a `netrc`, of a wireless network.
+    let paths = ["/wpa_supplicant/e-users-groups.json", "/a.service", "/netrc", "/etc/nix.conf", "/npmrc", "/home"];
+    let of = FileKind::of(paths.iter().map(|path| path.as_bytes()));
+    let further =
+        ["systemd.set_credential=a:", "SetCredential=a:", "psk=\"", "password=", "a://b:c", "eyJhbGciOiJI.eyJ"];
+    let further = further.into_iter().chain(["LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t", "access-tokens = a=b c=d "]);
+    let mut window = Vec::new();
+    for text in super::rules::noticed().chain(further) {
+        let bytes = text.repeat((1 << 17) / text.len());
+        let start = std::time::Instant::now();
+        assert_eq!(Scanner::new(of, &mut window).finish(bytes.as_bytes()).len() / 1001, 0, "{text}");
+        let spent = start.elapsed();
+        assert!(spent < std::time::Duration::from_secs(10), "{text}: {spent:?}");
+    }
+}
+
+#[test]
+fn a_hole_in_a_file_ends_what_precedes_it_and_counts_in_offsets() {
+    let mut window = Vec::new();
+    for hole in [1u64, 5_000, 40_000, 1 << 40] {
+        let mut scanner = Scanner::new(kind("/x"), &mut window);
+        scanner.take(b"-----BEGIN RSA PRIVATE KEY-----\n");
+        scanner.skip(hole / 2);
+        scanner.skip(hole - hole / 2);
+        scanner.take(format!("a\n{ED25519}\n").as_bytes());
+        scanner.skip(hole);
+        let sightings = scanner.finish(ED25519.as_bytes());
+        let offsets: Vec<u64> = sightings.iter().map(|sighting| sighting.offset).collect();
+        let second = 32 + hole + 2;
+        assert_eq!(offsets, [second, second + ED25519.len() as u64 + 1 + hole], "{hole}");
+        assert_eq!(sightings[0].line, None);
+    }
+}

@@ -107,9 +107,9 @@ fn records(bytes: &[u8]) -> Vec<(usize, Found)> {
 /// dollar sign are found anywhere.
 fn shadow(bytes: &[u8]) -> Vec<(usize, Found)> {
     static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        let field =
-            r"(?-u)(?:^|\n)(?<user>[A-Za-z_][A-Za-z0-9._-]*):(?<secret>[./A-Za-z0-9_]+):|^([./A-Za-z0-9_]+)\s*$";
-        Regex::new(field).ok()
+        let line = r"(?<user>[A-Za-z_][A-Za-z0-9._-]*):(?<secret>[./A-Za-z0-9_]+):";
+        let alone = r"([./A-Za-z0-9_]+)\s*$";
+        Regex::new(&format!(r"(?-u)(?:^|\n){line}|^{alone}")).ok()
     });
     let scheme = |hash: &[u8]| std::str::from_utf8(hash).ok().and_then(Scheme::of).map(Scheme::name);
     lines(&PATTERN, bytes, "password-hash", scheme)

@@ -107,7 +107,7 @@ impl Units<'_> {
         if !is_decided {
             return Ok(None);
         }
-        let there = path::find(self.root.tree(), place.as_bytes())?.is_some();
+        let there = self.root.find(value)?.is_some();
         Ok(match (there, is_of_etc) {
             (true, _) if name == "PathExists" => Some(true),
             (false, false) => Some(false),

@@ -28,6 +28,9 @@ pub(super) const LONGEST: usize = 16 << 10;
 /// The places of a rule that applies to every file.
 const EVERYWHERE: Places = Places::NONE;
 
+/// The longest password in clear text with its name, in bytes.
+const LONGEST_PASSWORD: usize = 512;
+
 /// A random secret has at least this many different bytes; `XXXXXXXX` is a placeholder.
 const FEWEST_DIFFERENT: usize = 8;
 
@@ -153,6 +156,12 @@ static OF_ANY: LazyLock<Filter> =
     LazyLock::new(|| Filter::new(all().filter(|rule| rule.places.is_none()).flat_map(|rule| &*rule.noticed)));
 static OF_SOME: LazyLock<Filter> = LazyLock::new(|| Filter::new(all().flat_map(|rule| &*rule.noticed)));
 
+/// Every text that is searched for.
+#[cfg(test)]
+pub(super) fn noticed() -> impl Iterator<Item = &'static str> {
+    all().flat_map(|rule| &*rule.noticed).map(|needle| needle.text)
+}
+
 /// The texts to search for in files of these kinds.
 pub(super) fn filter(places: Places) -> &'static Filter {
     if places.is_none() { &OF_ANY } else { &OF_SOME }
@@ -223,11 +232,15 @@ impl Rule {
     }
 
     fn matching(&self, pattern: &Pattern, candidate: Candidate<'_>) -> Option<Found> {
-        let Candidate { text, past, of } = candidate;
+        let Candidate { mut text, past, of } = candidate;
+        if pattern.identity == Identity::Hidden {
+            // A line that begins a password again and again would be read from each.
+            text = text.get(..LONGEST_PASSWORD).unwrap_or(text);
+        }
         let captures = pattern.regex()?.captures(text)?;
         let secret = captures.get(1)?;
         let value = secret.as_bytes();
-        let (name, rest) = (text.get(..secret.start())?, text.get(secret.end()..)?);
+        let (name, rest) = (text.get(..secret.start())?, candidate.text.get(secret.end()..)?);
         let counts = match pattern.identity {
             Identity::Told => is_random(value),
             // A program that reads or writes such files contains their words.
