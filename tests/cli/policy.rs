@@ -261,7 +261,7 @@ const MISTAKES: [(&str, &str, &str); 55] = [
     ("toml", "[[command]]\nname = \"bin/vim\"", ":2:8: a command is a name without /"),
     ("toml", "[size]", ":1:1: the table asserts nothing: give closure, package or growth"),
     ("toml", "[size]\ngrowth = \"1 MiB\"", ":1:1: growth needs manifest, which says how large the store was"),
-    ("toml", "[size]\nclosure = \"big\"", ":2:11: big is no size"),
+    ("toml", "[size]\nclosure = \"big\"", ":2:11: big is not a size"),
     ("toml", "[[menu]]\ntitle = \"[a\"", ":1:1: \"[a\" is not a glob"),
     ("toml", "[[menu]]\ntitle = \"\"", ":1:1: title is empty"),
     ("toml", "[[closure]]\nfile = \"\"", ":1:1: file is empty"),
@@ -317,7 +317,7 @@ fn every_mistake_of_a_policy_is_reported_at_once_in_the_order_of_the_file() {
         "1:10: unknown variant `aplliance`, expected `installer` or `appliance`; did you mean `appliance`?",
         "4:12: big is not a size: write 2147483648, 1.5GiB or 700MB",
         "5:17: unknown variant `bois`, expected `bios` or `uefi`; did you mean `bios`?",
-        "8:1: unknown field `naem`, expected one of `name`, `version`, `installed`, `state`, `max-copies`, `reason`, `severity`; \
+        "8:1: unknown field `naem`, expected one of `name`, `version`, `installed`, `state`, `max-copies`, `system`, `reason`, `severity`; \
          did you mean `name`?",
         "9:11: \"new*er\" is not a version: write 1.2, >=1.2, ^1 or 1.*",
         "11:1: the table asserts nothing: give exists, password, shell or groups",
@@ -328,7 +328,7 @@ fn every_mistake_of_a_policy_is_reported_at_once_in_the_order_of_the_file() {
     let expected = [
         "1:23: invalid type: integer `1`, expected a string",
         "2:15: duplicate field `name`",
-        "2:28: unknown field `v`, expected one of `name`, `version`, `installed`, `state`, `max-copies`, `reason`, `severity`",
+        "2:28: unknown field `v`, expected one of `name`, `version`, `installed`, `state`, `max-copies`, `system`, `reason`, `severity`",
         "3:8: the table asserts nothing: give enabled, password-authentication or permit-root-login",
     ];
     assert_eq!(mistakes("policy.json", json), expected);

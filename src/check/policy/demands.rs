@@ -22,6 +22,9 @@ use crate::fs::FileType;
 use crate::secrets::Allow;
 use crate::store::sha256;
 
+/// A `[[key]]` with what is made of it, or why its keys cannot be read.
+type OfKeys<'t, T> = (&'t Checked<KeyTable>, Result<Vec<T>, String>);
+
 /// What a table says about all its assertions.
 #[derive(Clone, Copy)]
 struct Said<'t> {
@@ -88,11 +91,11 @@ impl Policy {
     }
 
     fn collect(&self, folder: &Path, to: &mut Demands<'_>) {
-        for Placed(presets, lines) in &self.preset {
+        if let Some(Placed(presets, lines)) = &self.preset {
             let assertions = presets.as_slice().iter().flat_map(|preset| preset.assertions());
             to.add(Ok(assertions.collect()), Said::of(&SeverityWord::Error, &None, lines));
         }
-        for table in &self.image {
+        if let Some(table) = &self.image {
             to.add(table.assertions(), Said::of(&table.severity, &table.reason, &table.1));
         }
         for table in &self.package {
@@ -107,7 +110,7 @@ impl Policy {
             let assertion = table.assertion().map(|assertion| vec![assertion]);
             to.add(assertion, Said::of(&table.severity, &table.reason, &table.1));
         }
-        for table in &self.size {
+        if let Some(table) = &self.size {
             to.add(table.assertions(folder), Said::of(&table.severity, &table.reason, &table.1));
         }
         for table in &self.command {
@@ -130,23 +133,22 @@ impl Policy {
         for (table, assertions) in self.keys(folder) {
             to.add(assertions, Said::of(&table.severity, &table.reason, &table.1).in_system(&table.system));
         }
-        for table in &self.ssh {
+        if let Some(table) = &self.ssh {
             let said = Said::of(&table.severity, &table.reason, &table.1).in_system(&table.system);
             to.add(Ok(table.assertions()), said);
         }
-        for table in &self.secrets {
+        if let Some(table) = &self.secrets {
             let assertion = table.allowed().map(|allowed| vec![NoSecrets(allowed).into()]);
             to.add(assertion, Said::of(&table.severity, &table.reason, &table.1));
         }
-        for table in &self.integrity {
+        if let Some(table) = &self.integrity {
             to.add(Ok(vec![Integrity.into()]), Said::of(&table.severity, &table.reason, &table.1));
         }
     }
 
     /// What each `[[key]]` asserts, or why its keys cannot be read.
-    fn keys(&self, folder: &Path) -> Vec<(&Checked<KeyTable>, Result<Vec<Assertion>, String>)> {
-        let tables: Vec<(&Checked<KeyTable>, Result<Vec<WantedKey>, String>)> =
-            self.key.iter().map(|table| (table, table.keys(folder))).collect();
+    fn keys(&self, folder: &Path) -> Vec<OfKeys<'_, Assertion>> {
+        let tables: Vec<OfKeys<'_, WantedKey>> = self.key.iter().map(|table| (table, table.keys(folder))).collect();
         // All keys that the policy names for that user, or for any, may let the user in.
         let allowed = |table: &KeyTable| {
             let same = |other: &KeyTable| {

@@ -355,11 +355,6 @@ fn ssh_password(facts: &Facts, user: &User, method: PasswordMethod) -> Vec<Grant
     grants
 }
 
-/// Whether PAM may take a password of the user through sshd.
-pub(super) fn may_type(facts: &Facts, user: &User) -> bool {
-    facts.pam_of_sshd.opens(&typed(user), Secret::Password).verdict != Verdict::Denied
-}
-
 /// The user with a password that is not empty.
 fn typed(user: &User) -> User {
     User { password: Password { state: PasswordState::Hashed, ..user.password.clone() }, ..user.clone() }

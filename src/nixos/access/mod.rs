@@ -56,6 +56,9 @@ const FIRST_WITHOUT_OLD_HASHES: &str = "23.05";
 /// Pairs of a user and a key; more than that nobody could read.
 const MOST_GRANTS: usize = 100_000;
 
+/// Where the programs of the system are.
+const SYSTEM_PATH: &str = "/run/current-system/sw/bin";
+
 /// Who can log in to one system, and what follows from that.
 #[derive(Debug)]
 pub struct Access {
@@ -414,14 +417,13 @@ fn keep_one(writers: &mut Vec<Writer>, writer: Writer) {
 
 /// The shells of users that are not in the image: `shell = pkgs.zsh` does not install zsh.
 fn missing_shells(root: &Root<'_>, users: &Users) -> Result<BTreeSet<String>> {
+    // Every NixOS has bash. Without it, this is only a part of a system, and says nothing about its other programs.
+    let is_whole = root.find(&format!("{SYSTEM_PATH}/bash"))?.is_some();
     let mut missing = BTreeSet::new();
-    let shells: BTreeSet<&String> = users.list.iter().filter_map(|user| user.shell.as_ref()).collect();
-    for shell in shells {
+    for shell in users.list.iter().filter_map(|user| user.shell.as_ref()) {
         // Activation makes other paths, such as /bin/sh.
-        let programs = ["/run/current-system/sw/bin", "/nix/store"].into_iter();
-        let Some(above) = programs.filter(|above| shell.starts_with(&format!("{above}/"))).last() else { continue };
-        // A system path without any program is only a part of a system, and says nothing about its shells.
-        if !root.entries(above)?.is_empty() && root.find(shell)?.is_none() {
+        let is_of_image = shell.starts_with("/nix/store/") || is_whole && shell.starts_with(&format!("{SYSTEM_PATH}/"));
+        if is_of_image && !missing.contains(shell) && root.find(shell)?.is_none() {
             missing.insert(shell.clone());
         }
     }

@@ -185,9 +185,12 @@ impl Trust {
     }
 }
 
+/// Names that a certificate may have, the options that go with them, and the line that has both.
+type Principals = (Arc<[String]>, Options, Option<Cause>);
+
 /// The names in a file of principals, by the options before them: the last word of each line. `None` if the file is not
 /// in the image but may be there at boot.
-fn principals(root: &Root<'_>, file: &str) -> Result<Option<Vec<(Arc<[String]>, Options, Option<Cause>)>>> {
+fn principals(root: &Root<'_>, file: &str) -> Result<Option<Vec<Principals>>> {
     let Some(bytes) = root.bytes(file, LONGEST)? else {
         return Ok(is_of_image(file).then(Vec::new));
     };

@@ -2,7 +2,6 @@
 
 use super::{Setting, Unit, Units};
 use crate::error::Result;
-use crate::fs::path;
 
 /// What the conditions of a unit come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
