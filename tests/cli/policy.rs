@@ -326,7 +326,7 @@ fn every_mistake_of_a_policy_is_reported_at_once_in_the_order_of_the_file() {
     assert_eq!(mistakes("policy.toml", SEVERAL), expected);
     let json = "{\"package\": [{\"name\": 1},\n{\"name\": \"a\", \"name\": \"b\", \"v\": 2}],\n\"ssh\": {}}";
     let expected = [
-        "1:23: invalid type: integer `1`, expected a string",
+        "1:23: invalid type: integer `1`, expected a word, or a list of words",
         "2:15: duplicate field `name`",
         "2:28: unknown field `v`, expected one of `name`, `version`, `installed`, `state`, `max-copies`, `system`, `reason`, `severity`",
         "3:8: the table asserts nothing: give enabled, password-authentication or permit-root-login",

@@ -11,7 +11,7 @@ use crate::nixos::answer::Verdict;
 use crate::nixos::software::Software;
 use crate::nixos::{Disc, ObjectKind, PasswordState, Summary};
 use crate::store::name::Name;
-use crate::store::version::Requirement;
+use crate::store::version::{self, Requirement};
 
 /// A larger image of the same kind still passes: it may grow by an eighth.
 const ROOM: u64 = 8;
@@ -89,7 +89,7 @@ impl Draft {
     pub fn of(summary: &Summary, access: Option<&Access>) -> Self {
         let default = summary.systems.iter().find(|(system, _)| system.default && system.present);
         let description = default.map(|(_, description)| description);
-        let kernel = description.and_then(|description| Some(format!(">={}", description.kernel.as_ref()?)));
+        let kernel = oldest_kernel(summary).map(|kernel| format!(">={kernel}"));
         let access = access.filter(|access| access.people.users_known);
         let people = access.iter().flat_map(|access| &access.people.accounts);
         let people = people.filter(|account| account.user.name == "root" || account.user.normal != Some(false));
@@ -108,6 +108,13 @@ impl Draft {
             ssh: access.map(|access| DraftSsh::of(&access.people)),
         }
     }
+}
+
+/// The oldest kernel of the systems that a menu starts by default, which are all asked for it. `None` if one is not known.
+fn oldest_kernel(summary: &Summary) -> Option<&str> {
+    let systems = summary.systems.iter().filter(|(system, _)| system.present && system.boots_by_default());
+    let kernels = systems.map(|(_, description)| description.kernel.as_deref()).collect::<Option<Vec<&str>>>();
+    kernels?.into_iter().min_by(|one, other| version::compare(one, other))
 }
 
 impl DraftUser {
