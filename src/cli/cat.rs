@@ -4,10 +4,9 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 
-use anyhow::Context;
-use nixoscope::Troubles;
-use nixoscope::fs::{Kind, path};
+use nixoscope::fs::{Kind, Tree, path};
 use nixoscope::report::escape;
+use nixoscope::{Error, Troubles};
 
 use super::open::{ImageArg, disc, open};
 use super::{Global, Outcome, output, report_troubles};
@@ -23,25 +22,43 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
+    anyhow::ensure!(!global.json, "cat prints the bytes of files, not JSON; leave out --json");
     let image = open(&args.image.path, global)?;
     let (disc, troubles) = disc(&image)?;
-    let tree = disc.tree();
-    // What is broken elsewhere on the disc matters only if a path cannot be read.
-    let context = |asked: &[u8]| match troubles.first() {
-        Some(trouble) => format!("cannot read {} ({trouble})", escape(asked)),
-        None => format!("cannot read {}", escape(asked)),
-    };
     let mut out = output::bytes();
+    let mut outcome = Outcome::Holds;
     for asked in &args.paths {
         let asked = asked.as_bytes();
-        let found = path::resolve(tree, asked).with_context(|| context(asked))?;
-        if tree.node(found.id)?.kind == Kind::Directory {
-            anyhow::bail!("{} is a directory; list it with ls", escape(asked));
+        let Err(error) = print(disc.tree(), asked, &mut out) else { continue };
+        if output::is_broken_pipe(&error) {
+            return Err(error);
         }
-        let mut reader = tree.open(found.id).with_context(|| context(asked))?;
-        io::copy(&mut reader, &mut out).with_context(|| context(asked))?;
+        // The other files are printed all the same. What is printed already comes before the message.
+        out.flush()?;
+        let is_missing = error.downcast_ref::<Error>().is_some_and(|error| matches!(error, Error::NotFound { .. }));
+        outcome = match outcome {
+            Outcome::Fails => Outcome::Fails,
+            // What is broken elsewhere on the disc may be why it is not found.
+            _ if is_missing && troubles.is_empty() => Outcome::Fails,
+            _ => Outcome::Unsure,
+        };
+        let (asked, told) = (escape(asked), format!("{error:#}"));
+        let begin = if told.starts_with(&*asked) { String::new() } else { format!("cannot read {asked}: ") };
+        let broken = troubles.first().map(|trouble| format!(" ({trouble})")).unwrap_or_default();
+        output::complain(&format!("{begin}{told}{broken}"));
     }
     out.flush()?;
     // Only what was wrong with the records of these files.
-    Ok(report_troubles(&disc, &Troubles::default(), Outcome::Holds))
+    Ok(report_troubles(&disc, &Troubles::default(), outcome))
+}
+
+/// Prints one file.
+fn print(tree: &dyn Tree, asked: &[u8], out: &mut dyn Write) -> anyhow::Result<()> {
+    let found = path::resolve(tree, asked)?;
+    if tree.node(found.id)?.kind == Kind::Directory {
+        anyhow::bail!("{} is a directory; list it with ls", escape(asked));
+    }
+    let mut reader = tree.open(found.id)?;
+    io::copy(&mut reader, out)?;
+    Ok(())
 }

@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 
-use nixoscope::Result;
 use nixoscope::fs::walk::{Visit, Walk};
 use nixoscope::fs::{FileType, Node, Tree, path};
 use nixoscope::report::files;
+use nixoscope::{Error, Result};
 
 use super::open::{ImageArg, disc, open};
 use super::{Global, Outcome, output, report_troubles};
@@ -39,9 +39,12 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let (disc, mut troubles) = disc(&image)?;
     let tree = if args.own { disc.own_tree() } else { disc.tree() };
     let mut visits: Box<dyn Iterator<Item = Result<Visit>>> = Box::new(std::iter::empty());
+    let mut missing = Vec::new();
     for asked in &args.paths {
         match listing(tree, args, asked.as_bytes()) {
             Ok(listed) => visits = Box::new(visits.chain(listed)),
+            // What is broken elsewhere on the disc may be why it is not found.
+            Err(error @ Error::NotFound { .. }) if troubles.is_empty() => missing.push(error),
             Err(error) => troubles.push(error),
         }
     }
@@ -64,7 +67,9 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         }
     }
     out.flush()?;
-    Ok(report_troubles(&disc, &troubles, Outcome::Holds))
+    missing.iter().for_each(|error| output::complain(&error.to_string()));
+    let outcome = if missing.is_empty() { Outcome::Holds } else { Outcome::Fails };
+    Ok(report_troubles(&disc, &troubles, outcome))
 }
 
 fn with_node(tree: &dyn Tree, visit: Visit) -> Result<(Visit, Node)> {

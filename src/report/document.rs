@@ -1,10 +1,13 @@
 //! What all JSON documents share: their schema, the image, and what could not be read.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
+use serde::ser::Error;
 use serde::{Serialize, Serializer};
+use serde_json::ser::Formatter;
 
+use super::escape::is_harmful;
 use crate::error::Troubles;
 
 /// What a document is about.
@@ -28,8 +31,33 @@ pub(super) fn write(
 
 /// Writes a value on one line.
 pub(super) fn line(out: &mut dyn Write, value: &impl Serialize) -> serde_json::Result<()> {
-    serde_json::to_writer(&mut *out, value)?;
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Harmless))?;
     out.write_all(b"\n").map_err(serde_json::Error::io)
+}
+
+/// A value as text, for documents with a layout of their own.
+pub(super) fn text(value: &impl Serialize) -> serde_json::Result<String> {
+    let mut bytes = Vec::new();
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, Harmless))?;
+    String::from_utf8(bytes).map_err(serde_json::Error::custom)
+}
+
+/// JSON in which letters that could harm a terminal are escaped: serde_json escapes only the control characters of ASCII.
+struct Harmless;
+
+impl Formatter for Harmless {
+    fn write_string_fragment<W: Write + ?Sized>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, letter)) = rest.char_indices().find(|(_, letter)| is_harmful(*letter)) {
+            let (plain, behind) = rest.split_at(at);
+            out.write_all(plain.as_bytes())?;
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+            rest = behind.strip_prefix(letter).unwrap_or_default();
+        }
+        out.write_all(rest.as_bytes())
+    }
 }
 
 /// A whole document.
@@ -50,5 +78,22 @@ impl Serialize for Messages<'_> {
         let more = self.0.len() - self.0.iter().count();
         let more = (more > 0).then(|| format!("{more} more errors"));
         serializer.collect_seq(self.0.iter().map(ToString::to_string).chain(more))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_harm_a_terminal_is_escaped_and_reads_back_as_it_was() {
+        let text = "a\u{9b}31m \u{202e}b\u{e0041} \u{1b}[0m é\"";
+        let mut out = Vec::new();
+        line(&mut out, &text).unwrap();
+        assert_eq!(
+            String::from_utf8(out.clone()).unwrap(),
+            "\"a\\u009b31m \\u202eb\\udb40\\udc41 \\u001b[0m é\\\"\"\n"
+        );
+        assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
     }
 }

@@ -17,10 +17,13 @@ pub fn escape(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Control characters move the cursor, and direction marks make one text look like another.
-fn is_harmful(letter: char) -> bool {
+/// Control characters move the cursor. Direction marks and letters without width make one text look like another.
+pub(super) fn is_harmful(letter: char) -> bool {
     letter.is_control()
-        || matches!(letter, '\u{61c}' | '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(
+            letter,
+            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 #[cfg(test)]

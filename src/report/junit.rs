@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
+use super::escape::is_harmful;
 use crate::check::{Answer, Report, Severity, Verdict};
 
 /// Writes one suite with a case for each verdict. An unknown one is an error. Warnings are cases that pass, with the message as
@@ -58,10 +59,10 @@ fn case<W: Write>(writer: &mut Writer<W>, verdict: &Verdict) -> io::Result<()> {
     Ok(())
 }
 
-/// XML 1.0 has no way to write most control characters (§2.2).
+/// XML 1.0 has no way to write most control characters (§2.2), and others would harm a terminal.
 fn clean(text: &str) -> String {
     let allowed = |letter: char| {
-        matches!(letter, '\t' | '\n') || !letter.is_control() && !matches!(letter, '\u{fffe}' | '\u{ffff}')
+        matches!(letter, '\t' | '\n') || !is_harmful(letter) && !matches!(letter, '\u{fffe}' | '\u{ffff}')
     };
     text.chars().map(|letter| if allowed(letter) { letter } else { '\u{fffd}' }).collect()
 }

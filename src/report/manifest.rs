@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use super::document::Messages;
+use super::document::{self, Messages};
 use crate::diff::Manifest;
 use crate::error::Troubles;
 
@@ -44,12 +44,12 @@ fn write(out: &mut dyn Write, value: &Value, depth: usize) -> io::Result<()> {
             write!(out, "{{")?;
             for (name, member) in members {
                 begin(out)?;
-                write!(out, "{}: ", serde_json::to_string(name)?)?;
+                write!(out, "{}: ", document::text(name)?)?;
                 write(out, member, depth + 1)?;
             }
             end(out, '}')
         }
-        other => write!(out, "{}", serde_json::to_string(other)?),
+        other => write!(out, "{}", document::text(other)?),
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::count::counted;
 use super::document::{self, About};
 use super::size;
 #[cfg(feature = "cli")]
@@ -76,7 +77,7 @@ pub fn table(
     }
     writeln!(out)?;
     let total: u64 = rows.iter().filter_map(|row| row.nar_size).fold(0, u64::saturating_add);
-    write!(out, "{} store paths", rows.len())?;
+    write!(out, "{}", counted(rows.len(), "store path"))?;
     if rows.iter().any(|row| row.nar_size.is_some()) {
         write!(out, ", {}", size::format(total))?;
     } else {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::escape::is_harmful;
 use crate::check::policy::{Draft, DraftSsh, DraftUser};
 use crate::nixos::PasswordState;
 
@@ -142,14 +143,17 @@ fn ssh(out: &mut dyn Write, ssh: &DraftSsh, system: &str) -> io::Result<()> {
     }
 }
 
-/// A basic string of TOML; the escapes of JSON are among its own.
+/// A basic string of TOML; the escapes of JSON are among its own. Letters that could harm a terminal are escaped, too.
 fn quoted(text: &str) -> String {
-    let mut quoted = serde_json::to_string(text).unwrap_or_default();
-    // DEL is the one control character that JSON lets stand (TOML 1.0, "String").
-    if quoted.contains('\u{7f}') {
-        quoted = quoted.replace('\u{7f}', "\\u007f");
-    }
-    quoted
+    let quoted = serde_json::to_string(text).unwrap_or_default();
+    quoted.chars().fold(String::new(), |mut safe, letter| {
+        if is_harmful(letter) {
+            safe.push_str(&format!("\\U{:08x}", u32::from(letter)));
+        } else {
+            safe.push(letter);
+        }
+        safe
+    })
 }
 
 /// A glob that matches this text alone.
@@ -166,5 +170,5 @@ fn glob(text: &str) -> String {
 
 /// A text that stays in its comment.
 fn one_line(text: &str) -> String {
-    text.replace(|letter: char| letter.is_control(), " ")
+    text.replace(is_harmful, " ")
 }

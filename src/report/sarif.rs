@@ -8,6 +8,7 @@ use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::document;
 use crate::check::{Answer, Kind, Report, Severity, Verdict};
 
 /// The names of files in a report.
@@ -50,8 +51,8 @@ pub fn write(out: &mut dyn Write, report: &Report, names: Names<'_>) -> io::Resu
             "results": results,
         }],
     });
-    serde_json::to_writer_pretty(&mut *out, &document)?;
-    writeln!(out)
+    document::line(out, &document)?;
+    Ok(())
 }
 
 fn result(verdict: &Verdict, index: Option<usize>, names: Names<'_>) -> Value {

@@ -85,7 +85,7 @@ fn links_never_lead_to_the_host() {
     ] {
         let image = fixture(image).display().to_string();
         let run = run(&["cat", &image, path]);
-        assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{path}");
+        assert_eq!((run.code, run.out.as_str()), (Some(1), ""), "{path}");
         assert!(run.errors.contains("no such file in the image"), "{path}: {}", run.errors);
     }
     let image = "iso/symlinks-xorriso.iso";
@@ -100,17 +100,31 @@ fn links_never_lead_to_the_host() {
 #[test]
 fn a_missing_path_or_a_directory_cannot_be_printed() {
     let image = fixture("today/result").display().to_string();
-    for (path, reason) in [
-        ("/etc", "/etc is a directory; list it with ls"),
-        ("/nothing", "cannot read /nothing: /nothing: no such file in the image"),
-        ("/etc/nothing", "no such file in the image"),
-        ("/version.txt/more", "/version.txt: not a directory"),
-        ("/run/current-system/sw/bin/loop-a", "symbolic link loop"),
+    for (path, code, reason) in [
+        ("/etc", 2, "/etc is a directory; list it with ls"),
+        ("/nothing", 1, "nixoscope: /nothing: no such file in the image\n"),
+        ("/etc/nothing", 1, "no such file in the image"),
+        ("/version.txt/more", 2, "/version.txt: not a directory"),
+        ("/run/current-system/sw/bin/loop-a", 2, "symbolic link loop"),
     ] {
         let run = run(&["cat", &image, path]);
-        assert_eq!((run.code, run.out.as_str(), run.errors.lines().count()), (Some(2), "", 1), "{path}");
+        assert_eq!((run.code, run.out.as_str(), run.errors.lines().count()), (Some(code), "", 1), "{path}");
         assert!(run.errors.contains(reason), "{path}: {}", run.errors);
     }
+}
+
+#[test]
+fn each_missing_path_is_reported_and_the_others_are_served() {
+    let image = fixture("today/result").display().to_string();
+    let missing = "nixoscope: /gone: no such file in the image\nnixoscope: /lost: no such file in the image\n";
+    let printed = run(&["cat", &image, "/gone", "/version.txt", "/lost", "/version.txt"]);
+    let version = run(&["cat", &image, "/version.txt"]).out;
+    assert_eq!((printed.code, printed.out, printed.errors.as_str()), (Some(1), version.repeat(2), missing));
+    let listed = run(&["ls", &image, "/gone", "/version.txt", "/lost"]);
+    assert_eq!((listed.code, listed.out.as_str(), listed.errors.as_str()), (Some(1), "/version.txt\n", missing));
+    let refused = run(&["cat", "--json", &image, "/version.txt"]);
+    let message = "nixoscope: cat prints the bytes of files, not JSON; leave out --json\n";
+    assert_eq!((refused.code, refused.errors.as_str()), (Some(2), message));
 }
 
 #[test]

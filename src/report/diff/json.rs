@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::diff::{
     Change, Content, Difference, FileChange, FileFacts, KeyChange, ObjectChange, Pair, PathChanges, UserChange,
 };
-use crate::report::files;
+use crate::report::{document, files};
 use crate::store::StorePath;
 
 /// The document of `diff`. `images` are the paths of both images, or of manifests that do not name theirs.
@@ -53,8 +53,7 @@ pub fn json(out: &mut dyn Write, difference: &Difference, images: Pair<&Path>) -
         "reproducible": null,
         "troubles": difference.troubles,
     });
-    serde_json::to_writer(&mut *out, &document)?;
-    out.write_all(b"\n").map_err(serde_json::Error::io)
+    document::line(out, &document)
 }
 
 /// Fields that are null in a document of `--reproducible`.

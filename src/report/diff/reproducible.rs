@@ -9,7 +9,7 @@ use super::json::{self, UNASKED};
 use super::value::changes;
 use crate::diff::{FirstDifference, Pair, Reason, Reproducibility, Structure, Verdict};
 use crate::report::style::STRONG;
-use crate::report::{escape, files};
+use crate::report::{document, escape, files};
 
 /// Whether both images could be read completely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +127,5 @@ pub fn json(
     if let Some(members) = document.as_object_mut() {
         members.extend(UNASKED.map(|name| (name.to_owned(), Value::Null)));
     }
-    serde_json::to_writer(&mut *out, &document)?;
-    out.write_all(b"\n").map_err(serde_json::Error::io)
+    document::line(out, &document)
 }
