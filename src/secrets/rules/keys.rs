@@ -6,7 +6,7 @@ use super::Identity::Told;
 use super::places::NETWORKS;
 use super::{Before, EVERYWHERE, Rule, Test, Whose, needle, pattern};
 
-pub(super) static RULES: [Rule; 6] = [
+pub(super) static RULES: [Rule; 7] = [
     Rule {
         noticed: Cow::Borrowed(&[needle("-----BEGIN ", 4)]),
         kind: "private-key",
@@ -23,6 +23,14 @@ pub(super) static RULES: [Rule; 6] = [
         before: Before::Anything,
         whose: Whose::Unsaid,
         test: Test::WrappedPem,
+    },
+    Rule {
+        noticed: Cow::Borrowed(&[needle("Private-Lines: ", 7)]),
+        kind: "private-key",
+        places: EVERYWHERE,
+        before: Before::NoWord,
+        whose: Whose::Unsaid,
+        test: pattern("PuTTY", Told, r"Private-Lines: [0-9]{1,3}\r?\n([A-Za-z0-9+/]{32,64}={0,2})(?:\r?\n|$)"),
     },
     Rule {
         noticed: Cow::Borrowed(&[needle("AGE-SECRET-KEY-", 3)]),

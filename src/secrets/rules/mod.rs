@@ -37,9 +37,9 @@ const FEWEST_DIFFERENT: usize = 8;
 /// Bytes before and after a line that tell a text from a program, which has zero bytes between its strings.
 const NEAR: usize = 256;
 
-/// Words in placeholders, in lower case. The last one is `{"sub":"1234567890` in base64, the subject of example tokens.
+/// Words in placeholders, in lower case. The last one is `{"sub":"1234567890",` in base64, the beginning of example tokens.
 const STANDING_IN: [&[u8]; 6] =
-    [b"example", b"your-", b"your_", b"placeholder", b"xxxxxx", b"eyjzdwiioiixmjm0nty3odkw"];
+    [b"example", b"your-", b"your_", b"placeholder", b"xxxxxx", b"eyjzdwiioiixmjm0nty3odkwiiw"];
 
 /// Passwords in the example configurations of wpa_supplicant and hostapd, which NixOS installs as documentation.
 const IN_EXAMPLES: [&[u8]; 19] = [

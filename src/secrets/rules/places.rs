@@ -5,6 +5,9 @@ use std::sync::LazyLock;
 use aho_corasick::AhoCorasick;
 use memchr::memmem;
 
+use crate::store::StorePath;
+use crate::store::name::Name;
+
 /// A set of kinds of files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::secrets) struct Places(u16);
@@ -30,12 +33,14 @@ pub(in crate::secrets) const WIREGUARD: Places = Places(1 << 8);
 
 /// Documentation of packages. No rule applies because of it.
 pub(super) const DOCUMENTATION: Places = Places(1 << 9);
-/// Text that was written for this system: a file without a directory around it in the store, or one outside the store. Packages
-/// have directories, and their sources and documentation are full of examples.
+/// Text that was written for this system. Packages and sources are not: their documentation is full of examples.
 pub(super) const CONFIGURATION: Places = Places(1 << 10);
 
 /// Where packages are.
 const STORE: &[u8] = b"/nix/store/";
+
+/// Words in the names of trees of sources, which have no version.
+const SOURCES: [&str; 3] = ["source", "nixpkgs", "nixos"];
 
 /// Kinds by the end of the path.
 const ENDS: [(&str, Places); 30] = [
@@ -87,6 +92,17 @@ const PARTS: [(&str, Places); 8] = [
 static PARTS_OF: LazyLock<Option<AhoCorasick>> =
     LazyLock::new(|| AhoCorasick::new(PARTS.iter().map(|(part, _)| part)).ok());
 
+/// Whether a file belongs to a package, or to a tree of sources: a directory in the store with a version, or called so. Other
+/// directories are written for the system, as is what lies in the store by itself.
+fn is_of_a_package(path: &[u8]) -> bool {
+    let Some(below) = path.strip_prefix(STORE) else { return false };
+    let Some(end) = memchr::memchr(b'/', below) else { return false };
+    let path = below.get(..end).and_then(StorePath::from_base);
+    path.is_none_or(|path| {
+        !Name::parse(path.name()).version.is_empty() || SOURCES.iter().any(|word| path.name().contains(word))
+    })
+}
+
 impl Places {
     /// The empty set.
     pub(super) const NONE: Self = Self(0);
@@ -96,10 +112,7 @@ impl Places {
         let ends = ENDS.iter().filter(|(end, _)| path.ends_with(end.as_bytes())).map(|(_, place)| *place);
         let parts = PARTS_OF.iter().flat_map(|parts| parts.find_overlapping_iter(path));
         let parts = parts.filter_map(|found| PARTS.get(found.pattern().as_usize())).map(|(_, place)| *place);
-        let written = match path.strip_prefix(STORE) {
-            Some(below) if below.contains(&b'/') => Self::NONE,
-            _ => CONFIGURATION,
-        };
+        let written = if is_of_a_package(path) { Self::NONE } else { CONFIGURATION };
         let all = ends.chain(parts).fold(written, Self::and);
         // A public WireGuard key looks the same.
         let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();

@@ -72,7 +72,7 @@ pub(super) static RULES: [Rule; 23] = [
         pattern(
             "JWT",
             Told,
-            r"(eyJ[A-Za-z0-9_-]{17,500}\.eyJ[A-Za-z0-9_-]{17,4000}\.[A-Za-z0-9_-]{40,700})(?:[^A-Za-z0-9_.-]|$)",
+            r"(eyJ[A-Za-z0-9_-]{17,500}\.eyJ[A-Za-z0-9_-]{7,4000}\.[A-Za-z0-9_-]{40,700})(?:[^A-Za-z0-9_.-]|$)",
         ),
     ),
     Rule {
