@@ -187,7 +187,7 @@ fn split(parameter: &str) -> (&str, Option<&str>) {
 }
 
 fn is_on(value: &str) -> bool {
-    !matches!(value, "0" | "no" | "off" | "false")
+    !matches!(value, "0" | "no" | "n" | "off" | "false" | "f")
 }
 
 #[cfg(test)]

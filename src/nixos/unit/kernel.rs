@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::error::Result;
 use crate::nixos::Root;
+use crate::nixos::kernel_line::{self, Effect, Stage};
 
 /// Targets that a word on the kernel line stands for.
 const WORDS: [(&str, &[&str]); 4] = [
@@ -45,8 +46,9 @@ impl Kernel {
                 ("systemd.mask", unit) if !unit.is_empty() => drop(kernel.masks.insert(named(unit))),
                 ("systemd.wants", unit) if !unit.is_empty() => kernel.wants.push(named(unit)),
                 ("systemd.unit", unit) if !unit.is_empty() => target = Some(unit.to_owned()),
-                ("systemd.debug_shell", "0" | "no" | "n" | "false" | "f" | "off") => {}
-                ("systemd.debug_shell", _) => kernel.wants.push("debug-shell.service".to_owned()),
+                _ if kernel_line::effect(&word) == Some(Effect::DebugShell(Stage::System)) => {
+                    kernel.wants.push("debug-shell.service".to_owned());
+                }
                 _ => {
                     let known = WORDS.into_iter().find(|(_, words)| words.contains(&word.as_str()));
                     target = known.map(|(known, _)| known.to_owned()).or(target);
