@@ -26,7 +26,7 @@ struct Account {
     home_mode: Option<String>,
     /// The primary group.
     group: Option<String>,
-    /// Null for an account without a shell; absent where the list has no shells.
+    /// Null for an account without a shell; absent if the list has no shells.
     #[serde(default, deserialize_with = "present")]
     shell: Option<Option<String>>,
     expires: Option<String>,
@@ -68,7 +68,7 @@ pub(super) enum Precedence {
 /// Limit for opening braces in a list: one for each user, group and range of subordinate ids.
 const MOST_OBJECTS: usize = 50_000;
 
-/// Reads the list that the activation script hands to `update-users-groups.pl`.
+/// Reads the list that the activation script passes to `update-users-groups.pl`.
 pub(super) fn read(root: &Root<'_>, script: &str) -> Result<Option<Vec<User>>> {
     let Some(list) = words(script).find(|word| word.ends_with("-users-groups.json")) else { return Ok(None) };
     let document = Document::parse(&required(root, list)?, list)?;
@@ -106,7 +106,7 @@ impl Document {
         if groups.iter().filter_map(|group| group.members.as_ref()).map(Vec::len).sum::<usize>() > MOST_MEMBERS {
             return Err(Error::Limit { what: "100,000 members of groups", place });
         }
-        // Names of groups are as long as those of users.
+        // Group names are as long as user names.
         checked(groups.iter().map(|group| User::implied(&group.name)).collect(), &place)?;
         let mut memberships: HashMap<&str, Vec<&str>> = HashMap::new();
         for group in groups {
@@ -195,7 +195,7 @@ impl Account {
             (None, Some(file)) => ("passwordFile", file),
             (None, None) => return Ok(None),
         };
-        // The image has what is in the store and what is on the disc; other files come later.
+        // The image has the files in the store and on the disc; other files appear later.
         let stored = StorePath::containing(file.as_bytes()).is_some() || file.starts_with("/iso/");
         let found = if stored { root.text(file)? } else { None };
         Ok(Some(match found {
