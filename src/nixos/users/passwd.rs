@@ -37,7 +37,7 @@ fn is_shadowed(field: &str) -> bool {
     field == "x" || field.starts_with("##")
 }
 
-/// Takes passwords from a `shadow` for users whose `passwd` has none.
+/// Takes passwords from a `shadow` for users without one in `passwd`.
 pub(super) fn take_shadow(users: &mut [User], shadow: &str, file: &str) -> Result<()> {
     let mut hashes: HashMap<&str, &str> = HashMap::new();
     for (number, line) in lines(shadow) {

@@ -111,7 +111,7 @@ impl Source {
             (None, None) => set("createHome").is_some(),
         };
         let more = set("extraGroups").into_iter().flat_map(|groups| groups.split(','));
-        // An `X` precedes the password, to distinguish an empty one from none.
+        // An `X` precedes the password to distinguish an empty password from a missing one.
         let password = match value("password").and_then(|value| value.strip_prefix('X')) {
             Some(password) => Password::of_text("password", password, &self.file),
             None => Password::none(),

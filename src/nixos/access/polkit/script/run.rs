@@ -18,7 +18,7 @@ const DEEPEST: usize = 160;
 /// One way through the rules.
 pub(super) struct Run<'q> {
     question: Question<'q>,
-    /// The decisions to take at unknown branches, beginning with the given ones.
+    /// Decisions for the first unknown branches. Later branches get `false`.
     given: &'q [bool],
     pub(super) taken: Vec<bool>,
     pub(super) doubts: BTreeSet<Doubt>,
