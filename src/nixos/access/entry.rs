@@ -70,7 +70,7 @@ pub(super) enum Targets {
 /// A condition for a rule to apply that the image alone does not settle.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Condition {
-    /// The machine has such a name or address.
+    /// The machine has this name or address.
     Host(String),
     /// The user belongs to a group that a directory server lists.
     Member(String),

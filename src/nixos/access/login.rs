@@ -38,7 +38,7 @@ impl Way {
         }
     }
 
-    /// The way in that an entrance is, given what somebody needs. `None` for entrances that make a logged-in user root.
+    /// The way in for an entrance and the secret it needs. `None` for entrances that make a logged-in user root.
     fn of(grant: &Grant) -> Option<Self> {
         let without = matches!(grant.needs, Needs::EmptyPassword | Needs::Nothing);
         match grant.entrance {

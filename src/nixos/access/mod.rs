@@ -53,7 +53,7 @@ use crate::store::version;
 /// From this release on, libcrypt refuses most old schemes.
 const FIRST_WITHOUT_OLD_HASHES: &str = "23.05";
 
-/// Limit for pairs of a user and a key; nobody could read more.
+/// Limit for pairs of a user and a key. Nobody could read more.
 const MOST_GRANTS: usize = 100_000;
 
 /// The directory of the system's programs.
@@ -131,7 +131,7 @@ struct Facts {
     users: Users,
     sshd: Sshd,
     rules: Vec<Rule>,
-    /// Files that may let in others.
+    /// Files that may let in more people.
     unread: Vec<Unread>,
     /// Lines of rules that break the rules of their files.
     malformed: Vec<become_root::Malformed>,
@@ -316,7 +316,7 @@ impl People {
 
 impl Facts {
     fn of(root: &Root<'_>) -> Result<(Self, Vec<SshSources>)> {
-        // Some thirty small files, each in its own block: two threads take half the time.
+        // Some thirty small files, each in its own block: two threads halve the time.
         let (declared, machine) = rayon::join(|| Declared::of(root), || Machine::of(root));
         let (declared, machine) = (declared?, machine?);
         let Declared { users, sshd, sources, orphans, bad_lines, rules, unread, malformed, .. } = declared;

@@ -42,7 +42,7 @@ pub enum Tool {
     Nix,
     /// `su`, with PAM.
     Su,
-    /// polkit, which `run0`, `systemctl` and desktops ask.
+    /// polkit, used by `run0`, `systemctl` and desktops.
     Polkit,
     /// please, with `please.ini`.
     Please,
@@ -102,7 +102,7 @@ pub enum Reach {
 }
 
 impl Rule {
-    /// A rule that makes users root, whatever they run. `place`: the file and the line.
+    /// A rule that makes users root, regardless of what they run. `place`: the file and the line.
     pub(super) fn to_root(tool: Tool, who: String, users: Vec<String>, (source, line): (&str, u64)) -> Self {
         Self {
             tool,

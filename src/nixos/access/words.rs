@@ -58,7 +58,7 @@ impl Account {
         format!("{}on the console {what}{}", perhaps(grant), in_parentheses(notes))
     }
 
-    /// PAM lets the user in, whatever is typed.
+    /// PAM lets the user in with any input.
     fn whatever(&self, place: &str, grant: &Grant) -> String {
         let by =
             grant.cause().filter(|_| grant.answer.doubts.is_empty()).map(|cause| format!("PAM asks for none: {cause}"));

@@ -71,7 +71,7 @@ pub enum Condition {
     NotFromHosts(String),
     /// Only from hosts that this pattern matches (`AllowUsers user@host`).
     OnlyFromHosts(String),
-    /// Only where a `Match` block with these criteria holds, which depends on the connection.
+    /// Only if a `Match` block with these criteria applies. That depends on the connection.
     Within(String),
     /// Only with a certificate that has a command of its own (`PermitRootLogin forced-commands-only`).
     CertificateCommand,
@@ -191,7 +191,7 @@ pub enum Refusal {
     BadMethods(String),
     /// `RevokedKeys` lists the key.
     Revoked(String),
-    /// `RevokedKeys` names this file, which is not in the image: sshd then refuses every key.
+    /// `RevokedKeys` names this file, but it is not in the image: sshd then refuses every key.
     NoRevokedKeys(String),
     /// This line of `RevokedKeys` is not a key: sshd then refuses every key.
     BrokenRevokedKeys {
@@ -211,14 +211,14 @@ pub enum Refusal {
     LooseMode {
         /// The file of keys.
         file: String,
-        /// What others may write to.
+        /// The file or directory that others may write to.
         path: String,
     },
     /// `StrictModes`: the file, or a directory above it, belongs to neither root nor the user.
     ForeignOwner {
         /// The file of keys.
         file: String,
-        /// What belongs to somebody else.
+        /// The file or directory that belongs to somebody else.
         path: String,
     },
     /// The account has no password.
@@ -248,13 +248,13 @@ pub enum Refusal {
 /// Something that may reverse an answer, but that the image does not say.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Doubt {
-    /// A `Match` block with this criterion, which depends on the connection.
+    /// A `Match` block with this criterion. Whether it applies depends on the connection.
     Match(String),
     /// The configuration that sshd reads is not in the image.
     NoConfiguration(String),
     /// This command may return more keys (`AuthorizedKeysCommand`).
     KeysCommand(String),
-    /// This file, which is not in the image, may hold more keys.
+    /// This file may hold more keys. It is not in the image.
     KeysFile(String),
     /// A script or unit may write keys to this path at boot.
     KeysWritten {
@@ -267,7 +267,7 @@ pub enum Doubt {
     Principals,
     /// This file is not in the image. It holds the names that a certificate may have; it must have one of them.
     PrincipalsFile(String),
-    /// This file, which is not in the image, holds certificate authorities.
+    /// This file holds certificate authorities. It is not in the image.
     AuthoritiesFile(String),
     /// Whether PAM accepts empty passwords.
     EmptyByPam,
@@ -275,7 +275,7 @@ pub enum Doubt {
     Pam(String),
     /// Whether libcrypt accepts hashes of this scheme.
     OldScheme(String),
-    /// The password comes from this file, which is not in the image.
+    /// The password comes from this file. It is not in the image.
     PasswordFile(String),
     /// The password, or whether there is one.
     UntoldPassword,

@@ -54,7 +54,7 @@ pub enum PasswordState {
     Empty,
     /// No password hashes to the field, such as `!` or `*`.
     Locked,
-    /// No password is declared, which locks the account.
+    /// No password is declared. This locks the account.
     None,
     /// The password is in the image in clear text.
     Plaintext,
@@ -96,7 +96,7 @@ impl Password {
             digits
         });
         let disabled = field.starts_with('!');
-        // pam_unix takes every hash of 13 characters and more without a dollar sign for DES.
+        // pam_unix treats every hash of 13 or more characters without a dollar sign as DES.
         let is_broken = |scheme: &Scheme| *scheme == Scheme::BsdiDes || !scheme.fits(field);
         let quirk = scheme.filter(is_broken).map(|_| Quirk::Broken);
         let (option, source) = (Some(option.to_owned()), Some(source.to_owned()));

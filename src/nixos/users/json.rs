@@ -138,7 +138,7 @@ impl Document {
 
 impl Account {
     /// Since 21.05, nixpkgs requires `isNormalUser` or `isSystemUser`. Before, ids below 1000, the build users and `nobody`
-    /// had neither; the latter two have the home `/var/empty`, which no person has.
+    /// had neither; the latter two have the home `/var/empty`, unlike any person.
     fn is_normal(&self) -> Option<bool> {
         let system = self.uid.is_some_and(|uid| uid < 1000) || self.home.as_deref() == Some("/var/empty");
         self.is_normal.or_else(|| self.is_system_user.map(|is_system| !is_system && !system))
@@ -179,7 +179,7 @@ impl Account {
         };
         value.as_ref().map(|value| {
             let password = Password::of_hash(option, value.trim_end_matches('\n'), list);
-            // The script writes the line break into the file, where it cuts the line of the user.
+            // The script writes the line break into the file. It cuts the user's line there.
             if value.ends_with('\n') && precedence != Precedence::Userborn { password.unreadable() } else { password }
         })
     }

@@ -60,7 +60,7 @@ impl Users {
     /// Reads the users of a system, in the form of its release.
     ///
     /// # Errors
-    /// If a list is there but cannot be read.
+    /// If a list exists but cannot be read.
     pub fn of(root: &Root<'_>) -> Result<Self> {
         let script = root.text(&root.own("activate"))?.unwrap_or_default();
         let sources = [userborn::ready, json::read, userborn::read, sysusers::read, merger::read, records::read];

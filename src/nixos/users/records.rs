@@ -15,7 +15,7 @@ pub(super) fn read(root: &Root<'_>, script: &str) -> Result<Option<Vec<User>>> {
     let Some(source) = Source::find(root, script)? else { return Ok(None) };
     let mut users = source.users()?;
     take_passwords(root, &mut users, script)?;
-    // The script makes root first. A record changes only the groups of a user who already exists.
+    // The script creates root first. A record changes only the groups of a user who already exists.
     let password = root_password(script, &root.own("activate"));
     match users.iter_mut().find(|user| user.name == "root") {
         Some(root) => root.password = password,

@@ -1,4 +1,4 @@
-//! PAM: whom a service lets in, and what they need (pam.conf(5)).
+//! PAM: whom a service lets in, and with which secret (pam.conf(5)).
 
 mod modules;
 mod stack;

@@ -73,7 +73,7 @@ impl Defaults {
                 all.push(Default_ { scope, effect });
             }
         }
-        // Of all other settings the last counts, whatever its scope. sudo applies those for commands after them.
+        // The last of all other settings counts, regardless of its scope. sudo applies settings for commands after them.
         all.sort_by_key(|default| matches!(default.scope, Scope::Commands(_)));
         let target = |default: &Default_| match &default.effect {
             Effect::Target(name) if !is_root(name) => Some(Member::new(Name::Word(name.clone()))),

@@ -53,7 +53,7 @@ pub(super) struct Parser<'t> {
     next: Token,
 }
 
-/// The kind of a list, which decides what its words mean.
+/// The kind of a list. It decides what the words mean.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Of {
     Users,

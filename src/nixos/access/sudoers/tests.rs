@@ -34,7 +34,7 @@ fn of(text: &str) -> Vec<String> {
     shown(&[("/s/etc/sudoers", text)])
 }
 
-/// Each text with its result: the users whom it makes root, or its rules as shown.
+/// Each text with its result: the users that it makes root, or its rules as shown.
 fn assert_root(cases: &[(&str, &str)]) {
     for (text, expected) in cases {
         let rules = of(text);
