@@ -50,11 +50,11 @@ pub enum Quirk {
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum PasswordState {
-    /// The user logs in without a password if PAM permits it.
+    /// The user logs in without a password where PAM permits it.
     Empty,
-    /// No password hashes to the field, such as `!` or `*`.
+    /// The field is one that no password hashes to, such as `!` or `*`.
     Locked,
-    /// No password is declared. This locks the account.
+    /// No password is declared, which locks the account.
     None,
     /// The password is in the image in clear text.
     Plaintext,
