@@ -14,7 +14,7 @@ use crate::nixos::{Root, Users};
 /// Limit for rules that ask for no password; NixOS writes a few.
 pub(super) const MOST_RULES: usize = 10_000;
 
-/// What files say of those who become somebody else.
+/// What files say about users who become somebody else.
 #[derive(Default)]
 pub(super) struct Rules {
     /// The rules that ask for no password.
@@ -23,11 +23,11 @@ pub(super) struct Rules {
     pub(super) root_groups: Vec<String>,
     /// Files that may grant more.
     pub(super) unread: Vec<Unread>,
-    /// Lines that break the rules of their file.
+    /// Lines that break the syntax of their file.
     pub(super) malformed: Vec<Malformed>,
 }
 
-/// A file of which it is unknown what it grants.
+/// A file whose grants are unknown.
 pub(super) struct Unread {
     pub(super) file: String,
     pub(super) why: Why,
@@ -35,15 +35,15 @@ pub(super) struct Unread {
 
 /// Why it is unknown.
 pub(super) enum Why {
-    /// It is included, but not in the image.
+    /// It is included, but is not in the image.
     Missing,
-    /// It is over a limit.
+    /// It exceeds a limit.
     Limit(Error),
-    /// It is code, whose answer depends on more than the image.
+    /// It is code, and its answer depends on more than the image.
     Undecided(String),
 }
 
-/// A line that breaks the rules of its file.
+/// A line that breaks the syntax of its file.
 pub(super) struct Malformed {
     pub(super) tool: Tool,
     pub(super) file: String,
@@ -78,7 +78,7 @@ pub(super) fn rules(root: &Root<'_>, users: &Users) -> Result<Rules> {
 }
 
 impl Rules {
-    /// Adds what was read. What is behind a limit is unknown; the rest still counts.
+    /// Adds the rules of one tool. Anything past a limit is unknown; the rest still counts.
     fn add(&mut self, file: &str, read: Result<Self>) -> Result<()> {
         match read {
             Ok(read) => {
@@ -146,7 +146,7 @@ mod tests {
     use crate::nixos::User;
     use crate::nixos::made::Made;
 
-    /// Rules that are left, of users in `wheel` and in `users`.
+    /// The remaining rules, for users in `wheel` and in `users`.
     fn shown(file: &str, text: &str) -> Vec<String> {
         let user = |name: &str, uid: u64, group: &str| User {
             uid: Some(uid),
@@ -173,7 +173,7 @@ mod tests {
                 "2 %wheel (eve) root ALL",
                 "3 bob (bob) root reboot now",
                 "4 bob (bob) eve ALL",
-                "4 bob (bob) root ALL", // by way of eve
+                "4 bob (bob) root ALL", // through eve
             ]
         );
         let text = "permit nopass eve\npermit nopass bob\ndeny bob\npermit persist :wheel\n";

@@ -1,15 +1,15 @@
-//! Who becomes root by way of somebody else: alice may act as bob, and bob as root.
+//! Who becomes root through somebody else: alice may act as bob, and bob as root.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::become_root::Rules;
 use super::rule::{Reach, Rule};
 
-/// The rules by which users act as others who become root. Whoever becomes root without a detour is left out.
+/// The rules that let users act as others who become root. Users who become root directly are left out.
 pub(super) fn of(rules: &Rules) -> Vec<Rule> {
     let mut roots: BTreeSet<String> = rules.root_groups.iter().map(|group| format!("%{group}")).collect();
     for rule in rules.free.iter().filter(|rule| rule.makes_root()) {
-        // Who acts with a group has its rights, too.
+        // Acting with a group gives its rights, too.
         roots.extend(rule.who.starts_with('%').then(|| rule.who.clone()));
         roots.extend(rule.users.iter().cloned());
     }
@@ -43,7 +43,7 @@ mod tests {
     use crate::nixos::made::Made;
     use crate::nixos::{User, Users};
 
-    /// Who becomes root by way of whom.
+    /// Who becomes root, and through whom.
     fn detours(files: &[(&str, &str)]) -> Vec<String> {
         let user = |name: &str, uid: u64, group: &str| User {
             uid: Some(uid),

@@ -7,33 +7,33 @@ use super::entry::Name;
 pub(super) struct Command {
     /// A path, a pattern, a directory with a slash at the end, or a regular expression between `^` and `$`.
     pub(super) path: String,
-    /// `None`: whatever the user likes. Empty: none.
+    /// `None`: any arguments. Empty: no arguments.
     pub(super) arguments: Option<String>,
-    /// Whether the contents of the program must have a digest.
+    /// Whether the program's contents must match a digest.
     pub(super) digest: bool,
-    /// Whether the path stands for one program.
+    /// Whether the path names one program.
     literal: bool,
 }
 
-/// Bytes of a path that are compared about as fast as a short one.
+/// Bytes of a path that take about as long to compare as a short one.
 const BYTES: u64 = 256;
 
-/// Memory that a regular expression may take, in bytes.
+/// Limit for the memory of a regular expression, in bytes.
 const LARGEST_REGEX: usize = 1 << 18;
 
 impl Command {
-    /// A program by its path, as doas has it.
+    /// A program by its path, as in doas.
     pub(super) fn literal(path: String, arguments: Option<String>) -> Self {
         Self { path, arguments, digest: false, literal: true }
     }
 
-    /// Programs by a path, in which `*` and its like stand for other letters.
+    /// Programs by a path with wildcards such as `*`.
     pub(super) fn pattern(path: String, arguments: Option<String>, digest: bool) -> Self {
         let literal = !(path.starts_with('^') || path.ends_with('/') || is_pattern(&path));
         Self { path, arguments, digest, literal }
     }
 
-    /// How much work it is to compare it, a path being 1.
+    /// The cost of comparing it; a path costs 1.
     fn work(&self) -> u64 {
         match self.literal {
             true => 1 + (self.path.len() as u64) / BYTES,
@@ -64,12 +64,12 @@ impl Command {
         }
     }
 
-    /// The letters with which every program begins that matches.
+    /// The literal beginning shared by every matching program.
     fn beginning(&self) -> &str {
         let text = self.path.strip_prefix('^').unwrap_or(&self.path);
         let end = match self.literal {
             true => text.len(),
-            // A letter before `*`, `?` or `{` of a regular expression may be missing.
+            // A letter before `*`, `?` or `{` in a regular expression is optional.
             false => text.find(|letter: char| "*?[]\\.+(){}|^$".contains(letter)).unwrap_or(text.len()),
         };
         let optional =
@@ -79,12 +79,12 @@ impl Command {
         } else {
             None
         };
-        // Of alternatives another one may begin otherwise.
+        // Another alternative may begin differently.
         let text = if self.path.starts_with('^') && text.contains('|') { "" } else { text };
         text.get(..cut.unwrap_or(end)).unwrap_or_default()
     }
 
-    /// Whether it covers all that another one does.
+    /// Whether it covers everything that another one covers.
     fn covers(&self, other: &Self) -> bool {
         if std::ptr::eq(self, other) || self == other || self.is_anything() {
             return true;
@@ -100,7 +100,7 @@ impl Command {
         !self.literal && !self.digest && self.arguments.is_none() && matches!(self.path.as_str(), "^.*$" | "^/.*$")
     }
 
-    /// Whether it is as good as any command: a shell, or whatever is in a directory where one is.
+    /// Whether it is as good as any command: a shell, or any program in a directory that contains one.
     pub(super) fn is_shell(&self) -> bool {
         let name = self.path.rsplit('/').next().unwrap_or_default();
         let is_one = self.literal && self.path.starts_with('/') && SHELL_NAMES.contains(&name);
@@ -108,7 +108,7 @@ impl Command {
     }
 }
 
-/// Programs of a NixOS that run any other.
+/// NixOS programs that can run any other program.
 const SHELLS: [&str; 8] = [
     "/bin/sh",
     "/usr/bin/env",
@@ -122,7 +122,7 @@ const SHELLS: [&str; 8] = [
 
 const SHELL_NAMES: [&str; 12] = ["sh", "bash", "dash", "ash", "ksh", "zsh", "fish", "tcsh", "csh", "env", "su", "sudo"];
 
-/// Whether a text has signs that stand for other letters.
+/// Whether a text contains wildcard characters.
 pub(super) fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '[', ']'])
 }
@@ -134,15 +134,15 @@ pub(super) fn glob(pattern: &str, text: &str) -> Option<bool> {
     }
     let pattern = pattern.replace('{', "\\{").replace('}', "\\}");
     let glob = globset::GlobBuilder::new(&pattern).literal_separator(true).backslash_escape(true).build();
-    // What is malformed matches nothing.
+    // A malformed pattern matches nothing.
     Some(glob.is_ok_and(|glob| glob.compile_matcher().is_match(text)))
 }
 
-/// Bytes of a pattern that is tried.
+/// Limit for bytes of a pattern to try.
 const LONGEST_PATTERN: usize = 1_000;
 
 impl Name {
-    /// How much work it is to compare it, a path being 1.
+    /// The cost of comparing it; a path costs 1.
     pub(super) fn work(&self) -> u64 {
         match self {
             Self::Command(command) => command.work(),
@@ -158,7 +158,7 @@ pub(super) fn may_share(one: &Name, other: &Name) -> bool {
     !one.literal && !other.literal && (own.starts_with(others) || others.starts_with(own))
 }
 
-/// Whether one name of commands covers all that another does.
+/// Whether one command name covers everything that another one covers.
 pub(super) fn covers(name: &Name, other: &Name) -> bool {
     match (name, other) {
         (Name::All, _) => true,

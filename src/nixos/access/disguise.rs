@@ -6,22 +6,22 @@ use crate::error::Result;
 use crate::nixos::unit::{Lookup, Units};
 use crate::nixos::{Root, Users};
 
-/// Where groups are.
+/// The file that lists the groups.
 pub(super) const FILE: &str = "/etc/group";
 
-/// A group, and the units of which one must be there for its members to be root. `kvm` is none: it opens `/dev/kvm` alone.
+/// A group and its units. Its members are root only if one of the units exists. `kvm` is left out: it opens only `/dev/kvm`.
 const GROUPS: [(&str, Tool, &[&str]); 7] = [
     ("docker", Tool::Docker, &["docker.service", "docker.socket"]),
     ("podman", Tool::Podman, &["podman.service", "podman.socket"]),
     ("libvirtd", Tool::Libvirt, &["libvirtd.service", "libvirtd.socket"]),
     ("incus-admin", Tool::Incus, &["incus.service", "incus.socket"]),
     ("lxd", Tool::Lxd, &["lxd.service", "lxd.socket"]),
-    // They read and write the disks themselves.
+    // Members read and write the disks directly.
     ("disk", Tool::Disk, &[]),
     ("kmem", Tool::Memory, &[]),
 ];
 
-/// The groups, and rules for those that have members.
+/// The groups, and rules for those with members.
 pub(super) fn read(root: &Root<'_>, users: &Users) -> Result<Rules> {
     let mut rules = Rules::default();
     for (group, tool, units) in GROUPS {

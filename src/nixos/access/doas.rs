@@ -10,18 +10,18 @@ use crate::nixos::Users;
 /// The file that doas reads.
 pub(super) const FILE: &str = "/etc/doas.conf";
 
-/// A word, or a sign that no word has.
+/// A word, or a sign that no word contains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Token {
     Word(String),
-    /// A word that has quotes or a backslash, which no keyword has.
+    /// A word with quotes or a backslash. Keywords have neither.
     Text(String),
     Open,
     Close,
     End,
 }
 
-/// The file is malformed in a line; then doas allows nothing.
+/// A line of the file is malformed; doas then allows nothing.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Malformed {
     pub(super) line: u64,
@@ -54,7 +54,7 @@ fn tokens(text: &str) -> Result<Vec<(Token, u64)>, Malformed> {
             }
             '{' => tokens.push((Token::Open, line)),
             '}' => tokens.push((Token::Close, line)),
-            // A backslash at the end of a comment continues nothing.
+            // A backslash at the end of a comment does not continue it.
             '#' => while letters.next_if(|next| *next != '\n').is_some() {},
             first => {
                 let begin = line;
@@ -151,7 +151,7 @@ fn rule<'w>(words: &[&'w Token], users: &'w Users) -> Option<impl Fn(&Arc<str>, 
     })
 }
 
-/// Takes the options of a rule that permits. Whether it asks for no password; `None` if doas refuses the options.
+/// Parses the options of a permit rule. Returns whether it asks for no password, or `None` if doas refuses the options.
 fn asks_nothing<'w>(words: &mut Peekable<impl Iterator<Item = &'w Token>>) -> Option<bool> {
     let is = |token: &&Token, keyword: &str| matches!(token, Token::Word(word) if word == keyword);
     let (mut free, mut persists, mut sets) = (false, false, false);
@@ -175,13 +175,13 @@ fn asks_nothing<'w>(words: &mut Peekable<impl Iterator<Item = &'w Token>>) -> Op
     (!(free && persists)).then_some(free)
 }
 
-/// Options of a rule that permits.
+/// Options of a permit rule.
 const OPTIONS: [&str; 5] = ["nopass", "persist", "keepenv", "nolog", "setenv"];
 
-/// Words that only quotes make a name.
+/// Words that are names only in quotes.
 const KEYWORDS: [&str; 10] = ["permit", "deny", "as", "cmd", "args", "nopass", "persist", "keepenv", "nolog", "setenv"];
 
-/// The text of a word that is no keyword.
+/// The text of a word that is not a keyword.
 fn text(token: Option<&&Token>) -> Option<String> {
     match token? {
         Token::Word(word) if KEYWORDS.contains(&word.as_str()) => None,

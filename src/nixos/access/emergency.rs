@@ -5,7 +5,7 @@ use crate::nixos::Root;
 use crate::nixos::initrd::{FORCE, forces_shell};
 use crate::nixos::unit::{Units, is_true};
 
-/// The file that makes the shell of emergency.target or rescue.target ask for no password. `None` if it asks.
+/// The file that makes the shell of emergency.target or rescue.target ask for no password. `None` if the shell asks.
 pub(super) fn forced(root: &Root<'_>) -> Result<Option<String>> {
     let units = Units::of(root)?;
     for name in ["emergency.service", "rescue.service"] {

@@ -1,4 +1,4 @@
-//! What a line of `sudoers` or `doas.conf` allows or denies: who, where, as whom, what.
+//! What a line of `sudoers` or `doas.conf` allows or denies: who, where, as whom, and which commands.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::nixos::users::User;
 /// Something that a list names, or excludes with a `!`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Member {
-    /// Shared by all lists that an alias is part of.
+    /// Shared by all lists that include an alias.
     pub(super) name: Arc<Name>,
     pub(super) negated: bool,
 }
@@ -20,7 +20,7 @@ impl Member {
     }
 }
 
-/// Whom, where or what a member of a list means.
+/// The user, host or target that a member of a list means.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Name {
     All,
@@ -31,14 +31,14 @@ pub(super) enum Name {
     Uid(u64),
     Group(String),
     Gid(u64),
-    /// A group of a directory server, an address, a group of hosts: the image does not tell who or where that is.
+    /// A group of a directory server, an address, or a group of hosts. The image does not say who or where that is.
     Outside(String),
-    /// The user himself.
+    /// The same user who runs the command.
     Myself,
     Command(Command),
 }
 
-/// A list, shared by all that use it. Its last member that matches decides.
+/// A list, shared by all its users. Its last matching member decides.
 pub(super) type List = Arc<[Member]>;
 
 /// One rule for one command.
@@ -48,41 +48,41 @@ pub(super) struct Entry {
     pub(super) hosts: List,
     pub(super) targets: Targets,
     pub(super) command: List,
-    /// Whether the rule itself says that a password is asked for.
+    /// Whether the rule itself says to ask for a password.
     pub(super) asks: Option<bool>,
-    /// Under which conditions it counts.
+    /// The conditions under which the rule applies.
     pub(super) conditions: Arc<[Condition]>,
-    /// The commands of one list have the same number.
+    /// Commands of the same list share this number.
     pub(super) group: usize,
     pub(super) file: Arc<str>,
     pub(super) line: u64,
 }
 
-/// As whom the commands run.
+/// The users and groups that commands run as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Targets {
     /// The rule does not say.
     Default,
-    /// Users, and the groups beside them.
+    /// Users, and the groups listed with them.
     Users(List, List),
 }
 
-/// What must be true for a rule to count, which the image alone does not tell.
+/// A condition for a rule to apply that the image alone does not settle.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Condition {
-    /// The machine has such a name or address.
+    /// The machine has this name or address.
     Host(String),
     /// The user belongs to a group that a directory server lists.
     Member(String),
-    /// From this time on, as sudoers writes it.
+    /// From this time on, in the notation of sudoers.
     NotBefore(String),
     /// Until this time.
     NotAfter(String),
     /// The user is at the machine itself, not logged in over the network.
     Local,
-    /// It counts for some details of the action, such as one unit.
+    /// The rule applies to some details of the action, such as one unit.
     Details,
-    /// A later rule, at this place, depends on something else and may take it back.
+    /// The later rule at this index depends on something else and may take it back.
     Unless(String),
 }
 
@@ -101,12 +101,12 @@ impl fmt::Display for Condition {
 }
 
 impl Condition {
-    /// Whether it is a time that has come.
+    /// Whether it is a start time that has passed.
     pub(super) fn is_met(&self) -> bool {
         matches!(self, Self::NotBefore(time) if time.get(..DAY).is_some_and(|day| day < today().as_str()))
     }
 
-    /// Whether it is a time that is over.
+    /// Whether it is an end time that has passed.
     pub(super) fn is_past(&self) -> bool {
         matches!(self, Self::NotAfter(time) if time.get(..DAY).is_some_and(|day| day < today().as_str()))
     }
@@ -115,13 +115,13 @@ impl Condition {
 /// Digits of a year, month and day.
 const DAY: usize = 8;
 
-/// Today as sudoers writes it, in UTC.
+/// Today in the notation of sudoers, in UTC.
 fn today() -> String {
     jiff::Timestamp::now().strftime("%Y%m%d").to_string()
 }
 
 impl Entry {
-    /// A rule of a line, which says nothing yet.
+    /// A rule for a line, still empty.
     pub(super) fn at(file: &Arc<str>, line: u64) -> Self {
         let none: List = Arc::new([]);
         Self {
@@ -138,7 +138,7 @@ impl Entry {
     }
 }
 
-/// Whether something is true, as far as the image tells.
+/// Whether something is true, as far as the image says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Answer {
     No,
@@ -146,7 +146,7 @@ pub(super) enum Answer {
     Yes,
 }
 
-/// What a list says of somebody or something: nothing, or what its last match says.
+/// What a list says about somebody or something: nothing, or the result of its last match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Said {
     Nothing,
@@ -155,7 +155,7 @@ pub(super) enum Said {
     Unknown,
 }
 
-/// Who is asked about: a user of the image, or one who is only named.
+/// The person in question: a user of the image, or one known only by name.
 pub(super) struct Person<'u> {
     pub(super) name: &'u str,
     pub(super) uid: Option<u64>,
@@ -169,12 +169,12 @@ pub(super) struct Person<'u> {
 impl<'u> Person<'u> {
     pub(super) fn of(user: &'u User, gid: impl Fn(&str) -> Option<u64>) -> Self {
         let groups = user.groups.as_deref();
-        // A group without a known number might have any.
+        // A group without a known number might have any number.
         let gids = groups.and_then(|groups| groups.iter().map(|group| gid(group)).collect());
         Self { name: &user.name, uid: user.uid, groups, gids, outside: None }
     }
 
-    /// Root, whom the image need not list.
+    /// Root. The image need not list it.
     pub(super) fn root() -> Person<'static> {
         static GROUPS: std::sync::LazyLock<[String; 1]> = std::sync::LazyLock::new(|| ["root".to_owned()]);
         Person { name: "root", uid: Some(0), groups: Some(&*GROUPS), gids: Some(vec![0]), outside: None }
@@ -193,18 +193,18 @@ impl<'u> Person<'u> {
         }
     }
 
-    /// Whether a name means the person, as far as the image tells.
+    /// Whether a name means the person, as far as the image says.
     pub(super) fn is_surely(&self, name: &Name) -> bool {
         self.is(name) == Answer::Yes
     }
 
-    /// What a list says of the person, and the member that decides.
+    /// What a list says about the person, and the member that decides.
     pub(super) fn in_list<'l>(&self, list: &'l [Member]) -> (Said, Option<&'l Member>) {
         last(list, |name| self.is(name))
     }
 }
 
-/// What the last match of a list says.
+/// The result of the last match in a list.
 pub(super) fn last(list: &[Member], is: impl Fn(&Name) -> Answer) -> (Said, Option<&Member>) {
     let mut said = (Said::Nothing, None);
     for member in list {
@@ -219,7 +219,7 @@ pub(super) fn last(list: &[Member], is: impl Fn(&Name) -> Answer) -> (Said, Opti
     said
 }
 
-/// Whether the machine is among the hosts. Its name is `None` if the image does not tell it.
+/// Whether the machine is among the hosts. Its name is `None` if the image does not give it.
 pub(super) fn on_host<'l>(hosts: &'l [Member], own: Option<&str>) -> (Said, Option<&'l Member>) {
     last(hosts, |name| match (name, own) {
         (Name::All, _) => Answer::Yes,
@@ -231,7 +231,7 @@ pub(super) fn on_host<'l>(hosts: &'l [Member], own: Option<&str>) -> (Said, Opti
             None => Answer::Unknown,
         },
         (Name::Word(host), Some(own)) if host.eq_ignore_ascii_case(own) => Answer::Yes,
-        // The domain comes from the network.
+        // The network provides the domain.
         (Name::Word(host), Some(own)) if host.split('.').next().is_some_and(|host| host.eq_ignore_ascii_case(own)) => {
             Answer::Unknown
         }

@@ -1,34 +1,34 @@
-//! A finding: one thing to know about who gets in.
+//! A finding: one fact worth knowing about who can log in.
 
 use std::fmt;
 
-/// One thing to know about who gets in.
+/// One fact worth knowing about who can log in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What sort of thing.
+    /// The kind of finding.
     pub id: FindingId,
-    /// How much it matters.
+    /// Its severity.
     pub severity: Severity,
-    /// Whom or what it is about: a user, a file, a menu entry.
+    /// Its subject: a user, a file, a menu entry.
     pub subject: String,
     /// One sentence.
     pub message: String,
-    /// The file of the image that causes it.
+    /// The file in the image that causes it.
     pub path: Option<String>,
 }
 
-/// How much a finding matters.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Strangers get in, or a secret is out.
+    /// Strangers can log in, or a secret is exposed.
     Error,
-    /// Probably not what was meant.
+    /// Probably not intended.
     Warning,
     /// Good to know.
     Info,
 }
 
-/// The table of all sorts of findings: title, name in documents and policies, severity.
+/// The table of all kinds of findings: title, name in documents and policies, severity.
 macro_rules! findings {
     ($(#[doc = $title:literal] $id:ident = $name:literal, $severity:ident;)+) => {
         /// A sort of finding. Its name is the same in every release.
@@ -38,7 +38,7 @@ macro_rules! findings {
         }
 
         impl FindingId {
-            /// Every sort.
+            /// Every kind.
             pub const ALL: &[Self] = &[$(Self::$id),+];
 
             /// Its name in documents and policies: `empty-password`.
@@ -47,7 +47,7 @@ macro_rules! findings {
                 match self { $(Self::$id => $name,)+ }
             }
 
-            /// How much it matters, unless the finding says otherwise.
+            /// Its severity, unless the finding says otherwise.
             #[must_use]
             pub fn severity(self) -> Severity {
                 match self { $(Self::$id => Severity::$severity,)+ }
@@ -163,8 +163,8 @@ impl Finding {
         Self { id, severity: id.severity(), subject, message: message.into(), path }
     }
 
-    /// Whether another system has the same finding. The titles of menu entries differ from system to system, even where
-    /// the same parameters open the same doors.
+    /// Whether another system has the same finding. The titles of menu entries differ between systems, even if the same
+    /// parameters open the same doors.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
         let of_menu = matches!(
@@ -201,7 +201,7 @@ impl fmt::Display for FindingId {
 }
 
 impl Severity {
-    /// The word for it in documents.
+    /// Its name in documents.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

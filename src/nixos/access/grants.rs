@@ -1,6 +1,6 @@
-//! Who gets in: for each user and entrance an answer, with its conditions and its cause.
+//! Who can log in: an answer for each user and entrance, with its conditions and its cause.
 //!
-//! `inspect`, `access`, `check`, `policy` and `diff` read this and decide nothing again.
+//! `inspect`, `access`, `check`, `policy` and `diff` read these answers and decide nothing themselves.
 
 use super::pam::{Secret, Service};
 use super::{Autologin, Facts, Rule, SshSources, Tool};
@@ -24,12 +24,12 @@ pub enum Entrance {
     SshPassword,
     /// sshd, which lets PAM ask (keyboard-interactive).
     SshKeyboardInteractive,
-    /// A user who is in becomes root without a password, by this program.
+    /// A logged-in user becomes root without a password, through this program.
     Root(Tool),
 }
 
 impl Entrance {
-    /// The word for it in documents.
+    /// Its name in documents.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -43,30 +43,30 @@ impl Entrance {
         }
     }
 
-    /// Whether it leads through sshd.
+    /// Whether the entrance leads through sshd.
     #[must_use]
     pub fn is_ssh(self) -> bool {
         matches!(self, Self::SshKey | Self::SshCertificate | Self::SshPassword | Self::SshKeyboardInteractive)
     }
 }
 
-/// What somebody must have to get in.
+/// What somebody needs to log in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Needs {
-    /// Nothing at all, not even Enter at a prompt for a password.
+    /// Nothing at all, not even Enter at a password prompt.
     Nothing,
     /// No password: the account has an empty one.
     EmptyPassword,
     /// The password.
     Password,
-    /// The key with this fingerprint; none where the image does not tell which.
+    /// The key with this fingerprint. `None` if the image does not say which.
     Key(Option<String>),
-    /// A certificate of the authority with this fingerprint; none where there is no authority.
+    /// A certificate of the authority with this fingerprint. `None` without an authority.
     Certificate(Option<String>),
 }
 
 impl Needs {
-    /// The word for it in documents.
+    /// Its name in documents.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -84,7 +84,7 @@ impl Needs {
 pub struct Grant {
     /// The entrance.
     pub entrance: Entrance,
-    /// What somebody must have.
+    /// What somebody needs.
     pub needs: Needs,
     /// Whether it opens.
     pub answer: Answer,
@@ -93,7 +93,7 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// The line or file that decides: the one that refuses, else the one that opens, else the one that leaves it open.
+    /// The line or file that decides: the one that refuses, else the one that opens, else the one that leaves the answer open.
     #[must_use]
     pub fn cause(&self) -> Option<&Cause> {
         let doubted = || self.answer.doubts.iter().find_map(|doubt| doubt.cause.as_ref());
@@ -110,8 +110,8 @@ impl Grant {
     }
 }
 
-/// All entrances of a user. An entrance stands once for each key, authority, rule or unit that may open it, and once as
-/// denied where nothing does. The keys and authorities get the answers of their entrances.
+/// All entrances of a user. An entrance appears once for each key, authority, rule or unit that may open it, and once as denied
+/// if nothing opens it. The keys and authorities get the answers of their entrances.
 pub(super) fn of(facts: &Facts, user: &User, sources: &mut SshSources, rules: &[&Rule]) -> Vec<Grant> {
     let logins = facts.autologin.iter().filter(|login| login.user == user.name).map(autologin);
     let mut grants: Vec<Grant> = logins.collect();
@@ -153,7 +153,7 @@ pub(super) fn of(facts: &Facts, user: &User, sources: &mut SshSources, rules: &[
     grants
 }
 
-/// What the account rules of PAM make of keys and certificates.
+/// Applies PAM's account rules to keys and certificates.
 fn by_account(grants: &mut [Grant], service: &Service, user: &User) {
     let said = service.admits(user);
     for grant in grants.iter_mut().filter(|grant| grant.answer.opens()) {
@@ -169,7 +169,7 @@ fn by_account(grants: &mut [Grant], service: &Service, user: &User) {
     }
 }
 
-/// A shell that ends at once closes an entrance, but sshd forwards ports and serves its internal sftp without one.
+/// A shell that ends at once closes an entrance, but sshd can forward ports and serve its internal sftp without a shell.
 fn without_shell(grant: &mut Grant, shell: &str) {
     let name = shell.rsplit('/').next().unwrap_or(shell).to_owned();
     if !grant.entrance.is_ssh() {
@@ -181,7 +181,7 @@ fn without_shell(grant: &mut Grant, shell: &str) {
 
 /// Whether the shell ends a session at once.
 fn ends_at_once(shell: &str) -> bool {
-    /// Names of programs that do.
+    /// Names of programs that end at once.
     const PROGRAMS: [&str; 4] = ["nologin", "false", "noshell", "true"];
     shell.rsplit('/').next().is_some_and(|name| PROGRAMS.contains(&name))
 }
@@ -201,7 +201,7 @@ fn console(facts: &Facts, user: &User) -> Vec<Grant> {
     by_pam(grant, &facts.pam_of_console, user, Refusal::EmptyOnConsole)
 }
 
-/// What PAM makes of an answer that the password gives, and a grant without it if PAM may ask for none.
+/// Applies PAM to the password's answer, and adds a grant without a password if PAM may ask for none.
 fn by_pam(grant: Grant, service: &Service, user: &User, no_empty: Refusal) -> Vec<Grant> {
     let without = service.opens(user, Secret::Nothing);
     match (without.verdict, without.by) {
@@ -219,12 +219,12 @@ fn by_pam(grant: Grant, service: &Service, user: &User, no_empty: Refusal) -> Ve
     }
 }
 
-/// What PAM makes of an answer that the password gives.
+/// Applies PAM to the password's answer.
 fn with_password(mut grant: Grant, service: &Service, user: &User, no_empty: Refusal) -> Grant {
     if !grant.answer.opens() {
         return grant;
     }
-    // An empty text that is hashed is a password like any other.
+    // A hash of the empty text is a password like any other.
     let empty = user.password.state == PasswordState::Empty && user.password.quirk != Some(Quirk::HashedEmpty);
     let with = service.opens(user, if empty { Secret::Empty } else { Secret::Password });
     match (with.verdict, with.by) {
@@ -244,7 +244,7 @@ fn with_password(mut grant: Grant, service: &Service, user: &User, no_empty: Ref
     grant
 }
 
-/// What the password alone says, wherever it is asked for.
+/// The answer of the password alone, wherever it is asked for.
 fn of_password(password: &Password) -> Answer {
     let unknown = |doubt| Answer { doubts: vec![Caused { what: doubt, cause: source(password) }], ..Answer::default() };
     let denied = |refusal| Answer::denied(Caused { what: refusal, cause: source(password) });
@@ -327,9 +327,9 @@ fn ssh_password(facts: &Facts, user: &User, method: PasswordMethod) -> Vec<Grant
         PasswordMethod::KeyboardInteractive => Entrance::SshKeyboardInteractive,
     };
     let mut answer = of_password(&user.password);
-    // A password that opens nothing opens nothing through sshd, either.
+    // A password that opens nothing does not open sshd either.
     if answer.opens() {
-        // sshd looks at what is typed where it asks itself, PAM at the hash.
+        // sshd checks the typed password if it asks itself; PAM checks the hash.
         let by_pam = method == PasswordMethod::KeyboardInteractive;
         let hashed = user.password.quirk == Some(Quirk::HashedEmpty) && by_pam;
         let typed = typed(user);
@@ -343,7 +343,7 @@ fn ssh_password(facts: &Facts, user: &User, method: PasswordMethod) -> Vec<Grant
     if method == PasswordMethod::Password && !facts.sshd.uses_pam(user) {
         return vec![grant];
     }
-    // sshd and PAM must both accept it. Where PAM asks for none, sshd accepts any.
+    // sshd and PAM must both accept the password. If PAM asks for none, sshd accepts any.
     let of_sshd = facts.sshd.password(&facts.users, &typed(user), method);
     if !of_sshd.opens() {
         return vec![with_password(grant, &facts.pam_of_sshd, user, Refusal::EmptyByPam)];
@@ -355,17 +355,17 @@ fn ssh_password(facts: &Facts, user: &User, method: PasswordMethod) -> Vec<Grant
     grants
 }
 
-/// The user with a password that is not empty.
+/// The user, with a password that is not empty.
 fn typed(user: &User) -> User {
     User { password: Password { state: PasswordState::Hashed, ..user.password.clone() }, ..user.clone() }
 }
 
-/// An answer that sshd must give, too.
+/// An answer that sshd must also give.
 fn with_sshd(mut answer: Answer, of_sshd: Answer) -> Answer {
     answer.refusal = of_sshd.refusal;
     answer.conditions.extend(of_sshd.conditions);
     match answer.refusal {
-        // Whatever the password is, sshd does not accept it.
+        // sshd accepts no password at all.
         Some(_) if of_sshd.doubts.is_empty() => answer.doubts.clear(),
         _ => answer.doubts.extend(of_sshd.doubts),
     }
@@ -383,7 +383,7 @@ fn of_start(facts: &Facts) -> Option<Caused<Condition>> {
     Some(Caused::by(what, Cause { path: unit.into(), line: None }))
 }
 
-/// The programs by which a user who is in becomes root, each with the rule that asks for least.
+/// The programs that make a logged-in user root, each with the rule that requires least.
 fn root(user: &User, rules: &[&Rule]) -> Vec<Grant> {
     let mut grants: Vec<Grant> = Vec::new();
     for rule in rules.iter().filter(|_| !user.is_root()) {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::error::Result;
 use crate::nixos::Root;
 
-/// The numbers of groups by name, as far as the image fixes them; NixOS gives the others theirs at the first boot.
+/// The numbers of groups by name, as far as the image fixes them. NixOS assigns the others at the first boot.
 #[derive(Default)]
 pub(super) struct GroupIds {
     numbers: HashMap<String, u64>,
@@ -46,7 +46,7 @@ impl GroupIds {
         Ok(Self { numbers })
     }
 
-    /// The number of a group. `None` if the image does not tell it.
+    /// The number of a group. `None` if the image does not say.
     pub(super) fn number(&self, name: &str) -> Option<u64> {
         self.numbers.get(name).copied()
     }

@@ -1,4 +1,4 @@
-//! What follows from who gets in: the findings.
+//! The findings that follow from who can log in.
 
 use std::collections::BTreeSet;
 
@@ -13,17 +13,17 @@ use crate::nixos::menu::MenuEntry;
 use crate::nixos::password::{PasswordState, Quirk, Scheme};
 use crate::nixos::ssh::{Obstacle, Sshd, Writer};
 
-/// Menu entries that a finding names.
+/// Limit for menu entries that a finding names.
 const SHOWN: usize = 3;
 
-/// What opens before anybody logs in.
+/// Shells and other doors that open before anybody logs in.
 pub(super) struct Doors<'m> {
     /// The menu entries that start the system.
     pub(super) entries: Vec<&'m MenuEntry>,
     pub(super) shells: Shells,
 }
 
-/// All findings, the worst first, then by what they are about.
+/// All findings, the worst first, then by subject.
 pub(super) fn findings(facts: &Facts, accounts: &[Account], doors: &Doors<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for account in accounts {
@@ -50,7 +50,7 @@ pub(super) fn findings(facts: &Facts, accounts: &[Account], doors: &Doors<'_>) -
     findings
 }
 
-/// The sentence of one user, with the file that lets him in.
+/// The sentence about one user, with the file that lets the user in.
 fn login(account: &Account) -> Finding {
     let user = &account.user;
     let severity = if account.is_unsure() { Severity::Warning } else { Severity::Info };
@@ -102,7 +102,7 @@ fn password(account: &Account, takes_old_hashes: Option<bool>) -> Vec<Finding> {
         }
         _ => {}
     }
-    // A service of PAM that asks for none, or the empty password.
+    // A PAM service that asks for no password, or accepts the empty one.
     let why = |is_one: fn(Entrance) -> bool| {
         let mut open = account.entrances.iter().filter(|grant| grant.needs == Needs::Nothing && grant.answer.opens());
         let cause = open.find(|grant| is_one(grant.entrance)).and_then(|grant| grant.cause());
@@ -121,7 +121,7 @@ fn password(account: &Account, takes_old_hashes: Option<bool>) -> Vec<Finding> {
     findings
 }
 
-/// Why sshd is not there or does not start at boot.
+/// Why sshd is missing or does not start at boot.
 fn start(sshd: &Sshd, accounts: &[Account]) -> Vec<Finding> {
     let keys = accounts.iter().map(|account| account.ssh.keys.len()).sum::<usize>();
     let config = sshd.config.as_deref();
@@ -190,7 +190,7 @@ fn sshd(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
     findings
 }
 
-/// Tools that install over ssh log in as root.
+/// Installation tools that work over ssh log in as root.
 fn no_key_for_root(accounts: &[Account]) -> Option<Finding> {
     let root = accounts.iter().find(|account| account.user.name == "root");
     let others: Vec<&str> = accounts
@@ -213,7 +213,7 @@ fn keys(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
         for key in &account.ssh.keys {
             let Some(why) = key.answer.refused() else { continue };
             if account.ssh.authorities.iter().any(|authority| authority.key == key.key) {
-                continue; // it is there to sign
+                continue; // it exists to sign
             }
             let place = format!("{}:{}", String::from_utf8_lossy(&key.key.file), key.key.number);
             if seen.insert(place.clone()) {
@@ -257,7 +257,7 @@ fn keys(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
     findings
 }
 
-/// Scripts and units that may write keys at boot, each line once for all users.
+/// Scripts and units that may write keys at boot, with each line once for all users.
 fn written(accounts: &[Account]) -> Vec<Finding> {
     let mut lines: Vec<(&Writer, Vec<&str>)> = Vec::new();
     for account in accounts.iter().filter(|account| account.ssh.entrance.answer().opens()) {
@@ -325,7 +325,7 @@ fn rules(facts: &Facts) -> Vec<Finding> {
             }
         };
         let finding = Finding::new(id, &rule.who, format!("{message}{}", rule.provisos()), Some(&place));
-        // What polkit allows beside root, such as a network to join, is meant to be allowed.
+        // polkit actions short of root, such as joining a network, are meant to be allowed.
         let severity = if rule.tool == Tool::Polkit && !rule.makes_root() { Severity::Info } else { finding.severity };
         findings.push(Finding { severity, ..finding });
     }
@@ -408,7 +408,7 @@ fn initrd(shells: &Shells) -> Vec<Finding> {
     findings
 }
 
-/// Doors on the kernel lines of the entries that start this system.
+/// Doors on the kernel lines of the menu entries that start this system.
 fn menu(entries: &[&MenuEntry]) -> Vec<Finding> {
     let mut findings: Vec<(Finding, Vec<String>)> = Vec::new();
     for entry in entries {

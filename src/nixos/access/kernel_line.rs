@@ -7,9 +7,9 @@ use crate::nixos::menu::MenuEntry;
 /// A parameter that lets somebody in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Door {
-    /// The parameter, without its value if that is a secret.
+    /// The parameter, without its value if the value is secret.
     pub(super) name: String,
-    /// What follows for whoever starts the entry.
+    /// The effect for whoever starts the entry.
     pub(super) effect: String,
     /// The kind of finding.
     pub(super) id: FindingId,

@@ -1,4 +1,4 @@
-//! Who runs what without a password: of all rules of sudo or doas that match, the last decides.
+//! Who runs what without a password. Of all matching rules of sudo or doas, the last decides.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use super::view::{Place, Run, Target, View};
 use crate::error::{self, Error, Result};
 use crate::nixos::{User, Users};
 
-/// Comparisons of rules with each other and with users.
+/// Limit for comparisons of rules with each other and with users.
 const MOST_WORK: u64 = 20_000_000;
 
-/// Commands that users run without a password, each once for each user and rule.
+/// Limit for commands that users run without a password, each counted once per user and rule.
 const MOST_PLACES: u64 = 1_000_000;
 
-/// Users that are named in all rules, and bytes of their commands.
+/// Limit for users named in all rules, and for bytes of their commands.
 const MOST_NAMES: usize = 100_000;
 const MOST_COMMANDS: usize = 4 << 20;
 
@@ -26,26 +26,26 @@ pub(super) struct Policy<'p> {
     pub(super) entries: &'p [Entry],
     pub(super) defaults: &'p Defaults,
     pub(super) host: Option<&'p str>,
-    /// Those whom PAM asks for no password.
+    /// The users whom PAM asks for no password.
     pub(super) unasked: &'p HashSet<String>,
 }
 
-/// What is the same for users who share a [`Rule`].
+/// The properties shared by users of one [`Rule`].
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     group: usize,
     target: Target,
-    /// The member of the list of users, by its place.
+    /// The index of the member in the user list.
     at: usize,
     who: String,
     conditions: Vec<Condition>,
     commands: Vec<Place>,
-    /// Commands that a `Defaults!` frees of a password.
+    /// Commands that a `Defaults!` frees from a password.
     freed: Vec<usize>,
 }
 
 impl Policy<'_> {
-    /// The rules by which users do without a password what they may do.
+    /// The rules that let users do what they may do without a password.
     pub(super) fn free(&self, users: &Users, gid: &dyn Fn(&str) -> Option<u64>) -> Result<Vec<Rule>> {
         let mut work = Work::default();
         let mut found: BTreeMap<Key, Vec<String>> = BTreeMap::new();
@@ -53,7 +53,7 @@ impl Policy<'_> {
             let runs = View::of(self, person, &mut work)?.free(&mut work)?;
             Ok(runs.into_iter().map(|run| self.key(run)).collect())
         };
-        // Root needs nobody's leave.
+        // Root needs no permission.
         let people = users.list.iter().filter(|user| user.uid != Some(0) && user.name != "root");
         for user in people {
             let person = Person::of(user, gid);
@@ -73,7 +73,7 @@ impl Policy<'_> {
             let outside = if let Name::Outside(name) = name { Some(name.as_str()) } else { None };
             let person = Person { name: word, uid: Some(uid), groups: Some(&groups), gids: Some(gids), outside };
             for key in keys(&person)? {
-                // What is said of all says nothing of one who is not there.
+                // A statement about everybody says nothing about a user who does not exist.
                 if key.who == shown(name) {
                     found.entry(key).or_default();
                 }
@@ -113,7 +113,7 @@ impl Policy<'_> {
     fn rule(&self, key: &Key, (meant, users): (Vec<String>, &Users)) -> Option<Rule> {
         let first = self.entries.get(key.commands.first()?.0)?;
         let names = self.names(key);
-        // What is taken away again is shown, too.
+        // Commands that are taken away again are shown too.
         let of_group = self.entries.iter().skip(key.group).take_while(|entry| entry.group == key.group);
         let denied = of_group.flat_map(|entry| entry.command.iter()).filter(|member| member.negated);
         let denied = denied.filter(|_| key.freed.is_empty()).map(|member| format!("!{}", shown(&member.name)));
@@ -145,7 +145,7 @@ impl Policy<'_> {
         })
     }
 
-    /// The commands of a rule, each once.
+    /// The commands of a rule, without duplicates.
     fn names(&self, key: &Key) -> Vec<&Name> {
         if !key.freed.is_empty() {
             let freed: Vec<&Name> = self.defaults.free_commands().collect();
@@ -156,7 +156,7 @@ impl Policy<'_> {
         allowed.map(|member| &*member.name).filter(|name| seen.insert(std::ptr::from_ref(*name))).collect()
     }
 
-    /// The users of the image as whom commands run, and groups with a `%`.
+    /// The users of the image that commands run as, and groups with a `%`.
     fn becomes(&self, targets: &Targets, users: &Users) -> Vec<String> {
         let (list, groups) = match targets {
             Targets::Default => (self.defaults.targets(), &[][..]),
@@ -173,7 +173,7 @@ impl Policy<'_> {
 }
 
 impl Policy<'_> {
-    /// Those whom rules name and who are nobody of the image.
+    /// The names in rules that match no user of the image.
     fn nobodies(&self, users: &Users, gid: &dyn Fn(&str) -> Option<u64>) -> Vec<&Member> {
         let mut seen: HashSet<&Name> = HashSet::new();
         let lists: BTreeMap<*const Member, &Arc<[Member]>> =
@@ -196,7 +196,7 @@ impl Policy<'_> {
     }
 }
 
-/// Counts comparisons, and commands that are found.
+/// Counts comparisons and found commands.
 #[derive(Default)]
 pub(super) struct Work {
     comparisons: u64,
@@ -221,7 +221,7 @@ fn over(what: &'static str, entry: &Entry) -> Result<()> {
     Err(Error::Limit { what, place })
 }
 
-/// A name as a file of rules writes it.
+/// A name in the notation of a rules file.
 pub(super) fn shown(name: &Name) -> String {
     match name {
         Name::All => "ALL".to_owned(),

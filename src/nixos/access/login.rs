@@ -1,4 +1,4 @@
-//! How one user logs in, out of the answers for all entrances.
+//! How one user logs in, from the answers for all entrances.
 
 use super::Account;
 use super::grants::{Entrance, Grant, Needs};
@@ -24,7 +24,7 @@ pub enum Way {
 }
 
 impl Way {
-    /// The word for it in documents.
+    /// Its name in documents.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -38,7 +38,7 @@ impl Way {
         }
     }
 
-    /// The way that an entrance is, by what somebody needs; none to root for who is in already.
+    /// The way in for an entrance and the secret it needs. `None` for entrances that make a logged-in user root.
     fn of(grant: &Grant) -> Option<Self> {
         let without = matches!(grant.needs, Needs::EmptyPassword | Needs::Nothing);
         match grant.entrance {
@@ -55,7 +55,7 @@ impl Way {
 }
 
 impl Account {
-    /// The ways in, each once. A way that only may be there is among them if the password or key for it is known.
+    /// The ways in, without duplicates. An uncertain way is included if its password or key is known.
     #[must_use]
     pub fn ways(&self) -> Vec<Way> {
         let open = self.entrances.iter().filter(|grant| grant.answer.opens() && !grant.answer.is_untold());
@@ -65,13 +65,13 @@ impl Account {
         ways
     }
 
-    /// Whether the way is one of this user's.
+    /// Whether this user has the way in.
     #[must_use]
     pub fn has(&self, way: Way) -> bool {
         self.ways().contains(&way)
     }
 
-    /// Whether something that the image does not tell may open an entrance.
+    /// Whether something that the image does not say may open an entrance.
     #[must_use]
     pub fn is_unsure(&self) -> bool {
         self.entrances.iter().any(|grant| grant.verdict() == Verdict::Unknown)

@@ -50,38 +50,38 @@ use super::{Disc, Initrd, Root, System, toplevel};
 use crate::error::{Error, Place, Result};
 use crate::store::version;
 
-/// Since this release libcrypt refuses most old schemes.
+/// From this release on, libcrypt refuses most old schemes.
 const FIRST_WITHOUT_OLD_HASHES: &str = "23.05";
 
-/// Pairs of a user and a key; more than that nobody could read.
+/// Limit for pairs of a user and a key. Nobody could read more.
 const MOST_GRANTS: usize = 100_000;
 
-/// Where the programs of the system are.
+/// The directory of the system's programs.
 const SYSTEM_PATH: &str = "/run/current-system/sw/bin";
 
 /// Who can log in to one system, and what follows from that.
 #[derive(Debug)]
 pub struct Access {
-    /// Who gets in.
+    /// Who can log in.
     pub people: People,
-    /// What follows, the worst first.
+    /// The findings that follow, the worst first.
     pub findings: Vec<Finding>,
 }
 
-/// Who gets in to one system.
+/// Who can log in to one system.
 #[derive(Debug)]
 pub struct People {
-    /// Whether the image lists its users. If not, only those whom other files imply are here.
+    /// Whether the image lists its users. If not, only users that other files imply are here.
     pub users_known: bool,
     /// The users, by name.
     pub accounts: Vec<Account>,
     /// sshd.
     pub sshd: Sshd,
-    /// Rules by which users act as others without a password.
+    /// Rules that let users act as others without a password.
     pub rules: Vec<Rule>,
     /// Users who are logged in at boot.
     pub autologin: Vec<Autologin>,
-    /// Whether PAM refuses every password that sshd takes, as NixOS has it with `PasswordAuthentication = false`.
+    /// Whether PAM refuses every password that sshd accepts, as in NixOS with `PasswordAuthentication = false`.
     pub pam_refuses_passwords: bool,
 }
 
@@ -101,19 +101,19 @@ pub struct Account {
 /// What sshd reads for a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SshSources {
-    /// The files in which sshd looks for keys of the user.
+    /// The files that sshd searches for keys of the user.
     pub files: Vec<String>,
     /// The keys in these files.
     pub keys: Vec<GrantedKey>,
     /// The authorities whose certificates may let the user in.
     pub authorities: Vec<Authority>,
-    /// Files of keys that may be there at boot: neither in the image nor in a home.
+    /// Files of keys that may exist at boot. They are neither in the image nor in a home.
     pub elsewhere: Vec<String>,
     /// Files of authorities that are not in the image.
     pub authorities_elsewhere: Vec<Caused<Doubt>>,
     /// Lines of scripts and units that may write such files at boot.
     pub writers: Vec<Writer>,
-    /// What its configuration decides.
+    /// The decisions of its configuration.
     pub entrance: OfSshd,
 }
 
@@ -126,22 +126,22 @@ pub struct GrantedKey {
     pub answer: Answer,
 }
 
-/// What the files of a system say about who gets in.
+/// What the files of a system say about who can log in.
 struct Facts {
     users: Users,
     sshd: Sshd,
     rules: Vec<Rule>,
-    /// Files that may let in others.
+    /// Files that may let in more people.
     unread: Vec<Unread>,
     /// Lines of rules that break the rules of their files.
     malformed: Vec<become_root::Malformed>,
     autologin: Vec<Autologin>,
-    /// Whom PAM lets in at the console, and through sshd.
+    /// Whom PAM accepts at the console, and through sshd.
     pam_of_console: Service,
     pam_of_sshd: Service,
-    /// Shells of users that are not in the image, although what their paths lead through is.
+    /// Users' shells that are not in the image, although the directories on their paths are.
     missing_shells: BTreeSet<String>,
-    /// Whether its libcrypt takes hashes of the old schemes, as it did before 23.05; none where the image does not tell.
+    /// Whether its libcrypt accepts hashes of the old schemes, as it did before 23.05. `None` if the image does not say.
     takes_old_hashes: Option<bool>,
     bad_lines: Vec<BadLine>,
     /// Files of keys for users who do not exist.
@@ -185,7 +185,7 @@ impl Declared {
     }
 }
 
-/// What files say of the machine, whoever uses it.
+/// What files say about the machine, regardless of the user.
 struct Machine {
     autologin: Vec<Autologin>,
     pam_of_console: Service,
@@ -225,7 +225,7 @@ impl Access {
     /// Reads one system.
     ///
     /// # Errors
-    /// Where a file that decides is there but cannot be read.
+    /// If a file that decides exists but cannot be read.
     pub fn of(disc: &Disc<'_>, system: &System) -> Result<Self> {
         let own = |entry: &&MenuEntry| {
             let started = toplevel(disc.tree(), entry).ok().flatten();
@@ -233,7 +233,7 @@ impl Access {
         };
         let root = disc.root_of(system);
         if !disc.menu.iter().any(|entry| entry.linux.is_some()) {
-            // Without a menu, as in a netboot image, whatever boots the system takes its own parameters.
+            // Without a menu, as in a netboot image, the parameters come from whatever boots the system.
             let own = MenuEntry::of_system(&root)?;
             return Self::read(&root, own.iter().collect());
         }
@@ -271,32 +271,32 @@ impl People {
             && self.pam_refuses_passwords == other.pam_refuses_passwords
     }
 
-    /// Reads who gets in to one system.
+    /// Reads who can log in to one system.
     ///
     /// # Errors
-    /// Where a file that decides is there but cannot be read.
+    /// If a file that decides exists but cannot be read.
     pub fn of(disc: &Disc<'_>, system: &System) -> Result<Self> {
         let (facts, sources) = Facts::of(&disc.root_of(system))?;
         let accounts = facts.accounts(sources);
         Ok(facts.into_people(accounts))
     }
 
-    /// Whether somebody may get in through sshd with a password, whatever `Match` blocks say.
+    /// Whether somebody may log in through sshd with a password, whatever `Match` blocks say.
     #[must_use]
     pub fn takes_passwords(&self) -> bool {
         self.sshd.password_authentication() && !self.pam_refuses_passwords
     }
 
-    /// The `Match` blocks under which sshd takes passwords, by their criteria.
+    /// The `Match` blocks under which sshd accepts passwords, by their criteria.
     #[must_use]
     pub fn password_blocks(&self) -> Vec<String> {
         if self.pam_refuses_passwords { Vec::new() } else { self.sshd.password_blocks() }
     }
 
-    /// Reads who gets in, with a user of whom no file tells.
+    /// Reads who can log in, including a user that no file mentions.
     ///
     /// # Errors
-    /// Where a file that decides is there but cannot be read.
+    /// If a file that decides exists but cannot be read.
     pub fn with_user(root: &Root<'_>, name: &str) -> Result<Self> {
         let (mut facts, mut sources) = Facts::of(root)?;
         let user = User::implied(name);
@@ -307,7 +307,7 @@ impl People {
         Ok(facts.into_people(accounts))
     }
 
-    /// The account of that name.
+    /// The account with that name.
     #[must_use]
     pub fn account(&self, name: &str) -> Option<&Account> {
         self.accounts.iter().find(|account| account.user.name == name)
@@ -316,7 +316,7 @@ impl People {
 
 impl Facts {
     fn of(root: &Root<'_>) -> Result<(Self, Vec<SshSources>)> {
-        // Some thirty small files, each in a block of its own: two threads take half the time.
+        // Some thirty small files, each in its own block: two threads halve the time.
         let (declared, machine) = rayon::join(|| Declared::of(root), || Machine::of(root));
         let (declared, machine) = (declared?, machine?);
         let Declared { users, sshd, sources, orphans, bad_lines, rules, unread, malformed, .. } = declared;
@@ -341,7 +341,7 @@ impl Facts {
 
     /// The answers for every user.
     fn accounts(&self, sources: Vec<SshSources>) -> Vec<Account> {
-        // Both lists can be long: each rule names its users once.
+        // Both lists can be long, since each rule names its users once.
         let mut rules: HashMap<&str, Vec<&Rule>> = HashMap::new();
         for rule in self.rules.iter().filter(|rule| rule.makes_root()) {
             for name in &rule.users {
@@ -358,7 +358,7 @@ impl Facts {
         self.users.list.iter().zip(sources).map(account).collect()
     }
 
-    /// Whether sshd leaves passwords to PAM, and that lets nobody in.
+    /// Whether sshd leaves passwords to PAM, and PAM lets nobody in.
     fn pam_refuses_passwords(&self) -> bool {
         let root = User { uid: Some(0), ..User::implied("root") };
         let mut users = self.users.list.iter().chain(std::iter::once(&root));
@@ -406,7 +406,7 @@ fn sources(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, toplevel: &str
     Ok(all)
 }
 
-/// Keeps one line of each unit or script, the one that names the file most exactly.
+/// Keeps one line of each unit or script: the one that names the file most exactly.
 fn keep_one(writers: &mut Vec<Writer>, writer: Writer) {
     match writers.iter_mut().find(|known| known.by == writer.by) {
         Some(known) if writer.path.len() > known.path.len() => *known = writer,
@@ -415,13 +415,13 @@ fn keep_one(writers: &mut Vec<Writer>, writer: Writer) {
     }
 }
 
-/// The shells of users that are not in the image: `shell = pkgs.zsh` does not install zsh.
+/// Users' shells that are not in the image: `shell = pkgs.zsh` does not install zsh.
 fn missing_shells(root: &Root<'_>, users: &Users) -> Result<BTreeSet<String>> {
-    // Every NixOS has bash. Without it, this is only a part of a system, and says nothing about its other programs.
+    // Every NixOS has bash. Without it, this is only a part of a system and says nothing about its other programs.
     let is_whole = root.find(&format!("{SYSTEM_PATH}/bash"))?.is_some();
     let mut missing = BTreeSet::new();
     for shell in users.list.iter().filter_map(|user| user.shell.as_ref()) {
-        // Activation makes other paths, such as /bin/sh.
+        // Activation creates other paths, such as /bin/sh.
         let is_of_image = shell.starts_with("/nix/store/") || is_whole && shell.starts_with(&format!("{SYSTEM_PATH}/"));
         if is_of_image && !missing.contains(shell) && root.find(shell)?.is_none() {
             missing.insert(shell.clone());

@@ -1,4 +1,4 @@
-//! `please.ini` (please.ini(5)): of all sections that match, the last decides.
+//! `please.ini` (please.ini(5)): the last matching section decides.
 
 use regex::bytes::RegexBuilder;
 
@@ -10,7 +10,7 @@ use crate::nixos::{Root, User, Users};
 /// The file that please reads.
 pub(super) const FILE: &str = "/etc/please.ini";
 
-/// Memory that a regular expression may take, in bytes.
+/// Limit for the memory of a regular expression, in bytes.
 const LARGEST_REGEX: usize = 1 << 18;
 
 /// One section.
@@ -20,14 +20,14 @@ struct Section {
     name: Option<Pattern>,
     target: Option<Pattern>,
     rule: Option<Pattern>,
-    /// Whether `name` is about groups.
+    /// Whether `name` refers to groups.
     group: bool,
     permits: bool,
     asks: bool,
     runs: bool,
 }
 
-/// A regular expression, or a text as it is.
+/// A regular expression, or literal text.
 struct Pattern {
     text: String,
     exact: bool,

@@ -1,31 +1,31 @@
-//! A rule by which somebody acts as somebody else without a password.
+//! A rule that lets somebody act as somebody else without a password.
 
 use std::fmt;
 
 pub use super::entry::Condition;
 
-/// A rule by which users run commands as somebody else without a password.
+/// A rule that lets users run commands as somebody else without a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// The program that follows the rule.
     pub tool: Tool,
-    /// Whom the rule names: a user, or `%wheel` for a group.
+    /// The rule's subject: a user, or `%wheel` for a group.
     pub who: String,
-    /// The users who are meant, as far as the image lists users; all of them where the rule says so.
+    /// The users that the rule covers, as far as the image lists users; all of them if the rule says so.
     pub users: Vec<String>,
-    /// As whom the commands are run, if not as root.
+    /// The user that the commands run as, if not root.
     pub target: Option<String>,
-    /// The users of the image whom `target` means, and its groups with a `%`.
+    /// The users of the image that `target` covers, and its groups with a `%`.
     pub becomes: Vec<String>,
-    /// The user, or the group with a `%`, by way of whom they become root.
+    /// The user, or the group with a `%`, through whom they become root.
     pub through: Option<String>,
     /// How much the commands allow.
     pub reach: Reach,
     /// The commands, as written; `ALL` for any.
     pub commands: String,
-    /// Under which conditions the rule counts.
+    /// The conditions under which the rule applies.
     pub conditions: Vec<Condition>,
-    /// The file, as the running system has it.
+    /// The file, by its path in the running system.
     pub source: String,
     /// Its line, counted from 1.
     pub line: u64,
@@ -34,17 +34,17 @@ pub struct Rule {
 /// A program that runs commands as somebody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tool {
-    /// sudo, by `sudoers`.
+    /// sudo, with `sudoers`.
     Sudo,
-    /// doas, by `doas.conf`.
+    /// doas, with `doas.conf`.
     Doas,
-    /// Nix, by `trusted-users`.
+    /// Nix, with `trusted-users`.
     Nix,
-    /// `su`, by PAM.
+    /// `su`, with PAM.
     Su,
-    /// polkit, which `run0`, `systemctl` and desktops ask.
+    /// polkit, used by `run0`, `systemctl` and desktops.
     Polkit,
-    /// please, by `please.ini`.
+    /// please, with `please.ini`.
     Please,
     /// Docker's group.
     Docker,
@@ -95,14 +95,14 @@ impl fmt::Display for Tool {
 pub enum Reach {
     /// The commands alone.
     Listed,
-    /// A shell is among them, or a program that runs any other.
+    /// They include a shell, or a program that can run any other.
     Shell,
-    /// All commands. Those that are taken away again take away nothing (sudoers(5), SECURITY NOTES).
+    /// All commands. Exceptions do not limit them (sudoers(5), SECURITY NOTES).
     Everything,
 }
 
 impl Rule {
-    /// A rule that makes root of users, whatever they run. `place`: the file and the line.
+    /// A rule that makes users root, regardless of what they run. `place`: the file and the line.
     pub(super) fn to_root(tool: Tool, who: String, users: Vec<String>, (source, line): (&str, u64)) -> Self {
         Self {
             tool,
@@ -119,13 +119,13 @@ impl Rule {
         }
     }
 
-    /// Whether the rule makes root of them.
+    /// Whether the rule makes its users root.
     #[must_use]
     pub fn makes_root(&self) -> bool {
         self.target.is_none() && self.reach != Reach::Listed
     }
 
-    /// The conditions in parentheses; empty if it always counts.
+    /// The conditions in parentheses; empty if the rule always applies.
     #[must_use]
     pub fn provisos(&self) -> String {
         match self.conditions.as_slice() {
@@ -144,7 +144,7 @@ impl Rule {
         }
     }
 
-    /// Whether it is about all commands.
+    /// Whether it covers all commands.
     #[must_use]
     pub fn is_everything(&self) -> bool {
         self.reach == Reach::Everything

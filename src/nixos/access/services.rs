@@ -9,11 +9,11 @@ use crate::nixos::ssh::Sshd;
 use crate::nixos::unit::{Command, Conditions, Lookup, Start, Unit, Units};
 use crate::store::StorePath;
 
-/// A program, by what it is called, and what it opens.
+/// A program, by its name, and what it opens.
 struct Program {
-    /// Names of its file; one that ends in `*` stands for all that begin so.
+    /// Names of its file. A name that ends in `*` matches all that begin so.
     names: &'static [&'static str],
-    /// What must be among its arguments, or in the script that runs it.
+    /// What its arguments must contain, or the script that runs it.
     argument: Option<&'static str>,
     id: FindingId,
     /// What follows the name of the unit.
@@ -100,7 +100,7 @@ const PROGRAMS: &[Program] = &[
     ),
 ];
 
-/// Units of which the name tells all that the image does.
+/// Units whose name alone says all that the image does.
 const UNITS: &[(&str, FindingId, &str)] = &[
     ("debug-shell.service", FindingId::OtherEntrance, "gives a shell of root on tty9 without a password"),
     ("telnet.socket", FindingId::OtherEntrance, "is a telnet server"),
@@ -121,7 +121,7 @@ const UNITS: &[(&str, FindingId, &str)] = &[
 /// Where the systems of NixOS containers are named, today and before 22.05.
 const CONTAINERS: [&str; 2] = ["/etc/nixos-containers", "/etc/containers"];
 
-/// Programs that are many in one, and run as the one that their first argument names.
+/// Programs that combine many and run the one that their first argument names.
 const BOXES: [&str; 2] = ["busybox", "toybox"];
 
 /// Names of shells.
@@ -165,7 +165,7 @@ fn of_unit(root: &Root<'_>, name: &str, unit: &Unit) -> Result<Vec<Finding>> {
         let script = units.script(&command.program)?;
         let lines = script.iter().flat_map(|script| script.lines.iter().map(|(_, line)| line.as_str()));
         let mut script = lines.collect::<Vec<_>>().join("\n");
-        // A file of settings may say what arguments say.
+        // A settings file may replace arguments.
         if let Some(file) = command.option("--config-file").filter(|file| file.starts_with("/nix/store/")) {
             script.push_str(&root.text(file)?.unwrap_or_default());
         }
@@ -200,7 +200,7 @@ fn terminal(unit: &Unit) -> Option<&str> {
     unit.value("Service", "TTYPath").or_else(|| reads().then_some("/dev/console"))
 }
 
-/// What follows from a NixOS container, by whether its system runs sshd.
+/// What a NixOS container opens, depending on whether its system runs sshd.
 fn of_container(root: &Root<'_>, name: &str) -> Result<String> {
     for folder in CONTAINERS {
         let Some(text) = root.text(&format!("{folder}/{name}.conf"))? else { continue };
@@ -231,10 +231,10 @@ fn is_shell(command: &Command) -> bool {
 }
 
 impl Program {
-    /// Whether a command runs it, or the script that the command is.
+    /// Whether a command runs the program, directly or through its script.
     fn runs(&self, command: &Command, script: &str) -> bool {
         let is_it = |name: &str| {
-            // Wrappers of nixpkgs keep the name of what they wrap: `.cloud-init-wrapped`.
+            // Wrappers of nixpkgs keep the name of the program that they wrap: `.cloud-init-wrapped`.
             let name = name.strip_prefix('.').and_then(|name| name.strip_suffix("-wrapped")).unwrap_or(name);
             self.names.iter().any(|known| match known.strip_suffix('*') {
                 Some(begin) => name.starts_with(begin),
@@ -246,7 +246,7 @@ impl Program {
             words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
         };
         let in_store = |word: &String| word.starts_with("/nix/store/") && word.contains("/bin/") && is_it(base(word));
-        // A program by its path, or a command that PATH leads to.
+        // A program given by its path, or a command found through PATH.
         let in_command = |words: Vec<String>| {
             let mut rest = words.iter().skip_while(|word| matches!(word.as_str(), "exec" | "if" | "then" | "do" | "!"));
             rest.next().is_some_and(|first| is_it(first)) || words.iter().any(in_store)

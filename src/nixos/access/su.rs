@@ -1,4 +1,4 @@
-//! Whom PAM asks for no password: `su`, and programs like sudo that ask it.
+//! The users whom PAM asks for no password, in `su` and in programs like sudo that use PAM.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use crate::nixos::{Root, User, Users};
 /// The rules that PAM follows for `su`.
 pub(super) const FILE: &str = "/etc/pam.d/su";
 
-/// Whom PAM lets become root through `su` without root's password, or because it is empty.
+/// The users whom PAM lets become root through `su` without root's password, or because that password is empty.
 pub(super) fn read(root: &Root<'_>, users: &Users) -> Result<Rules> {
     let service = Service::of(root, "su")?;
     let becomes = User { uid: Some(0), ..User::implied("root") };
@@ -35,14 +35,14 @@ pub(super) fn read(root: &Root<'_>, users: &Users) -> Result<Rules> {
     Ok(rules.into())
 }
 
-/// Those to whom PAM lets a program give root without asking for a password.
+/// The users for whom PAM lets a program give root without asking for a password.
 pub(super) fn unasked(root: &Root<'_>, users: &Users, service: &str) -> Result<HashSet<String>> {
     let service = Service::of(root, service)?;
     let is_unasked = |user: &&User| service.opens_for(user, secret(user), Some(user)).verdict == Verdict::Granted;
     Ok(users.list.iter().filter(|user| !user.is_root()).filter(is_unasked).map(|user| user.name.clone()).collect())
 }
 
-/// What everybody has for an account.
+/// What anyone has for this account: the empty password, or nothing.
 fn secret(user: &User) -> Secret {
     if user.password.state == PasswordState::Empty { Secret::Empty } else { Secret::Nothing }
 }

@@ -1,4 +1,4 @@
-//! Who gets in, and what is said of it, in systems made of a few texts.
+//! Who can log in, and what the program says about it, in systems made of a few texts.
 
 use super::*;
 use crate::nixos::made::Made;
@@ -24,7 +24,7 @@ fn access(hash: &str, files: &[(&str, &str)]) -> Access {
     Access::read(&Made::of(&all).system(), Vec::new()).unwrap()
 }
 
-/// The sentence of `eve` under a configuration of sshd, and whether it may be otherwise.
+/// The sentence about `eve` under a configuration of sshd, and whether the answer is uncertain.
 fn told(hash: &str, config: &str, keys: &str) -> (String, bool) {
     let config = format!("AuthorizedKeysFile /etc/ssh/keys/%u\n{config}");
     let files = [UNIT, WANTED, ("/s/etc/ssh/sshd_config", &config), ("/s/etc/ssh/keys/eve", keys)];
@@ -32,7 +32,7 @@ fn told(hash: &str, config: &str, keys: &str) -> (String, bool) {
     (account.sentence(), account.is_unsure())
 }
 
-/// Findings but the sentences of users, and that there is no sshd.
+/// Findings other than the users' sentences and the missing sshd.
 fn findings(files: &[(&str, &str)]) -> Vec<String> {
     let found = access("!", files).findings;
     let told = found.into_iter().filter(|finding| !matches!(finding.id, FindingId::Login | FindingId::SshdAbsent));

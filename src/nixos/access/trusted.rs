@@ -9,19 +9,19 @@ use crate::nixos::{Root, Users};
 /// The file that Nix reads.
 pub(super) const FILE: &str = "/etc/nix/nix.conf";
 
-/// Files that include each other.
+/// Limit for files that include each other.
 const MOST_FILES: usize = 128;
 
 /// The settings of all files.
 struct Files<'r> {
     root: &'r Root<'r>,
-    /// Those who are trusted, with the file and line that say so.
+    /// The trusted users, with the file and line that say so.
     trusted: Vec<(String, String, u64)>,
     unread: Vec<String>,
     files: usize,
 }
 
-/// The trusted users other than root, and files that are included and not in the image.
+/// The trusted users other than root, and included files that are not in the image.
 pub(super) fn read(root: &Root<'_>, users: &Users) -> Result<Rules> {
     let mut files = Files { root, trusted: Vec::new(), unread: Vec::new(), files: 0 };
     if let Some(text) = root.text(FILE)? {
@@ -58,7 +58,7 @@ impl Files<'_> {
             match words.as_slice() {
                 ["include" | "!include", path] => self.include(file, path)?,
                 ["trusted-users", "=", names @ ..] => {
-                    self.trusted.clear(); // the last one counts
+                    self.trusted.clear(); // the last setting wins
                     self.add(names, file, number)?;
                 }
                 ["extra-trusted-users", "=", names @ ..] => self.add(names, file, number)?,
@@ -79,7 +79,7 @@ impl Files<'_> {
         }
     }
 
-    /// A path beside the file that includes it.
+    /// A path relative to the file that includes it.
     fn include(&mut self, file: &str, path: &str) -> Result<()> {
         let path = match file.rsplit_once('/') {
             Some((directory, _)) if !path.starts_with('/') => format!("{directory}/{path}"),

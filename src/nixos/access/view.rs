@@ -1,4 +1,4 @@
-//! What one user may do by the rules of sudo or doas.
+//! What one user may do under the rules of sudo or doas.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub(super) enum Target {
     Other,
 }
 
-/// A command by the place of its entry and, in that, of its member.
+/// A command: the index of its entry, and the index of its member in that entry.
 pub(super) type Place = (usize, usize);
 
 /// Commands of one list that a user runs in the same way.
@@ -23,23 +23,23 @@ pub(super) struct Run {
     /// The first entry of the list.
     pub(super) group: usize,
     pub(super) target: Target,
-    /// The member of the list of users by which the rule matches, by its place.
+    /// The index of the member of the user list that makes the rule match.
     pub(super) at: usize,
     pub(super) conditions: Vec<Condition>,
     /// The commands.
     pub(super) commands: Vec<Place>,
-    /// Those that a `Defaults!` frees of a password, if the rule itself asks for one.
+    /// The commands that a `Defaults!` frees from a password, if the rule itself asks for one.
     pub(super) freed: Vec<usize>,
 }
 
 /// A rule that matches the user on this machine.
 struct Leaf<'p> {
-    /// The place of the entry.
+    /// The index of the entry.
     number: usize,
     entry: &'p Entry,
-    /// The member of the list of users by which it matches, by its place.
+    /// The index of the member of the user list that makes the rule match.
     at: usize,
-    /// What the image does not tell; empty if it surely matches.
+    /// What the image does not say; empty if the rule surely matches.
     conditions: Vec<Condition>,
 }
 
@@ -50,14 +50,14 @@ pub(super) struct View<'p> {
     leaves: Vec<Leaf<'p>>,
 }
 
-/// A command as somebody.
+/// A command, and the target that it runs as.
 #[derive(Clone, Copy)]
 struct Wanted<'p> {
     target: Target,
     command: &'p Name,
 }
 
-/// What later rules make of what an earlier one allows.
+/// How later rules change what an earlier one allows.
 enum Fate {
     Stands,
     /// A later rule that depends on something else takes it back.
@@ -68,7 +68,7 @@ enum Fate {
 impl<'p> View<'p> {
     pub(super) fn of(policy: &'p Policy<'p>, person: &'p Person<'p>, work: &mut Work) -> Result<Self> {
         let mut leaves = Vec::new();
-        // Rules share lists, and most are of one group.
+        // Rules share lists, and most of them name one group.
         let mut known: BTreeMap<*const Member, (Said, Option<usize>)> = BTreeMap::new();
         for (number, entry) in policy.entries.iter().enumerate() {
             work.add(1, entry)?;
@@ -92,7 +92,7 @@ impl<'p> View<'p> {
         Ok(Self { policy, person, leaves })
     }
 
-    /// What the user does without a password.
+    /// What the user can do without a password.
     pub(super) fn free(&self, work: &mut Work) -> Result<Vec<Run>> {
         let mut runs: BTreeMap<_, Vec<Place>> = BTreeMap::new();
         for (index, leaf) in self.leaves.iter().enumerate() {
@@ -107,7 +107,7 @@ impl<'p> View<'p> {
                     let key = (leaf.entry.group, target, leaf.at, conditions, freed);
                     runs.entry(key).or_default().push((leaf.number, member));
                     if answer == Answer::Yes {
-                        break; // who is root is anybody
+                        break; // root can become anybody
                     }
                 }
             }
@@ -117,7 +117,7 @@ impl<'p> View<'p> {
         Ok(runs.into_iter().map(run).collect())
     }
 
-    /// Under which conditions the user runs the command of a leaf without a password, with the commands of a `Defaults!` if
+    /// The conditions under which the user runs the command of a leaf without a password, and the commands of a `Defaults!` if
     /// only those are free. `None` if a password is asked for, or a later rule takes the command back.
     fn unasked(
         &self,
@@ -153,7 +153,7 @@ impl<'p> View<'p> {
         Ok(Some((freed, conditions)))
     }
 
-    /// Whether a later rule denies all that a command is, or asks for a password.
+    /// Whether a later rule denies the whole command, or asks for a password.
     fn fate(&self, (index, member): Place, wanted: Wanted<'_>, work: &mut Work) -> Result<Fate> {
         let Some(own) = self.leaves.get(index) else { return Ok(Fate::Stands) };
         let mut fate = Fate::Stands;
@@ -183,7 +183,7 @@ impl<'p> View<'p> {
         Ok(fate)
     }
 
-    /// Commands of a rule that asks for a password which a `Defaults!` frees of it.
+    /// The commands that a `Defaults!` frees from a password, in a rule that asks for one.
     fn freed(&self, place: Place, wanted: Wanted<'_>, work: &mut Work) -> Result<Vec<usize>> {
         let mut freed = Vec::new();
         let Some(leaf) = self.leaves.get(place.0) else { return Ok(freed) };
@@ -233,7 +233,7 @@ impl<'p> View<'p> {
         }
     }
 
-    /// Whether a rule is for all targets of a kind that another one is for.
+    /// Whether a rule covers all targets of a kind that another rule covers.
     fn is_for_all(&self, entry: &Entry, other: &Entry, wanted: Wanted<'_>) -> Answer {
         if wanted.target == Target::Root {
             return self.runs_as(entry, wanted).unwrap_or(Answer::No);
@@ -261,7 +261,8 @@ impl<'p> View<'p> {
     }
 }
 
-/// What the image does not tell of a rule that matches a user. `None` if it does not match on this machine, or not any more.
+/// What the image does not say about a rule that matches a user. `None` if the rule does not match on this machine, or no longer
+/// matches.
 fn conditions(policy: &Policy<'_>, entry: &Entry, (said, at): (Said, usize)) -> Option<Vec<Condition>> {
     let (on_host, member) = on_host(&entry.hosts, policy.host);
     if matches!(on_host, Said::No | Said::Nothing) || entry.conditions.iter().any(Condition::is_past) {
@@ -284,7 +285,7 @@ fn host(member: &Member, negated: bool) -> Condition {
     Condition::Host(format!("{}{}", if negated { "!" } else { "" }, shown(&member.name)))
 }
 
-/// Whether a list of targets has all whom a member of another one means.
+/// Whether a list of targets includes everybody that a member of another list means.
 fn covers_user(users: &[Member], member: &Member) -> bool {
     let named = |name, uid| Person { name, uid, groups: Some(&[]), gids: None, outside: None };
     match &*member.name {

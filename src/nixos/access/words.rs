@@ -1,11 +1,11 @@
-//! How the ways of a user into a system read in English.
+//! How a user's ways into a system read in English.
 
 use super::Account;
 use super::grants::{Entrance, Grant, Needs};
 use crate::nixos::answer::{Caused, Verdict};
 use crate::nixos::password::PasswordState;
 
-/// Groups of keys with the same conditions that a sentence shows.
+/// Limit for groups of keys with the same conditions in one sentence.
 const SHOWN: usize = 4;
 
 impl Account {
@@ -58,7 +58,7 @@ impl Account {
         format!("{}on the console {what}{}", perhaps(grant), in_parentheses(notes))
     }
 
-    /// PAM lets the user in, whatever is typed.
+    /// PAM lets the user in with any input.
     fn whatever(&self, place: &str, grant: &Grant) -> String {
         let by =
             grant.cause().filter(|_| grant.answer.doubts.is_empty()).map(|cause| format!("PAM asks for none: {cause}"));
@@ -66,7 +66,7 @@ impl Account {
         format!("{}{place} without a password{}", perhaps(grant), in_parentheses(notes))
     }
 
-    /// By either method: a reader cares about the password, not about who asks for it.
+    /// Either method: a reader cares about the password, not about which program asks for it.
     fn ssh_password(&self, grants: &[&Grant]) -> Option<String> {
         let grant =
             grants.iter().min_by_key(|grant| (grant.verdict() == Verdict::Unknown, grant.answer.phrases().len()))?;
@@ -78,7 +78,7 @@ impl Account {
         Some(format!("{}through ssh {what}{}", perhaps(grant), parenthesis(grant)))
     }
 
-    /// Why nothing lets the user in: the reason of the console, then that of the keys.
+    /// Why nothing lets the user in: the reason at the console, then the reason for keys.
     fn why_not(&self) -> String {
         let refusal = |wanted: Entrance| {
             let mut grants = self.entrances.iter().filter(move |grant| grant.entrance == wanted);
@@ -93,7 +93,7 @@ impl Account {
     }
 }
 
-/// How a phrase of something that the image leaves open begins.
+/// The beginning of a phrase about something that the image leaves open.
 const PERHAPS: &str = "perhaps ";
 
 fn perhaps(grant: &Grant) -> &'static str {
@@ -104,7 +104,7 @@ fn is_open(grant: &Grant, entrance: Entrance) -> bool {
     grant.entrance == entrance && grant.answer.opens()
 }
 
-/// Why a grant may be refused, its conditions and its doubts.
+/// Why a grant may be refused, with its conditions and its doubts.
 fn parenthesis(grant: &Grant) -> String {
     let refusal = grant.answer.refusal.as_ref().map(Caused::to_string);
     in_parentheses(refusal.into_iter().chain(grant.answer.phrases()).collect())
@@ -114,7 +114,7 @@ fn in_parentheses(notes: Vec<String>) -> String {
     if notes.is_empty() { String::new() } else { format!(" ({})", notes.join("; ")) }
 }
 
-/// Keys or authorities, those under the same conditions together.
+/// Keys or authorities, grouped by conditions.
 fn grouped(grants: &[&Grant], through: &str, (one, many): (&str, &str)) -> Vec<String> {
     let mut groups: Vec<(String, Vec<&Grant>)> = Vec::new();
     let mut more = 0;

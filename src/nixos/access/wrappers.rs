@@ -1,4 +1,4 @@
-//! Programs that NixOS makes setuid, or gives capabilities that are as good as root, beyond its own (`security.wrappers`).
+//! Programs beyond NixOS's own that NixOS makes setuid, or gives capabilities as good as root (`security.wrappers`).
 
 use std::collections::BTreeMap;
 
@@ -67,10 +67,10 @@ const STOCK: [&str; 56] = [
     "wshowkeys",
 ];
 
-/// The unit whose script makes the wrappers since 23.11; before, the activation script did.
+/// The unit whose script creates the wrappers since 23.11. Before, the activation script did.
 const UNIT: &str = "suid-sgid-wrappers.service";
 
-/// Wrappers of nixpkgs' own modules that have a capability with which they could do whatever root does.
+/// Wrappers of nixpkgs' own modules with a capability that would let them do everything root does.
 const STOCK_CAPABLE: [&str; 4] = ["bandwhich", "gpu-screen-recorder", "gsr-kms-server", "sunshine"];
 
 /// Capabilities that are as good as root (capabilities(7)): whoever has one of them can get all others.
@@ -88,14 +88,14 @@ const ROOT: [&str; 11] = [
     "cap_sys_rawio",
 ];
 
-/// What a wrapper gives whoever runs it.
+/// What a wrapper gives to whoever runs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Power {
     Setuid,
     Capabilities(Vec<String>),
 }
 
-/// The findings of all scripts that make wrappers.
+/// The findings of all scripts that create wrappers.
 pub(super) fn findings(root: &Root<'_>) -> Result<Vec<Finding>> {
     let mut made: BTreeMap<String, (Power, String)> = BTreeMap::new();
     let mut take = |line: &str, file: &str| {

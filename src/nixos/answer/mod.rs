@@ -1,7 +1,7 @@
 //! The answer to "does this open?": granted, denied or unknown, with the conditions and the lines that cause it.
 //!
-//! These are facts. How each one reads in English is in `words`, and nowhere else. To add a condition, add its variant here
-//! and its line there.
+//! These are facts. Only `words` decides how each one reads in English. To add a condition, add its variant here and its line
+//! there.
 
 mod words;
 
@@ -18,7 +18,7 @@ pub enum Verdict {
     Granted,
     /// It does not open.
     Denied,
-    /// The image does not tell.
+    /// The image does not say.
     Unknown,
 }
 
@@ -27,7 +27,7 @@ pub enum Verdict {
 pub struct Cause {
     /// The file in the image.
     pub path: Arc<str>,
-    /// The line, counted from 1; none where the whole file decides.
+    /// The line, counted from 1. `None` if the whole file decides.
     pub line: Option<u64>,
 }
 
@@ -36,7 +36,7 @@ pub struct Cause {
 pub struct Caused<T> {
     /// The fact.
     pub what: T,
-    /// None where nothing in the image says so, such as a default of the program.
+    /// `None` if nothing in the image says so, as with a default of the program.
     pub cause: Option<Cause>,
 }
 
@@ -55,7 +55,7 @@ impl<T> Caused<T> {
 /// What must hold for an entrance to open.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Condition {
-    /// sshd lets in only from these addresses (`from=` of a key).
+    /// sshd accepts only these addresses (`from=` of a key).
     From(String),
     /// Until that time (`expiry-time=` of a key).
     Until(String),
@@ -71,7 +71,7 @@ pub enum Condition {
     NotFromHosts(String),
     /// Only from hosts that this pattern matches (`AllowUsers user@host`).
     OnlyFromHosts(String),
-    /// Only where a `Match` block with these criteria holds, which depends on the connection.
+    /// Only if a `Match` block with these criteria applies. That depends on the connection.
     Within(String),
     /// Only with a certificate that has a command of its own (`PermitRootLogin forced-commands-only`).
     CertificateCommand,
@@ -79,9 +79,9 @@ pub enum Condition {
     UnlistedGroups,
     /// This file does not revoke the key (`RevokedKeys`).
     NotRevoked(String),
-    /// Somebody starts sshd: nothing does at boot.
+    /// Somebody must start sshd, since nothing does at boot.
     StartedByHand,
-    /// This condition of sshd's unit holds.
+    /// This condition of sshd's unit must hold.
     OfUnit(String),
     /// Only to forward ports or to use sftp: this shell ends at once.
     NoShell(String),
@@ -100,18 +100,18 @@ pub enum Refusal {
     Dangling {
         /// The unit.
         unit: String,
-        /// Where its link leads.
+        /// The target of its link.
         missing: String,
     },
     /// The unit of sshd has no command that runs it.
     NoCommand(String),
     /// The configuration that sshd reads is not in the image.
     NoConfiguration(String),
-    /// sshd does not start with its configuration: what is wrong with it.
+    /// sshd does not start with its configuration. Says what is wrong with it.
     Broken(String),
     /// The system has no such user.
     NoUser(String),
-    /// Nothing makes the account, because the file of its password is missing.
+    /// Nothing creates the account, because its password file is missing.
     NoAccount {
         /// The user.
         user: String,
@@ -141,7 +141,7 @@ pub enum Refusal {
     Connection,
     /// `MaxAuthTries 0`.
     NoTries,
-    /// A `!` locks the account, which counts for keys too, since sshd works without PAM (`UsePAM no`).
+    /// A `!` locks the account. This also applies to keys, since sshd works without PAM (`UsePAM no`).
     LockedAccount(String),
     /// No list of `AuthenticationMethods` has keys.
     MethodsWithoutKeys(String),
@@ -162,7 +162,7 @@ pub enum Refusal {
         /// The value of the keyword.
         accepted: String,
     },
-    /// A key of DSA, which OpenSSH 7.0 and later refuse.
+    /// A DSA key. OpenSSH 7.0 and later refuse it.
     Dsa,
     /// A certificate in a file of keys.
     ListedCertificate,
@@ -172,28 +172,28 @@ pub enum Refusal {
     StrayPrincipals,
     /// The line has an option that sshd does not know.
     UnknownOption(String),
-    /// The line has an option whose value sshd does not take, or which stands twice.
+    /// The line has an option that is repeated or whose value sshd does not accept.
     OptionValue(&'static str),
     /// `from=` of the line has a network with bits after its mask.
     BadHosts(String),
-    /// The `expiry-time=` of the line is over.
+    /// The `expiry-time=` of the line has passed.
     ExpiredKey(String),
     /// An RSA key that is too short (`RequiredRSASize`).
     Short {
         /// Its bits.
         bits: usize,
-        /// The least that sshd accepts.
+        /// The minimum that sshd accepts.
         least: usize,
     },
-    /// `PubkeyAcceptedAlgorithms` takes away all algorithms.
+    /// `PubkeyAcceptedAlgorithms` removes all algorithms.
     NoAlgorithm(String),
-    /// A value of `AuthenticationMethods` with which sshd ends the connection.
+    /// A value of `AuthenticationMethods` that makes sshd end the connection.
     BadMethods(String),
     /// `RevokedKeys` lists the key.
     Revoked(String),
-    /// `RevokedKeys` names this file, which is not in the image: sshd then refuses every key.
+    /// `RevokedKeys` names this file, but it is not in the image: sshd then refuses every key.
     NoRevokedKeys(String),
-    /// This line of `RevokedKeys` is no key: sshd then refuses every key.
+    /// This line of `RevokedKeys` is not a key: sshd then refuses every key.
     BrokenRevokedKeys {
         /// The file.
         file: String,
@@ -207,33 +207,33 @@ pub enum Refusal {
         /// Its mode.
         mode: u32,
     },
-    /// `StrictModes`: others than the owner may write to the file, or to a directory above it.
+    /// `StrictModes`: users other than the owner may write to the file, or to a directory above it.
     LooseMode {
         /// The file of keys.
         file: String,
-        /// What others may write to.
+        /// The file or directory that others may write to.
         path: String,
     },
     /// `StrictModes`: the file, or a directory above it, belongs to neither root nor the user.
     ForeignOwner {
         /// The file of keys.
         file: String,
-        /// What belongs to somebody else.
+        /// The file or directory that belongs to somebody else.
         path: String,
     },
     /// The account has no password.
     NoPassword,
     /// The password is locked.
     Locked,
-    /// No password has such a hash.
+    /// No password produces such a hash.
     BrokenHash,
     /// The console does not accept empty passwords.
     EmptyOnConsole,
     /// PAM does not let sshd accept empty passwords.
     EmptyByPam,
-    /// A module of PAM refuses, whatever the password is.
+    /// A PAM module refuses, whatever the password is.
     Pam(String),
-    /// Keyboard-interactive is off: the line that says so.
+    /// Keyboard-interactive is off. Holds the line that says so.
     KeyboardInteractiveOff(&'static str),
     /// No key is authorized.
     NoKey,
@@ -245,44 +245,44 @@ pub enum Refusal {
     Shell(String),
 }
 
-/// What may turn an answer round, and the image does not tell.
+/// Something that may reverse an answer, but that the image does not say.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Doubt {
-    /// A `Match` block with this criterion, which depends on the connection.
+    /// A `Match` block with this criterion. Whether it applies depends on the connection.
     Match(String),
     /// The configuration that sshd reads is not in the image.
     NoConfiguration(String),
-    /// This command may know more keys (`AuthorizedKeysCommand`).
+    /// This command may return more keys (`AuthorizedKeysCommand`).
     KeysCommand(String),
-    /// This file, which is not in the image, may hold more keys.
+    /// This file may hold more keys. It is not in the image.
     KeysFile(String),
     /// A script or unit may write keys to this path at boot.
     KeysWritten {
         /// What runs it.
         by: String,
-        /// The path, as it names it.
+        /// The path, as the script or unit writes it.
         path: String,
     },
-    /// A command tells the names of which a certificate must have one.
+    /// A command prints the names that a certificate may have; it must have one of them.
     Principals,
-    /// This file, which is not in the image, holds the names of which a certificate must have one.
+    /// This file is not in the image. It holds the names that a certificate may have; it must have one of them.
     PrincipalsFile(String),
-    /// This file, which is not in the image, holds certificate authorities.
+    /// This file holds certificate authorities. It is not in the image.
     AuthoritiesFile(String),
     /// Whether PAM accepts empty passwords.
     EmptyByPam,
-    /// The image does not tell what this module of PAM says.
+    /// The image does not say what this PAM module answers.
     Pam(String),
     /// Whether libcrypt accepts hashes of this scheme.
     OldScheme(String),
-    /// The password comes from this file, which is not in the image.
+    /// The password comes from this file. It is not in the image.
     PasswordFile(String),
-    /// What the password is, or whether there is one.
+    /// The password, or whether there is one.
     UntoldPassword,
 }
 
 impl Doubt {
-    /// Whether the image has neither the password nor the key that would open.
+    /// Whether the image lacks both the password and the key that would open the entrance.
     fn is_untold(&self) -> bool {
         matches!(
             self,
@@ -296,7 +296,7 @@ impl Doubt {
         )
     }
 
-    /// Whether it leaves the whole answer open; a `Match` block decides about some connections only.
+    /// Whether it leaves the whole answer open. A `Match` block decides about some connections only.
     fn is_whole(&self) -> bool {
         !matches!(self, Self::Match(_))
     }
@@ -305,16 +305,16 @@ impl Doubt {
 /// The answer for one entrance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
-    /// Why it does not open, by what the image says; none where it opens.
+    /// Why the entrance does not open, according to the image. `None` if it opens.
     pub refusal: Option<Caused<Refusal>>,
-    /// What must hold for it to open.
+    /// The conditions under which it opens.
     pub conditions: Vec<Caused<Condition>>,
-    /// What may turn the answer round.
+    /// What may reverse the answer.
     pub doubts: Vec<Caused<Doubt>>,
 }
 
 impl Answer {
-    /// It does not open, whatever else.
+    /// An entrance that never opens.
     #[must_use]
     pub fn denied(refusal: Caused<Refusal>) -> Self {
         Self { refusal: Some(refusal), ..Self::default() }
@@ -331,19 +331,19 @@ impl Answer {
         }
     }
 
-    /// Whether the image has neither the password nor the key that would open.
+    /// Whether the image lacks both the password and the key that would open the entrance.
     #[must_use]
     pub fn is_untold(&self) -> bool {
         self.doubts.iter().any(|doubt| doubt.what.is_untold())
     }
 
-    /// Whether it opens, as far as the image says.
+    /// Whether the entrance opens, as far as the image says.
     #[must_use]
     pub fn opens(&self) -> bool {
         self.refusal.is_none()
     }
 
-    /// Whether it opens always and for everybody who has the key or the password.
+    /// Whether the entrance always opens, for everybody who has the key or the password.
     #[must_use]
     pub fn is_free(&self) -> bool {
         self.opens() && self.conditions.is_empty() && self.doubts.is_empty()

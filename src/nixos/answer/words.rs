@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use super::{Answer, Cause, Caused, Condition, Doubt, Refusal, Verdict};
 
 impl Verdict {
-    /// The word for it in documents.
+    /// Its name in documents.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -186,14 +186,14 @@ impl Answer {
         self.conditions.iter().map(Caused::to_string).chain(self.doubts.iter().map(Caused::to_string)).collect()
     }
 
-    /// Why it is refused, with what may turn that round; none where it opens.
+    /// Why the entrance is refused, with what may reverse that. `None` if it opens.
     #[must_use]
     pub fn refused(&self) -> Option<String> {
         self.refusal.as_ref().map(|refusal| with_doubts(refusal.to_string(), &self.doubts))
     }
 }
 
-/// A sentence, and what may turn it round.
+/// A sentence, followed by what may reverse it.
 #[must_use]
 pub fn with_doubts<'d>(sentence: String, doubts: impl IntoIterator<Item = &'d Caused<Doubt>>) -> String {
     doubts.into_iter().fold(sentence, |sentence, doubt| format!("{sentence}; {doubt}"))

@@ -26,8 +26,7 @@ pub struct Password {
     pub option: Option<String>,
     /// How it is hashed, if it is.
     pub scheme: Option<Scheme>,
-    /// The first digits of the SHA-256 of its hash, by which two hashes can be compared. `None` if the password could be
-    /// guessed from them.
+    /// The first digits of the SHA-256 of its hash, for comparing two hashes. `None` if the password could be guessed from them.
     pub digits: Option<String>,
     /// The file of the image that sets it.
     pub source: Option<String>,
@@ -40,9 +39,9 @@ pub struct Password {
 /// What is special about a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Quirk {
-    /// No password has such a hash: it is cut, has bad parameters, or is of an unknown scheme.
+    /// No password produces such a hash: it is cut, has bad parameters, or is of an unknown scheme.
     Broken,
-    /// The empty text is hashed, as any other would be: Enter opens the account wherever a password does.
+    /// A hash of the empty text, like any other hash: pressing Enter opens the account wherever a password does.
     HashedEmpty,
 }
 
@@ -69,7 +68,7 @@ pub enum PasswordState {
 }
 
 impl Password {
-    /// A password about which the image says nothing.
+    /// A password that the image says nothing about.
     #[must_use]
     pub fn unknown() -> Self {
         let (option, source) = (None, None);
@@ -83,7 +82,7 @@ impl Password {
         Self { state: PasswordState::None, disabled: true, ..Self::unknown() }
     }
 
-    /// The password of a field in `/etc/shadow`, which is a hash, empty, or locked.
+    /// The password of a field in `/etc/shadow`: a hash, empty, or locked.
     #[must_use]
     pub fn of_hash(option: &str, field: &str, source: &str) -> Self {
         let (state, scheme) = match Scheme::of(field) {
@@ -97,14 +96,14 @@ impl Password {
             digits
         });
         let disabled = field.starts_with('!');
-        // pam_unix takes every hash of 13 characters and more without a dollar sign for DES.
+        // pam_unix treats every hash of 13 or more characters without a dollar sign as DES.
         let is_broken = |scheme: &Scheme| *scheme == Scheme::BsdiDes || !scheme.fits(field);
         let quirk = scheme.filter(is_broken).map(|_| Quirk::Broken);
         let (option, source) = (Some(option.to_owned()), Some(source.to_owned()));
         Self { state, option, scheme, digits, source, disabled, quirk }
     }
 
-    /// The same password in a line of the file that the C library skips, so that it opens nothing.
+    /// The same password in a line of the file that the C library skips. It opens nothing.
     #[must_use]
     pub(super) fn unreadable(self) -> Self {
         match self.state {

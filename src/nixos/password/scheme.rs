@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-/// Characters that a salt needs to be beyond guessing; each has six bits.
+/// Characters that a salt needs so that nobody can guess it; each has six bits.
 const LONG_SALT: usize = 12;
 
 /// How a password is hashed (crypt(5)).
@@ -153,7 +153,7 @@ impl Scheme {
         SCHEMES.iter().find(|row| row.scheme == self)
     }
 
-    /// The scheme of a password field in `/etc/shadow`, or `None` if no password hashes to it.
+    /// The scheme of a password field in `/etc/shadow`. `None` if no password hashes to it.
     #[must_use]
     pub fn of(field: &str) -> Option<Self> {
         let prefixed = |row: &&Row| row.prefixes.iter().any(|prefix| field.starts_with(prefix));
@@ -178,7 +178,7 @@ impl Scheme {
         self.row().map_or(&[], |row| row.prefixes)
     }
 
-    /// Whether its hashes begin with a dollar sign, by which they are known anywhere.
+    /// Whether its hashes begin with a dollar sign, which makes them recognizable anywhere.
     pub(crate) fn begins_with_dollar(self) -> bool {
         self.prefixes().iter().any(|prefix| prefix.starts_with('$'))
     }
@@ -188,7 +188,7 @@ impl Scheme {
         self.row().map_or("", |row| row.pattern)
     }
 
-    /// Whether the field is a whole hash. No password has one that is cut, has other parameters or is of an unknown scheme.
+    /// Whether the field is a whole hash. No password has a hash that is cut, has other parameters or is of an unknown scheme.
     pub(super) fn fits(self, field: &str) -> bool {
         // Many users have hashes of the same scheme, and a pattern takes longer to compile than to match.
         static WHOLE: [OnceLock<Option<Regex>>; SCHEMES.len()] = [const { OnceLock::new() }; SCHEMES.len()];
@@ -196,7 +196,7 @@ impl Scheme {
         let compile = || RegexBuilder::new(&format!("^(?:{})$", self.pattern())).unicode(false).build().ok();
         let whole = WHOLE.get(at).and_then(|whole| whole.get_or_init(compile).as_ref());
         let rounds = field.split('$').nth(2).and_then(|rounds| rounds.strip_prefix("rounds="));
-        // Others are not what crypt(3) gives back.
+        // crypt(3) does not return any others.
         let usual = |rounds: &str| {
             !rounds.starts_with('0') && rounds.parse().is_ok_and(|rounds| (1_000..=999_999_999u64).contains(&rounds))
         };

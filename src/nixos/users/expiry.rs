@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Whether an account with this day of expiry, `2031-12-31`, opens no more (pam_unix(8), shadow(5)).
+/// Whether an account with this expiry date, `2031-12-31`, is no longer usable (pam_unix(8), shadow(5)).
 pub(super) fn is_past(day: &str) -> bool {
     let today = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() / 86_400);
     days(day).is_some_and(|day| i64::try_from(today).is_ok_and(|today| today >= day))

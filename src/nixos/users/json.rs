@@ -26,7 +26,7 @@ struct Account {
     home_mode: Option<String>,
     /// The primary group.
     group: Option<String>,
-    /// Null for an account without a shell; absent where the list has no shells.
+    /// Null for an account without a shell; absent if the list has no shells.
     #[serde(default, deserialize_with = "present")]
     shell: Option<Option<String>>,
     expires: Option<String>,
@@ -68,7 +68,7 @@ pub(super) enum Precedence {
 /// Limit for opening braces in a list: one for each user, group and range of subordinate ids.
 const MOST_OBJECTS: usize = 50_000;
 
-/// Reads the list that the activation script hands to `update-users-groups.pl`.
+/// Reads the list that the activation script passes to `update-users-groups.pl`.
 pub(super) fn read(root: &Root<'_>, script: &str) -> Result<Option<Vec<User>>> {
     let Some(list) = words(script).find(|word| word.ends_with("-users-groups.json")) else { return Ok(None) };
     let document = Document::parse(&required(root, list)?, list)?;
@@ -106,7 +106,7 @@ impl Document {
         if groups.iter().filter_map(|group| group.members.as_ref()).map(Vec::len).sum::<usize>() > MOST_MEMBERS {
             return Err(Error::Limit { what: "100,000 members of groups", place });
         }
-        // Names of groups are as long as those of users.
+        // Group names are as long as user names.
         checked(groups.iter().map(|group| User::implied(&group.name)).collect(), &place)?;
         let mut memberships: HashMap<&str, Vec<&str>> = HashMap::new();
         for group in groups {
@@ -138,7 +138,7 @@ impl Document {
 
 impl Account {
     /// Since 21.05, nixpkgs requires `isNormalUser` or `isSystemUser`. Before, ids below 1000, the build users and `nobody`
-    /// had neither; the latter two have the home `/var/empty`, which no person has.
+    /// had neither; the latter two have the home `/var/empty`, unlike any person.
     fn is_normal(&self) -> Option<bool> {
         let system = self.uid.is_some_and(|uid| uid < 1000) || self.home.as_deref() == Some("/var/empty");
         self.is_normal.or_else(|| self.is_system_user.map(|is_system| !is_system && !system))
@@ -179,7 +179,7 @@ impl Account {
         };
         value.as_ref().map(|value| {
             let password = Password::of_hash(option, value.trim_end_matches('\n'), list);
-            // The script writes the line break into the file, where it cuts the line of the user.
+            // The script writes the line break into the file. It cuts the user's line there.
             if value.ends_with('\n') && precedence != Precedence::Userborn { password.unreadable() } else { password }
         })
     }
@@ -195,7 +195,7 @@ impl Account {
             (None, Some(file)) => ("passwordFile", file),
             (None, None) => return Ok(None),
         };
-        // The image has what is in the store and what is on the disc; other files come later.
+        // The image has the files in the store and on the disc; other files appear later.
         let stored = StorePath::containing(file.as_bytes()).is_some() || file.starts_with("/iso/");
         let found = if stored { root.text(file)? } else { None };
         Ok(Some(match found {

@@ -52,7 +52,7 @@ pub struct User {
     pub password: Password,
     /// The day on which the account expires, `2031-12-31`.
     pub expires: Option<String>,
-    /// The missing file without which the account is not made.
+    /// The file whose absence keeps the account from being created.
     pub broken: Option<String>,
 }
 
@@ -60,7 +60,7 @@ impl Users {
     /// Reads the users of a system, in the form of its release.
     ///
     /// # Errors
-    /// If a list is there but cannot be read.
+    /// If a list exists but cannot be read.
     pub fn of(root: &Root<'_>) -> Result<Self> {
         let script = root.text(&root.own("activate"))?.unwrap_or_default();
         let sources = [userborn::ready, json::read, userborn::read, sysusers::read, merger::read, records::read];
@@ -91,7 +91,7 @@ impl Users {
         Ok(users)
     }
 
-    /// The user of that name.
+    /// The user with that name.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<&User> {
         self.list.iter().find(|user| user.name == name)
@@ -139,13 +139,13 @@ fn checked(users: Vec<User>, place: &Place) -> Result<Vec<User>> {
 }
 
 impl User {
-    /// Whether the user is root, under whatever name.
+    /// Whether the user is root, under any name.
     #[must_use]
     pub fn is_root(&self) -> bool {
         self.uid == Some(0) || self.name == "root"
     }
 
-    /// Why nobody gets in as this user, whatever the password or key.
+    /// Why nobody can log in as this user with any password or key.
     #[must_use]
     pub fn refusal(&self) -> Option<Caused<Refusal>> {
         let cause = || self.password.source.as_deref().map(|path| Cause { path: path.into(), line: None });
@@ -157,7 +157,7 @@ impl User {
         Some(Caused { what, cause: cause() })
     }
 
-    /// A user of whom only the name is known, with the home that NixOS would choose.
+    /// A user known only by name, with the home that NixOS would choose.
     #[must_use]
     pub fn implied(name: &str) -> Self {
         let home = if name == "root" { "/root".to_owned() } else { format!("/home/{name}") };
@@ -192,7 +192,7 @@ mod tests {
 
     const LIST: &str = "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-users-groups.json";
 
-    /// The users with their passwords, of a system with a list and these files in `etc`.
+    /// The users with their passwords, from a system with a list and these files in `etc`.
     fn shown(files: &[(&str, &str)]) -> Vec<String> {
         let list = r#"{"users": [{"name": "a", "hashedPassword": "!"}, {"name": "b", "hashedPassword": "$6$a$b"}]}"#;
         let script = format!("perl update-users-groups.pl {LIST}\n");

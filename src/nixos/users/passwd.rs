@@ -37,7 +37,7 @@ fn is_shadowed(field: &str) -> bool {
     field == "x" || field.starts_with("##")
 }
 
-/// Takes passwords from a `shadow` for users whose `passwd` has none.
+/// Takes passwords from a `shadow` for users without one in `passwd`.
 pub(super) fn take_shadow(users: &mut [User], shadow: &str, file: &str) -> Result<()> {
     let mut hashes: HashMap<&str, &str> = HashMap::new();
     for (number, line) in lines(shadow) {
@@ -59,8 +59,8 @@ pub(super) fn take_shadow(users: &mut [User], shadow: &str, file: &str) -> Resul
     Ok(())
 }
 
-/// Whether the C library takes the fields after a hash: numbers or nothing, three at least (glibc, shadow/sgetspent_r.c). It
-/// skips any other line, such as one that a line break in a hash has cut, and no password opens the account.
+/// Whether the C library accepts the fields after a hash: at least three, each a number or empty (glibc, shadow/sgetspent_r.c).
+/// It skips any other line, such as one that a line break in a hash has cut, and no password opens the account.
 fn are_ages(fields: &[&str]) -> bool {
     let are_numbers = fields.iter().all(|field| field.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'));
     let is_short = fields.len() == 3 && fields.last().is_some_and(|field| field.is_empty());
@@ -105,7 +105,7 @@ impl<'t> Groups<'t> {
     }
 }
 
-/// The lines that say something, with their numbers.
+/// The lines with content, with their numbers.
 fn lines(text: &str) -> impl Iterator<Item = (u64, &str)> {
     (1u64..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty())
 }

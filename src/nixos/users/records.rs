@@ -15,7 +15,7 @@ pub(super) fn read(root: &Root<'_>, script: &str) -> Result<Option<Vec<User>>> {
     let Some(source) = Source::find(root, script)? else { return Ok(None) };
     let mut users = source.users()?;
     take_passwords(root, &mut users, script)?;
-    // The script makes root first. A record changes only the groups of a user who already exists.
+    // The script creates root first. A record changes only the groups of a user who already exists.
     let password = root_password(script, &root.own("activate"));
     match users.iter_mut().find(|user| user.name == "root") {
         Some(root) => root.password = password,
@@ -111,7 +111,7 @@ impl Source {
             (None, None) => set("createHome").is_some(),
         };
         let more = set("extraGroups").into_iter().flat_map(|groups| groups.split(','));
-        // An `X` precedes the password, to distinguish an empty one from none.
+        // An `X` precedes the password to distinguish an empty password from a missing one.
         let password = match value("password").and_then(|value| value.strip_prefix('X')) {
             Some(password) => Password::of_text("password", password, &self.file),
             None => Password::none(),

@@ -13,13 +13,13 @@ use crate::store::StorePath;
 /// Where the lines are.
 const FOLDER: &str = "/etc/sysusers.d";
 
-/// The file that NixOS writes if the service makes its users.
+/// The file that NixOS writes if the service creates its users.
 const OWN: &str = "00-nixos.conf";
 
-/// The shell of a user whose line has none.
+/// The shell of a user whose line names no shell.
 const NO_SHELL: &str = "nologin";
 
-/// Reads the users that `systemd-sysusers.service` makes.
+/// Reads the users that `systemd-sysusers.service` creates.
 pub(super) fn read(root: &Root<'_>, _: &str) -> Result<Option<Vec<User>>> {
     let names = root.entries(FOLDER)?.into_iter().map(|entry| String::from_utf8_lossy(&entry.name).into_owned());
     let names: Vec<String> = names.filter(|name| name.ends_with(".conf")).collect();
@@ -94,7 +94,7 @@ impl Lines {
         Ok(())
     }
 
-    /// The users with their groups. A member who is not declared is made as well.
+    /// The users with their groups. sysusers also creates members that are not declared.
     fn users(self) -> Vec<User> {
         let Self { mut list, mut named, memberships } = self;
         let mut groups: HashMap<String, Vec<String>> = HashMap::new();

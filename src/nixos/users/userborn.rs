@@ -17,7 +17,8 @@ pub(super) fn read(root: &Root<'_>, _: &str) -> Result<Option<Vec<User>>> {
     Ok(None)
 }
 
-/// Reads finished files in `/etc`, made by `services.userborn.static` or `environment.etc`. They replace what a script made.
+/// Reads finished files in `/etc`, made by `services.userborn.static` or `environment.etc`. They replace the files that a script
+/// made.
 pub(super) fn ready(root: &Root<'_>, _: &str) -> Result<Option<Vec<User>>> {
     let file = |name: &str| root.inside(&format!("/etc/{name}"));
     let (Some(users), Some(shadow)) = (root.text("/etc/passwd")?, root.text("/etc/shadow")?) else {

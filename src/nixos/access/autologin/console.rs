@@ -7,10 +7,10 @@ use crate::error::Result;
 use crate::nixos::Root;
 use crate::nixos::unit::{Job, Start, Unit, Units};
 
-/// Units that start a getty on consoles. Generators and logind start them as well, which no link tells.
+/// Units that start a getty on consoles. Generators and logind start them too, without any link that shows it.
 const GETTIES: [&str; 6] = ["getty@", "serial-getty@", "autovt@", "container-getty@", "console-getty", "kmsconvt@"];
 
-/// Shells, which a getty may run without asking for a name.
+/// Shells that a getty may run without asking for a name.
 const SHELLS: [&str; 8] = ["sh", "ash", "bash", "dash", "fish", "ksh", "nu", "zsh"];
 
 pub(super) fn find(root: &Root<'_>) -> Result<Vec<Autologin>> {
@@ -18,7 +18,7 @@ pub(super) fn find(root: &Root<'_>) -> Result<Vec<Autologin>> {
     let mut found: Vec<Autologin> = Vec::new();
     let gettys = units.mentioned().filter(|name| GETTIES.iter().any(|getty| name.starts_with(getty)));
     let started = units.started()?.iter().filter(|(_, start)| **start == Start::Boot).map(|(name, _)| name.as_str());
-    // A template comes before its instances, which mostly say the same.
+    // A template comes before its instances, which mostly log in the same user.
     let names: BTreeSet<&str> = gettys.chain(started).filter(|name| name.ends_with(".service")).collect();
     for name in names {
         let Some(unit) = units.get(name)?.unit().cloned() else { continue };
@@ -32,7 +32,7 @@ pub(super) fn find(root: &Root<'_>) -> Result<Vec<Autologin>> {
     Ok(found)
 }
 
-/// The users whom a unit logs in, with the files that say so.
+/// The users that a unit logs in, with the files that say so.
 fn of_unit(units: Units<'_>, unit: &Unit) -> Result<Vec<(String, String)>> {
     let mut users = Vec::new();
     for command in unit.commands("ExecStart") {
@@ -46,7 +46,7 @@ fn of_unit(units: Units<'_>, unit: &Unit) -> Result<Vec<(String, String)>> {
         }
         users.extend(user.map(|user| (user, command.file.to_string())));
     }
-    // cage, weston and the like: a session of PAM on a terminal, as a user.
+    // cage, weston and the like: a PAM session on a terminal, as a user.
     let terminal = unit.value("Service", "TTYPath").is_some()
         || unit.value("Service", "StandardInput").is_some_and(|input| input.starts_with("tty"));
     if let Some(user) = unit.setting("Service", "User")
@@ -58,7 +58,7 @@ fn of_unit(units: Units<'_>, unit: &Unit) -> Result<Vec<(String, String)>> {
     Ok(users)
 }
 
-/// Jobs of Upstart, to January 2013.
+/// Upstart jobs, until January 2013.
 fn of_upstart(root: &Root<'_>) -> Result<Vec<Autologin>> {
     let mut found = Vec::new();
     for job in Job::all(root)?.into_iter().filter(|job| job.file_name().starts_with("tty")) {
@@ -69,7 +69,7 @@ fn of_upstart(root: &Root<'_>) -> Result<Vec<Autologin>> {
     Ok(found)
 }
 
-/// The user whom a line of a script or job logs in.
+/// The user that a line of a script or job logs in.
 fn of_line(line: &str) -> Option<String> {
     let words: Vec<&str> = line.split_ascii_whitespace().map(|word| word.trim_matches(['"', '\'', ';'])).collect();
     let programs = (0..words.len()).filter_map(|at| words.get(at..));
@@ -84,7 +84,7 @@ fn is_login(program: &str) -> bool {
     program.ends_with("/login") || program == "login"
 }
 
-/// The user whom a command logs in: a getty, `login -f`, or a program that is handed the latter.
+/// The user that a command logs in: a getty, `login -f`, or a program that gets the latter as an argument.
 fn of_command(words: &[&str]) -> Option<String> {
     let (program, arguments) = words.split_first()?;
     if is_getty(program) {
@@ -94,7 +94,7 @@ fn of_command(words: &[&str]) -> Option<String> {
     of_login(words.get(at + 1..)?)
 }
 
-/// The user of `login -f USER` (login(1)), who is not asked for a password. Some programs take `-fUSER` as well.
+/// The user of `login -f USER` (login(1)). It does not ask for a password. Some programs take `-fUSER` as well.
 fn of_login(arguments: &[&str]) -> Option<String> {
     let mut trusted = false;
     let mut arguments = arguments.iter();
@@ -129,20 +129,20 @@ struct Options {
     autologin: Option<String>,
     login_options: Option<String>,
     login_program: Option<String>,
-    /// Whether no name is asked for.
+    /// Whether the getty skips asking for a name.
     skips_login: bool,
 }
 
 impl Options {
     fn of(arguments: &[&str]) -> Self {
-        /// Letters of agetty with an argument.
+        /// Letters of agetty options that take an argument.
         const WITH_ARGUMENT: &str = "aCdfHIloPrtw";
         let mut options = Self::default();
         let mut arguments = arguments.iter().copied();
         while let Some(argument) = arguments.next() {
             if let Some(long) = argument.strip_prefix("--") {
                 let (name, value) = long.split_once('=').map_or((long, None), |(name, value)| (name, Some(value)));
-                // Any beginning that only one option has will do (getopt_long(3)).
+                // Any unambiguous prefix of an option works (getopt_long(3)).
                 let is = |whole: &str, shortest: usize| name.len() >= shortest && whole.starts_with(name);
                 let mut value = || value.or_else(|| arguments.next()).map(str::to_owned);
                 if is("autologin", 1) {
@@ -179,7 +179,7 @@ impl Options {
             let program = self.login_program.as_deref()?.rsplit('/').next()?;
             (self.skips_login && SHELLS.contains(&program)).then(|| "root".to_owned())
         };
-        // agetty replaces `\u` by the name that was typed.
+        // agetty replaces `\u` with the typed name.
         named.or_else(by_options).filter(|user| !user.contains("\\u")).or_else(shell)
     }
 }

@@ -5,14 +5,14 @@ use crate::error::Result;
 use crate::nixos::Root;
 use crate::nixos::unit::{Lookup, Start, Units};
 
-/// A display manager, and where it says whom it logs in.
+/// A display manager, and where it names the user that it logs in.
 struct Manager {
     name: &'static str,
     /// Its unit, if that is not `display-manager.service`.
     unit: Option<&'static str>,
-    /// Its files below `/etc`, those that count more last. One that ends in `.d` is a directory of files.
+    /// Its files below `/etc`, in ascending precedence. A name that ends in `.d` is a directory of files.
     files: &'static [&'static str],
-    /// Names of files that a command hands to it.
+    /// Names of files that a command passes to it.
     handed: &'static [&'static str],
     user: fn(&str) -> Option<String>,
 }
@@ -59,10 +59,10 @@ const MANAGERS: [Manager; 9] = [
     Manager { name: "kdm", unit: None, files: &[], handed: &["kdmrc"], user: kdm },
 ];
 
-/// The unit of whichever display manager there is.
+/// The unit of whichever display manager is installed.
 const UNIT: &str = "display-manager.service";
 
-/// The job of Upstart that ran it, to January 2013.
+/// The Upstart job that ran it, until January 2013.
 const JOB: &str = "/etc/init/xserver.conf";
 
 pub(super) fn find(root: &Root<'_>) -> Result<Vec<Autologin>> {
@@ -72,7 +72,7 @@ pub(super) fn find(root: &Root<'_>) -> Result<Vec<Autologin>> {
         if !may_start(units, &manager)? {
             continue;
         }
-        // The last file that names a user, or names none, counts.
+        // The last file that sets the user counts, even if it sets none.
         let mut last = None;
         for file in files(root, units, &manager)? {
             let Some(text) = root.text(&file)? else { continue };
@@ -86,7 +86,7 @@ pub(super) fn find(root: &Root<'_>) -> Result<Vec<Autologin>> {
     Ok(found)
 }
 
-/// Whether a unit of the manager starts at boot. What has no unit that is known may start in another way.
+/// Whether a unit of the manager starts at boot. A manager without a known unit may start in another way.
 fn may_start(units: Units<'_>, manager: &Manager) -> Result<bool> {
     let mut known = false;
     for name in manager.unit.into_iter().chain([UNIT]) {
@@ -101,7 +101,7 @@ fn may_start(units: Units<'_>, manager: &Manager) -> Result<bool> {
     Ok(!known)
 }
 
-/// The files in which the manager looks, those that count more last.
+/// The files that the manager reads, in ascending precedence.
 fn files(root: &Root<'_>, units: Units<'_>, manager: &Manager) -> Result<Vec<String>> {
     let mut files = Vec::new();
     for file in manager.files.iter().map(|file| format!("/etc/{file}")) {
@@ -162,8 +162,8 @@ fn ly(text: &str) -> Option<String> {
     of_sections(text, &[], "auto_login_user").map(|user| if user == "null" { String::new() } else { user })
 }
 
-/// The initial session runs once without a password. The default session is the greeter's, or, without one, a session of
-/// somebody who is not asked either (greetd(5)).
+/// The initial session runs once without a password. The default session is the greeter's or, without a greeter, a session of a
+/// user who is not asked either (greetd(5)).
 fn greetd(text: &str) -> Option<String> {
     let named = of_sections(text, &["initial_session"], "user").filter(|user| !user.is_empty());
     let default = || {
@@ -175,7 +175,7 @@ fn greetd(text: &str) -> Option<String> {
     named.or_else(default)
 }
 
-/// Lines of a key and a value.
+/// Lines with a key and a value.
 fn slim(text: &str) -> Option<String> {
     let value = |key: &str| {
         let mut lines = text.lines().filter_map(|line| line.trim().split_once(char::is_whitespace));
@@ -189,7 +189,7 @@ fn kdm(text: &str) -> Option<String> {
     of_sections(text, &[], "AutoLoginUser").filter(|_| enabled)
 }
 
-/// The value of a key in sections of an INI or TOML file; no section stands for any.
+/// The value of a key in sections of an INI or TOML file. An empty list of sections matches any section.
 fn of_sections(text: &str, sections: &[&str], key: &str) -> Option<String> {
     let mut inside = sections.is_empty();
     let mut value = None;
@@ -203,7 +203,7 @@ fn of_sections(text: &str, sections: &[&str], key: &str) -> Option<String> {
     value
 }
 
-/// The text between quotes, which a comment may follow.
+/// The text between quotes. A comment may follow.
 fn unquoted(value: &str) -> &str {
     for quote in ['"', '\''] {
         if let Some((inside, _)) = value.strip_prefix(quote).and_then(|rest| rest.split_once(quote)) {

@@ -1,4 +1,4 @@
-//! Who is logged in without being asked: on consoles, and by display managers.
+//! Who is logged in without being asked, on consoles and by display managers.
 
 mod console;
 mod display;
@@ -17,7 +17,7 @@ pub struct Autologin {
     pub source: String,
 }
 
-/// Everybody who is logged in at boot, in order of their names.
+/// Everybody who is logged in at boot, ordered by name.
 pub(super) fn find(root: &Root<'_>) -> Result<Vec<Autologin>> {
     let mut found = console::find(root)?;
     found.extend(display::find(root)?);

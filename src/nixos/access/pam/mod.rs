@@ -1,4 +1,4 @@
-//! PAM: whom a service lets in, and with what (pam.conf(5)).
+//! PAM: whom a service lets in, and with which secret (pam.conf(5)).
 
 mod modules;
 mod stack;
@@ -21,15 +21,15 @@ pub(super) enum Secret {
     Password,
 }
 
-/// The rules of one service. Without a file for it the image does not tell.
+/// The rules of one service. Without a file for it, the image does not say.
 pub(super) struct Service {
     auth: Option<Vec<Rule>>,
     account: Option<Vec<Rule>>,
-    /// Files that modules ask for, by path; `None` if the image does not have them.
+    /// Files that modules read, by path; `None` if the image does not have them.
     files: Vec<(String, Option<String>)>,
 }
 
-/// What a service answers, and the line that decides.
+/// A service's answer, and the line that decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Said {
     pub(super) verdict: Verdict,
@@ -49,19 +49,19 @@ impl Service {
         Ok(Self { auth, account, files })
     }
 
-    /// Whether a user who has that gets in, where the program that asks PAM runs as root by itself.
+    /// Whether a user with this secret gets in, if the program that asks PAM runs as root.
     pub(super) fn opens(&self, user: &User, secret: Secret) -> Said {
         self.opens_for(user, secret, None)
     }
 
-    /// The same where somebody who is in already runs the program: `asker`.
+    /// The same, if a logged-in user runs the program: `asker`.
     pub(super) fn opens_for(&self, user: &User, secret: Secret, asker: Option<&User>) -> Said {
         let subject = |secret, kind| Subject { user, secret, kind, asker, files: &self.files };
         let unknown = Said { verdict: Verdict::Unknown, by: None };
         let Some(auth) = &self.auth else { return unknown };
         let mut said = self.decided(auth, &subject(secret, Kind::Auth));
         if secret == Secret::Nothing && is_empty(user) && said.verdict != Verdict::Denied {
-            // Nobody can fail to give an empty password, and success may lead elsewhere.
+            // Everybody can give an empty password, and success may lead elsewhere.
             let with = self.decided(auth, &subject(Secret::Empty, Kind::Auth));
             if with.verdict != Verdict::Granted {
                 said = with;
@@ -81,10 +81,10 @@ impl Service {
         said
     }
 
-    /// Whether the account rules let a user in who has proved who he is in another way, such as with a key.
+    /// Whether the account rules let in a user who has authenticated in another way, such as with a key.
     pub(super) fn admits(&self, user: &User) -> Said {
         match self.account.as_deref() {
-            // Without such rules the image does not tell, but no system of NixOS is without them.
+            // Without such rules the image does not say, but every NixOS system has them.
             None | Some([]) => Said { verdict: Verdict::Granted, by: None },
             Some(account) => self.decided(
                 account,
@@ -93,7 +93,7 @@ impl Service {
         }
     }
 
-    /// The answer of all rules. Where a module's is not known, each is tried; if the end is not the same, it is unknown.
+    /// The answer of all rules. If a module's answer is unknown, each is tried; if the results differ, the answer is unknown.
     fn decided(&self, rules: &[Rule], subject: &Subject<'_>) -> Said {
         let run = |unknown| {
             let mut run = Run { subject, unknown, doubted: None };
@@ -124,14 +124,14 @@ fn is_empty(user: &User) -> bool {
 /// One way through the rules.
 struct Run<'r> {
     subject: &'r Subject<'r>,
-    /// What modules are taken to say of which the image does not tell it.
+    /// The assumed answer of modules whose answer the image does not give.
     unknown: Says,
-    /// The first of them.
+    /// The first of these modules.
     doubted: Option<&'r Rule>,
 }
 
 impl<'r> Run<'r> {
-    /// Whether the rules succeed, and the one that decides.
+    /// Whether the rules succeed, and the rule that decides.
     fn all(&mut self, rules: &'r [Rule]) -> (bool, Option<&'r Rule>) {
         let (mut state, mut decider): (Option<bool>, Option<&Rule>) = (None, None);
         let mut rest = rules.iter();

@@ -1,4 +1,4 @@
-//! What the modules of PAM say of a user.
+//! What PAM modules say about a user.
 
 use super::Secret;
 use super::stack::Kind;
@@ -10,15 +10,15 @@ pub(super) enum Says {
     Success,
     Failure,
     Ignore,
-    /// The image does not tell.
+    /// The image does not say.
     Unknown,
 }
 
-/// Who asks for entrance.
+/// Who asks to be let in.
 pub(super) struct Subject<'s> {
     pub(super) user: &'s User,
     pub(super) secret: Secret,
-    /// What is asked of the modules.
+    /// The kind of rule that is followed.
     pub(super) kind: Kind,
     /// Who runs the program that asks PAM, if not root.
     pub(super) asker: Option<&'s User>,
@@ -26,7 +26,7 @@ pub(super) struct Subject<'s> {
     pub(super) files: &'s [(String, Option<String>)],
 }
 
-/// Modules that ask for something which nobody has by the image alone: a key, a token, a finger, another password.
+/// Modules that require something which the image alone gives nobody: a key, a token, a finger, another password.
 const OTHERS: [&str; 20] = [
     "pam_u2f",
     "pam_fprintd",
@@ -50,7 +50,7 @@ const OTHERS: [&str; 20] = [
     "pam_pkcs11",
 ];
 
-/// Modules that do something besides, and let in nobody.
+/// Modules that do something else, and let nobody in.
 const BESIDES: [&str; 24] = [
     "pam_env",
     "pam_faildelay",
@@ -78,7 +78,7 @@ const BESIDES: [&str; 24] = [
     "pam_intune",
 ];
 
-/// Modules that say nothing of accounts, so that a rule that asks them about one fails.
+/// Modules that do not handle accounts; an account rule that calls one fails.
 const NOT_OF_ACCOUNTS: [&str; 7] =
     ["pam_env", "pam_faildelay", "pam_group", "pam_limits", "pam_motd", "pam_issue", "pam_systemd"];
 
@@ -93,14 +93,14 @@ impl Subject<'_> {
             "pam_unix" | "pam_unix_auth" | "pam_unix_acct" | "pam_unix2" | "pam_pwdb" => match self.secret {
                 Secret::Password => Says::Success,
                 Secret::Empty if has("nullok") => Says::Success,
-                // A word of Debian's; others do not know it.
+                // A Debian option; other systems do not know it.
                 Secret::Empty if has("nullok_secure") => Says::Unknown,
                 Secret::Empty | Secret::Nothing => Says::Failure,
             },
             "pam_faillock" => of(!has("authfail")),
             "pam_succeed_if" => self.succeed_if(arguments),
             "pam_listfile" => self.listfile(arguments),
-            // Who asks is whoever is logged in, which only programs of users know.
+            // The asker is the logged-in user, whom only programs run by users know.
             "pam_wheel" if has("deny") || self.asker.is_none() => Says::Unknown,
             "pam_wheel" => {
                 let group = arguments.iter().find_map(|argument| argument.strip_prefix("group=")).unwrap_or("wheel");
@@ -114,18 +114,18 @@ impl Subject<'_> {
                 }
             }
             module if self.kind == Kind::Account && NOT_OF_ACCOUNTS.contains(&module) => Says::Failure,
-            // The right password is not theirs.
+            // The right password is not their secret.
             module if OTHERS.contains(&module) => Says::Failure,
             module if BESIDES.contains(&module) => Says::Ignore,
             _ => Says::Unknown,
         }
     }
 
-    /// All conditions must hold (pam_succeed_if(8)). Without one it fails.
+    /// All conditions must hold (pam_succeed_if(8)). Without conditions it fails.
     fn succeed_if(&self, arguments: &[String]) -> Says {
         const FLAGS: [&str; 6] = ["debug", "quiet", "quiet_fail", "quiet_success", "audit", "use_uid"];
         if arguments.iter().any(|argument| argument == "use_uid") {
-            return Says::Unknown; // the user who asks, who is root for most services
+            return Says::Unknown; // the user who asks, which is root for most services
         }
         let words: Vec<&str> =
             arguments.iter().map(String::as_str).filter(|argument| !FLAGS.contains(argument)).collect();
@@ -144,7 +144,7 @@ impl Subject<'_> {
         all
     }
 
-    /// Whether a condition holds. `None` if the image does not tell.
+    /// Whether a condition holds. `None` if the image does not say.
     fn holds(&self, field: &str, operator: &str, value: &str) -> Option<bool> {
         let user = self.user;
         let number = match field {

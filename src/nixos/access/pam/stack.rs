@@ -1,17 +1,17 @@
-//! The rules of one service of PAM (pam.conf(5)), with those that they include.
+//! The rules of one PAM service (pam.conf(5)), with the rules that they include.
 
 use std::sync::Arc;
 
 use crate::error::Result;
 use crate::nixos::Root;
 
-/// Files that include each other; Linux-PAM stops at 32.
+/// Limit for nested includes; Linux-PAM stops at 32.
 const DEEPEST: usize = 32;
 
 /// Rules of one service.
 const MOST_RULES: usize = 1_000;
 
-/// What a rule is about.
+/// The subject of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Who somebody is.
@@ -31,18 +31,18 @@ pub(super) struct Rule {
     pub(super) line: u64,
 }
 
-/// What follows from what a module answers.
+/// What follows from a module's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Control {
     /// On success, on failure, and if the module has nothing to say.
     Module { success: Action, failure: Action, ignore: Action },
-    /// Rules whose answer counts as that of one module.
+    /// Included rules whose result counts as the answer of one module.
     Substack(Vec<Rule>),
     /// The file is not in the image, or the rule is malformed.
     Unknown,
 }
 
-/// What becomes of the answer of the whole.
+/// How it affects the result of the whole stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Ignore,
@@ -119,13 +119,13 @@ fn file(root: &Root<'_>, path: &str, kind: Kind, (depth, count): (usize, &mut us
     Ok(Some(rules))
 }
 
-/// What comes after a limit may say anything.
+/// Rules past a limit may say anything.
 fn behind_limit(limit: &str, (file, line): (&Arc<str>, u64)) -> Rule {
     let (control, module) = (Control::Unknown, format!("what comes after {limit}"));
     Rule { control, module, arguments: Vec::new(), file: Arc::clone(file), line }
 }
 
-/// Whether the first word of a line is the kind, in any case; `-` says that the module may be missing.
+/// Whether the first word of a line is the kind, in any case. A leading `-` means that the module may be missing.
 fn is_of(word: &str, kind: Kind) -> bool {
     let word = word.strip_prefix('-').unwrap_or(word);
     word.eq_ignore_ascii_case(match kind {
@@ -143,7 +143,7 @@ impl Control {
             "required" => return module(Ok, Bad),
             "requisite" => return module(Ok, Die),
             "sufficient" => return module(Done, Ignore),
-            // Its failure counts if nothing else does; then nothing succeeds anyway.
+            // Its failure counts only if nothing else does, and then nothing succeeds anyway.
             "optional" => return module(Ok, Ignore),
             _ => {}
         }
@@ -184,7 +184,7 @@ impl Action {
     }
 }
 
-/// The lines without comments, those that a backslash continues joined, with their numbers.
+/// The lines without comments, with their numbers. Lines continued with a backslash are joined.
 fn lines(text: &str) -> Vec<(u64, String)> {
     let mut lines: Vec<(u64, String)> = Vec::new();
     let mut open = false;
@@ -204,7 +204,7 @@ fn lines(text: &str) -> Vec<(u64, String)> {
     lines
 }
 
-/// The words of a line; what is in brackets is one.
+/// The words of a line. Text in brackets is one word.
 fn words(line: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut rest = line.trim_start();

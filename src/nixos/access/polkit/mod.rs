@@ -1,7 +1,7 @@
 //! polkit rules that let somebody do something without a password (polkit(8)).
 //!
-//! The rules are JavaScript. What they decide is followed for each user and each action that matters; what depends on more
-//! than the image is a condition, or unknown.
+//! The rules are JavaScript. Their decisions are traced for each user and each action that matters. A decision that depends on
+//! more than the image becomes a condition, or unknown.
 
 mod script;
 
@@ -14,19 +14,19 @@ use super::rule::{Reach, Rule, Tool};
 use crate::error::{Error, Place, Result};
 use crate::nixos::{Root, User, Users};
 
-/// Where the rules of the system are.
+/// The directory of the system's rules.
 pub(super) const FOLDER: &str = "/etc/polkit-1/rules.d";
 
-/// Where the rules of packages are; of two files with the same name that of the system counts.
+/// The directory of the packages' rules. If two files have the same name, the system's file counts.
 const OF_PACKAGES: &str = "/run/current-system/sw/share/polkit-1/rules.d";
 
-/// Bytes of all rules; NixOS and its packages write some thousands.
+/// Limit for bytes of all rules; NixOS and its packages write a few thousand.
 const MOST_BYTES: usize = 1 << 20;
 
-/// Steps that are followed through all rules.
+/// Limit for steps through all rules.
 const MOST_STEPS: usize = 20_000_000;
 
-/// Actions that make whoever may do them root.
+/// Actions that make a user root.
 const ROOT: [&str; 11] = [
     "org.freedesktop.systemd1.manage-units",
     "org.freedesktop.systemd1.manage-unit-files",
@@ -41,14 +41,14 @@ const ROOT: [&str; 11] = [
     "org.libvirt.unix.manage",
 ];
 
-/// Actions that imply another one, even if a rule refuses that (systemd's own annotations).
+/// Actions that imply another one, even if a rule refuses the other (systemd's own annotations).
 const IMPLIED: [(&str, &str); 1] =
     [("org.freedesktop.systemd1.manage-unit-files", "org.freedesktop.systemd1.manage-units")];
 
 /// An action that no rule names.
 const ANY: &str = "any.action";
 
-/// Letters of an action's name.
+/// Limit for characters of an action's name.
 const LONGEST: usize = 200;
 
 /// The rules of all files.
@@ -64,7 +64,7 @@ pub(super) fn read(root: &Root<'_>, users: &Users) -> Result<Rules> {
         }
         match script.add(&file, &text) {
             Ok(()) => named.extend(actions(&text)),
-            // Without a yes it allows nothing.
+            // A script without a yes allows nothing.
             Err(_) if !text.contains("YES") && !text.contains("yes") => {}
             Err(script::NotUnderstood { line }) => {
                 let why = Why::Undecided(format!("what its code decides (line {line})"));
@@ -72,7 +72,7 @@ pub(super) fn read(root: &Root<'_>, users: &Users) -> Result<Rules> {
             }
         }
     }
-    // Services that polkit lets talk to each other are nobody's way to root.
+    // Services that polkit lets talk to each other give nobody a way to root.
     let people = users.list.iter().filter(|user| !user.is_root() && user.normal != Some(false));
     let mut found = Found::default();
     for user in people {
@@ -105,7 +105,7 @@ fn files(root: &Root<'_>) -> Result<Vec<(String, String)>> {
     Ok(files.into_values().collect())
 }
 
-/// What may be actions, or beginnings of them: texts in quotes that have a dot.
+/// Possible actions, or beginnings of actions: quoted texts that contain a dot.
 fn actions(text: &str) -> Vec<String> {
     let is_one = |part: &&str| {
         part.contains('.')
@@ -115,13 +115,13 @@ fn actions(text: &str) -> Vec<String> {
     text.split(['"', '\'']).filter(is_one).map(str::to_owned).collect()
 }
 
-/// Actions without those that begin with another one: the beginning of a name stands for all that begin so.
+/// Actions without those that begin with another one. The beginning of a name covers all names that begin so.
 fn shortest<'a>(actions: impl Iterator<Item = &'a str> + Clone) -> impl Iterator<Item = &'a str> {
     let all = actions.clone();
     actions.filter(move |action| !all.clone().any(|other| other != *action && action.starts_with(other)))
 }
 
-/// What is the same for users who share a [`Rule`].
+/// The properties shared by users of one [`Rule`].
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     answer: Answer,
@@ -131,7 +131,7 @@ struct Key {
 #[derive(Default)]
 struct Found {
     by_key: BTreeMap<Key, Vec<String>>,
-    /// Files whose answer is not known.
+    /// Files whose answer is unknown.
     undecided: BTreeSet<String>,
     people: usize,
     steps: usize,
@@ -284,13 +284,13 @@ mod tests {
                 "polkit.addRule(function(a, s) { if (s.isInGroup(\"wheel\")) { return polkit.Result.AUTH_SELF; } });",
                 vec![],
             ),
-            // The stock rule of NixOS and the rules of its graphical installers, of run0 and of NetworkManager.
+            // The stock rule of NixOS, and the rules of its graphical installers, of run0 and of NetworkManager.
             ("polkit.addAdminRule(function(action, subject) {\n  return [\"unix-group:wheel\"];\n});\n", vec![]),
             (
                 "polkit.addRule(function(action, subject) {\n  if (\n    subject.isInGroup(\"users\")\n    && (action.id.indexOf(\"org.freedesktop.NetworkManager.\") == 0 ||\n        action.id.indexOf(\"org.freedesktop.ModemManager\") == 0)\n    )\n    { return polkit.Result.YES; }\n});\n",
                 vec!["7 %users (bob) partly org.freedesktop.ModemManager, org.freedesktop.NetworkManager."],
             ),
-            // What asks for more than the group.
+            // Rules that require more than the group.
             (
                 "polkit.addRule(function(action, subject) { if ((action.id == \"org.freedesktop.Flatpak.app-install\" || action.id == \"org.freedesktop.policykit.exec\") && subject.active == true && subject.local == true && subject.isInGroup(\"wheel\")) { return polkit.Result.YES; } return polkit.Result.NOT_HANDLED; });",
                 vec![
@@ -311,12 +311,12 @@ mod tests {
                 "polkit.addRule(function(action, subject) { if (action.id.indexOf(\"org.freedesktop.systemd1.\") == 0) return polkit.Result.NO; if (subject.user == \"bob\") return polkit.Result.YES; });",
                 vec!["1 bob (bob) root ALL, !org.freedesktop.systemd1."],
             ),
-            // Whoever may manage the files of units may manage units.
+            // Whoever may manage unit files may manage units.
             (
                 "polkit.addRule(function(action, subject) { if (action.id == \"org.freedesktop.systemd1.manage-units\") return polkit.Result.NO; if (subject.user == \"bob\") return polkit.Result.YES; });",
                 vec!["1 bob (bob) root ALL"],
             ),
-            // The first rule that says something counts.
+            // The first rule that answers counts.
             (
                 "polkit.addRule(function(a, s) { if (!s.isInGroup(\"users\")) return polkit.Result.NO; });\npolkit.addRule(function(a, s) { return polkit.Result.YES; });",
                 vec!["2 bob (bob) root ALL"],
@@ -331,7 +331,7 @@ mod tests {
                     "1 %wheel (eve) root org.freedesktop.systemd1.manage-units, org.freedesktop.systemd1.manage-unit-files, org.freedesktop.systemd1.set-environment",
                 ],
             ),
-            // What runs a program, or is not understood, is unknown; without a yes it allows nothing.
+            // A script that runs a program or is not understood is unknown; without a yes it allows nothing.
             (
                 "polkit.addRule(function(action, subject) { try { polkit.spawn([\"test\"]); return polkit.Result.YES; } catch (e) { } });",
                 vec!["unknown: what its code decides (line 1)"],

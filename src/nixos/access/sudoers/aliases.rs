@@ -6,13 +6,13 @@ use std::sync::Arc;
 use crate::error::{Error, Place, Result};
 use crate::nixos::access::entry::{List, Member, Name};
 
-/// Names behind names of aliases.
+/// Limit for names resolved through aliases.
 const DEEPEST: usize = 128;
 
-/// Members of all lists, aliases resolved.
+/// Limit for members of all lists, with aliases resolved.
 const MOST_MEMBERS: usize = 1_000_000;
 
-/// What an alias stands for. Each kind has names of its own.
+/// The kinds of aliases. Each kind has its own namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Users,
@@ -22,7 +22,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The kind by the first letter of `User_Alias` and its like.
+    /// The kind for the first letter of `User_Alias` and the like.
     pub(super) fn of(letter: char) -> Self {
         match letter {
             'U' => Self::Users,
@@ -38,9 +38,9 @@ impl Kind {
 pub(super) struct Aliases {
     defined: HashMap<(Kind, String), List>,
     resolved: HashMap<(Kind, String), List>,
-    /// Those that are being resolved.
+    /// The aliases that are being resolved.
     open: Vec<String>,
-    /// Aliases that were met while they were open.
+    /// Aliases found again while they were being resolved.
     cycles: usize,
     members: usize,
 }
@@ -51,7 +51,7 @@ impl Aliases {
         self.defined.entry((kind, name)).or_insert_with(|| members.into());
     }
 
-    /// A list with what its aliases stand for in their place.
+    /// A list with its aliases replaced by their members.
     pub(super) fn resolve(&mut self, kind: Kind, members: &[Member]) -> Result<List> {
         if let [member] = members
             && let (Name::Alias(name), false) = (&*member.name, member.negated)
@@ -93,7 +93,7 @@ impl Aliases {
         if self.open.len() == DEEPEST {
             return Err(over("128 levels of aliases in sudoers"));
         }
-        // A name in capital letters may be that of a user or host. No command has one.
+        // A name in capital letters may also be a user or host, but not a command.
         let itself = |name: &str| -> List {
             match kind {
                 Kind::Commands => Arc::new([]),
@@ -110,7 +110,7 @@ impl Aliases {
         let list = self.resolve(kind, &members);
         self.open.pop();
         let list = list?;
-        // In a circle, what an alias stands for depends on where one enters it.
+        // In a cycle, the meaning of an alias depends on where resolution starts.
         if self.cycles == cycles || self.open.is_empty() {
             self.resolved.insert(key, Arc::clone(&list));
         }
@@ -118,8 +118,8 @@ impl Aliases {
     }
 }
 
-/// The last match decides, so that of members that come from the same place in the text the last is enough. Names are not
-/// compared: they may be long.
+/// The last match decides, so the last of several members from the same place in the text is enough. Names are not compared: they
+/// may be long.
 fn last_of_each(members: Vec<Member>) -> Vec<Member> {
     if members.len() < 2 {
         return members;

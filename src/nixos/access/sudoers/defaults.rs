@@ -1,4 +1,4 @@
-//! `Defaults` of `sudoers` that say whether a password is asked for.
+//! `Defaults` of `sudoers` that decide whether to ask for a password.
 
 use super::aliases::{Aliases, Kind};
 use super::parser::Setting;
@@ -10,7 +10,7 @@ use crate::nixos::access::entry::{Answer, List, Member, Name, Person, Said, last
 #[derive(Default)]
 pub(in crate::nixos::access) struct Defaults {
     all: Vec<Default_>,
-    /// As whom commands run where a rule does not say, if some setting names one who is not root.
+    /// The users that commands run as if a rule does not say and some setting names a user other than root.
     targets: Vec<Member>,
 }
 
@@ -19,7 +19,7 @@ struct Default_ {
     effect: Effect,
 }
 
-/// For whom or what a setting counts.
+/// Whom or what a setting applies to.
 enum Scope {
     All,
     Hosts(List),
@@ -33,7 +33,7 @@ enum Effect {
     Asks(bool),
     /// Members of the group are not asked.
     Exempt(Option<String>),
-    /// As whom commands run where a rule does not say.
+    /// The user that commands run as if a rule does not say.
     Target(String),
 }
 
@@ -41,18 +41,18 @@ enum Effect {
 pub(in crate::nixos::access) enum Asks<'d> {
     Always,
     Never,
-    /// It depends on whether the machine is one that a `Defaults@` names. `there`: whether that one asks.
+    /// Depends on whether the machine is one that a `Defaults@` names. `there`: whether sudo asks on that machine.
     OnHost {
         member: &'d Member,
         there: bool,
     },
 }
 
-/// Who asks for what.
+/// Who runs what, and as whom.
 pub(in crate::nixos::access) struct Question<'q> {
     pub(in crate::nixos::access) person: &'q Person<'q>,
     pub(in crate::nixos::access) host: Option<&'q str>,
-    /// Those as whom the command may run if that is not root.
+    /// The users that the command may run as, if not root.
     pub(in crate::nixos::access) others: Option<&'q [Member]>,
     pub(in crate::nixos::access) command: &'q Name,
 }
@@ -73,7 +73,7 @@ impl Defaults {
                 all.push(Default_ { scope, effect });
             }
         }
-        // Of all others the last counts, whatever it is for; sudo knows the command only after them.
+        // The last of all other settings counts, regardless of its scope. sudo applies settings for commands after them.
         all.sort_by_key(|default| matches!(default.scope, Scope::Commands(_)));
         let target = |default: &Default_| match &default.effect {
             Effect::Target(name) if !is_root(name) => Some(Member::new(Name::Word(name.clone()))),
@@ -82,7 +82,7 @@ impl Defaults {
         Ok(Self { targets: all.iter().filter_map(target).collect(), all })
     }
 
-    /// Whether a password is asked for. What a rule says of that, `tag`, goes before `authenticate`, not before exemptions.
+    /// Whether sudo asks for a password. A rule's own `tag` overrides `authenticate`, but not exemptions.
     pub(in crate::nixos::access) fn asks(&self, question: &Question<'_>, tag: Option<bool>) -> Asks<'_> {
         let elsewhere = self.all.iter().find_map(|default| match &default.scope {
             Scope::Hosts(list) => match on_host(list, question.host) {
@@ -99,11 +99,11 @@ impl Defaults {
         }
     }
 
-    /// The same, with an answer to whether the machine is one of those of which the image does not tell it.
+    /// The same, assuming an answer to whether the machine is one that the image does not settle.
     fn asks_if(&self, question: &Question<'_>, tag: Option<bool>, elsewhere: bool) -> bool {
         let (mut asks, mut exempt) = (true, None);
         for default in &self.all {
-            // What is said of some targets alone leaves the others as they are.
+            // A setting for some targets leaves the other targets unchanged.
             let frees = matches!(default.effect, Effect::Asks(false) | Effect::Exempt(Some(_)));
             let counts = match default.scope.counts(question) {
                 Answer::Yes => frees || default.scope.is_for_all_targets(question.others),
@@ -129,12 +129,12 @@ impl Defaults {
         self.all.iter().rev().find_map(target).is_none_or(|name| is_root(&name))
     }
 
-    /// As whom commands run where a rule does not say, if some setting names one who is not root.
+    /// The users that commands run as if a rule does not say and some setting names a user other than root.
     pub(in crate::nixos::access) fn targets(&self) -> &[Member] {
         &self.targets
     }
 
-    /// Commands for which no password is asked although the rules that allow them do.
+    /// Commands that need no password although the rules that allow them ask for one.
     pub(in crate::nixos::access) fn free_commands(&self) -> impl Iterator<Item = &Name> {
         let lists = self.all.iter().filter_map(|default| match (&default.scope, &default.effect) {
             (Scope::Commands(list), Effect::Asks(false) | Effect::Exempt(Some(_))) => Some(list),
@@ -144,7 +144,7 @@ impl Defaults {
     }
 }
 
-/// Whether a name, or a number after `#`, is that of root.
+/// Whether a name, or a number after `#`, is root's.
 fn is_root(name: &str) -> bool {
     name == "root" || name.strip_prefix('#').is_some_and(|number| number.parse() == Ok(0u64))
 }
@@ -184,7 +184,7 @@ impl Scope {
 }
 
 impl Scope {
-    /// Whether it is for all those whom a rule names, if they are not root.
+    /// Whether it covers all users that a rule names, if they are not root.
     fn is_for_all_targets(&self, others: Option<&[Member]>) -> bool {
         let (Self::Targets(list), Some(others)) = (self, others) else { return true };
         let has = |other: &Member| list.iter().any(|one| matches!(*one.name, Name::All) || one.name == other.name);
@@ -192,7 +192,7 @@ impl Scope {
     }
 }
 
-/// Whether a setting for targets counts for some of those whom a rule names.
+/// Whether a setting for targets applies to some of the users that a rule names.
 fn share(list: &[Member], others: &[Member]) -> Answer {
     let is_wide = |name: &Name| !matches!(name, Name::Word(_) | Name::Uid(_));
     let both = |one: &Member, other: &Member| one.name == other.name || is_wide(&one.name) || is_wide(&other.name);

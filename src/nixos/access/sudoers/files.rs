@@ -1,4 +1,4 @@
-//! `/etc/sudoers` with all that it includes.
+//! `/etc/sudoers` with all files that it includes.
 
 use std::sync::Arc;
 
@@ -7,14 +7,14 @@ use super::token::Included;
 use crate::error::{Error, Place, Result};
 use crate::nixos::Root;
 
-/// Files, each as often as it is included; sudo itself stops at a depth of 128.
+/// Limit for files, each counted as often as it is included. sudo itself stops at a depth of 128.
 const MOST_FILES: usize = 1_000;
 const DEEPEST: usize = 128;
 
-/// Bytes of all files; NixOS writes some hundreds.
+/// Limit for bytes of all files; NixOS writes a few hundred.
 const MOST_BYTES: usize = 1 << 20;
 
-/// Statements of all files; NixOS writes some ten.
+/// Limit for statements of all files; NixOS writes about ten.
 const MOST_STATEMENTS: usize = 100_000;
 
 /// The statements of all files, in the order in which sudo reads them.
@@ -23,15 +23,15 @@ pub(super) struct Files<'r> {
     /// `%h` in the name of a file.
     host: Option<&'r str>,
     pub(super) statements: Vec<Placed>,
-    /// Files that are included and not in the image.
+    /// Included files that are not in the image.
     pub(super) unread: Vec<String>,
-    /// Lines that sudo skips because they are malformed.
+    /// Malformed lines, which sudo skips.
     pub(super) malformed: Vec<(Arc<str>, u64)>,
     files: usize,
     bytes: usize,
 }
 
-/// A statement and where it is.
+/// A statement and its position.
 pub(super) struct Placed {
     pub(super) statement: Statement,
     pub(super) file: Arc<str>,
@@ -81,7 +81,7 @@ impl<'r> Files<'r> {
         Ok(())
     }
 
-    /// A path beside the file that includes it, with the name of the host.
+    /// A path relative to the file that includes it, with the host's name inserted.
     fn full(&self, file: &str, path: &str) -> String {
         let path = path.replace("%h", self.host.unwrap_or("%h"));
         match file.rsplit_once('/') {
@@ -100,9 +100,9 @@ impl<'r> Files<'r> {
         }
     }
 
-    /// The files of a directory by their names, without those that end in `~` or have a dot.
+    /// The files of a directory, ordered by name, without names that end in `~` or contain a dot.
     fn directory(&mut self, path: &str, depth: usize) -> Result<()> {
-        // A missing directory of `/etc` is empty; others may be there at boot.
+        // A missing directory in `/etc` is empty; other directories may exist at boot.
         if self.root.find(path)?.is_none() && !path.starts_with("/etc/") && !path.starts_with("/nix/") {
             self.unread.push(path.to_owned());
         }

@@ -1,4 +1,4 @@
-//! What the letters at the beginning of a text of `sudoers` are.
+//! What the characters at the beginning of a `sudoers` text are.
 
 use std::net::IpAddr;
 
@@ -9,12 +9,12 @@ pub(super) const HASH: char = '#';
 
 pub(super) const BLANKS: [char; 2] = [' ', '\t'];
 
-/// The bytes of the letters that `text` begins with.
+/// The length in bytes of the matching characters at the beginning of `text`.
 pub(super) fn leading(text: &str, is_wanted: impl Fn(char) -> bool) -> usize {
     text.find(|letter| !is_wanted(letter)).unwrap_or(text.len())
 }
 
-/// The bytes of the letters that `text` begins with, any letter behind a backslash among them.
+/// The length in bytes of the matching characters at the beginning of `text`. Any character after a backslash matches.
 pub(super) fn escaped(text: &str, is_plain: fn(char) -> bool) -> usize {
     escaped_by(text, is_plain, |letter| letter != '\n' && letter != '\t')
 }
@@ -33,7 +33,7 @@ pub(super) fn escaped_by(text: &str, is_plain: impl Fn(char) -> bool, may_be_esc
     text.len()
 }
 
-/// Without the backslashes in front of letters.
+/// Removes backslashes before characters.
 pub(super) fn unescaped(text: &str) -> String {
     let mut plain = String::new();
     let mut letters = text.chars();
@@ -67,7 +67,7 @@ pub(super) fn is_alias(word: &str) -> bool {
         && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
-/// The bytes of a user by number, `#1000` or `#-1`; zero if there is none.
+/// The length in bytes of a user by number, `#1000` or `#-1`; zero if there is no number.
 pub(super) fn numbered(text: &str) -> usize {
     let Some(rest) = text.strip_prefix(HASH) else { return 0 };
     let sign = usize::from(rest.starts_with('-'));
@@ -81,12 +81,12 @@ pub(super) fn is_comment(text: &str) -> bool {
     text.starts_with(HASH) && numbered(text) == 0
 }
 
-/// The bytes of a line's end; zero if it goes on.
+/// The length in bytes of a line end; zero if the line goes on.
 pub(super) fn line_end(text: &str) -> usize {
     if text.starts_with("\r\n") { 2 } else { usize::from(text.starts_with('\n')) }
 }
 
-/// The bytes of a backslash with the end of the line, between which blanks may be.
+/// The length in bytes of a backslash and the line end after it, including blanks between them.
 pub(super) fn continuation(text: &str) -> Option<usize> {
     let rest = text.strip_prefix('\\')?;
     let blanks = leading(rest, |letter| BLANKS.contains(&letter));
@@ -96,7 +96,7 @@ pub(super) fn continuation(text: &str) -> Option<usize> {
     }
 }
 
-/// The bytes of a regular expression from `^` to the first `$` that is not escaped.
+/// The length in bytes of a regular expression, from `^` to the first `$` that is not escaped.
 pub(super) fn regex(text: &str) -> Option<usize> {
     let rest = text.strip_prefix('^')?;
     let mut letters = rest.char_indices().peekable();
@@ -111,7 +111,7 @@ pub(super) fn regex(text: &str) -> Option<usize> {
     None
 }
 
-/// The bytes of an address or a network.
+/// The length in bytes of an address or a network.
 pub(super) fn network(text: &str) -> Option<usize> {
     let length = leading(text, |letter| letter.is_ascii_hexdigit() || ".:".contains(letter));
     let address = text.get(..length)?;
@@ -125,7 +125,7 @@ pub(super) fn network(text: &str) -> Option<usize> {
     text.get(length..)?.chars().next().is_none_or(|next| !is_of_word(next)).then_some(length)
 }
 
-/// Whether a colon is followed by four digits of an address at most, and another colon.
+/// Whether a colon, at most four digits of an address, and another colon follow.
 pub(super) fn begins_address(text: &str) -> bool {
     let rest = text.strip_prefix(':').unwrap_or_default();
     let digits = leading(rest, |letter| letter.is_ascii_hexdigit());
@@ -150,7 +150,7 @@ pub(super) fn defaults(line: &str) -> Option<(usize, Token)> {
     }
 }
 
-/// `#include` counts at the very beginning of a line alone.
+/// `#include` counts only at the very beginning of a line.
 pub(super) fn included(line: &str, indent: usize) -> Option<(usize, Token)> {
     let (sign, rest) = line.split_at_checked(1)?;
     let length = leading(rest, |letter| letter.is_ascii_alphanumeric() || letter == '_');

@@ -10,13 +10,13 @@ use super::token::{Included, Token};
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Plain,
-    /// The list of whom `Defaults` are for.
+    /// The list of users, hosts and so on that `Defaults` apply to.
     Scope,
     /// The name of a setting.
     Setting,
-    /// The sign and value behind it.
+    /// The operator and value after the setting's name.
     Value,
-    /// The path behind `CWD=`.
+    /// The path after `CWD=`.
     Path,
 }
 
@@ -39,7 +39,7 @@ const TAGS: [&str; 16] = [
     "NOFOLLOW",
 ];
 
-/// Those that NixOS's sudo knows. It is built without SELinux, AppArmor and the privileges of Solaris.
+/// The options that NixOS's sudo knows. It is built without SELinux, AppArmor and Solaris privileges.
 const OPTIONS: [&str; 5] = ["TIMEOUT", "NOTBEFORE", "NOTAFTER", "CWD", "CHROOT"];
 
 const DIGESTS: [(&str, usize); 4] = [("sha224", 28), ("sha256", 32), ("sha384", 48), ("sha512", 64)];
@@ -48,11 +48,11 @@ const DIGESTS: [(&str, usize); 4] = [("sha224", 28), ("sha256", 32), ("sha384", 
 pub(super) struct Lexer<'t> {
     rest: &'t str,
     state: State,
-    /// Whether the next letter is the first of its line.
+    /// Whether the next character is the first of its line.
     begins: bool,
-    /// Whether the line before ended with a backslash.
+    /// Whether the previous line ended with a backslash.
     continued: bool,
-    /// The line of the next letter, counted from 1.
+    /// The line of the next character, counted from 1.
     pub(super) line: u64,
 }
 
@@ -66,7 +66,7 @@ impl<'t> Lexer<'t> {
         self.rest.is_empty()
     }
 
-    /// The next word or sign; at the end of the text always [`Token::End`].
+    /// The next word or sign. At the end of the text it is always [`Token::End`].
     pub(super) fn next(&mut self) -> Token {
         if let Some(token) = self.first_word() {
             return token;
@@ -92,7 +92,7 @@ impl<'t> Lexer<'t> {
         taken
     }
 
-    /// What counts at the beginning of a line alone.
+    /// Words that count only at the beginning of a line.
     fn first_word(&mut self) -> Option<Token> {
         if !self.begins || self.state != State::Plain {
             return None;
@@ -119,12 +119,12 @@ impl<'t> Lexer<'t> {
         })
     }
 
-    /// Skips blanks, continued lines and comments. Ends the statement where its line ends.
+    /// Skips blanks, continued lines and comments. Ends the statement at the end of its line.
     fn space(&mut self) -> Option<Token> {
         loop {
             let blanks = leading(self.rest, |letter| BLANKS.contains(&letter));
             if self.state == State::Scope && blanks > 0 {
-                // A comma goes on with the list of whom they are for; all else is the first setting.
+                // A comma continues the list that they apply to; anything else is the first setting.
                 let behind = self.rest.get(blanks..).unwrap_or_default();
                 if !behind.starts_with(',') {
                     self.state = State::Setting;
@@ -140,7 +140,7 @@ impl<'t> Lexer<'t> {
             let end = line_end(self.rest);
             let comment = self.state != State::Scope && is_comment(self.rest);
             if comment || end > 0 {
-                // A backslash at the end of a comment continues nothing.
+                // A backslash at the end of a comment does not continue it.
                 let length = self.rest.find('\n').map_or(self.rest.len(), |at| at + 1);
                 self.advance(length);
                 self.line += 1;
@@ -183,7 +183,7 @@ impl<'t> Lexer<'t> {
 
     fn plain(&mut self, first: char) -> Token {
         match first {
-            // sudo takes it for an address that begins with a colon, which is none.
+            // sudo takes it for an address that begins with a colon, which is invalid.
             ':' if begins_address(self.rest) => self.wrong(first),
             '(' | ')' | ',' | '=' | ':' => self.sign(1, first),
             '!' => self.negations(),
@@ -215,7 +215,7 @@ impl<'t> Lexer<'t> {
         Token::Wrong
     }
 
-    /// An even number of `!` says nothing.
+    /// An even number of `!` cancels out.
     fn negations(&mut self) -> Token {
         let count = leading(self.rest, |letter| letter == '!');
         self.advance(count);
@@ -389,7 +389,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// The path behind `@include`, in quotes or with its blanks escaped.
+    /// The path after `@include`, in quotes or with escaped blanks.
     fn include(&mut self, included: Included) -> Token {
         let blanks = leading(self.rest, |letter| BLANKS.contains(&letter));
         self.advance(blanks);

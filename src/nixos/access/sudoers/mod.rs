@@ -1,4 +1,4 @@
-//! `sudoers` (sudoers(5)), as far as it says who runs what as whom, and whether a password is asked for.
+//! `sudoers` (sudoers(5)), limited to who runs what as whom, and whether sudo asks for a password.
 
 mod aliases;
 mod defaults;
@@ -21,7 +21,7 @@ use super::entry::{Condition, Entry, Targets};
 use crate::error::Result;
 use crate::nixos::Root;
 
-/// The file with which sudo begins.
+/// The first file that sudo reads.
 pub(super) const FILE: &str = "/etc/sudoers";
 
 /// What the files say.
@@ -30,22 +30,22 @@ pub(super) struct Sudoers {
     /// The rules, in order.
     pub(super) entries: Vec<Entry>,
     pub(super) defaults: Defaults,
-    /// The name of the machine, which rules may ask for.
+    /// The machine's name. Rules may be limited to it.
     pub(super) host: Option<String>,
-    /// Files that are included and not in the image.
+    /// Included files that are not in the image.
     pub(super) unread: Vec<String>,
-    /// Lines that sudo skips because they are malformed.
+    /// Malformed lines, which sudo skips.
     pub(super) malformed: Vec<(Arc<str>, u64)>,
 }
 
 impl Sudoers {
-    /// Reads `/etc/sudoers` with all that it includes. Without that file nobody may do anything.
+    /// Reads `/etc/sudoers` with all files that it includes. Without that file nobody may do anything.
     pub(super) fn read(root: &Root<'_>) -> Result<Self> {
         let host = root.text("/etc/hostname")?.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
         let Some(Files { statements, unread, malformed, .. }) = Files::read(root, host.as_deref())? else {
             return Ok(Self::default());
         };
-        // Aliases and defaults count wherever they are.
+        // Aliases and defaults count at any position.
         let mut aliases = Aliases::default();
         let mut rules = Vec::new();
         let mut settings = Vec::new();
@@ -72,7 +72,7 @@ impl Sudoers {
     fn take(&mut self, privilege: Privilege, rule: &Entry, aliases: &mut Aliases) -> Result<()> {
         let hosts = aliases.resolve(Kind::Hosts, &privilege.hosts)?;
         let group = self.entries.len();
-        // Most commands of a list share what is said of the first.
+        // Most commands of a list share the first one's properties.
         let mut targets: HashMap<usize, Targets> = HashMap::new();
         let mut conditions: Arc<[Condition]> = Arc::new([]);
         for spec in privilege.commands {

@@ -31,7 +31,7 @@ pub(super) struct Privilege {
     pub(super) commands: Vec<CommandSpec>,
 }
 
-/// A command with what is said of it. What is not said is as for the command before it.
+/// A command and its tags. Tags that it lacks are those of the command before it.
 #[derive(Clone, Debug)]
 pub(super) struct CommandSpec {
     /// Users and groups.
@@ -53,7 +53,7 @@ pub(super) struct Parser<'t> {
     next: Token,
 }
 
-/// What a list is of, which decides what its words mean.
+/// The kind of a list. It decides what the words mean.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Of {
     Users,
@@ -68,8 +68,8 @@ impl<'t> Parser<'t> {
         Self { lexer, next }
     }
 
-    /// The statements of the next line, with its number; one that is malformed is left out as sudo leaves it out. `None` at the
-    /// end of the text.
+    /// The statements of the next line, with its number. Malformed statements are left out, as in sudo. `None` at the end of the
+    /// text.
     pub(super) fn line(&mut self) -> Option<(u64, Vec<Statement>, Parsed<()>)> {
         while self.next == Token::End {
             if self.lexer.at_end() {
@@ -86,7 +86,7 @@ impl<'t> Parser<'t> {
         Some((line, statements, result))
     }
 
-    /// Takes the next token. The end of a statement stays: what is missing there must not be taken from the next line.
+    /// Takes the next token, but not the end of a statement: a missing token must not be taken from the next line.
     fn step(&mut self) -> Token {
         match self.next {
             Token::End => Token::End,
@@ -150,7 +150,7 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    /// Each alias counts from where it ends, even if the rest of the line is malformed.
+    /// Each alias counts as soon as it ends, even if the rest of the line is malformed.
     fn aliases(&mut self, kind: char, statements: &mut Vec<Statement>) -> Parsed<()> {
         let of = match kind {
             'H' => Of::Hosts,
@@ -271,7 +271,7 @@ impl<'t> Parser<'t> {
         while of == Of::Commands && self.next == Token::Digest {
             self.step();
             digest = true;
-            // Several digests of one command.
+            // A command may have several digests.
             if self.next == Token::Sign(',') {
                 self.step();
             }
@@ -286,7 +286,7 @@ impl<'t> Parser<'t> {
             (Token::Netgroup(name), Of::Users | Of::Hosts) => Name::Outside(format!("+{name}")),
             (Token::Network(name), Of::Hosts) => Name::Outside(name),
             (Token::Command(path, arguments), Of::Commands) => {
-                // `""` says that there must be none.
+                // `""` means that there must be no arguments.
                 let arguments = arguments.map(|text| if text == "\"\"" { String::new() } else { text });
                 Name::Command(Command::pattern(path, arguments, digest))
             }
@@ -296,7 +296,7 @@ impl<'t> Parser<'t> {
     }
 }
 
-/// A user by name or, with a `#`, by number. Nobody has a number that is none.
+/// A user by name or, with a `#`, by number. An invalid number matches nobody.
 fn user(name: String) -> Name {
     match name.strip_prefix('#') {
         Some(number) => number.parse().map_or(Name::Word(name), Name::Uid),
@@ -313,7 +313,7 @@ fn group(name: String) -> Name {
     }
 }
 
-/// A generalized time (RFC 4517 §3.3.13): year, month, day and hour at least.
+/// A generalized time (RFC 4517 §3.3.13): at least year, month, day and hour.
 fn is_time(text: &str) -> bool {
     let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
     (10..=14).contains(&digits)

@@ -1,4 +1,4 @@
-//! Rules that sudo follows, found against the real one.
+//! Rules that sudo follows, checked against the real sudo.
 
 use crate::nixos::access::become_root::{Why, rules};
 use crate::nixos::access::rule::Rule;
@@ -34,7 +34,7 @@ fn of(text: &str) -> Vec<String> {
     shown(&[("/s/etc/sudoers", text)])
 }
 
-/// Each text with what remains of it: the users whom it makes root, or what is shown of its rules.
+/// Each text with its result: the users that it makes root, or its rules as shown.
 fn assert_root(cases: &[(&str, &str)]) {
     for (text, expected) in cases {
         let rules = of(text);
@@ -105,7 +105,7 @@ fn defaults_say_who_is_not_asked() {
         ("Defaults badpass_message=\"# no\", !authenticate\nbob ALL=(ALL) ALL\n", "bob"),
         ("Defaults badpass_message=no # , !authenticate\nbob ALL=(ALL) ALL\n", ""),
         ("Defaults exempt_group=wheel\nbob, eve ALL=(ALL) ALL\n", "eve"),
-        // sudo follows them in the order of the file; only those for commands come last.
+        // sudo applies them in file order; only those for commands come last.
         ("Defaults:bob !authenticate\nDefaults authenticate\nbob ALL=(ALL) ALL\n", ""),
         ("Defaults authenticate\nDefaults:bob !authenticate\nbob ALL=(ALL) ALL\n", "bob"),
         ("Defaults>root !authenticate\nDefaults authenticate\nbob ALL=(ALL) ALL\n", ""),
@@ -166,7 +166,7 @@ fn lists_are_read_as_sudo_reads_them() {
         ("bob ALL=(ALL) NOTBEFORE=20200101000000Z NOPASSWD: ALL\n", "bob"),
         ("bob ALL=(ALL) ROLE=unconfined_r NOPASSWD: ALL\n", ""),
         ("bob ALL=(ALL) NOPASSWD: ALL ALL\nann ALL=(ALL) NOPASSWD: ALL\n", "ann"),
-        // What is missing at the end of a line is not taken from the next.
+        // A token missing at the end of a line is not taken from the next.
         ("bob ALL=(ALL) NOPASSWD:\nann ALL=(ALL) NOPASSWD: ALL\n", "ann"),
         ("bob\nann ALL=(ALL) NOPASSWD: ALL\n", "ann"),
         ("User_Alias\nann ALL=(ALL) NOPASSWD: ALL\n", "ann"),
@@ -245,7 +245,7 @@ fn aliases_that_multiply_are_small_and_those_that_name_each_other_end() {
     let deep: String = (1..200).map(|level| format!("User_Alias A{level} = A{}\n", level + 1)).collect();
     let text = format!("{deep}A1 ALL=(ALL) NOPASSWD: ALL\n");
     assert_eq!(limit(&text), "128 levels of aliases in sudoers at /etc/sudoers: over the limit");
-    // In a circle it matters where one enters it.
+    // In a cycle, the result depends on where resolution starts.
     let text = "User_Alias X = Y, bob : Y = X, eve\nX ALL=(ALL) NOPASSWD: ALL\nY ALL=(ALL) NOPASSWD: ALL\n";
     assert_root(&[(text, "eve bob bob eve")]);
     let circles: String = (0..100).map(|at| format!("User_Alias A{at} = {}\n", ["A0"; 20].join(", "))).collect();
@@ -256,7 +256,7 @@ fn aliases_that_multiply_are_small_and_those_that_name_each_other_end() {
     assert_eq!(limit(&text), "1,000,000 members of lists in sudoers at /etc/sudoers: over the limit");
 }
 
-/// What is reported of a text that is over a limit.
+/// The report for a text that exceeds a limit.
 fn limit(text: &str) -> String {
     let rules = rules(&Made::of(&[("/s/etc/sudoers", text)]).system(), &users()).unwrap();
     assert!(rules.free.is_empty());

@@ -15,19 +15,19 @@ pub(super) enum Token {
     Netgroup(String),
     /// An address, or a network with its mask.
     Network(String),
-    /// A program, with its arguments if the rule has some.
+    /// A program, with arguments if the rule has them.
     Command(String, Option<String>),
-    /// `NOPASSWD:` and its like.
+    /// `NOPASSWD:` and the like.
     Tag(String),
     /// `sha256:` with the digest.
     Digest,
-    /// `TIMEOUT`, `CWD` and their like.
+    /// `TIMEOUT`, `CWD` and the like.
     Option(String),
     /// A setting of `Defaults`.
     Setting(String),
-    /// `Defaults`, with the sign behind it: `:` users, `@` hosts, `>` targets, `!` commands.
+    /// `Defaults`, with the sign after it: `:` users, `@` hosts, `>` targets, `!` commands.
     Defaults(Option<char>),
-    /// `User_Alias` and its like, by their first letter: `U`, `R`, `H`, `C`.
+    /// `User_Alias` and the like, by their first letter: `U`, `R`, `H`, `C`.
     AliasKind(char),
     /// `@include` or `@includedir` with the path.
     Include(Included, String),
@@ -35,11 +35,11 @@ pub(super) enum Token {
     Sign(char),
     /// The end of a statement.
     End,
-    /// Something that no statement may have.
+    /// Something that no statement may contain.
     Wrong,
 }
 
-/// What is included.
+/// What an include directive includes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Included {
     File,

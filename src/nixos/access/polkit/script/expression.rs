@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::lexer::Token;
 use super::parser::{Function, Parsed, Parser, Statement};
 
-/// Signs such as `+` and `.` one after the other.
+/// Limit for consecutive signs such as `+` and `.`.
 const LONGEST: usize = 32;
 
 /// An expression.
@@ -26,17 +26,17 @@ pub(super) enum Expression {
     Logic(&'static str, Vec<Expression>),
     Binary(&'static str, Box<Expression>, Box<Expression>),
     Choice(Box<Expression>, Box<Expression>, Box<Expression>),
-    /// A name, or something else, gets a value.
+    /// Assigns to a name, or to something else.
     Assign(Box<Expression>, Box<Expression>),
-    /// Something whose value is not followed.
+    /// An expression whose value is not tracked.
     Other,
 }
 
-/// The signs between two values, those that bind least first.
+/// The binary operators, those that bind least first.
 const LEVELS: [&[&str]; 6] =
     [&["||"], &["&&"], &["===", "!==", "==", "!="], &["<=", ">=", "<", ">"], &["+", "-"], &["*", "/", "%"]];
 
-/// How many of them join any number of values.
+/// The number of levels whose operators join any number of values.
 const LOGIC: usize = 2;
 
 impl Parser {

@@ -14,7 +14,7 @@ pub(super) enum Token {
     End,
 }
 
-/// Signs, the longest first.
+/// Signs, longest first.
 const SIGNS: [&str; 38] = [
     "===", "!==", "==", "!=", "=>", "<=", ">=", "&&", "||", "++", "--", "+=", "-=", "(", ")", "{", "}", "[", "]", ";",
     ",", ".", ":", "?", "!", "=", "<", ">", "+", "-", "*", "%", "&", "|", "/", "~", "^", "@",
@@ -63,7 +63,7 @@ fn is_of_word(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '_' || letter == '$'
 }
 
-/// Whether a slash begins a regular expression; behind a value it divides.
+/// Whether a slash begins a regular expression. After a value it divides.
 fn begins_regex(before: Option<&Token>) -> bool {
     match before {
         Some(Token::Word(word)) => matches!(word.as_str(), "return" | "typeof" | "case" | "in" | "of"),
@@ -73,7 +73,7 @@ fn begins_regex(before: Option<&Token>) -> bool {
     }
 }
 
-/// A text in quotes, and its length with them.
+/// A quoted text, and its length with the quotes.
 fn quoted(text: &str, quote: char) -> Option<(String, usize)> {
     let mut plain = String::new();
     let mut letters = text.char_indices().skip(1);
@@ -81,7 +81,7 @@ fn quoted(text: &str, quote: char) -> Option<(String, usize)> {
         match letter {
             letter if letter == quote => return Some((plain, at + 1)),
             '\n' if quote != '`' => return None,
-            // What is put in there is not known.
+            // The inserted text is unknown.
             '$' if quote == '`' => return None,
             '\\' => match letters.next()?.1 {
                 'n' => plain.push('\n'),

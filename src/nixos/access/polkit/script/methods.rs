@@ -1,13 +1,13 @@
-//! What texts and arrays do.
+//! Methods of texts and arrays.
 
 use std::rc::Rc;
 
 use super::value::{Doubt, Value};
 
-/// Memory that a regular expression may take, in bytes.
+/// Limit for the memory of a regular expression, in bytes.
 const LARGEST_REGEX: usize = 1 << 16;
 
-/// A method of a text. What is not known of it is [`Doubt::Code`].
+/// Calls a method of a text. An unknown result is [`Doubt::Code`].
 pub(super) fn of_text(text: &str, method: &str, arguments: &[Value]) -> Value {
     let first = match arguments.first() {
         Some(Value::Unknown(doubt)) => return Value::Unknown(*doubt),
@@ -54,7 +54,7 @@ pub(super) fn of_text(text: &str, method: &str, arguments: &[Value]) -> Value {
     }
 }
 
-/// Where an array has a value.
+/// The position of a value in an array.
 pub(super) fn of_array(all: &[Value], method: &str, arguments: &[Value]) -> Value {
     let Some(wanted) = arguments.first() else { return Value::Unknown(Doubt::Code) };
     let mut doubt = None;
@@ -77,7 +77,7 @@ pub(super) fn of_array(all: &[Value], method: &str, arguments: &[Value]) -> Valu
     }
 }
 
-/// Whether a regular expression matches a part of a text. `None` if it is not one that is understood.
+/// Whether a regular expression matches a part of a text. `None` if the expression is not understood.
 pub(super) fn matches(pattern: &str, flags: &str, text: &str) -> Option<bool> {
     let mut builder = regex::RegexBuilder::new(pattern);
     builder.size_limit(LARGEST_REGEX).case_insensitive(flags.contains('i')).multi_line(flags.contains('m'));

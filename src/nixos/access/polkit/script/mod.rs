@@ -1,7 +1,7 @@
-//! The part of JavaScript that rules of polkit are written in: enough to follow what they decide.
+//! The part of JavaScript that polkit rules are written in: enough to trace their decisions.
 //!
-//! Nothing of the machine is asked: a value that only the running system has is unknown, and each way through a function
-//! that depends on one is followed.
+//! Nothing queries the machine. A value that only the running system has is unknown, and each way through a function that depends
+//! on one is followed.
 
 mod expression;
 mod lexer;
@@ -14,7 +14,7 @@ mod ways;
 pub(super) use self::value::Doubt;
 pub(super) use self::ways::{Answer, Question, Script};
 
-/// The text breaks the syntax, or has something that is not understood.
+/// The text has a syntax error, or something that is not understood.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NotUnderstood {
     /// The line, counted from 1.

@@ -6,7 +6,7 @@ use super::NotUnderstood;
 use super::expression::Expression;
 use super::lexer::{Token, tokens};
 
-/// Parentheses and blocks in each other.
+/// Limit for nested parentheses and blocks.
 const DEEPEST: usize = 32;
 
 /// A statement.
@@ -30,10 +30,10 @@ pub(super) enum Statement {
     Continue,
 }
 
-/// What `for` goes through.
+/// What `for` iterates over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Each {
-    /// The places of the values: `in`.
+    /// The indices of the values: `in`.
     Places,
     /// The values: `of`.
     Values,
@@ -107,7 +107,7 @@ impl Parser {
         }
     }
 
-    /// A line may end a statement, too.
+    /// A line end may end a statement, too.
     fn end(&mut self) {
         self.take(";");
     }
@@ -228,7 +228,7 @@ impl Parser {
         let step = if matches!(self.peek(), Token::Sign(")")) { None } else { Some(self.expression()?) };
         self.need(")")?;
         let body = self.body()?;
-        // The variables of its head are those of the function, as with `var`.
+        // The variables in its head belong to the function, as with `var`.
         let start = match start.len() {
             0 => None,
             1 => start.pop().map(Box::new),

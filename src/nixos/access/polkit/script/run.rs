@@ -9,21 +9,21 @@ use super::parser::{Each, Function, Statement};
 use super::value::{Doubt, Truth, Value};
 use super::ways::Question;
 
-/// Statements and expressions on one way.
+/// Limit for statements and expressions on one way.
 const MOST_STEPS: usize = 5_000;
 
-/// Functions and expressions in each other.
+/// Limit for nested functions and expressions.
 const DEEPEST: usize = 160;
 
 /// One way through the rules.
 pub(super) struct Run<'q> {
     question: Question<'q>,
-    /// How to go on where the way is not known, first those that are given.
+    /// Decisions for the first unknown branches. Later branches get `false`.
     given: &'q [bool],
     pub(super) taken: Vec<bool>,
     pub(super) doubts: BTreeSet<Doubt>,
     pub(super) frames: Vec<HashMap<String, Value>>,
-    /// Functions that are added as rules.
+    /// Functions added as rules.
     pub(super) added: Vec<Rc<Function>>,
     pub(super) who: String,
     /// The line of the last `return`.
@@ -32,7 +32,7 @@ pub(super) struct Run<'q> {
     depth: usize,
 }
 
-/// How statements end.
+/// How a statement ends.
 pub(super) enum End {
     Goes,
     Returns(Value),
@@ -56,7 +56,7 @@ impl<'q> Run<'q> {
         }
     }
 
-    /// Goes one of two ways.
+    /// Takes one of two branches.
     pub(super) fn branch(&mut self, doubt: Doubt) -> bool {
         let decision = self.given.get(self.taken.len()).copied().unwrap_or(false);
         self.taken.push(decision);
@@ -64,7 +64,7 @@ impl<'q> Run<'q> {
         decision
     }
 
-    /// Something happens that is not followed.
+    /// Records something that is not tracked.
     fn lost(&mut self) -> Value {
         self.doubts.insert(Doubt::Code);
         Value::Unknown(Doubt::Code)
@@ -93,7 +93,7 @@ impl<'q> Run<'q> {
     }
 
     pub(super) fn statements(&mut self, all: &[Statement]) -> End {
-        // Functions are there before they are defined.
+        // Functions exist before their definition.
         for statement in all {
             if let Statement::Variable(name, Some(Expression::Function(function))) = statement {
                 self.define(name, Value::Function(Rc::clone(function)));
@@ -277,13 +277,13 @@ impl<'q> Run<'q> {
                 Some(known) => *known = value,
                 None => self.define(name, value),
             },
-            // `String.prototype.startsWith = …` adds what is there already.
+            // `String.prototype.startsWith = …` adds a method that already exists.
             Expression::Member(of, _) if matches!(&**of, Expression::Member(_, name) if name == "prototype") => {}
             _ => _ = self.lost(),
         }
     }
 
-    /// `&&` or `||`: the first value that decides. One that is unknown leaves it to the others.
+    /// `&&` or `||`: the first value that decides. An unknown value leaves the decision to the others.
     fn logic(&mut self, and: bool, all: &[Expression]) -> Value {
         let mut last = Value::Undefined;
         let mut doubt = None;
@@ -364,7 +364,7 @@ impl<'q> Run<'q> {
                 methods::matches(pattern, flags, text).map_or(Value::Unknown(Doubt::Code), Value::Bool)
             }
             (Value::Regex(..), "test", Some(Value::Unknown(doubt))) => Value::Unknown(*doubt),
-            // Arrays that change, programs that run.
+            // Methods that change arrays, or run programs.
             _ => self.lost(),
         }
     }

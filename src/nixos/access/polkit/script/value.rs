@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::parser::Function;
 
-/// A value, as far as it is followed.
+/// A value, as far as it is tracked.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     /// Also `null`.
@@ -16,7 +16,7 @@ pub(super) enum Value {
     Regex(Rc<str>, Rc<str>),
     Array(Rc<Vec<Value>>),
     Function(Rc<Function>),
-    /// Something of a value that is called: `subject.isInGroup`.
+    /// A method of a value: `subject.isInGroup`.
     Method(Rc<Value>, Rc<str>),
     Polkit,
     /// `polkit.Result`
@@ -26,18 +26,18 @@ pub(super) enum Value {
     Unknown(Doubt),
 }
 
-/// Why a value is not known.
+/// Why a value is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in super::super) enum Doubt {
     /// It depends on whether the user sits at the machine.
     Local,
     /// It depends on the details of the action, such as the unit.
     Details,
-    /// The code does something that is not followed.
+    /// The code does something that is not tracked.
     Code,
 }
 
-/// Whether a value counts as true.
+/// Whether a value is truthy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Truth {
     Is(bool),
@@ -60,7 +60,7 @@ impl Value {
         })
     }
 
-    /// Whether two values are the same, as `==` and `===` say.
+    /// Whether two values are equal, under `==` and `===`.
     pub(super) fn equals(&self, other: &Self) -> Self {
         Self::Bool(match (self, other) {
             (Self::Unknown(doubt), _) | (_, Self::Unknown(doubt)) => return Self::Unknown(*doubt),
@@ -80,7 +80,7 @@ impl Value {
         }
     }
 
-    /// The arithmetic of two values.
+    /// Arithmetic with two values.
     pub(super) fn with(&self, sign: &str, other: &Self) -> Self {
         match (self, other) {
             (Self::Unknown(doubt), _) | (_, Self::Unknown(doubt)) => Self::Unknown(*doubt),
@@ -102,5 +102,5 @@ impl Value {
     }
 }
 
-/// Bytes of a text that is put together.
+/// Limit for bytes of a concatenated text.
 const LONGEST: usize = 10_000;

@@ -8,10 +8,10 @@ use super::parser::{Function, parse};
 use super::run::{End, Run};
 use super::value::{Doubt, Value};
 
-/// Ways through the rules that are followed for one question.
+/// Limit for ways through the rules for one question.
 const MOST_WAYS: usize = 64;
 
-/// The rules of all files, in order, with what their scripts define.
+/// The rules of all files, in order, with the definitions of their scripts.
 #[derive(Default)]
 pub(in super::super) struct Script {
     rules: Vec<(Rc<str>, Rc<Function>)>,
@@ -26,15 +26,15 @@ pub(in super::super) struct Question<'q> {
     pub(in super::super) groups: &'q [String],
 }
 
-/// A way on which the answer is yes.
+/// A way that ends in yes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in super::super) struct Answer {
-    /// The file, and the line that says so.
+    /// The file and line that say yes.
     pub(in super::super) file: Rc<str>,
     pub(in super::super) line: u64,
-    /// The user, or the group with a `%`, for whom the rule asks; empty if for nobody.
+    /// The user, or the group with a `%`, that the rule checks for; empty if it checks for none.
     pub(in super::super) who: String,
-    /// On what it depends.
+    /// The doubts that it depends on.
     pub(in super::super) doubts: BTreeSet<Doubt>,
 }
 
@@ -56,8 +56,8 @@ impl Script {
         }
     }
 
-    /// Each way on which the rules say yes, and the steps that it took to find them. `None` instead of the ways if there are
-    /// too many of them. A yes without doubts is sure.
+    /// Each way that ends in yes, and the number of steps to find them. The ways are `None` if there are too many. A yes without
+    /// doubts is certain.
     pub(in super::super) fn ask(&self, question: Question<'_>) -> (Option<Vec<Answer>>, usize) {
         let mut answers: BTreeSet<Answer> = BTreeSet::new();
         let (mut decisions, mut steps, mut always): (Vec<bool>, usize, bool) = (Vec::new(), 0, true);
@@ -69,7 +69,7 @@ impl Script {
             }
             steps += run.steps;
             decisions = run.taken;
-            // The next way: the last decision that can be made otherwise.
+            // The next way changes the last decision that can be changed.
             while decisions.last() == Some(&true) {
                 decisions.pop();
             }
@@ -78,7 +78,7 @@ impl Script {
                 None => {
                     let mut answers: Vec<Answer> = answers.into_iter().collect();
                     if always && !answers.iter().any(|answer| answer.doubts.contains(&Doubt::Code)) {
-                        // Whatever is not known, the answer is yes. The one that asks for least tells why.
+                        // The answer is yes regardless of the unknown values. The way that requires least gives the reason.
                         answers.sort_by_key(|answer| answer.doubts.len());
                         answers.truncate(1);
                         answers.iter_mut().for_each(|answer| answer.doubts.clear());
@@ -90,7 +90,7 @@ impl Script {
         (None, steps)
     }
 
-    /// The first answer that a rule gives, if it is yes.
+    /// The first answer of a rule, if it is yes.
     fn way(&self, run: &mut Run<'_>) -> Option<Answer> {
         for (file, rule) in &self.rules {
             (run.frames, run.who) = (vec![self.globals.clone()], String::new());
