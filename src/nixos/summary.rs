@@ -61,7 +61,7 @@ pub struct VolumeFacts {
 pub struct BootFacts {
     /// Its entry in the boot catalog.
     pub image: BootImage,
-    /// The file on the disc with the same start.
+    /// The file on the disc that starts at the same offset.
     pub path: Option<Vec<u8>>,
     /// Length in bytes: that of the file, since the catalog's number is too small for large images; without a file, the
     /// catalog's.

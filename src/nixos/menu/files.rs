@@ -93,7 +93,7 @@ pub struct Gap {
 /// The kinds of gaps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GapKind {
-    /// The menu includes this file, which does not exist.
+    /// The menu includes this file, but it does not exist.
     Missing(String),
     /// A unified kernel image: a program that contains kernel, initrd and parameters. It is not read.
     Unified,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 pub struct Setting {
     /// The section, without brackets.
     pub section: Arc<str>,
-    /// The key, as written.
+    /// The key as written.
     pub key: String,
     /// The value, with continued lines joined. Quotes and specifiers are as written.
     pub value: String,
