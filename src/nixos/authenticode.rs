@@ -1,6 +1,6 @@
 //! Authenticode signatures of EFI programs: what Secure Boot checks before it starts one (PE Format, certificate table).
 //!
-//! Whose signatures are trusted is up to the firmware, and not judged here.
+//! The firmware decides whose signatures it trusts. That is not checked here.
 
 use std::io::{self, Read};
 
@@ -8,10 +8,10 @@ use sha2::{Digest, Sha256};
 
 use crate::fs::digest;
 
-/// Bytes from the start of a program that are read for its headers.
+/// Bytes read from the start of a program for its headers.
 const HEADERS: u64 = 4096;
 
-/// Limit for the certificate table in bytes. One signature has about two kilobytes.
+/// Limit for the certificate table, in bytes. One signature has about two kilobytes.
 const LONGEST_TABLE: usize = 1 << 20;
 
 /// Length of the header of a certificate in bytes: length, revision and type.
@@ -31,11 +31,11 @@ const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 pub struct Authenticode {
     /// The common name of the signer's certificate, if it is in the signature.
     pub signer: Option<String>,
-    /// Whether the program still has the signed hash. `None` if that is not a SHA-256.
+    /// Whether the program still matches the signed hash. `None` if that is not a SHA-256.
     pub intact: Option<bool>,
 }
 
-/// Where the parts of a program are that its hash leaves out.
+/// The parts of a program that its hash leaves out.
 struct Layout {
     /// The checksum, four bytes.
     checksum: u64,
@@ -46,7 +46,8 @@ struct Layout {
 }
 
 impl Authenticode {
-    /// Reads the first signature of a program. Needs two readers of it. `None` if it has none, or is not a program of EFI.
+    /// Reads the first signature of a program. Needs two readers of it. `None` if the program is unsigned, or is not an EFI
+    /// program.
     ///
     /// # Errors
     /// If the program cannot be read.
@@ -78,7 +79,7 @@ fn layout(start: &[u8]) -> Option<Layout> {
     if !start.starts_with(b"MZ") || start.get(at..)?.get(..4)? != b"PE\0\0" {
         return None;
     }
-    let optional = at.checked_add(24)?; // behind the COFF header
+    let optional = at.checked_add(24)?; // after the COFF header
     // The data directories follow fields that have 64 bits in PE32+.
     let directories = match little16(start, optional)? {
         0x10b => optional.checked_add(96)?,
@@ -110,7 +111,7 @@ fn signed_data(table: &[u8]) -> Option<&[u8]> {
     table.get(CERTIFICATE_HEADER..length).filter(|_| kind == PKCS_SIGNED_DATA)
 }
 
-/// Reads `SignedData` (RFC 2315 §9.1) with the `SpcIndirectDataContent` of Authenticode in it.
+/// Parses `SignedData` (RFC 2315 §9.1) that contains the `SpcIndirectDataContent` of Authenticode.
 fn signature(der: &[u8], actual: &[u8; 32]) -> Option<Authenticode> {
     let mut content_info = Der(der).inside(SEQUENCE)?;
     content_info.next()?; // the type: signed data
@@ -141,7 +142,7 @@ fn signature(der: &[u8], actual: &[u8; 32]) -> Option<Authenticode> {
         let mut fields = Der(certificate.content).inside(SEQUENCE)?;
         let mut field = fields.next()?;
         if field.tag == EXPLICIT {
-            field = fields.next()?; // behind the version
+            field = fields.next()?; // after the version
         }
         let own_serial = field.content;
         fields.next()?; // the algorithm of the signature
@@ -187,7 +188,7 @@ struct Value<'a> {
 impl<'a> Der<'a> {
     fn next(&mut self) -> Option<Value<'a>> {
         let (&[tag, length], rest) = self.0.split_first_chunk()?;
-        // A length of more than 127 bytes is a number of that many bytes less 128.
+        // Above 127, the byte is 128 plus the number of bytes that hold the length.
         let (length, rest) = match length {
             0..=0x7f => (usize::from(length), rest),
             0x81..=0x84 => {
@@ -201,7 +202,7 @@ impl<'a> Der<'a> {
         Some(Value { tag, content })
     }
 
-    /// The values inside the next one, which must have this tag.
+    /// The values inside the next value, which must have this tag.
     fn inside(&mut self, tag: u8) -> Option<Self> {
         self.next().filter(|value| value.tag == tag).map(|value| Self(value.content))
     }

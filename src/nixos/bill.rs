@@ -1,4 +1,4 @@
-//! A bill of materials: everything that an image ships, and what refers to what.
+//! A bill of materials: everything that an image ships, and the references between its parts.
 
 use std::path::Path;
 
@@ -16,13 +16,14 @@ use crate::store::name::Name;
 pub struct Bill {
     /// The image itself.
     pub subject: Subject,
-    /// Each store path that is in the image, by path.
+    /// The store paths in the image, by path.
     pub components: Vec<Component>,
-    /// The components that the image holds on their own account, by their index: the systems, and what nothing else refers to.
+    /// The components that the image includes for their own sake, by index: the systems, and whatever no other component
+    /// refers to.
     pub roots: Vec<usize>,
 }
 
-/// The image that a bill is of.
+/// The image that a bill describes.
 #[derive(Clone, Debug)]
 pub struct Subject {
     /// Name of the image's file.
@@ -33,11 +34,11 @@ pub struct Subject {
     pub volume: Option<String>,
     /// Creation of the volume, in seconds since 1970-01-01 UTC.
     pub created: Option<i64>,
-    /// The version of NixOS, as the default system has it: `25.11.1234.abcdef`.
+    /// The version of NixOS in the default system: `25.11.1234.abcdef`.
     pub version: Option<String>,
     /// The kernel's version.
     pub kernel: Option<String>,
-    /// SHA-256 of the image, if somebody has computed it.
+    /// SHA-256 of the image, if it has been computed.
     pub sha256: Option<[u8; 32]>,
 }
 
@@ -46,7 +47,7 @@ pub struct Subject {
 pub struct Component {
     /// The path.
     pub path: StorePath,
-    /// What it is. `None` if it cannot be read.
+    /// Its kind. `None` if it cannot be read.
     pub kind: Option<ObjectKind>,
     /// SHA-256 of its NAR, as registered.
     pub nar_hash: Option<[u8; 32]>,
@@ -54,16 +55,16 @@ pub struct Component {
     pub nar_size: Option<u64>,
     /// Whether the default system has it in its system path.
     pub installed: bool,
-    /// The components that it refers to, by their index, without itself.
+    /// The components that it refers to, by index, except itself.
     pub references: Vec<usize>,
 }
 
 impl Bill {
-    /// Draws up the bill, without the hash of the image, since that takes reading the whole file. What cannot be read of a store
-    /// path is added to `troubles`.
+    /// Draws up the bill. Leaves out the hash of the image, which would take reading the whole file. Errors about store
+    /// paths are added to `troubles`.
     ///
     /// # Errors
-    /// If there is no store, or the default system is there but cannot be read.
+    /// If there is no store, or the default system exists but cannot be read.
     pub fn of(disc: &Disc<'_>, software: &Software, troubles: &mut Troubles) -> Result<Self> {
         let packages = package::list(disc, software, &[], troubles)?;
         let component = |object: usize| packages.binary_search_by_key(&object, |package| package.index).ok();
@@ -81,7 +82,7 @@ impl Bill {
         });
         let components: Vec<Component> = components.collect();
         let mut roots: Vec<usize> = why::roots(disc, software).into_iter().flatten().filter_map(component).collect();
-        // A circle of references that nothing leads into can only be in a broken image, but it is shipped all the same.
+        // Only a broken image has a reference cycle that nothing leads into, but it ships the cycle all the same.
         let reached = software.contents.graph.closure(roots.iter().filter_map(|&root| Some(packages.get(root)?.index)));
         let unreached = packages.iter().enumerate().filter(|(_, package)| reached.get(package.index) != Some(&true));
         roots.extend(unreached.map(|(component, _)| component));
@@ -90,7 +91,7 @@ impl Bill {
         Ok(Self { subject: Subject::of(disc)?, components, roots })
     }
 
-    /// An identifier in the form of a UUID (RFC 9562, version 8). The same image has the same.
+    /// An identifier in the form of a UUID (RFC 9562, version 8). It is the same for the same image.
     #[must_use]
     pub fn uuid(&self) -> String {
         let mut digest = Sha256::new();
@@ -152,7 +153,7 @@ impl Component {
         format!("{purl}?output={}&outputhash={}", encode(output), self.path.digest())
     }
 
-    /// A CPE made from the name: nobody has looked up the vendor. `None` without a version.
+    /// A CPE made from the name, without looking up the vendor. `None` without a version.
     #[must_use]
     pub fn guessed_cpe(&self) -> Option<String> {
         let Name { pname, version, .. } = Name::parse(self.path.name());
@@ -169,7 +170,7 @@ impl Component {
     }
 }
 
-/// Percent-encodes all but the unreserved characters of RFC 3986 §2.3.
+/// Percent-encodes everything except the unreserved characters of RFC 3986 §2.3.
 fn encode(text: &str) -> String {
     text.bytes().fold(String::new(), |mut encoded, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -1,13 +1,14 @@
-//! Credentials of systemd (systemd.system-credentials(7)): what one does, by its name, and whether its value is a secret.
+//! Credentials of systemd (systemd.system-credentials(7)): what each one does according to its name, and whether its value
+//! is a secret.
 
-/// A credential, as its name describes it.
+/// A credential, classified by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Credential<'n> {
     /// The password of a user, in clear text.
     Password(&'n str),
     /// The hash of a user's password.
     PasswordHash(&'n str),
-    /// Public keys that let a user in through ssh.
+    /// Public keys that let a user in over SSH.
     Keys(&'n str),
     /// Another secret, such as a passphrase or a private key.
     Secret,
@@ -15,14 +16,14 @@ pub(crate) enum Credential<'n> {
     Setting,
 }
 
-/// Parts of names whose values are public although other words in them suggest a secret.
+/// Parts of names whose values are public although other parts suggest a secret.
 const PUBLIC: [&str; 2] = ["authorized_keys", "public"];
 
 /// Parts of names whose values are secrets, in lower case.
 const SECRET: [&str; 8] = ["passw", "passphrase", "secret", "token", "private", "psk", "key", "-pin"];
 
 impl<'n> Credential<'n> {
-    /// The credential of this name.
+    /// The credential with this name.
     pub(crate) fn named(name: &'n str) -> Self {
         if let Some(user) = name.strip_prefix("passwd.plaintext-password.") {
             return Self::Password(user);
@@ -41,7 +42,7 @@ impl<'n> Credential<'n> {
         if SECRET.iter().any(has) && !PUBLIC.iter().any(has) { Self::Secret } else { Self::Setting }
     }
 
-    /// Whether its value is for nobody to read.
+    /// Whether its value must stay secret.
     pub(crate) fn is_secret(self) -> bool {
         !matches!(self, Self::Setting | Self::Keys(_))
     }

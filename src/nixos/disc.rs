@@ -15,28 +15,28 @@ use crate::fs::squashfs::Archive;
 use crate::image::Image;
 use crate::store::{Carrier, STORE, Store, StorePath};
 
-/// Why a question to a broken store has no answer.
+/// The reason for the missing answer if the store is broken.
 const UNREAD: &str = "the store in it could not be read";
 
-/// An open image. Only enough has been read to know where everything is.
+/// An open image. Only the parts needed to locate everything have been read.
 pub struct Disc<'i> {
     image: &'i Image,
-    /// What the image is.
+    /// The form of the image.
     pub carrier: Medium<'i>,
-    /// The store, if the disc has one that can be read.
+    /// The store, if the disc has a readable one.
     pub store: Option<Store<'i>>,
     /// The boot menus.
     pub menu: Vec<MenuEntry>,
-    /// What the entries of the menus do not show.
+    /// Problems that the menu entries do not show.
     pub menu_gaps: Vec<Gap>,
     /// The EFI system partitions.
     boot_partitions: Vec<BootPartition<'i>>,
     /// The systems, the default one first.
     pub systems: Vec<System>,
-    /// What could not be read. The rest was read.
+    /// What could not be read. Everything else was read.
     pub troubles: Troubles,
     namespace: Namespace<'i>,
-    /// Whether there is a store, or a system in it, that could not be read, which is among the troubles.
+    /// Whether a store, or a system in it, could not be read. The error is among the troubles.
     store_is_broken: bool,
 }
 
@@ -52,8 +52,8 @@ impl<'i> Disc<'i> {
     /// Opens the image's file system and finds the store and the systems in it.
     ///
     /// # Errors
-    /// Where the image is neither an ISO 9660 volume nor a squashfs, or its root directory cannot be read. Whatever is
-    /// broken deeper is among [`Disc::troubles`].
+    /// If the image is neither an ISO 9660 volume nor a squashfs, or its root directory cannot be read. Errors deeper in
+    /// the image are added to [`Disc::troubles`].
     pub fn open(image: &'i Image) -> Result<Self> {
         let carrier = Medium::open(image)?;
         let mut troubles = Troubles::default();
@@ -64,7 +64,7 @@ impl<'i> Disc<'i> {
                 let store = Store::in_archive(archive)?;
                 let tree = Arc::clone(archive) as Arc<dyn Tree + 'i>;
                 let namespace = match store {
-                    // The store paths are shown once, where they belong.
+                    // The store paths are shown only once, in the store.
                     Some(_) => Namespace::with_root(tree, |entry| StorePath::from_base(&entry.name).is_none())?,
                     None => Namespace::new(tree),
                 };
@@ -80,7 +80,7 @@ impl<'i> Disc<'i> {
             }
         };
         if let Medium::Volume(_) = &carrier {
-            // Where stage 1 mounts the disc.
+            // Stage 1 mounts the disc here.
             namespace.show_own("iso");
         }
         if let Some(Store { carrier: Carrier::Squashfs { archive, .. }, .. }) = &store {
@@ -88,7 +88,7 @@ impl<'i> Disc<'i> {
         }
         let Menus { entries: menu, gaps: menu_gaps, .. } = menus;
         let systems = system::find(&namespace, &menu).unwrap_or_else(|error| {
-            // Whether there are systems is unknown now.
+            // It is now unknown whether there are systems.
             store_is_broken = true;
             troubles.push(error);
             Vec::new()
@@ -114,7 +114,7 @@ impl<'i> Disc<'i> {
         })
     }
 
-    /// Takes the faults of directory records that have been read as far as possible since the last time.
+    /// Takes the faults found in directory records since the last call. Broken records are read as far as possible.
     #[must_use]
     pub fn take_faults(&self) -> Troubles {
         match &self.carrier {
@@ -141,7 +141,7 @@ impl<'i> Disc<'i> {
         &self.namespace
     }
 
-    /// The files of one of its systems, started by any menu entry that does.
+    /// The files of one of its systems, started by any of the system's menu entries.
     #[must_use]
     pub fn root_of(&self, system: &System) -> Root<'_> {
         Root::new(self.tree(), system.path.to_string()).started_by(self.entries_of(system))
@@ -156,7 +156,7 @@ impl<'i> Disc<'i> {
         self.menu.iter().filter(move |entry| starts(entry))
     }
 
-    /// The entry of each menu that starts when nobody chooses. Without a default, loaders start their first entry.
+    /// The entry of each menu that starts if nobody chooses. Without a default, loaders start their first entry.
     pub fn default_entries(&self) -> impl Iterator<Item = &MenuEntry> {
         let mut seen: Vec<Loader> = Vec::new();
         let chosen = self.menu.iter().filter(|entry| entry.default).chain(&self.menu);
@@ -169,7 +169,7 @@ impl<'i> Disc<'i> {
         })
     }
 
-    /// The disc's own tree alone.
+    /// Only the disc's own tree.
     #[must_use]
     pub fn own_tree(&self) -> &(dyn Tree + 'i) {
         match &self.carrier {
@@ -178,7 +178,7 @@ impl<'i> Disc<'i> {
         }
     }
 
-    /// The file that a menu entry names, on the volume where its loader looks.
+    /// The file that a menu entry names, on the volume where its loader looks for it.
     ///
     /// # Errors
     /// If a directory on the way cannot be read.
@@ -194,7 +194,8 @@ impl<'i> Disc<'i> {
         menu::loaders(&self.boot_partitions)
     }
 
-    /// The path of a file that a menu entry names, for people: with the partition if the disc itself is not searched.
+    /// The path of a file that a menu entry names, for people. It includes the partition unless the loader searches the
+    /// disc itself.
     #[must_use]
     pub fn boot_path(&self, entry: &MenuEntry, file: &str) -> String {
         entry.lookup.shown(&self.boot_partitions, file)
@@ -203,7 +204,7 @@ impl<'i> Disc<'i> {
     /// The store, for questions that need one.
     ///
     /// # Errors
-    /// [`Error::NoStore`] where there is none, or none that can be read.
+    /// [`Error::NoStore`] without a readable store.
     pub fn require_store(&self) -> Result<&Store<'i>> {
         let reason = match self.store_is_broken {
             true => UNREAD,
@@ -212,7 +213,7 @@ impl<'i> Disc<'i> {
         self.store.as_ref().ok_or_else(|| Error::NoStore { path: self.path().to_path_buf(), reason })
     }
 
-    /// What is missing at the end of the image, if the volume says that it is longer.
+    /// The missing end of the image, if the volume says that it is longer.
     #[must_use]
     pub fn missing_end(&self) -> Option<Error> {
         let Medium::Volume(volume) = &self.carrier else { return None };
@@ -224,8 +225,8 @@ impl<'i> Disc<'i> {
     /// The system that boots if nobody chooses, for questions that need one.
     ///
     /// # Errors
-    /// [`Error::NoStore`] where the store could not be read, so that it cannot be told; [`Error::NoSystem`] where there is
-    /// none, or the one that the menu names is not in the store.
+    /// [`Error::NoStore`] if the store could not be read, so that the system is unknown; [`Error::NoSystem`] if there is no
+    /// system, or the one that the menu names is not in the store.
     pub fn default_system(&self) -> Result<&System> {
         let path = || self.path().to_path_buf();
         match self.systems.iter().find(|system| system.default) {
@@ -239,12 +240,12 @@ impl<'i> Disc<'i> {
         }
     }
 
-    /// The systems that a menu starts when nobody chooses. Without a menu, the default one.
+    /// The systems that a menu starts if nobody chooses. Without a menu, the default system.
     pub fn default_systems(&self) -> impl Iterator<Item = &System> {
         self.systems.iter().filter(|system| system.boots_by_default())
     }
 
-    /// The systems that a menu entry starts. Without a menu, all of them.
+    /// The systems that a menu entry starts. Without a menu, all systems.
     pub fn offered_systems(&self) -> impl Iterator<Item = &System> {
         let any = self.systems.iter().any(|system| system.offered);
         self.systems.iter().filter(move |system| system.offered || !any)
@@ -256,10 +257,10 @@ impl<'i> Disc<'i> {
         self.store_is_broken
     }
 
-    /// The store path of a system's `sw`: what `environment.systemPackages` made.
+    /// The store path of a system's `sw`, made by `environment.systemPackages`.
     ///
     /// # Errors
-    /// If the toplevel is there but cannot be read.
+    /// If the toplevel exists but cannot be read.
     pub fn system_path(&self, system: &System) -> Result<Option<StorePath>> {
         let found = path::find(&self.namespace, format!("{}/sw", system.path).as_bytes())?;
         Ok(found.and_then(|found| Some(StorePath::containing(&found.path)?.0)))
@@ -283,7 +284,7 @@ impl<'i> Medium<'i> {
     }
 }
 
-/// What the file is instead, by its first bytes.
+/// What the file is instead, judging by its first bytes.
 fn no_image(magic: &[u8; 4], length: u64) -> String {
     let what = match magic {
         _ if length == 0 => "an empty file",

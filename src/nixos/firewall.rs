@@ -1,22 +1,23 @@
-//! What the firewall of NixOS lets in: the rules that `networking.firewall` writes, for iptables and for nftables.
+//! The packets that the firewall of NixOS lets in, by the rules that `networking.firewall` writes for iptables and
+//! nftables.
 
 use super::Root;
 use super::unit::{Start, Units};
 use crate::error::{Error, Place, Result};
 
-/// Rules that are kept. `networking.firewall` writes one a port.
+/// Limit for rules that are kept. `networking.firewall` writes one per port.
 const MOST_RULES: usize = 10_000;
 
 /// The firewall of a system.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Firewall {
-    /// The unit that sets it up. `None` if no unit of NixOS does: then every port that something listens on is open.
+    /// The unit that sets it up. `None` if no unit of NixOS does: then all ports with a listener are open.
     pub unit: Option<String>,
-    /// The ports that anyone may reach, or those who come through one interface.
+    /// The ports that are open to everyone, or through one interface only.
     pub openings: Vec<Opening>,
-    /// Interfaces through which everything is let in.
+    /// Interfaces that let everything in.
     pub trusted: Vec<String>,
-    /// Other rules that may let something in, as written. Somebody added them, and they are not judged.
+    /// Other rules that may let something in, as written. They were added by hand, and are not judged.
     pub further: Vec<Rule>,
 }
 
@@ -27,11 +28,11 @@ pub struct Opening {
     pub protocol: String,
     /// The first port.
     pub first: u16,
-    /// The last port; the same for a single one.
+    /// The last port. For a single port, the same as the first.
     pub last: u16,
-    /// The interface, if only one is meant. In iptables a `+` at its end stands for anything.
+    /// The interface, if the rule names one. In iptables a `+` at its end matches any suffix.
     pub interface: Option<String>,
-    /// The destination address, if only one is meant.
+    /// The destination address, if the rule names one.
     pub destination: Option<String>,
 }
 
@@ -40,29 +41,29 @@ pub struct Opening {
 pub struct Rule {
     /// The text.
     pub text: String,
-    /// The file that has it.
+    /// The file that contains it.
     pub file: String,
     /// Its line, counted from 1.
     pub line: u64,
 }
 
-/// What one rule does to packets that come in.
+/// The effect of one rule on incoming packets.
 #[derive(Debug, PartialEq, Eq)]
 enum Effect {
     /// Opens ports.
     Opens(Vec<Opening>),
     /// Trusts interfaces.
     Trusts(Vec<String>),
-    /// Lets nothing in that counts: replies, pings, or nothing at all.
+    /// Lets in nothing that matters: replies, pings, or nothing at all.
     Nothing,
     /// May let something in.
     Unclear,
 }
 
-/// The units that set up a firewall, and how their rules read.
+/// The units that set up a firewall, and the parsers for their rules.
 const UNITS: [(&str, Reader); 2] = [("firewall.service", iptables), ("nftables.service", nftables)];
 
-/// Reads one line.
+/// Parses one line.
 type Reader = fn(&str) -> Effect;
 
 impl Firewall {
@@ -80,7 +81,7 @@ impl Firewall {
                 for script in units.scripts(&command)? {
                     for (number, line) in &script.lines {
                         firewall.add(effect(line), line, (&script.path, *number))?;
-                        // A ruleset of its own is included.
+                        // The script includes a ruleset in a file of its own.
                         if let Some(file) = included(line)
                             && let Some(text) = root.text(file)?
                         {
@@ -116,17 +117,17 @@ impl Firewall {
     }
 }
 
-/// The file of the store that a ruleset includes.
+/// The store file that a ruleset includes.
 fn included(line: &str) -> Option<&str> {
     let file = line.trim().strip_prefix("include")?.trim().trim_matches('"');
     file.starts_with("/nix/store/").then_some(file)
 }
 
-/// A line of the script that sets up iptables.
+/// Parses a line of the script that sets up iptables.
 fn iptables(line: &str) -> Effect {
     let mut words = line.split_whitespace().peekable();
     if !matches!(words.next(), Some("ip46tables" | "iptables" | "ip6tables")) {
-        // Other commands, and loops over rules: those that accept are worth a look.
+        // Other commands, and loops over rules. Those that accept are worth a look.
         let accepts = line.contains("tables") && (line.contains("ACCEPT") || line.contains("nixos-fw-accept"));
         return if accepts && !line.contains("-D ") { Effect::Unclear } else { Effect::Nothing };
     }
@@ -145,7 +146,7 @@ fn iptables(line: &str) -> Effect {
                 Some("filter") => {}
                 _ => return Effect::Nothing,
             },
-            // These take rules and chains away, or make empty ones.
+            // These remove rules and chains, or create empty chains.
             "-D" | "-F" | "-X" | "-N" | "-P" => return Effect::Nothing,
             "--ctstate" => match value() {
                 Some("ESTABLISHED,RELATED") => return Effect::Nothing, // replies
@@ -162,7 +163,7 @@ fn iptables(line: &str) -> Effect {
     }
     let accepts = matches!(target, Some("nixos-fw-accept" | "ACCEPT"));
     match (chain, protocol, ports) {
-        (Some("nixos-fw-accept"), ..) => Effect::Nothing, // the chain that accepts, not a rule that leads to it
+        (Some("nixos-fw-accept"), ..) => Effect::Nothing, // in the chain that accepts, not a rule that leads to it
         _ if !accepts => Effect::Nothing,
         (Some("FORWARD" | "OUTPUT"), ..) | (_, Some("icmp" | "icmpv6" | "ipv6-icmp"), _) => Effect::Nothing,
         (Some("nixos-fw" | "INPUT"), Some(protocol), Some(ports)) if !unknown => {
@@ -176,17 +177,17 @@ fn iptables(line: &str) -> Effect {
     }
 }
 
-/// A line of a ruleset of nftables.
+/// Parses a line of an nftables ruleset.
 fn nftables(line: &str) -> Effect {
     let text = line.trim();
     let text = text.split_once(" comment ").map_or(text, |(rule, _)| rule);
     let Some(rule) = text.strip_suffix("accept").map(str::trim) else {
-        // A verdict map, or a chain with another policy than NixOS's own.
+        // A verdict map, or a chain with a policy other than NixOS's own.
         let opens = text.contains("policy accept") && text.contains("hook input") || text.contains(": accept,");
         let replies = text.starts_with("established") || text.starts_with("related");
         return if opens && !replies { Effect::Unclear } else { Effect::Nothing };
     };
-    // Those that every firewall of NixOS has: ports that are opened later by hand, pings, and DHCP.
+    // The rules of every NixOS firewall: ports opened later by hand, pings, and DHCP.
     let stock =
         ["meta l4proto . th dport @temp-ports", "icmp ", "icmpv6 ", "ip protocol icmp", "fib ", "ct status dnat"];
     if stock.iter().any(|start| rule.starts_with(start)) || rule.contains("udp sport . udp dport") {
@@ -218,7 +219,7 @@ fn nftables(line: &str) -> Effect {
     ranges.map_or(Effect::Unclear, |ranges| opens(protocol, &ranges, interface.as_deref(), destination.as_deref()))
 }
 
-/// The words after a key, a set in braces or a single one, and what follows them.
+/// The words after a key: a set in braces or a single word. Also returns the text after them.
 fn operand<'t>(text: &'t str, key: &str) -> Option<(Vec<String>, &'t str)> {
     let rest = text.strip_prefix(key)?.strip_prefix(' ')?.trim_start();
     let (set, after) = match rest.strip_prefix('{') {
@@ -229,7 +230,7 @@ fn operand<'t>(text: &'t str, key: &str) -> Option<(Vec<String>, &'t str)> {
     Some((words.collect(), after.trim_start()))
 }
 
-/// A port, or the first and last of several.
+/// A port, or the first and last port of a range.
 fn range(ports: &str, between: char) -> Option<(u16, u16)> {
     let (first, last) = ports.split_once(between).unwrap_or((ports, ports));
     Some((first.parse().ok()?, last.parse().ok()?))

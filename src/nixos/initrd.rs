@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::fs::cpio::{self, Compression, Member};
 use crate::fs::{NodeId, Tree};
 
-/// Limits for texts and links that are read, and for the length of each in bytes.
+/// Limits for texts and links that are read, and for the length of each, in bytes.
 const MOST_TEXTS: usize = 1_000;
 const LONGEST: u64 = 1 << 20;
 
@@ -74,14 +74,14 @@ impl Text {
 /// Limit for passes over an initrd. Each link that follows its target in the archive needs another pass.
 const MOST_PASSES: usize = 4;
 
-/// Targets of links: by path, the first link and the kind of text expected there.
+/// Targets of links: by path, the first link and the kind of text expected at the target.
 type Targets = HashMap<String, (String, Text)>;
 
 impl Initrd {
-    /// Reads the initrd of a system. `None` if it has none.
+    /// Reads the initrd of a system. `None` if the system has none.
     ///
     /// # Errors
-    /// If it is there but cannot be read.
+    /// If it exists but cannot be read.
     pub fn of(root: &Root<'_>) -> Result<Option<Self>> {
         let Some(found) = root.find(&root.own("initrd"))? else { return Ok(None) };
         let file = String::from_utf8_lossy(&found.path).into_owned();
@@ -116,7 +116,7 @@ impl Initrd {
         Ok((initrd, read))
     }
 
-    /// Takes one member. Returns its path if its contents were read.
+    /// Reads one member. Returns its path if its contents were read.
     fn take(&mut self, member: &Member, contents: &mut dyn Read, targets: &mut Targets) -> Result<Option<String>> {
         let path = String::from_utf8_lossy(&member.path).into_owned();
         self.systemd |= path == "/etc/initrd-release" || path.ends_with("/lib/systemd/systemd");
@@ -136,7 +136,7 @@ impl Initrd {
         let text = String::from_utf8_lossy(&bytes);
         if member.is_link() {
             let target = target(&path, &text);
-            // Skip targets that are read under their own name, and systemd itself, which is no text.
+            // Skip targets that are read under their own name, and systemd itself, which is not a text.
             if Text::of(&target).is_none() && !target.ends_with("/lib/systemd/systemd") && target != "/dev/null" {
                 targets.entry(target).or_insert((shown, kind));
             }
@@ -230,7 +230,7 @@ mod tests {
 
     const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAII7ljl4JdLSt+CD7YkmrwvG1TaPi0sfs9pBOFKBqfUvP";
 
-    /// An archive without compression; a text that begins with `-> ` is a link.
+    /// An uncompressed archive. A text that begins with `-> ` is a link.
     fn archive(members: &[(&str, &str)]) -> String {
         let mut out = String::new();
         for (name, text) in members.iter().chain(&[("TRAILER!!!", "")]) {

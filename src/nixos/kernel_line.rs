@@ -1,10 +1,10 @@
-//! The parameters on a kernel's command line that let somebody in, and those whose values are secrets.
+//! The kernel parameters that let somebody in, and those whose values are secrets.
 
 use std::borrow::Cow;
 
 use super::credential::Credential;
 
-/// What a parameter does for whoever starts the menu entry.
+/// The effect of a parameter for whoever starts the menu entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect<'w> {
     /// Sets a user's password.
@@ -50,13 +50,13 @@ struct Row {
     effect: Effect<'static>,
 }
 
-/// Which values have the effect.
+/// The values that have the effect.
 enum Value {
-    /// Any; without one the parameter does nothing.
+    /// Any value. Without one, the parameter has no effect.
     Any,
-    /// All but `0`, `no`, `off` and `false`; none is needed.
+    /// Any value except `0`, `no`, `off` and `false`, or no value.
     On,
-    /// Those that begin like this; what follows is on or off.
+    /// Values with this prefix. An on or off value may follow it.
     Begins(&'static str),
 }
 
@@ -94,14 +94,14 @@ const PARAMETERS: [Row; 20] = {
     ]
 };
 
-/// Parameters that hand a credential to systemd, and how its value is written.
+/// Parameters that pass a credential to systemd, and the encoding of its value.
 const CREDENTIALS: [(&str, Encoding); 2] =
     [("systemd.set_credential", Encoding::Text), ("systemd.set_credential_binary", Encoding::Base64)];
 
 /// Parts of the names of other parameters whose values are secrets, in lower case.
 const SECRET_NAMES: [&str; 6] = ["passw", "passphrase", "psk", "secret", "token", "privatekey"];
 
-/// Programs that are a shell.
+/// Shells.
 const SHELLS: [&str; 8] = ["sh", "bash", "dash", "ash", "zsh", "fish", "ksh", "busybox"];
 
 /// How a value is written.
@@ -114,16 +114,16 @@ pub(crate) enum Encoding {
 /// A parameter whose value is a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Secret<'w> {
-    /// The beginning of the parameter, which anyone may see: `live.nixos.passwd=`.
+    /// The part before the secret, which anyone may see: `live.nixos.passwd=`.
     pub(crate) shown: &'w str,
     /// The secret.
     pub(crate) value: &'w str,
-    /// What the secret is. A parameter that is not in the table counts as a [`Credential::Secret`].
+    /// The kind of secret. A parameter that is not in the table counts as a [`Credential::Secret`].
     pub(crate) of: Credential<'w>,
     pub(crate) encoding: Encoding,
 }
 
-/// What one parameter does, if it lets anyone in.
+/// The effect of one parameter, if it lets anyone in.
 pub(crate) fn effect(parameter: &str) -> Option<Effect<'_>> {
     let (name, value) = split(parameter);
     let credential = credential(parameter).map(|secret| secret.of);
@@ -141,7 +141,7 @@ pub(crate) fn effect(parameter: &str) -> Option<Effect<'_>> {
     PARAMETERS.iter().filter(|row| row.name == name).find(has_effect).map(|row| row.effect)
 }
 
-/// What the program does that a kernel line starts in place of the system's own `init`.
+/// The effect of the program that a kernel line starts in place of the system's own `init`.
 pub(crate) fn effect_of_init(init: &str) -> Option<Effect<'_>> {
     SHELLS.contains(&init.rsplit('/').next().unwrap_or_default()).then_some(Effect::Shell)
 }
@@ -165,7 +165,7 @@ pub(crate) fn secret(parameter: &str) -> Option<Secret<'_>> {
     Some(Secret { shown, value, of, encoding: Encoding::Text })
 }
 
-/// A parameter as anyone may see it: a secret value is replaced by an ellipsis.
+/// A parameter with an ellipsis in place of a secret value, so that anyone may see it.
 pub(crate) fn public(parameter: &str) -> Cow<'_, str> {
     match secret(parameter) {
         Some(secret) => Cow::Owned(format!("{}…", secret.shown)),
@@ -173,7 +173,7 @@ pub(crate) fn public(parameter: &str) -> Cow<'_, str> {
     }
 }
 
-/// The credential that a parameter hands to systemd: `systemd.set_credential=NAME:VALUE`.
+/// The credential that a parameter passes to systemd: `systemd.set_credential=NAME:VALUE`.
 fn credential(parameter: &str) -> Option<Secret<'_>> {
     let (name, value) = split(parameter);
     let (_, encoding) = CREDENTIALS.iter().find(|(known, _)| *known == name)?;

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::fs::{Entry, FileType, Kind, Node, NodeId, Tree};
 use crate::nixos::Root;
 
-/// Files and links by their paths, and the directories that these need.
+/// Files and links by path, and the directories that contain them.
 pub(in crate::nixos) struct Made {
     nodes: Vec<(String, Content)>,
 }
@@ -37,7 +37,7 @@ impl Made {
         Self { nodes }
     }
 
-    /// The system whose toplevel is `/s`.
+    /// The system with the toplevel `/s`.
     pub(in crate::nixos) fn system(&self) -> Root<'_> {
         Root::new(self, "/s")
     }

@@ -11,10 +11,10 @@ use crate::image::{Image, is_initrd};
 /// The first bytes of a squashfs.
 const MAGIC: [u8; 4] = *b"hsqs";
 
-/// Takes the squashfs out of an initrd, to an unnamed temporary file. Gives back any other image.
+/// Extracts the squashfs from an initrd to an unnamed temporary file. Returns any other image unchanged.
 ///
 /// # Errors
-/// If the image is an initrd that has no squashfs, or cannot be read.
+/// If the image is an initrd without a squashfs, or cannot be read.
 pub fn unpacked(image: Image) -> Result<Image> {
     if !is_initrd(&image.region())? {
         return Ok(image);

@@ -1,6 +1,6 @@
-//! The kind of a store object: software, or what was only needed to build or to configure a system.
+//! The kind of a store object: software, or something only needed to build or configure a system.
 //!
-//! The listing of its directory decides, with the name where a listing cannot tell. No file is opened.
+//! The listing of its directory decides. If a listing is not enough, the name decides as well. No file is opened.
 
 use crate::error::{Error, Result};
 use crate::fs::{Entry, FileType, Kind, NodeId, Tree, path};
@@ -8,7 +8,7 @@ use crate::store::StorePath;
 use crate::store::contents::Place;
 use crate::store::name::Name;
 
-/// What a store object is.
+/// The kind of a store object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ObjectKind {
     /// Programs, libraries, data and documentation, as packages install them.
@@ -21,7 +21,7 @@ pub enum ObjectKind {
     Unit,
     /// Configuration: files of `/etc`, rules, settings.
     Configuration,
-    /// A system, or a part made for one system alone: the system path, an initrd.
+    /// A system, or a part made for only one system: the system path, an initrd.
     System,
     /// Anything else: scripts, hooks, plain data.
     Other,
@@ -42,7 +42,7 @@ impl ObjectKind {
         }
     }
 
-    /// The kind of an object of a store. `names` is the namespace in which its links resolve.
+    /// The kind of a store object. Its links resolve in the namespace `names`.
     ///
     /// # Errors
     /// If its inode or its directory cannot be read.
@@ -54,8 +54,8 @@ impl ObjectKind {
     }
 }
 
-/// Whether an object is only the documentation or development files of its package. A version may end in `-dev` by chance:
-/// then programs are in it, and nothing that belongs to development.
+/// Whether an object is only the documentation or development files of its package. A version may happen to end in `-dev`.
+/// The object then contains programs and no development files.
 ///
 /// # Errors
 /// If its directory cannot be read.
@@ -74,7 +74,7 @@ pub(super) fn is_beside(store: &dyn Tree, path: &StorePath, place: Place) -> Res
 /// Directories of programs.
 const PROGRAMS: &[&str] = &["bin", "sbin"];
 
-/// What the development output of a package has.
+/// Marks of a development output.
 const DEVELOPMENT: &[&str] = &["include", "nix-support"];
 
 /// Directories that packages install, and the files of a kernel.
@@ -98,7 +98,7 @@ const INSTALLED: &[&str] = &[
     "zImage",
 ];
 
-/// Files that describe how a tree of sources is built.
+/// Build files of source trees.
 const BUILD_FILES: &[&str] = &[
     "CMakeLists.txt",
     "Cargo.toml",
@@ -129,7 +129,7 @@ const BUILD_FILES: &[&str] = &[
     "shell.nix",
 ];
 
-/// Endings of the names of archives, which are built from and not run.
+/// Suffixes of archives. Archives are build inputs and are not run.
 const ARCHIVES: &[&str] = &[
     ".tar",
     ".tar.gz",
@@ -161,7 +161,7 @@ const ARCHIVES: &[&str] = &[
     ".diff",
 ];
 
-/// Endings of the names of sources that are trees, and of what package managers fetch for a build.
+/// Suffixes of source trees, and of the files that package managers fetch for a build.
 const SOURCES: &[&str] = &[
     "-source",
     "-src",
@@ -180,7 +180,7 @@ const SOURCES: &[&str] = &[
     "-composer-vendor",
 ];
 
-/// Endings of the names of units, and of the directories beside them (systemd.unit(5)).
+/// Suffixes of units, and of the directories beside them (systemd.unit(5)).
 const UNITS: &[&str] = &[
     ".service",
     ".socket",
@@ -196,7 +196,7 @@ const UNITS: &[&str] = &[
 ];
 const BESIDE_UNITS: &[&str] = &[".wants", ".requires", ".upholds", ".d"];
 
-/// Endings of the names of configuration files.
+/// Suffixes of configuration files.
 const CONFIGURATION: &[&str] = &[
     ".conf",
     ".config",
@@ -222,10 +222,10 @@ const CONFIGURATION: &[&str] = &[
     "known_hosts",
 ];
 
-/// Configuration files of NixOS without an ending.
+/// Configuration files of NixOS without a suffix.
 const CONFIGURATION_NAMES: &[&str] = &["etc", "sudoers", "pam-environment", "system-environment"];
 
-/// Endings of scripts that something else runs.
+/// Suffixes of scripts that something else runs.
 const SCRIPTS: &[&str] = &[".sh", ".bash", ".pl", ".py", ".rb", ".awk", ".sed", ".nix", ".tcl", ".el", ".lua"];
 
 /// Parts of a system that look like software, because they are made of its files.
@@ -259,7 +259,7 @@ fn kind(tree: &dyn Tree, name: &str, id: NodeId, file_type: FileType) -> Result<
     }
 }
 
-/// The kind of a file, which may be one that `runs`.
+/// The kind of a file. `runs` says whether it is executable.
 fn file(name: &str, runs: bool) -> ObjectKind {
     match () {
         () if name.ends_with(".drv") => ObjectKind::Derivation,
@@ -291,10 +291,10 @@ fn directory(name: &str, entries: &[Entry]) -> ObjectKind {
         () if name == "source" || ends_in(name, SOURCES) => ObjectKind::Source,
         // A channel: the sources of NixOS itself.
         () if all(&|entry, _| matches!(entry, "nixos" | "nixpkgs")) => ObjectKind::Source,
-        // Sources may have a `bin` or `lib` of their own; software rarely has one of these files, and never several.
+        // Sources may have a `bin` or `lib`. Software rarely has one of these files, and never several.
         () if marks > usize::from(has(PROGRAMS)) && !name.starts_with("vimplugin-") => ObjectKind::Source,
         () if has(INSTALLED) => ObjectKind::Software,
-        // Firmware, fonts, boot loaders and plugins lie at the top of their package.
+        // Firmware, fonts, boot loaders and plugins are at the top of their package.
         () if is_versioned(name) && !all(&|entry, _| entry == "nix-support") && !entries.is_empty() => {
             ObjectKind::Software
         }
@@ -302,7 +302,7 @@ fn directory(name: &str, entries: &[Entry]) -> ObjectKind {
     }
 }
 
-/// Whether an entry of a directory is a unit, or belongs to one.
+/// Whether a directory entry is a unit, or belongs to one.
 fn is_of_units(entry: &str, file_type: FileType) -> bool {
     match file_type {
         FileType::Directory => ends_in(entry, BESIDE_UNITS),

@@ -1,4 +1,4 @@
-//! The rows of a list of packages: each store path with its sizes.
+//! The rows of a package list: each store path with its sizes.
 
 use std::cmp::{Ordering, Reverse};
 
@@ -9,29 +9,29 @@ use crate::store::name::Name;
 use crate::store::version;
 use crate::store::{StorePath, disk};
 
-/// A store path that is in the image.
+/// A store path in the image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Package {
     /// The path.
     pub path: StorePath,
-    /// Its object in [`Contents`](crate::store::Contents).
+    /// The index of its object in [`Contents`](crate::store::Contents).
     pub index: usize,
-    /// What it is. `None` if that cannot be read.
+    /// Its kind. `None` if it cannot be read.
     pub kind: Option<ObjectKind>,
     /// Whether the default system has it in its system path.
     pub installed: bool,
     /// Length of its NAR in bytes, as registered.
     pub nar_size: Option<u64>,
-    /// NAR bytes of its closure, itself included. `None` unless asked for and registered.
+    /// NAR bytes of its closure, including itself. `None` unless requested and registered.
     pub closure_size: Option<u64>,
-    /// Compressed bytes on the disc; shared blocks are divided among their users. `None` unless asked for.
+    /// Compressed bytes on the disc. Shared blocks are divided among their users. `None` unless requested.
     pub disk_size: Option<u64>,
     /// SHA-256 of its NAR, as registered.
     pub nar_hash: Option<[u8; 32]>,
 }
 
 impl Package {
-    /// Whether it is software. What cannot be read may be.
+    /// Whether it is software. An unreadable store path may be.
     #[must_use]
     pub fn is_software(&self) -> bool {
         self.kind.is_none_or(|kind| kind == ObjectKind::Software)
@@ -50,19 +50,19 @@ pub enum Column {
 /// The order of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// The path, as Nix orders them.
+    /// By path, like Nix.
     Path,
     /// The name, then the version.
     Name,
-    /// The largest NAR.
+    /// The largest NAR first.
     Size,
-    /// The largest closure.
+    /// The largest closure first.
     Closure,
-    /// The most bytes on the disc.
+    /// The most bytes on the disc first.
     Disk,
 }
 
-/// The store paths that are there, by path. Kinds and sizes on the disc that cannot be read are absent, and `troubles` has why.
+/// The existing store paths, by path. Kinds and sizes on the disc that cannot be read are absent; `troubles` says why.
 ///
 /// # Errors
 /// If there is no store.
@@ -100,7 +100,7 @@ pub fn list(disc: &Disc<'_>, software: &Software, columns: &[Column], troubles: 
     Ok(rows.collect())
 }
 
-/// Puts the rows in an order; equal ones stay by path.
+/// Sorts the rows. Equal rows stay in the order of their paths.
 pub fn sort(rows: &mut [Package], order: Order) {
     match order {
         Order::Path => rows.sort_by(|one, other| one.path.cmp(&other.path)),

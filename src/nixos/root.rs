@@ -1,4 +1,4 @@
-//! The files of one system, by the paths that they have while it runs.
+//! The files of one system, by their paths in the running system.
 
 use std::sync::{Arc, OnceLock};
 
@@ -8,33 +8,33 @@ use crate::error::{Error, Result};
 use crate::fs::path::{self, Found};
 use crate::fs::{Entry, Tree};
 
-/// Limit for text files, in bytes. The longest that NixOS writes, lists of users, have some 100 KiB.
+/// Limit for text files, in bytes. The longest that NixOS writes are lists of users with some 100 KiB.
 const LONGEST: u64 = 16 << 20;
 
 /// Directories of a running system that lead to its toplevel.
 const TOPLEVELS: [&str; 2] = ["/run/current-system", "/run/booted-system"];
 
-/// A system as it looks to itself once it runs: its toplevel in the tree of an image, with `/etc` where programs expect it.
+/// A system as it sees itself while running: its toplevel in the tree of an image, with `/etc` where programs expect it.
 ///
 /// All paths are those of the running system. `/etc` leads to the system's own `etc`, whichever system the tree shows there.
 #[derive(Clone)]
 pub struct Root<'t> {
     tree: &'t dyn Tree,
     toplevel: String,
-    /// The kernel's parameters, for each way it is started. Empty if only its own list of them is known.
+    /// The kernel's parameters for each way to start the system. Empty if only the system's own list of them is known.
     lines: Arc<[Vec<String>]>,
-    /// What is known of its units, for all that ask.
+    /// The units read so far, shared by all callers.
     units: Arc<OnceLock<Index>>,
 }
 
 impl<'t> Root<'t> {
-    /// The system whose toplevel is at the path `toplevel` of the tree.
+    /// The system with the toplevel at the path `toplevel` in the tree.
     #[must_use]
     pub fn new(tree: &'t dyn Tree, toplevel: impl Into<String>) -> Self {
         Self { tree, toplevel: toplevel.into(), lines: Arc::default(), units: Arc::default() }
     }
 
-    /// The system as it is when one of these menu entries starts it.
+    /// The system as started by any one of these menu entries.
     #[must_use]
     pub fn started_by<'m>(self, entries: impl IntoIterator<Item = &'m MenuEntry>) -> Self {
         let mut lines: Vec<Vec<String>> = entries.into_iter().map(|entry| entry.params.clone()).collect();
@@ -43,10 +43,10 @@ impl<'t> Root<'t> {
         Self { lines: lines.into(), units: Arc::default(), ..self }
     }
 
-    /// The kernel's parameters, for each way it is started: by menu entries, or as the system itself asks for it.
+    /// The kernel's parameters for each way to start the system: by menu entries, or with the system's own list.
     ///
     /// # Errors
-    /// If its own list of parameters is there but cannot be read.
+    /// If that list exists but cannot be read.
     pub(super) fn kernel_lines(&self) -> Result<Vec<Vec<String>>> {
         if !self.lines.is_empty() {
             return Ok(self.lines.to_vec());
@@ -77,7 +77,7 @@ impl<'t> Root<'t> {
         format!("{}/{name}", self.toplevel)
     }
 
-    /// Where the tree has a path of the running system. In the store, links decide where `..` leads.
+    /// The path in the tree for a path of the running system. In the store, links decide where `..` leads.
     #[must_use]
     pub fn inside(&self, path: &str) -> String {
         if path.starts_with("/nix/") {
@@ -95,7 +95,7 @@ impl<'t> Root<'t> {
         }
     }
 
-    /// Follows a path, links included. `None` if nothing is there.
+    /// Resolves a path, including links. `None` if nothing exists there.
     ///
     /// # Errors
     /// If a directory or link on the way cannot be read.
@@ -103,10 +103,10 @@ impl<'t> Root<'t> {
         path::find(self.tree, self.inside(path).as_bytes())
     }
 
-    /// The bytes of a file. `None` if no file is there.
+    /// The bytes of a file. `None` if it does not exist.
     ///
     /// # Errors
-    /// If the file is there but cannot be read; [`Error::Limit`] if it has more than `limit` bytes.
+    /// If the file exists but cannot be read; [`Error::Limit`] if it is longer than `limit` bytes.
     pub fn bytes(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>> {
         match path::read(self.tree, self.inside(path).as_bytes(), limit) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -115,7 +115,7 @@ impl<'t> Root<'t> {
         }
     }
 
-    /// The text of a file, with replacement characters for what is not UTF-8. `None` if no file is there.
+    /// The text of a file, with replacement characters for invalid UTF-8. `None` if it does not exist.
     ///
     /// # Errors
     /// As [`Root::bytes`].
@@ -123,8 +123,8 @@ impl<'t> Root<'t> {
         Ok(self.bytes(path, LONGEST)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    /// The release, such as `25.11`: `VERSION_ID` of os-release(5). `nixos-version` says it only where nobody has set
-    /// `system.nixos.label`. `None` if neither has one.
+    /// The release, such as `25.11`: `VERSION_ID` of os-release(5). `nixos-version` only states it if `system.nixos.label`
+    /// is not set. `None` if neither states it.
     ///
     /// # Errors
     /// As [`Root::bytes`].
@@ -140,10 +140,10 @@ impl<'t> Root<'t> {
         Ok(numbers(version.trim()).map(str::to_owned))
     }
 
-    /// The entries of a directory, by name. Empty if no directory is there.
+    /// The entries of a directory, by name. Empty if it does not exist.
     ///
     /// # Errors
-    /// If the directory is there but cannot be read.
+    /// If the directory exists but cannot be read.
     pub fn entries(&self, path: &str) -> Result<Vec<Entry>> {
         let Some(found) = self.find(path)? else { return Ok(Vec::new()) };
         match self.tree.entries(found.id) {
@@ -153,7 +153,7 @@ impl<'t> Root<'t> {
     }
 }
 
-/// The year and month that a version begins with, `25.11` of `25.11.1234.abcdef`.
+/// The year and month at the start of a version: `25.11` of `25.11.1234.abcdef`.
 fn numbers(version: &str) -> Option<&str> {
     let release = version.get(..5)?;
     let is_release =
@@ -162,8 +162,8 @@ fn numbers(version: &str) -> Option<&str> {
     (is_release && ends).then_some(release)
 }
 
-/// The path without doubled slashes, `.` and `..`, as if no link were in it. Directories such as homes exist only on the
-/// running system, so nothing else can be said of `..` there.
+/// The path without repeated slashes, `.` and `..`, as if it contained no link. Directories such as homes exist only on the
+/// running system, so the image cannot show where `..` leads there.
 pub(super) fn lexical(path: &str) -> String {
     let mut names: Vec<&str> = Vec::new();
     for name in path.split('/') {

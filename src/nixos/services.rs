@@ -1,4 +1,4 @@
-//! What runs on a system: its services and sockets, whom they run as, and the ports that the image says they open.
+//! The services and sockets of a system: who runs them, and the ports that the image says they open.
 
 use super::firewall::Firewall;
 use super::ssh::Sshd;
@@ -6,15 +6,15 @@ use super::unit::{Lookup, Port, Start, Unit, Units};
 use super::{Disc, System};
 use crate::error::{Result, Troubles};
 
-/// Kinds of units that run something, or that wait for something to run.
+/// Kinds of units that run something, or that wait for a reason to run something.
 const KINDS: [&str; 4] = ["service", "socket", "timer", "path"];
 
-/// What runs on a system.
+/// The services of a system.
 #[derive(Debug)]
 pub struct Services {
     /// The units, by name.
     pub services: Vec<Service>,
-    /// What the firewall lets in. `None` if its rules cannot be read.
+    /// The firewall. `None` if its rules cannot be read.
     pub firewall: Option<Firewall>,
 }
 
@@ -27,14 +27,14 @@ pub struct Service {
     pub start: Start,
     /// The user it runs as. `None` for a unit that runs nothing itself.
     pub user: Option<String>,
-    /// The program that it runs, as written in the unit.
+    /// The program, as written in the unit.
     pub program: Option<String>,
-    /// The ports that it listens on. Only those of sockets and of sshd are known.
+    /// The ports that it listens on. Only the ports of sockets and of sshd are known.
     pub ports: Vec<Port>,
 }
 
 impl Services {
-    /// Reads the units of a system. What cannot be read is added to `troubles`.
+    /// Reads the units of a system. Errors are added to `troubles`.
     ///
     /// # Errors
     /// If the list of units cannot be read.
@@ -73,7 +73,7 @@ impl Service {
     }
 }
 
-/// sshd's ports are in its configuration. With a socket they are the socket's, and already known.
+/// sshd's ports are in its configuration. With a socket, they are the socket's ports, which are already known.
 fn add_sshd(services: &mut [Service], sshd: &Sshd) {
     let Some(unit) = sshd.unit.as_deref().filter(|_| !sshd.socket) else { return };
     let name = unit.rsplit('/').next().unwrap_or(unit);

@@ -8,7 +8,7 @@ use crate::store::contents::{self, Object};
 use crate::store::name::Name;
 use crate::store::{Contents, StorePath};
 
-/// Limit for links of a system path that are followed if the registration does not have its references.
+/// Limit for the system-path links to follow if the registration lacks the references of the system path.
 const MOST_LINKS: usize = 100_000;
 
 /// The store of a disc as packages.
@@ -17,13 +17,13 @@ pub struct Software {
     pub contents: Contents,
     /// For each object: whether the default system has it in its system path (`environment.systemPackages`).
     pub installed: Vec<bool>,
-    /// What `environment.systemPackages` made for each system, whatever it is called.
+    /// The result of `environment.systemPackages` for each system, whatever its name.
     system_paths: Vec<StorePath>,
 }
 
 impl Software {
-    /// Reads the store's registration, and what the default system has installed. What ends the registration early is added
-    /// to `troubles`.
+    /// Reads the store's registration, and what the default system has installed. An error that cuts the registration short
+    /// is added to `troubles`.
     ///
     /// # Errors
     /// If there is no store, or it cannot be read.
@@ -34,7 +34,7 @@ impl Software {
             Err(_) => vec![false; contents.objects.len()],
         };
         let there = disc.systems.iter().filter(|system| system.present);
-        // If a specialisation cannot be read, its system path looks like software, which is no reason to know nothing.
+        // If a specialisation cannot be read, its system path looks like software. That is no reason to fail.
         let system_paths = there.filter_map(|system| disc.system_path(system).ok().flatten()).collect();
         Ok(Self { contents, installed, system_paths })
     }
@@ -65,7 +65,7 @@ impl Software {
         Some((object, object.node?))
     }
 
-    /// The objects that are in the image, with their index.
+    /// The objects in the image, with their index.
     pub fn present(&self) -> impl Iterator<Item = (usize, &Object)> {
         self.contents.objects.iter().enumerate().filter(|(_, object)| object.node.is_some())
     }

@@ -10,16 +10,16 @@ use crate::fs::{Kind, Tree};
 use crate::nixos::software::Software;
 use crate::store::Carrier;
 
-/// All that the page has. What could not be read is absent.
+/// The contents of the page. Anything that could not be read is absent.
 #[derive(Debug)]
 pub struct Summary {
     /// The path of the image.
     pub path: String,
     /// Length of the image in bytes.
     pub bytes: u64,
-    /// The volume; none for a bare squashfs.
+    /// The volume. `None` for a bare squashfs.
     pub volume: Option<VolumeFacts>,
-    /// Boot images that El Torito names.
+    /// Boot images of El Torito.
     pub boot_images: Vec<BootFacts>,
     /// Partitions of an isohybrid image, those of the MBR first.
     pub partitions: Vec<Partition>,
@@ -27,13 +27,13 @@ pub struct Summary {
     pub menu: Vec<MenuEntry>,
     /// The store.
     pub store: Option<StoreFacts>,
-    /// The systems, hidden ones included, the default one first.
+    /// The systems, including hidden ones. The default one is the first.
     pub systems: Vec<(System, Description)>,
-    /// Who gets in to the default system.
+    /// Who gets into the default system.
     pub access: Option<People>,
 }
 
-/// What the primary volume descriptor says, and what else the image is.
+/// The primary volume descriptor, and other properties of the image.
 #[derive(Debug)]
 pub struct VolumeFacts {
     /// Volume identifier.
@@ -52,18 +52,19 @@ pub struct VolumeFacts {
     pub blocks: u32,
     /// Length of a logical block in bytes.
     pub block_size: u16,
-    /// What the volume has beyond ECMA-119.
+    /// The extensions that the volume has beyond ECMA-119.
     pub extensions: Vec<Extension>,
 }
 
-/// A boot image, and the file that it is.
+/// A boot image, and the file with its contents.
 #[derive(Debug)]
 pub struct BootFacts {
-    /// What the boot catalog says.
+    /// Its entry in the boot catalog.
     pub image: BootImage,
-    /// The file of the disc that begins where the image does.
+    /// The file on the disc that starts at the same offset.
     pub path: Option<Vec<u8>>,
-    /// Length in bytes: of the file, since the catalog's number is too small for large images; else the catalog's.
+    /// Length in bytes: that of the file, since the catalog's number is too small for large images; without a file, the
+    /// catalog's.
     pub bytes: u64,
 }
 
@@ -72,7 +73,7 @@ pub struct BootFacts {
 pub struct StoreFacts {
     /// `squashfs`, or `directory` for a store in the disc's own tree.
     pub kind: &'static str,
-    /// Where it lies on the disc; none if it is the whole image.
+    /// Its place on the disc. `None` if it is the whole image.
     pub path: Option<Vec<u8>>,
     /// The squashfs's compression.
     pub compression: Option<String>,
@@ -80,18 +81,18 @@ pub struct StoreFacts {
     pub block_size: Option<u32>,
     /// Bytes that the squashfs uses.
     pub bytes: Option<u64>,
-    /// Store paths that are there.
+    /// Number of existing store paths.
     pub paths: usize,
-    /// Store paths that are registered.
+    /// Number of registered store paths.
     pub registered: usize,
-    /// The sum of the registered NAR sizes; none if the image records none.
+    /// The sum of the registered NAR sizes. `None` if the image records none.
     pub nar_size: Option<u64>,
     /// Packages that the default system has installed.
     pub installed: usize,
 }
 
 impl Summary {
-    /// Reads all that the page has; what cannot be read is added to `troubles`.
+    /// Reads everything on the page. Errors are added to `troubles`.
     #[must_use]
     pub fn of(disc: &Disc<'_>, troubles: &mut Troubles) -> Self {
         let store = store(disc, troubles);
@@ -170,7 +171,7 @@ fn store(disc: &Disc<'_>, troubles: &mut Troubles) -> Option<StoreFacts> {
     Some(facts)
 }
 
-/// The systems of the menus, and those that only the store holds: a parent whose specialisations alone are shown.
+/// The systems of the menus, and those only in the store: a parent if the menus show only its specialisations.
 fn systems(disc: &Disc<'_>, mut kept: impl FnMut(Error)) -> Vec<(System, Description)> {
     let mut systems = disc.systems.clone();
     if let Err(error) = system::add_hidden(disc.tree(), &mut systems) {

@@ -19,15 +19,15 @@ pub struct System {
     pub path: StorePath,
     /// The title of its first menu entry. `None` if no menu names it.
     pub title: Option<String>,
-    /// Whether this one boots when nobody chooses, by the first menu.
+    /// Whether the first menu boots this system if nobody chooses.
     pub default: bool,
-    /// The loaders whose menus start it when nobody chooses.
+    /// The loaders whose menus start it if nobody chooses.
     pub default_of: Vec<Loader>,
     /// Whether a menu entry starts it.
     pub offered: bool,
-    /// Its name as a specialisation of another system here.
+    /// Its name as a specialisation of another system in the image.
     pub specialisation: Option<String>,
-    /// Whether the toplevel is in the store. A menu may name one that is not.
+    /// Whether the toplevel is in the store. A menu may name one that is missing.
     pub present: bool,
 }
 
@@ -55,13 +55,13 @@ impl System {
         }
     }
 
-    /// Whether somebody means this system by that name.
+    /// Whether that name refers to this system.
     #[must_use]
     pub fn is_called(&self, name: &str) -> bool {
         self.name() == name || self.path.base() == name || self.default && name == "default"
     }
 
-    /// Whether a menu starts it when nobody chooses.
+    /// Whether a menu starts it if nobody chooses.
     #[must_use]
     pub fn boots_by_default(&self) -> bool {
         self.default || !self.default_of.is_empty()
@@ -70,7 +70,7 @@ impl System {
     /// Reads how the toplevel describes itself. Unlike finding a system, this reads files.
     ///
     /// # Errors
-    /// If the toplevel is there but cannot be read.
+    /// If the toplevel exists but cannot be read.
     pub fn describe(&self, tree: &dyn Tree) -> Result<Description> {
         let root = Root::new(tree, self.path.to_string());
         let spec = text(&root, "boot.json")?;
@@ -85,12 +85,12 @@ impl System {
     /// NixOS's own version text, as [`Description::version`].
     ///
     /// # Errors
-    /// If it is there but cannot be read.
+    /// If it exists but cannot be read.
     pub fn version(&self, tree: &dyn Tree) -> Result<Option<String>> {
         text(&Root::new(tree, self.path.to_string()), "nixos-version")
     }
 
-    /// The kernel's version, by the name of its store path.
+    /// The kernel's version, from the name of its store path.
     ///
     /// # Errors
     /// If the link to it cannot be read.
@@ -101,20 +101,20 @@ impl System {
     }
 }
 
-/// Finds the systems: those of the menus, with their specialisations, and if no menu names one, those that the store
-/// holds. The default is the first; then they come in the order of the menus.
+/// Finds the systems: those of the menus, with their specialisations. If the menus name no system, those in the store. The
+/// default system is the first; the others follow in the order of the menus.
 ///
 /// # Errors
-/// If a toplevel is there but cannot be read.
+/// If a toplevel exists but cannot be read.
 pub(super) fn find(tree: &dyn Tree, menu: &[MenuEntry]) -> Result<Vec<System>> {
     let mut systems: Vec<System> = Vec::new();
     let chosen = menu.iter().filter(|entry| entry.default).chain(menu);
-    // The system that each loader starts when nobody chooses.
+    // The system that each loader starts if nobody chooses.
     let mut defaults: Vec<(Loader, StorePath)> = Vec::new();
     for entry in chosen {
         if let Some(path) = toplevel(tree, entry)? {
             add(tree, &mut systems, path.clone(), Some(&entry.title))?;
-            // The entries that are the default come first; without one, loaders start their first entry.
+            // Default entries come first. Without one, loaders start their first entry.
             if defaults.iter().all(|(loader, ..)| *loader != entry.loader) {
                 defaults.push((entry.loader, path));
             }
@@ -131,8 +131,8 @@ pub(super) fn find(tree: &dyn Tree, menu: &[MenuEntry]) -> Result<Vec<System>> {
         }
     }
     specialisations(tree, &mut systems)?;
-    // A menu has its own choice first, even if that is not in the store. Among systems that no menu orders, the one that
-    // others specialise is what was asked for.
+    // The default of a menu comes first, even if it is not in the store. Without a menu order, the system that others
+    // specialise comes first.
     let first = systems.iter().position(|system| named || system.specialisation.is_none());
     if let Some(first) = first {
         let mut default = systems.remove(first);
@@ -142,7 +142,7 @@ pub(super) fn find(tree: &dyn Tree, menu: &[MenuEntry]) -> Result<Vec<System>> {
     Ok(systems)
 }
 
-/// Adds the systems that only the store holds, and names the specialisations anew.
+/// Adds the systems that are only in the store, and names the specialisations again.
 ///
 /// # Errors
 /// As [`find`].
@@ -153,14 +153,14 @@ pub(super) fn add_hidden(tree: &dyn Tree, systems: &mut Vec<System>) -> Result<(
     specialisations(tree, systems)
 }
 
-/// Every toplevel in the store, recognized by its contents: the bundled channel has a similar name.
+/// Every toplevel in the store. The contents identify it, since the bundled channel has a similar name.
 ///
 /// # Errors
 /// If the store's directory cannot be read.
 pub(super) fn in_store(tree: &dyn Tree) -> Result<Vec<StorePath>> {
     let Some(store) = path::find(tree, STORE.as_bytes())? else { return Ok(Vec::new()) };
     let mut found = Vec::new();
-    // Each listing is read once. Only hostile images let two store paths share entries.
+    // Each listing is read once. Only malicious images let two store paths share entries.
     let mut seen = Listings::default();
     for entry in tree.entries(store.id)? {
         let (FileType::Directory, Some(path)) = (entry.file_type, StorePath::from_base(&entry.name)) else { continue };

@@ -1,4 +1,4 @@
-//! Why a store path is in an image: the chains of references that lead to it, and what it brings in.
+//! Why a store path is in an image: the reference chains that lead to it, and the paths that it brings in.
 
 use super::Disc;
 use super::software::Software;
@@ -6,21 +6,21 @@ use crate::error::{Error, Place, Result, Troubles};
 use crate::store::graph::Graph;
 use crate::store::{STORE, mentions};
 
-/// Store paths in all chains of one answer.
+/// Limit for store paths in all chains of one answer.
 const MOST_LINKS: usize = 200_000;
 
-/// Store paths for which every reference of the system is followed. Each needs a search of its own.
+/// Limit for store paths when every reference of the system is followed. Each needs a search of its own.
 const MOST_SEARCHES: usize = 200;
 
-/// From the system down to a store path: the objects by their index, each with a reference to the next.
+/// A chain from the system down to a store path: the objects by index, each with a reference to the next.
 pub type Chain = Vec<usize>;
 
-/// How store paths come to be in an image.
+/// Why a store path is in an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
     /// The store path.
     pub object: usize,
-    /// The chains that lead to it; none if nothing that was asked about refers to it.
+    /// The chains that lead to it. Empty if none of the roots refers to it.
     pub chains: Vec<Chain>,
 }
 
@@ -33,20 +33,20 @@ pub enum Chains {
     EachReference,
 }
 
-/// What store paths bring in.
+/// The paths that store paths bring in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Brought {
-    /// Their closure, themselves included.
+    /// Their closure, including themselves.
     pub closure: Vec<usize>,
-    /// Those of the closure that nothing else refers to: without the store paths they would not be in the image.
+    /// The paths of the closure that nothing else refers to. Without the store paths, they would not be in the image.
     pub only: Vec<usize>,
 }
 
-/// Objects from which chains start, in groups: a chain from an earlier group is preferred to one from a later.
+/// Objects where chains start, in groups. A chain from an earlier group is preferred to one from a later group.
 pub type Roots = Vec<Vec<usize>>;
 
-/// The objects from which everything in the image starts: the default system, the other systems, and then all that no other
-/// object refers to.
+/// The objects from which everything in the image starts: the default system, the other systems, and then all objects that
+/// no other object refers to.
 #[must_use]
 pub fn roots(disc: &Disc<'_>, software: &Software) -> Roots {
     let mut systems = disc.systems.iter().filter_map(|system| software.contents.index(&system.path));
@@ -116,7 +116,7 @@ fn through_each(graph: &Graph, referrers: &Graph, roots: &[usize], target: usize
     chains
 }
 
-/// What `targets` bring into the closure of `roots`.
+/// The paths that `targets` bring into the closure of `roots`.
 #[must_use]
 pub fn brought(software: &Software, roots: &Roots, targets: &[usize]) -> Brought {
     let graph = &software.contents.graph;
@@ -134,7 +134,7 @@ pub fn brought(software: &Software, roots: &Roots, targets: &[usize]) -> Brought
     Brought { closure, only }
 }
 
-/// The files of one object that mention the next one of a chain, relative to the object.
+/// The files of one object that mention the next object of a chain, relative to the object.
 ///
 /// # Errors
 /// If there is no store.

@@ -13,14 +13,14 @@ type Reader = fn(&str) -> Vec<MenuEntry>;
 /// The menu of one loader.
 struct Format {
     loader: Loader,
-    /// Where the file may be. The first that exists counts.
+    /// The paths that the file may have. The first that exists counts.
     paths: &'static [&'static str],
     reader: Reader,
     words: Words,
 }
 
-/// Where the eras keep their menus, the one that a BIOS would show first. Names are found in any case: `EFI/boot` became
-/// `EFI/BOOT` in 2024, and loaders do not care.
+/// The menu paths of all eras. The one that a BIOS would show comes first. Names are found in any case: `EFI/boot` became
+/// `EFI/BOOT` in 2024, and loaders are case-insensitive.
 const FORMATS: [Format; 9] = [
     Format {
         loader: Loader::Isolinux,
@@ -81,7 +81,7 @@ const FORMATS: [Format; 9] = [
     Format { loader: Loader::Loopback, paths: &["boot/grub/loopback.cfg"], reader: grub::read, words: Words::Grub },
 ];
 
-/// Something about the menus that their entries do not show.
+/// A problem of the menus that their entries do not show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
     /// The file, by its path on the disc.
@@ -93,9 +93,9 @@ pub struct Gap {
 /// The kinds of gaps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GapKind {
-    /// The menu includes this file, which does not exist.
+    /// The menu includes this file, but it does not exist.
     Missing(String),
-    /// A unified kernel image: kernel, initrd and parameters are inside one program, which is not read.
+    /// A unified kernel image: a program that contains kernel, initrd and parameters. It is not read.
     Unified,
 }
 
@@ -104,7 +104,7 @@ pub enum GapKind {
 pub(in crate::nixos) struct Menus {
     pub(in crate::nixos) entries: Vec<MenuEntry>,
     pub(in crate::nixos) gaps: Vec<Gap>,
-    /// Bytes of menus that have been read.
+    /// Bytes of menus read so far.
     bytes: u64,
 }
 
@@ -114,12 +114,12 @@ const MOST_BYTES: u64 = 16 << 20;
 /// A volume whose menus are read.
 struct Home<'t> {
     disc: &'t dyn Tree,
-    /// The partition, by its number, unless it is the disc itself.
+    /// The number of the partition. `None` for the disc itself.
     partition: Option<(usize, &'t BootPartition<'t>)>,
 }
 
 impl Menus {
-    /// Reads all menus, in their order. What cannot be read of them is added to `troubles`.
+    /// Reads all menus in order. Errors are added to `troubles`.
     pub(in crate::nixos) fn read(disc: &dyn Tree, partitions: &[BootPartition<'_>], troubles: &mut Troubles) -> Self {
         let mut menus = Self::default();
         let on_partitions = partitions.iter().enumerate().map(Some);
@@ -176,7 +176,7 @@ impl Menus {
             });
             let mut entries: Vec<MenuEntry> = entries.collect();
             if format.loader == Loader::Loopback {
-                // It usually includes a menu that has been read.
+                // It usually includes a menu that has been read already.
                 entries.retain(|entry| !self.entries.iter().any(|known| known.is_same(entry)));
             }
             self.entries.extend(entries);
@@ -263,7 +263,7 @@ impl Home<'_> {
                     _ => false,
                 })
             }
-            // Both name volumes in each path; Limine's `boot()` is the disc when it starts from one.
+            // Both name the volume in each path. Limine's `boot()` is the disc if Limine starts from a disc.
             Loader::Limine | Loader::Refind => true,
             Loader::Isolinux | Loader::GrubLegacy | Loader::SystemdBoot | Loader::Extlinux => false,
         };

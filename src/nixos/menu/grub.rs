@@ -16,7 +16,7 @@ pub(super) fn read(text: &str) -> Vec<MenuEntry> {
     let mut entries: Vec<MenuEntry> = Vec::new();
     let mut blocks: Vec<Block> = Vec::new();
     let mut submenus = Submenus::default();
-    // Places in the topmost menu, which `default` counts: an entry, or the submenu that begins there.
+    // Positions in the topmost menu, which `default` counts: an entry, or the start of a submenu.
     let mut top: Vec<Option<usize>> = Vec::new();
     let mut default = "0".to_owned();
     for words in text.lines().flat_map(commands) {
@@ -73,8 +73,8 @@ pub(super) fn read(text: &str) -> Vec<MenuEntry> {
     entries
 }
 
-/// Splits a line as GRUB's shell does: quotes, backslashes, comments. A command ends at a semicolon, after an opening brace,
-/// which is its last word, and before a closing brace, which is a command of its own.
+/// Splits a line as GRUB's shell does: quotes, backslashes, comments. A command ends at a semicolon, after an opening brace
+/// and before a closing one. An opening brace is the command's last word; a closing brace is a command of its own.
 pub(super) fn commands(line: &str) -> Vec<Vec<String>> {
     let mut commands: Vec<Vec<String>> = vec![Vec::new()];
     let mut word: Option<String> = None;

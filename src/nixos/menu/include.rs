@@ -7,7 +7,7 @@ use super::{LONGEST, located};
 use crate::error::{Error, Place, Result};
 use crate::fs::{Tree, path};
 
-/// Limit for files of one menu that lead to another.
+/// Limit for the depth at which files of one menu include each other.
 const DEEPEST: usize = 8;
 
 /// How a menu names another file.
@@ -17,7 +17,7 @@ pub(super) enum Words {
     Grub,
     /// `include FILE` and `menu include FILE`.
     Syslinux,
-    /// The format has no such thing.
+    /// The format has no includes.
     None,
 }
 
@@ -25,13 +25,13 @@ pub(super) enum Words {
 #[derive(Debug, Default)]
 pub(super) struct Whole {
     pub(super) text: String,
-    /// The files that it includes but that do not exist.
+    /// Included files that do not exist.
     pub(super) missing: Vec<String>,
     read: HashSet<Vec<u8>>,
 }
 
-/// Reads a menu file and everything that it includes. Each file is read once. `trees` are the volumes on which the loader looks
-/// for files, the menu's own among them.
+/// Reads a menu file and everything that it includes, each file once. `trees` are the volumes on which the loader looks for
+/// files, including the menu's own.
 pub(super) fn read(trees: &[&dyn Tree], own: &dyn Tree, file: &[u8], words: Words) -> Result<Whole> {
     let mut whole = Whole::default();
     let text = String::from_utf8_lossy(&path::read(own, file, LONGEST)?).into_owned();
@@ -82,7 +82,7 @@ impl Whole {
 /// A file that a line includes.
 struct Target {
     path: String,
-    /// Whether the line always includes it, and the path contains no variable that only GRUB knows.
+    /// Whether the line includes it unconditionally, and the path contains no variable that only GRUB knows.
     sure: bool,
 }
 

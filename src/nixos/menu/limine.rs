@@ -3,12 +3,12 @@
 use super::submenus::Submenus;
 use super::{MenuEntry, on_disc};
 
-/// Reads the entries of `limine.conf` (since Limine 8): `/Title`, one slash more for each level, then `key: value`.
+/// Reads the entries of `limine.conf` (since Limine 8): `/Title` with one more slash per level, then `key: value`.
 pub(super) fn read(text: &str) -> Vec<MenuEntry> {
     entries(text, '/', |line| line.split_once(':'))
 }
 
-/// Reads the entries of `limine.cfg` (until Limine 7): `:Title`, one colon more for each level, then `KEY=value`.
+/// Reads the entries of `limine.cfg` (until Limine 7): `:Title` with one more colon per level, then `KEY=value`.
 pub(super) fn read_old(text: &str) -> Vec<MenuEntry> {
     entries(text, ':', |line| line.split_once('='))
 }
@@ -20,7 +20,7 @@ fn entries(text: &str, mark: char, split: impl Fn(&str) -> Option<(&str, &str)>)
     for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
         let depth = line.chars().take_while(|letter| *letter == mark).count();
         if depth > 0 {
-            // A plus sign opens the submenu at once.
+            // A plus sign opens the submenu initially.
             let title = line.trim_start_matches(mark).trim_start_matches('+').trim();
             open.truncate(depth - 1);
             let mut submenus = Submenus::default();

@@ -6,7 +6,7 @@ use globset::Glob;
 
 use super::{MenuEntry, on_disc};
 
-/// Reads one entry file: the entry, and its `version`, which tells entries of the same title apart.
+/// Reads one entry file: the entry, and its `version`, which distinguishes entries with the same title.
 pub(super) fn read(text: &str) -> (MenuEntry, Option<String>) {
     let mut entry = MenuEntry::default();
     let mut version = None;
@@ -25,7 +25,7 @@ pub(super) fn read(text: &str) -> (MenuEntry, Option<String>) {
     (entry, version)
 }
 
-/// Adds what tells entries of the same title apart, as systemd-boot does: the version, then the entry's name.
+/// Distinguishes entries with the same title like systemd-boot does: by the version, then by the entry's name.
 pub(super) fn tell_apart(entries: &mut [MenuEntry], names: &[(Option<String>, String)]) {
     for by_name in [false, true] {
         let mut times: HashMap<String, usize> = HashMap::new();
@@ -45,7 +45,7 @@ pub(super) fn default(text: &str) -> Option<String> {
         .find_map(|line| Some(line.trim().strip_prefix("default")?.strip_prefix([' ', '\t'])?.trim().to_owned()))
 }
 
-/// Whether the default is the entry of this name.
+/// Whether the entry with this name is the default.
 pub(super) fn matches(default: &str, name: &str) -> bool {
     let default = default.strip_suffix(".conf").unwrap_or(default);
     default == name || Glob::new(default).is_ok_and(|glob| glob.compile_matcher().is_match(name))

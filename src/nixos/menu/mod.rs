@@ -24,7 +24,7 @@ use crate::fs::iso9660::{Platform, Volume};
 use crate::image::Region;
 use crate::nixos::Root;
 
-/// Limit for a menu, in bytes. That of a graphical installer with four specialisations has some 60 KiB.
+/// Limit for a menu, in bytes. The menu of a graphical installer with four specialisations has some 60 KiB.
 const LONGEST: u64 = 1 << 20;
 
 /// Limit for entry files.
@@ -42,7 +42,7 @@ pub enum Loader {
     Grub,
     /// GRUB 0.97.
     GrubLegacy,
-    /// systemd-boot, or gummiboot before it.
+    /// systemd-boot, or its predecessor gummiboot.
     SystemdBoot,
     /// Limine.
     Limine,
@@ -50,7 +50,7 @@ pub enum Loader {
     Refind,
     /// U-Boot, or EXTLINUX.
     Extlinux,
-    /// GRUB 2 of another disc, which starts the image from a file.
+    /// GRUB 2 on another disc, which starts the image from a file.
     Loopback,
 }
 
@@ -71,7 +71,7 @@ impl Loader {
         }
     }
 
-    /// Its menu, for people.
+    /// The name of its menu, for people.
     #[must_use]
     pub fn menu(self) -> &'static str {
         match self {
@@ -87,7 +87,7 @@ impl Loader {
         }
     }
 
-    /// The firmware that starts it, if there is only one.
+    /// The firmware that starts it, if only one does.
     #[must_use]
     pub fn firmware(self) -> Option<Platform> {
         match self {
@@ -101,7 +101,7 @@ impl Loader {
 /// An entry of a boot menu.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MenuEntry {
-    /// The program whose menu it is in.
+    /// The program that shows the menu.
     pub loader: Loader,
     /// The menu file, by its path on the disc.
     pub file: Vec<u8>,
@@ -115,7 +115,7 @@ pub struct MenuEntry {
     pub initrd: Option<String>,
     /// The value of `init=`.
     pub init: Option<String>,
-    /// The kernel's other parameters.
+    /// The other kernel parameters.
     pub params: Vec<String>,
     /// Whether it starts if nobody chooses.
     pub default: bool,
@@ -124,10 +124,10 @@ pub struct MenuEntry {
 }
 
 impl MenuEntry {
-    /// The parameters that a system itself asks for (`boot.kernelParams`). `None` if it has no list of them.
+    /// The parameters that the system itself asks for (`boot.kernelParams`). `None` without a list.
     ///
     /// # Errors
-    /// If the list is there but cannot be read.
+    /// If the list exists but cannot be read.
     pub(super) fn of_system(root: &Root<'_>) -> Result<Option<Self>> {
         let file = root.own("kernel-params");
         let Some(text) = root.text(&file)? else { return Ok(None) };
@@ -136,7 +136,7 @@ impl MenuEntry {
         Ok(Some(entry))
     }
 
-    /// Whether another entry starts the same in the same submenus.
+    /// Whether another entry in the same submenus starts the same.
     fn is_same(&self, other: &Self) -> bool {
         let what = |entry: &Self| (entry.linux.clone(), entry.initrd.clone(), entry.init.clone(), entry.params.clone());
         self.title == other.title && self.submenus == other.submenus && what(self) == what(other)
@@ -156,7 +156,7 @@ impl MenuEntry {
     }
 }
 
-/// A path as a boot loader reads it: doubled slashes count once, and a prefix such as `(cd)` means the disc itself.
+/// A path as a boot loader reads it: repeated slashes count once, and a prefix such as `(cd)` means the disc itself.
 fn on_disc(path: &str) -> String {
     let path = path.rsplit_once(')').map_or(path, |(_, path)| path);
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
@@ -164,7 +164,7 @@ fn on_disc(path: &str) -> String {
     format!("{root}{}", parts.join("/"))
 }
 
-/// A path without `.` and `..`, from the root. A relative one begins in the directory of the menu.
+/// A path without `.` and `..`, from the root. A relative path starts in the directory of the menu.
 fn located(path: &str, menu: &[u8]) -> String {
     let path = on_disc(path);
     let menu = String::from_utf8_lossy(menu);

@@ -2,11 +2,12 @@
 
 use super::{MenuEntry, on_disc};
 
-/// Reads the entries of the stanzas `menuentry`, and those of their `submenuentry`, which change them. Disabled ones are left out.
+/// Reads the entries of `menuentry` stanzas and of their `submenuentry` stanzas, which modify them. Disabled ones are left
+/// out.
 pub(super) fn read(text: &str) -> Vec<MenuEntry> {
     let mut entries: Vec<MenuEntry> = Vec::new();
     let mut disabled: Vec<bool> = Vec::new();
-    // Where the entry of the open stanza is.
+    // The position of the open stanza's entry.
     let mut main = None;
     let mut in_submenu = false;
     let mut default = None;
@@ -53,7 +54,7 @@ pub(super) fn read(text: &str) -> Vec<MenuEntry> {
     }
     let mut disabled = disabled.into_iter();
     entries.retain(|_| disabled.next() == Some(false));
-    // `default_selection` is a part of a title, or the number of an entry. Without it, rEFInd takes the first.
+    // `default_selection` is part of a title, or the number of an entry. Without it, rEFInd takes the first entry.
     let titled = |default: &String| entries.iter().position(|entry| entry.title.contains(default.trim()));
     let numbered = |default: &String| default.parse::<usize>().ok()?.checked_sub(1);
     let chosen = default.map_or(Some(0), |default| numbered(&default).or_else(|| titled(&default)));
@@ -63,7 +64,7 @@ pub(super) fn read(text: &str) -> Vec<MenuEntry> {
     entries
 }
 
-/// Splits a line at spaces, commas and equals signs outside of quotes. A doubled quote is a quote.
+/// Splits a line at spaces, commas and equals signs outside quotes. A doubled quote is a literal quote.
 fn words(line: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut word: Option<String> = None;

@@ -14,20 +14,20 @@ const MOST: usize = 16;
 /// The word for a boot image of El Torito that is neither a partition nor a file.
 const EL_TORITO: &str = "(el-torito)";
 
-/// Where a boot loader looks for the files that a menu names.
+/// The volume on which a boot loader looks for the files that a menu names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Lookup {
     /// On the disc itself.
     #[default]
     Disc,
-    /// On the EFI system partition of this number, which has the menu.
+    /// On the EFI system partition with this number, which contains the menu.
     Partition(usize),
-    /// On the disc, as the menu searches for another volume; else on the partition, which has the menu.
+    /// On the disc if the menu searches for another volume; otherwise on the partition that contains the menu.
     DiscFirst(usize),
 }
 
 impl Lookup {
-    /// The path of a file, with the word for the partition if the disc is not searched.
+    /// The path of a file, with the word for the partition unless the disc is searched.
     pub(in crate::nixos) fn shown(self, partitions: &[BootPartition<'_>], file: &str) -> String {
         match self {
             Self::Partition(index) => {
@@ -45,7 +45,7 @@ pub(crate) struct BootPartition<'i> {
     pub(crate) device: String,
     /// Its file system.
     pub(crate) tree: fat::Volume<'i>,
-    /// Whether a partition table has it, so that firmware finds it on a stick.
+    /// Whether it is in a partition table, so that firmware finds it on a USB stick.
     pub(crate) in_table: bool,
 }
 
@@ -57,7 +57,7 @@ pub struct BootLoader<'d> {
     pub tree: &'d dyn Tree,
     /// The file.
     pub id: NodeId,
-    /// Whether a partition table has that file system, so that firmware finds it on a stick.
+    /// Whether that file system is in a partition table, so that firmware finds it on a USB stick.
     pub in_table: bool,
 }
 
@@ -83,8 +83,8 @@ pub(in crate::nixos) fn loaders<'d>(partitions: &'d [BootPartition<'_>]) -> Resu
     Ok(loaders)
 }
 
-/// Finds the EFI system partitions: boot images of El Torito, and partitions of both tables. Those without a FAT file system are
-/// left out.
+/// Finds the EFI system partitions: boot images of El Torito, and partitions in both tables. Those without a FAT file
+/// system are left out.
 pub(super) fn partitions<'i>(volume: &Volume<'i>, image: &Region<'i>) -> Vec<BootPartition<'i>> {
     let mut places: Vec<(u64, String)> = Vec::new();
     let mut add = |offset: u64, device: String| {
@@ -106,7 +106,7 @@ pub(super) fn partitions<'i>(volume: &Volume<'i>, image: &Region<'i>) -> Vec<Boo
     }
     let opened = places.into_iter().take(MOST).filter_map(|(offset, device)| {
         let tree = fat::Volume::open(image.clamp(offset, u64::MAX)).ok()?;
-        // A partition that is a file of the disc goes by the name of that file.
+        // A partition that is also a file of the disc is named after that file.
         let file = volume.file_at(offset).map(|file| format!("({})", String::from_utf8_lossy(&file.path)));
         let in_table = device != EL_TORITO;
         Some(BootPartition { device: file.unwrap_or(device), tree, in_table })

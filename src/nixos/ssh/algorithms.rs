@@ -1,9 +1,9 @@
-//! Algorithms of signatures (sshd_config(5), PubkeyAcceptedAlgorithms).
+//! Signature algorithms (sshd_config(5), PubkeyAcceptedAlgorithms).
 
 use super::key::CERTIFICATE;
 use super::pattern::listed;
 
-/// The algorithms that sshd accepts by default (sshd_config(5); those of certificates have the same names with a suffix).
+/// The algorithms that sshd accepts by default (sshd_config(5)). Those for certificates have the same names with a suffix.
 const DEFAULTS: [&str; 8] = [
     "ssh-ed25519",
     "ecdsa-sha2-nistp256",
@@ -15,7 +15,7 @@ const DEFAULTS: [&str; 8] = [
     "rsa-sha2-256",
 ];
 
-/// Whether a list that takes away leaves nothing. Then sshd ignores it.
+/// Whether a list that removes algorithms leaves none. sshd then ignores it.
 fn takes_all<'p>(patterns: impl Iterator<Item = &'p str> + Clone) -> bool {
     let of_certificate = |algorithm: &str| match algorithm.split_once('@') {
         Some((name, _)) => format!("{name}{CERTIFICATE}"),
@@ -26,13 +26,13 @@ fn takes_all<'p>(patterns: impl Iterator<Item = &'p str> + Clone) -> bool {
         .all(|algorithm| listed(patterns.clone(), algorithm) && listed(patterns.clone(), &of_certificate(algorithm)))
 }
 
-/// Whether a list under a `Match` leaves nothing: there sshd does not ignore one that takes all away.
+/// Whether a list under a `Match` leaves no algorithm. There sshd does not ignore a list that removes them all.
 pub(super) fn leaves_nothing(list: &str) -> bool {
     list.strip_prefix('-').is_some_and(|patterns| takes_all(patterns.split(',')))
 }
 
 /// Whether a key of that type can sign with an algorithm that `PubkeyAcceptedAlgorithms` leaves. A list that begins with
-/// `+` or `^` adds to sshd's own, one with `-` takes away from it.
+/// `+` or `^` adds to sshd's own list; one that begins with `-` removes from it.
 pub(super) fn accepts(list: &str, kind: &str) -> bool {
     let own = [kind];
     let (signed, by_default): (&[&str], &[&str]) = match kind.strip_suffix(CERTIFICATE).unwrap_or(kind) {
@@ -52,7 +52,7 @@ pub(super) fn accepts(list: &str, kind: &str) -> bool {
     }
 }
 
-/// Whether a list leaves any algorithm of certificates.
+/// Whether a list leaves any certificate algorithm.
 pub(super) fn accepts_certificates(list: &str) -> bool {
     let kinds = DEFAULTS.iter().map(|kind| kind.split('@').next().unwrap_or(kind));
     kinds.chain(["ssh-rsa", "ssh-dss"]).any(|kind| accepts(list, &format!("{kind}{CERTIFICATE}")))

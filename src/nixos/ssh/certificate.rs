@@ -1,4 +1,4 @@
-//! Certificates: who gets in with a key that an authority has signed (ssh-keygen(1), CERTIFICATES).
+//! Certificates: who gets in with a key that a certificate authority has signed (ssh-keygen(1), CERTIFICATES).
 
 use std::sync::Arc;
 
@@ -13,20 +13,20 @@ use crate::nixos::Root;
 use crate::nixos::answer::{Answer, Cause, Caused, Condition, Doubt};
 use crate::nixos::users::User;
 
-/// No file of principals is longer.
+/// Limit for a principals file, in bytes.
 const LONGEST: u64 = 1 << 16;
 
-/// Files of authorities for one user.
+/// Limit for authority files for one user.
 const MOST_FILES: usize = 16;
 
-/// An authority: with a certificate of it for one of the principals, a user gets in.
+/// A certificate authority. A user gets in with a certificate that it has signed for one of the principals.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authority {
     /// Its own key.
     pub key: AuthorizedKey,
-    /// The names of which a certificate must have one.
+    /// The principals. A certificate must name one of them.
     pub principals: Arc<[String]>,
-    /// Whether the image does not tell all of these names.
+    /// Whether the image does not show all of these names.
     pub unsure: bool,
     /// Whether sshd accepts its certificates.
     pub answer: Answer,
@@ -35,30 +35,30 @@ pub struct Authority {
 /// The authorities whose certificates may let a user in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Authorities {
-    /// Those that the image has.
+    /// The authorities that the image has.
     pub list: Vec<Authority>,
-    /// Files of authorities that are not in the image.
+    /// Authority files that are not in the image.
     pub elsewhere: Vec<Caused<Doubt>>,
 }
 
-/// For which names sshd trusts the authorities of `TrustedUserCAKeys`.
+/// The names for which sshd trusts the authorities of `TrustedUserCAKeys`.
 struct Trust {
-    /// Names of which a certificate must have one, under the options of their lines.
+    /// Names under the options of their lines. A certificate must have one of them.
     names: Vec<(Arc<[String]>, Options, Option<Cause>)>,
-    /// Why the image does not tell all names.
+    /// Why the image does not show all names.
     doubt: Option<Caused<Doubt>>,
 }
 
 impl Sshd {
-    /// The authorities whose certificates let the user in, if anything does: those of `TrustedUserCAKeys`, and those in the
-    /// user's own files of keys.
+    /// The authorities whose certificates may let the user in: those of `TrustedUserCAKeys`, and those in the user's own
+    /// key files.
     ///
     /// # Errors
-    /// Where a file of them is there but cannot be read.
+    /// If an authority file exists but cannot be read.
     pub fn authorities(&self, files: &mut KeysFiles<'_>, user: &User, entrance: &Entrance) -> Result<Authorities> {
         let settings = self.settings.settings(user);
         let list = |keyword| settings.value(keyword).and_then(<[String]>::first);
-        // Another list for some connections may leave more.
+        // For some connections, another list may leave more.
         let certain = |keyword| settings.perhaps(keyword).next().is_none();
         let algorithms = list("pubkeyacceptedalgorithms").filter(|_| certain("pubkeyacceptedalgorithms"));
         if entrance.accepts_nothing() && certain("pubkeyacceptedalgorithms") {
@@ -75,7 +75,7 @@ impl Sshd {
         Ok(all)
     }
 
-    /// The authorities in the user's own files of keys.
+    /// The authorities in the user's own key files.
     fn listed(&self, files: &mut KeysFiles<'_>, user: &User, entrance: &Entrance) -> Result<Vec<Authority>> {
         let mut all = Vec::new();
         for file in self.keys(files, user)? {
@@ -118,7 +118,7 @@ impl Sshd {
                 all.elsewhere.extend((!is_of_image(file)).then_some(doubt));
                 continue;
             };
-            // sshd reads such a file up to the first line that is no bare key.
+            // sshd reads such a file up to the first line that is not a bare key.
             let broken = files.malformed().iter().filter(|line| keys.first().is_some_and(|key| key.file == line.file));
             let end = broken.map(|line| line.number).min().unwrap_or(u64::MAX);
             let is_read = |key: &&AuthorizedKey| key.number < end && key.line.options.is_empty();
@@ -131,7 +131,7 @@ impl Sshd {
         Ok(all)
     }
 
-    /// For which names sshd trusts the authorities of `TrustedUserCAKeys` to let the user in.
+    /// The names for which sshd trusts the authorities of `TrustedUserCAKeys` to let the user in.
     fn trust(&self, root: &Root<'_>, user: &User) -> Result<Trust> {
         let settings = self.settings.settings(user);
         let set = |keyword| {
@@ -165,7 +165,7 @@ impl Sshd {
 }
 
 impl Trust {
-    /// An authority as it is trusted for all these names.
+    /// The authority, once for each group of names for which it is trusted.
     fn authorities(&self, key: &AuthorizedKey, of_any: &Answer) -> Vec<Authority> {
         let with = |principals: Arc<[String]>, answer| Authority {
             key: key.clone(),
@@ -185,11 +185,11 @@ impl Trust {
     }
 }
 
-/// Names that a certificate may have, the options that go with them, and the line that has both.
+/// Names that a certificate may have, the options that go with them, and the line that holds both.
 type Principals = (Arc<[String]>, Options, Option<Cause>);
 
-/// The names in a file of principals, by the options before them: the last word of each line. `None` if the file is not
-/// in the image but may be there at boot.
+/// The names in a principals file, grouped by the options before them. A name is the last word of its line. `None` if the
+/// file is not in the image but may exist at boot.
 fn principals(root: &Root<'_>, file: &str) -> Result<Option<Vec<Principals>>> {
     let Some(bytes) = root.bytes(file, LONGEST)? else {
         return Ok(is_of_image(file).then(Vec::new));

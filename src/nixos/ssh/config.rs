@@ -1,10 +1,10 @@
-//! `sshd_config` (sshd_config(5)), as far as it says who gets in.
+//! `sshd_config` (sshd_config(5)): the parts that decide who gets in.
 
 use super::criteria::Holds;
 use crate::nixos::answer::Cause;
 use crate::nixos::users::User;
 
-/// A line with which sshd does not start, as far as can be seen.
+/// A line that appears to keep sshd from starting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
     /// The file, links resolved.
@@ -15,34 +15,34 @@ pub struct Mistake {
     pub message: String,
 }
 
-/// The lines of a configuration, each with the `Match` that it stands under.
+/// The lines of a configuration, each with its `Match` block.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Config {
     pub(super) blocks: Vec<Block>,
     pub(super) lines: Vec<Line>,
-    /// Lines with which sshd does not start.
+    /// Lines that keep sshd from starting.
     pub(super) mistakes: Vec<Mistake>,
-    /// Files that are included and not in the image.
+    /// Included files that are not in the image.
     pub(super) unread: Vec<String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Block {
-    /// The block that includes this one's file; always an earlier one.
+    /// The block that includes this block's file. It is always an earlier one.
     pub(super) outer: Option<usize>,
     pub(super) criteria: Vec<String>,
-    /// `Match all`, and not in a file that another block includes: its lines count as those of the global part do.
+    /// `Match all` in a file that no other block includes. Its lines count like those of the global part.
     pub(super) whole: bool,
 }
 
-/// A line that says who gets in.
+/// A line that decides who gets in.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Line {
-    /// None in the global part.
+    /// `None` in the global part.
     pub(super) block: Option<usize>,
     pub(super) keyword: &'static str,
     pub(super) arguments: Vec<String>,
-    /// Where it stands.
+    /// The file and line.
     pub(super) cause: Cause,
 }
 
@@ -53,8 +53,8 @@ impl Config {
         lines.map(|line| line.arguments.as_slice())
     }
 
-    /// The line of a keyword whose first argument is such a one: the first in the global part, which shuts out later ones
-    /// there, or any under a `Match`.
+    /// The line of a keyword whose first argument satisfies `is_such`: the first in the global part, which overrides later
+    /// ones there, or any under a `Match`.
     pub(super) fn first_wherever(&self, keyword: &str, is_such: impl Fn(&str) -> bool) -> Option<&Line> {
         let lines = || self.lines.iter().filter(|line| line.keyword == keyword);
         let global = lines().find(|line| line.block.is_none());
@@ -62,12 +62,12 @@ impl Config {
         counting.find(|line| line.arguments.first().is_some_and(|value| is_such(value)))
     }
 
-    /// Whether a line counts for the configuration as a whole, before anybody connects.
+    /// Whether a line applies to the whole configuration, before anybody connects.
     pub(super) fn is_global(&self, line: &Line) -> bool {
         line.block.is_none_or(|block| self.blocks.get(block).is_some_and(|block| block.whole))
     }
 
-    /// The first arguments of a keyword in `Match` blocks that hold for the user, or may, with their criteria.
+    /// The first arguments of a keyword in `Match` blocks that apply or may apply to the user, with their criteria.
     pub(super) fn within<'c>(&'c self, keyword: &'c str, user: Option<&User>) -> Vec<(&'c str, String)> {
         let held = user.map(|user| self.settings(user).held);
         let lines = self.lines.iter().filter(|line| line.keyword == keyword);

@@ -1,10 +1,10 @@
-//! Lines with which sshd does not start although each is right on its own.
+//! Lines that are valid on their own but together keep sshd from starting.
 
 use super::config::{Config, Line, Mistake};
 use crate::nixos::answer::Cause;
 
 impl Config {
-    /// What sshd does not start with although each line is right: commands without a user to run them as, and
+    /// Combinations of valid lines that keep sshd from starting: commands without a user to run them as, and
     /// `AuthenticationMethods` that nothing can satisfy.
     pub(super) fn contradictions(&self) -> Vec<Mistake> {
         let first = |keyword: &str| self.lines.iter().find(|line| line.keyword == keyword && self.is_global(line));
@@ -48,7 +48,7 @@ impl Config {
             "none" => says("permitemptypasswords", "yes"),
             _ => true,
         };
-        // Once lists are set, even a block for some users may not say any.
+        // Once lists are set, even a block for some users may not say `any`.
         let after = self.lines.iter().filter(|line| line.keyword == "authenticationmethods");
         let mut after = after.skip_while(|line| !self.is_global(line)).skip(1);
         let is_any = |line: &&Line| line.arguments.first().is_some_and(|list| list.eq_ignore_ascii_case("any"));

@@ -3,19 +3,19 @@
 use super::pattern::listed;
 use crate::nixos::users::User;
 
-/// Whether a block of the configuration counts.
+/// Whether a block of the configuration applies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Holds {
-    /// Whatever the connection is.
+    /// For every connection.
     Yes,
     /// Never for this user.
     No,
-    /// For some connections: the criterion that decides, which the image cannot tell.
+    /// For some connections. The image cannot tell; this criterion decides.
     Perhaps(String),
 }
 
 impl Holds {
-    /// Both must hold.
+    /// Both must apply.
     pub(super) fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::No, _) | (_, Self::No) => Self::No,
@@ -38,7 +38,7 @@ pub(super) fn holds(criteria: &[String], user: &User) -> Holds {
         let name = name.to_ascii_lowercase();
         let one = match name.as_str() {
             "all" => Holds::Yes,
-            // The user is a valid one.
+            // The user is valid.
             "invalid-user" => Holds::No,
             name => match (name, patterns.or_else(|| words.next()).map(|patterns| patterns.split(','))) {
                 ("user", Some(patterns)) => match listed(patterns, &user.name) {

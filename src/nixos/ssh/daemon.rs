@@ -8,10 +8,10 @@ use crate::nixos::unit::{Conditions, Job, Lookup, Start, Unit, Units};
 use crate::store::StorePath;
 use crate::store::name::Name;
 
-/// Units that NixOS runs sshd with, the usual one first.
+/// The units in which NixOS runs sshd, the usual one first.
 const USUAL: [&str; 2] = ["sshd.service", "sshd@.service"];
 
-/// Why a unit that is there does not run sshd.
+/// Why an existing unit does not run sshd.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Obstacle {
     /// The unit is masked: it cannot be started.
@@ -20,7 +20,7 @@ pub enum Obstacle {
     Dangling {
         /// The unit.
         unit: String,
-        /// Where its link leads.
+        /// The target of its link.
         missing: String,
     },
     /// The unit has no command that runs sshd.
@@ -30,20 +30,20 @@ pub enum Obstacle {
 /// A unit or job that runs sshd.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Daemon {
-    /// Its file, by its path in the running system.
+    /// The file, by its path in the running system.
     pub(super) unit: String,
-    /// Whether it starts at boot, or when a socket that does gets a connection.
+    /// Whether it starts at boot, or on a connection to a socket that does.
     pub(super) starts: bool,
-    /// A condition of its unit that does not hold, or may not.
+    /// A condition of its unit that does not or may not hold.
     pub(super) condition: Option<String>,
     /// The socket that starts it.
     pub(super) socket: Option<String>,
-    /// The version of OpenSSH, by the name of its store path.
+    /// The version of OpenSSH, taken from its store path.
     pub(super) version: Option<String>,
     pub(super) arguments: Arguments,
 }
 
-/// What the command line of sshd says (sshd(8)).
+/// The options on sshd's command line (sshd(8)).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Arguments {
     /// The configuration: `-f`.
@@ -54,7 +54,7 @@ pub(super) struct Arguments {
     pub(super) ports: Vec<String>,
 }
 
-/// All that run sshd, the usual unit first, and why that does not if it is there and does not.
+/// All units and jobs that run sshd, the usual unit first, and why the usual unit does not run it if it exists.
 pub(super) fn find(root: &Root<'_>) -> Result<(Vec<Daemon>, Option<Obstacle>)> {
     let units = Units::of(root)?;
     let (mut daemons, mut obstacle): (Vec<Daemon>, Option<Obstacle>) = (Vec::new(), None);
@@ -108,7 +108,7 @@ pub(super) fn find(root: &Root<'_>) -> Result<(Vec<Daemon>, Option<Obstacle>)> {
     Ok((daemons, obstacle))
 }
 
-/// The job that ran it until January 2013.
+/// The Upstart job that ran sshd until January 2013.
 fn of_upstart(root: &Root<'_>) -> Result<Option<Daemon>> {
     let Some(job) = Job::of(root, "sshd")? else { return Ok(None) };
     let words = job.lines.iter().find_map(|(_, line)| sshd_in(line.split_ascii_whitespace().map(bare)));
@@ -122,11 +122,11 @@ fn of_upstart(root: &Root<'_>) -> Result<Option<Daemon>> {
     }))
 }
 
-/// The words of the command that runs sshd, from sshd on. A script that NixOS made for the unit may hold it.
+/// The words of the command that runs sshd, starting at sshd. The command may be in a script that NixOS made for the unit.
 fn invocation(units: Units<'_>, unit: &Unit) -> Result<Option<Vec<String>>> {
     for command in unit.commands("ExecStart") {
         let words = || std::iter::once(&command.program).chain(&command.arguments).map(String::as_str);
-        // A shell gets its commands in one argument.
+        // A shell takes its commands as one argument.
         let found = sshd_in(words()).or_else(|| sshd_in(words().flat_map(str::split_ascii_whitespace).map(bare)));
         if found.is_some() {
             return Ok(found);
@@ -142,19 +142,19 @@ fn invocation(units: Units<'_>, unit: &Unit) -> Result<Option<Vec<String>>> {
     Ok(None)
 }
 
-/// A word without the quotes of a shell, and without the semicolon that ends its command.
+/// A word without shell quotes, and without the semicolon that ends its command.
 fn bare(word: &str) -> &str {
     word.trim_matches(['"', '\'', ';'])
 }
 
-/// The words from sshd to the end of its command. `sshd-pre-start` and the like are other programs.
+/// The words from sshd to the end of its command. `sshd-pre-start` and similar names are other programs.
 fn sshd_in<'w>(words: impl Iterator<Item = &'w str>) -> Option<Vec<String>> {
     let mut words = words.skip_while(|word| !word.ends_with("/bin/sshd") && !word.ends_with("/sbin/sshd")).peekable();
     words.peek()?;
     Some(words.take_while(|word| !matches!(*word, "" | "&&" | "||" | "|" | "&")).map(str::to_owned).collect())
 }
 
-/// The version in the name of the store path of sshd.
+/// The version in the name of sshd's store path.
 fn version(words: &[String]) -> Option<String> {
     let program = words.first()?;
     let (path, _) = StorePath::containing(program.get(program.find("/nix/store/")?..)?.as_bytes())?;
@@ -163,9 +163,9 @@ fn version(words: &[String]) -> Option<String> {
 }
 
 impl Arguments {
-    /// Reads the words after the program as getopt(3) does: an argument may follow its letter at once.
+    /// Parses the words after the program like getopt(3): an argument may follow its letter directly.
     fn of(words: &[String]) -> Self {
-        /// Letters with an argument (sshd(8)).
+        /// Letters that take an argument (sshd(8)).
         const WITH_ARGUMENT: &str = "bcCEfghkopuV";
         let mut arguments = Self::default();
         let mut words = words.iter().skip(1);

@@ -1,4 +1,4 @@
-//! The files of keys that NixOS writes for its users (`users.users.NAME.openssh.authorizedKeys`).
+//! The key files that NixOS writes for its users (`users.users.NAME.openssh.authorizedKeys`).
 
 use crate::error::Result;
 use crate::nixos::Root;
@@ -6,7 +6,7 @@ use crate::nixos::Root;
 /// The directory of these files.
 pub(in crate::nixos) const DIRECTORY: &str = "/etc/ssh/authorized_keys.d";
 
-/// Endings of files that say how NixOS installs another one.
+/// Suffixes of files that say how NixOS installs another file.
 const SIDECARS: [&str; 3] = [".mode", ".uid", ".gid"];
 
 /// The file of a user.

@@ -1,4 +1,4 @@
-//! Whom sshd lets in: what its configuration says of a user, and then of a key.
+//! Whom sshd lets in: what its configuration decides about a user, then about a key.
 
 use super::algorithms::{accepts, leaves_nothing};
 use super::key::{CERTIFICATE, PublicKey};
@@ -15,25 +15,25 @@ use crate::store::version;
 /// What sshd decides about a user before it looks at a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entrance {
-    /// The answer for any key, by the configuration alone.
+    /// The answer for any key, from the configuration alone.
     keys: Answer,
-    /// The argument of `AuthorizedKeysCommand`, which may know more keys than the files.
+    /// The argument of `AuthorizedKeysCommand`. The command may return keys that are not in the files.
     command: Option<Caused<Doubt>>,
-    /// The line that says `PermitRootLogin forced-commands-only`: only keys with a command open.
+    /// The line with `PermitRootLogin forced-commands-only`: only keys with a command let root in.
     commands_only: Option<Cause>,
     /// The argument of `PubkeyAcceptedAlgorithms`.
     algorithms: Option<Caused<String>>,
-    /// Whether that leaves no algorithm at all.
+    /// Whether that list leaves no algorithm at all.
     no_algorithms: bool,
     /// The list of revoked keys.
     revoked: Option<(Caused<String>, Revoked)>,
-    /// The least length of RSA keys (`RequiredRSASize`).
+    /// The minimum length of RSA keys (`RequiredRSASize`).
     least_bits: Option<Caused<usize>>,
     /// Whether sshd accepts DSA keys by default, as it did up to OpenSSH 6.9 (release notes of 7.0, 2015).
     takes_dsa: bool,
 }
 
-/// RSA keys of fewer bits are refused whatever `RequiredRSASize` says (OpenSSH, SSH_RSA_MINIMUM_MODULUS_SIZE).
+/// sshd refuses shorter RSA keys whatever `RequiredRSASize` says (OpenSSH, SSH_RSA_MINIMUM_MODULUS_SIZE).
 const LEAST_BITS: usize = 1024;
 
 /// The keywords that decide whether sshd lets a user in with a key.
@@ -61,11 +61,11 @@ impl Sshd {
         let root = user.is_root();
         let mut conditions = Vec::new();
         let absent = self.absent(users, &user.name).or_else(|| {
-            // Without PAM, sshd itself looks for the `!` of a locked account.
+            // Without PAM, sshd itself checks for the `!` of a locked account.
             let locked = user.password.disabled && !settings.says("usepam", "yes");
             locked.then(|| settings.caused(Refusal::LockedAccount(user.name.clone()), "usepam"))
         });
-        // No `Match` changes that there is no sshd, no such user, or no PAM.
+        // No `Match` changes the absence of sshd, of the user, or of PAM.
         let is_absent = absent.is_some();
         let (unread, unknown) = self.unread_config().filter(|_| !is_absent).unzip();
         let refusal = absent
@@ -120,13 +120,13 @@ impl Sshd {
 }
 
 impl Entrance {
-    /// Whether the key opens, in a file that perhaps only a `Match` block brings.
+    /// Whether the key lets the user in. Its file may be set only by a `Match` block.
     #[must_use]
     pub fn judge(&self, key: &AuthorizedKey, file: &KeysFile) -> Answer {
         let line = key.cause();
         let options = match of_line(key) {
             Ok(options) => options,
-            // What the line itself gets wrong is wrong under every `Match`.
+            // A mistake in the line itself is a mistake under every `Match`.
             Err(refusal) => return Answer::denied(Caused::by(refusal, line)),
         };
         let mut answer = self.keys.clone();
@@ -158,7 +158,7 @@ impl Entrance {
         answer.refusal.get_or_insert(Caused { what: refusal, cause: cause.clone() });
     }
 
-    /// Takes revoked authorities into account, and that the keys of certificates may be revoked.
+    /// Takes revoked authorities into account. The keys of certificates may be revoked as well.
     fn revoke_signer(&self, key: &PublicKey, answer: &mut Answer) {
         self.revoke(key, answer);
         if let Some((Caused { what: file, cause }, Revoked::Keys(keys))) = &self.revoked
@@ -174,7 +174,7 @@ impl Entrance {
         self.no_algorithms
     }
 
-    /// Whether certificates of an authority open that is listed in a file of keys.
+    /// Whether certificates of an authority listed in a key file let the user in.
     pub(super) fn judge_authority(&self, key: &AuthorizedKey, options: &Options, file: &KeysFile) -> Answer {
         let line = key.cause();
         if let Some(refusal) = options.refusal() {
@@ -191,14 +191,14 @@ impl Entrance {
         answer
     }
 
-    /// Whether certificates of an authority of `TrustedUserCAKeys` open.
+    /// Whether certificates of an authority of `TrustedUserCAKeys` let the user in.
     pub(super) fn judge_signer(&self, key: &AuthorizedKey) -> Answer {
         let mut answer = self.of_certificate();
         self.revoke_signer(&key.line.key, &mut answer);
         answer
     }
 
-    /// The answer for certificates, which may have a command of their own.
+    /// The answer for certificates. A certificate may have a command of its own.
     fn of_certificate(&self) -> Answer {
         let mut answer = self.keys.clone();
         let commanded = self.commands_only.clone().map(|cause| Caused::by(Condition::CertificateCommand, cause));
@@ -230,25 +230,25 @@ impl Entrance {
         }
     }
 
-    /// The answer for any key or certificate, as far as the configuration decides.
+    /// The answer for any key or certificate, from the configuration alone.
     #[must_use]
     pub fn answer(&self) -> &Answer {
         &self.keys
     }
 
-    /// The command that may know more keys than the files, where keys let the user in at all.
+    /// The command that may return keys that are not in the files. `None` if no key lets the user in.
     #[must_use]
     pub fn command(&self) -> Option<&Caused<Doubt>> {
         self.command.as_ref().filter(|_| self.keys.opens())
     }
 
-    /// What may turn round that a key is in no file.
+    /// Doubts that matter when a key is in no file: it may be accepted after all.
     pub fn doubts_of_absence(&self) -> impl Iterator<Item = &Caused<Doubt>> {
         self.keys.doubts.iter().chain(&self.command)
     }
 }
 
-/// The options in the line of a key, or why sshd does not accept the key by what its line says.
+/// The options of a key's line, or why the line itself makes sshd refuse the key.
 fn of_line(key: &AuthorizedKey) -> Result<Options, Refusal> {
     if key.line.key.kind.ends_with(CERTIFICATE) {
         return Err(Refusal::ListedCertificate);
@@ -279,7 +279,7 @@ mod tests {
 
     const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAII7ljl4JdLSt+CD7YkmrwvG1TaPi0sfs9pBOFKBqfUvP";
 
-    /// What becomes of root's key with these options under this configuration.
+    /// The result for root's key with these options under this configuration.
     fn judge(config: &str, options: &str) -> Result<String, String> {
         let unit = ("/s/etc/systemd/system/sshd.service", "[Service]\nExecStart=/x/bin/sshd -D\n");
         let sshd = Sshd::of(&Made::of(&[unit, ("/s/etc/ssh/sshd_config", config)]).system()).unwrap();

@@ -4,22 +4,22 @@ use super::pattern::globs;
 use crate::error::{Error, Place, Result};
 use crate::nixos::Root;
 
-/// Paths that a pattern may lead to on the way, and in the end.
+/// Limit for the paths that a pattern matches, intermediate ones included.
 const MOST_PATHS: usize = 1_000;
 
-/// What NixOS puts beside a file of `etc` to say how it is copied into `/etc`, where these are not.
+/// Suffixes of the files beside a file of `etc` that say how to copy it. They are not in `/etc` itself.
 const SIDECARS: [&str; 3] = [".mode", ".uid", ".gid"];
 
-/// What an `Include` leads to.
+/// The files that an `Include` leads to.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Included {
-    /// The files that are there, links resolved, in the order of their names.
+    /// The files that exist, links resolved, in the order of their names.
     pub(super) files: Vec<Vec<u8>>,
-    /// The file that is not in the image, but may be there on the running system.
+    /// The file that is not in the image but may exist on the running system.
     pub(super) missing: Option<String>,
 }
 
-/// Follows a pattern; a relative one begins in `/etc/ssh`.
+/// Expands a pattern. A relative one starts at `/etc/ssh`.
 pub(super) fn find(root: &Root<'_>, pattern: &str, place: &Place) -> Result<Included> {
     let pattern = if pattern.starts_with('/') { pattern.to_owned() } else { format!("/etc/ssh/{pattern}") };
     let mut paths = vec![String::new()];
@@ -49,7 +49,7 @@ pub(super) fn find(root: &Root<'_>, pattern: &str, place: &Place) -> Result<Incl
     for path in paths {
         match root.find(&path)? {
             Some(found) => included.files.push(found.path),
-            // `/etc` is all there; another place may be filled at boot.
+            // The image has all of `/etc`. Other directories may be filled at boot.
             None if is_plain(&pattern) && !path.starts_with("/etc/") => included.missing = Some(path),
             None => {}
         }

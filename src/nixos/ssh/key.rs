@@ -5,7 +5,7 @@ use std::fmt;
 use data_encoding::{BASE64, BASE64_NOPAD};
 use sha2::{Digest, Sha256};
 
-/// A public key: the same key whatever options and comment stand beside it.
+/// A public key. Options and comment do not change its identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicKey {
     /// Type as written: `ssh-ed25519`, `ecdsa-sha2-nistp256`, `ssh-rsa-cert-v01@openssh.com`, …
@@ -17,30 +17,30 @@ pub struct PublicKey {
 /// A line of an `authorized_keys` file that holds a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyLine {
-    /// Options before the key, as written; empty where there are none.
+    /// Options before the key, as written. Empty without options.
     pub options: String,
     /// The key.
     pub key: PublicKey,
-    /// All behind the key.
+    /// Everything after the key.
     pub comment: String,
 }
 
-/// Why a text is no public key.
+/// Why a text is not a public key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// It is the other half.
+    /// It is a private key.
     #[error("this is a private key; give the public one, from the file that ends in .pub")]
     Private,
-    /// The line has no known key type where one must stand.
+    /// The line has no known key type where one is required.
     #[error("no key type such as ssh-ed25519 or ssh-rsa in it")]
     NoType,
-    /// Behind the type there is nothing.
+    /// Nothing follows the type.
     #[error("nothing follows the key type")]
     NoKey,
     /// The key is not base64.
     #[error("the key behind its type is no base64; is it cut off?")]
     Base64,
-    /// The key's own bytes do not agree with its type, or end early.
+    /// The decoded key does not agree with its type, or ends early.
     #[error("the key behind its type is damaged or cut off")]
     Blob,
     /// A quote in the options is not closed.
@@ -48,10 +48,10 @@ pub enum KeyError {
     Quote,
 }
 
-/// What the type of a certificate ends in.
+/// The suffix of certificate types.
 pub(super) const CERTIFICATE: &str = "-cert-v01@openssh.com";
 
-/// Key types of OpenSSH, without those of certificates.
+/// Key types of OpenSSH, without certificates.
 pub(super) const TYPES: [&str; 8] = [
     "ssh-ed25519",
     "ssh-rsa",
@@ -63,10 +63,10 @@ pub(super) const TYPES: [&str; 8] = [
     "ssh-dss",
 ];
 
-/// Names of signature algorithms that may stand in the place of the type of an RSA key.
+/// Names of signature algorithms that are accepted in place of the type of an RSA key.
 const OF_RSA: [&str; 2] = ["rsa-sha2-256", "rsa-sha2-512"];
 
-/// The type that a blob has whose line begins with this word.
+/// The type in the blob of a key whose line begins with this word.
 fn of_blob(word: &str) -> &str {
     if OF_RSA.contains(&word) { "ssh-rsa" } else { word }
 }
@@ -78,10 +78,10 @@ fn is_type(word: &str) -> bool {
 }
 
 impl KeyLine {
-    /// Reads a line; `None` for blank lines and comments.
+    /// Parses a line. `None` for blank lines and comments.
     ///
     /// # Errors
-    /// [`KeyError`] where sshd would pass the line over.
+    /// [`KeyError`] if sshd would skip the line.
     pub fn parse(line: &str) -> Result<Option<Self>, KeyError> {
         // sshd reads a text up to its first NUL.
         let line = line.split('\0').next().unwrap_or_default().trim_matches([' ', '\t', '\r', '\n']);
@@ -106,7 +106,7 @@ impl KeyLine {
         if base64.is_empty() {
             return Err(KeyError::NoKey);
         }
-        // Blanks of other kinds than those that end it may stand in the base64.
+        // The base64 may contain blanks other than those that end it.
         let base64: String = base64.chars().filter(|letter| !matches!(letter, '\r' | '\x0b' | '\x0c')).collect();
         let blob = BASE64.decode(base64.as_bytes()).map_err(|_| KeyError::Base64)?;
         let key = PublicKey { kind: of_blob(first).to_owned(), blob };
@@ -117,21 +117,21 @@ impl KeyLine {
     }
 }
 
-/// The first word, and what follows it.
+/// The first word, and the text after it.
 fn word(line: &str) -> (&str, &str) {
     let line = line.trim_start_matches([' ', '\t']);
     let (word, rest) = line.split_at_checked(line.find([' ', '\t']).unwrap_or(line.len())).unwrap_or((line, ""));
     (word, rest.trim_matches([' ', '\t']))
 }
 
-/// The options, which end at the first blank outside quotes, and what follows them.
+/// The options, which end at the first blank outside quotes, and the text after them.
 fn options(line: &str) -> Result<(&str, &str), KeyError> {
     let mut quoted = false;
     let mut letters = line.char_indices();
     while let Some((at, letter)) = letters.next() {
         match letter {
             ' ' | '\t' if !quoted => return Ok(line.split_at_checked(at).unwrap_or((line, ""))),
-            // A backslash takes the meaning from a quote alone.
+            // A backslash only escapes a quote.
             '\\' if letters.as_str().starts_with('"') => drop(letters.next()),
             '"' => quoted = !quoted,
             _ => {}
@@ -141,8 +141,8 @@ fn options(line: &str) -> Result<(&str, &str), KeyError> {
 }
 
 impl PublicKey {
-    /// The fingerprint, as `ssh-keygen -l` prints it: `SHA256:` and base64 without padding; of the certified key for a
-    /// certificate.
+    /// The fingerprint, as `ssh-keygen -l` prints it: `SHA256:` and base64 without padding. For a certificate, that of the
+    /// certified key.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let digest = match self.certified() {
@@ -152,7 +152,7 @@ impl PublicKey {
         format!("SHA256:{}", BASE64_NOPAD.encode(&digest))
     }
 
-    /// The blob of the key that a certificate is of: its own type, and the fields behind the nonce (PROTOCOL.certkeys).
+    /// The blob of the certified key: the plain key type, and the fields after the nonce (PROTOCOL.certkeys).
     fn certified(&self) -> Option<Vec<u8>> {
         let plain = self.kind.strip_suffix(CERTIFICATE)?;
         let kind = TYPES.iter().find(|known| known.split('@').next() == Some(plain))?;
@@ -165,7 +165,7 @@ impl PublicKey {
         Some(blob)
     }
 
-    /// Length of the key in bits, as `ssh-keygen -l` counts it; of the certified key for a certificate.
+    /// Length of the key in bits, as `ssh-keygen -l` counts it. For a certificate, that of the certified key.
     #[must_use]
     pub fn bits(&self) -> Option<usize> {
         let certificate = usize::from(self.kind.contains("-cert-"));
@@ -180,7 +180,7 @@ impl PublicKey {
         }
     }
 
-    /// The strings that the blob is made of (RFC 4251 §5), up to the first that is not whole.
+    /// The strings in the blob (RFC 4251 §5), up to the first incomplete one.
     fn fields(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = self.blob.as_slice();
         std::iter::from_fn(move || {
@@ -191,14 +191,14 @@ impl PublicKey {
         })
     }
 
-    /// Whether the blob names its own type, and all fields of a key of that type are there.
+    /// Whether the blob names its own type and has all fields of a key of that type.
     fn is_whole(&self) -> bool {
         let plain = self.kind.strip_suffix(CERTIFICATE);
         let fields: Vec<&[u8]> = self.fields().collect();
         if fields.first() != Some(&self.kind.as_bytes()) {
             return false;
         }
-        // A certificate holds numbers between its strings: only its beginning can be told here.
+        // A certificate has numbers between its strings, so only its beginning is checked.
         let used: usize = fields.iter().map(|field| field.len() + 4).sum();
         match plain {
             Some(_) => fields.len() >= 3,
@@ -207,7 +207,7 @@ impl PublicKey {
     }
 }
 
-/// How many strings a key of that type is made of, the type itself included.
+/// The number of strings in a key of that type, including the type itself.
 fn expected_fields(kind: &str) -> usize {
     match kind {
         "ssh-ed25519" => 2,

@@ -1,4 +1,4 @@
-//! Files of keys (sshd(8), AUTHORIZED_KEYS FILE FORMAT).
+//! Key files (sshd(8), AUTHORIZED_KEYS FILE FORMAT).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,16 +12,16 @@ use crate::nixos::Root;
 use crate::nixos::answer::{Cause, Caused, Condition, Refusal};
 use crate::nixos::users::User;
 
-/// No file of keys is longer.
+/// Limit for a key file, in bytes.
 const LONGEST: u64 = 4 << 20;
 
-/// Bytes of all files of keys together.
+/// Limit for all key files together, in bytes.
 const MOST_BYTES: usize = 256 << 20;
 
-/// Keys in one file.
+/// Limit for keys in one file.
 const MOST_IN_FILE: usize = 10_000;
 
-/// Keys in all files.
+/// Limit for keys in all files.
 const MOST_KEYS: usize = 100_000;
 
 /// A file in which sshd looks for a user's keys.
@@ -29,19 +29,19 @@ const MOST_KEYS: usize = 100_000;
 pub struct KeysFile {
     /// The path as sshd names it.
     pub path: String,
-    /// Its keys; none where the image has no such file.
+    /// Its keys. `None` if the image has no such file.
     pub keys: Option<Arc<[AuthorizedKey]>>,
-    /// The `Match` block that brings it, if that depends on the connection.
+    /// The `Match` block that names it, if that depends on the connection.
     pub within: Option<Caused<Condition>>,
-    /// Why sshd does not use it, by its owner and mode.
+    /// Why its owner or mode keeps sshd from using it.
     pub refusal: Option<Refusal>,
-    /// Whether something writes it at boot that the image does not tell.
+    /// Whether something writes it at boot with contents that the image does not show.
     pub untold: bool,
     /// Lines of scripts and units that may write it at boot.
     pub writers: Vec<Writer>,
 }
 
-/// A key in a file of keys.
+/// A key in a key file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthorizedKey {
     /// The key with its options and comment.
@@ -60,7 +60,7 @@ impl AuthorizedKey {
     }
 }
 
-/// The files of keys of an image, each read once however many users share it.
+/// The key files of an image. Each is read once, however many users share it.
 pub struct KeysFiles<'t> {
     root: Root<'t>,
     /// By path, links resolved.
@@ -68,15 +68,15 @@ pub struct KeysFiles<'t> {
     bytes: usize,
     keys: usize,
     malformed: Vec<BadLine>,
-    /// Files that are written at boot, by path.
+    /// Files written at boot, by path.
     written: HashMap<String, Arc<[AuthorizedKey]>>,
-    /// What writes such files at boot, once that has been asked.
+    /// The rules that write such files at boot. `None` until they are needed.
     rules: Option<Rules>,
-    /// The lines that may write them, likewise.
+    /// The lines that may write such files. `None` until they are needed.
     writers: Option<Vec<Writer>>,
 }
 
-/// A line of a file of keys that sshd passes over because it holds none.
+/// A line of a key file that sshd skips because it holds no key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadLine {
     /// The file, links resolved.
@@ -87,11 +87,11 @@ pub struct BadLine {
     pub error: KeyError,
 }
 
-/// Bad lines that are kept.
+/// Limit for bad lines that are kept.
 const MOST_BAD_LINES: usize = 1_000;
 
 impl<'t> KeysFiles<'t> {
-    /// No file is read yet.
+    /// No file has been read yet.
     #[must_use]
     pub fn new(root: &Root<'t>) -> Self {
         Self {
@@ -111,28 +111,28 @@ impl<'t> KeysFiles<'t> {
         &self.root
     }
 
-    /// Lines of the files that have been read which hold no key, and are not meant to be comments.
+    /// Lines of the files read so far that hold no key and are not comments.
     #[must_use]
     pub fn malformed(&self) -> &[BadLine] {
         &self.malformed
     }
 
-    /// The keys of the file at `path`, links followed; none where there is no such file.
+    /// The keys of the file at `path`, following links. `None` if there is no such file.
     ///
     /// # Errors
-    /// Where the file is there but cannot be read.
+    /// If the file exists but cannot be read.
     pub fn keys_at(&mut self, path: &str) -> Result<Option<Arc<[AuthorizedKey]>>> {
         self.read(path)
     }
 
-    /// The keys of the file at `path` once the system runs: in the image, and written at boot.
+    /// The keys of the file at `path` on the running system: those in the image, and those written at boot.
     pub(super) fn read(&mut self, path: &str) -> Result<Option<Arc<[AuthorizedKey]>>> {
         let own = self.in_image(path)?;
         let written = self.rules_for(path)?;
         if written.is_empty() {
             return Ok(own);
         }
-        // Callers know a list of keys by its address, so each is kept.
+        // Callers compare lists of keys by address, so each list is kept.
         if let Some(keys) = self.written.get(path) {
             return Ok(Some(keys.clone()));
         }
@@ -141,7 +141,7 @@ impl<'t> KeysFiles<'t> {
             match written {
                 Written::Text { text, file, line } => {
                     let own = self.parse(text.as_bytes(), file.as_bytes())?;
-                    // The whole text is in one line of its file.
+                    // The whole text is on one line of its file.
                     keys.extend(own.iter().map(|key| AuthorizedKey { number: line, ..key.clone() }));
                 }
                 Written::Of(source) => {
@@ -155,7 +155,7 @@ impl<'t> KeysFiles<'t> {
         Ok(Some(keys))
     }
 
-    /// Whether something writes the file at boot that the image does not tell.
+    /// Whether something writes the file at boot with contents that the image does not show.
     pub(super) fn is_untold(&mut self, path: &str) -> Result<bool> {
         for written in self.rules_for(path)? {
             match written {
@@ -167,7 +167,7 @@ impl<'t> KeysFiles<'t> {
         Ok(false)
     }
 
-    /// The lines of scripts and units that may write the file of a user at boot.
+    /// The lines of scripts and units that may write this file of the user at boot.
     pub(super) fn writers_of(&mut self, path: &str, user: &User) -> Result<Vec<Writer>> {
         if self.writers.is_none() {
             self.writers = Some(writers::find(&self.root)?);
@@ -183,7 +183,7 @@ impl<'t> KeysFiles<'t> {
         Ok(self.rules.as_ref().map(|rules| rules.at(path)).unwrap_or_default())
     }
 
-    /// The keys of a file of the image, links followed; lines that hold none are passed over, as sshd does.
+    /// The keys of a file in the image, following links. Lines without a key are skipped, as sshd does.
     fn in_image(&mut self, path: &str) -> Result<Option<Arc<[AuthorizedKey]>>> {
         let Some(found) = self.root.find(path)? else { return Ok(None) };
         if let Some(keys) = self.read.get(&found.path) {

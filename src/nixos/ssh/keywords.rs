@@ -1,8 +1,8 @@
-//! The keywords of `sshd_config` (sshd_config(5)), and the lines with which sshd does not start.
+//! The keywords of `sshd_config` (sshd_config(5)), and the lines that keep sshd from starting.
 
 use super::words::Written;
 
-/// The keywords that decide who gets in. The arguments of others are not kept.
+/// The keywords that decide who gets in. Arguments of other keywords are not kept.
 pub(super) const DECIDING: [&str; 33] = [
     "allowgroups",
     "allowusers",
@@ -39,7 +39,7 @@ pub(super) const DECIDING: [&str; 33] = [
     "chrootdirectory",
 ];
 
-/// Older names of those.
+/// Older names of these keywords.
 const ALIASES: [(&str, &str); 4] = [
     ("challengeresponseauthentication", "kbdinteractiveauthentication"),
     ("skeyauthentication", "kbdinteractiveauthentication"),
@@ -47,22 +47,22 @@ const ALIASES: [(&str, &str); 4] = [
     ("pubkeyacceptedkeytypes", "pubkeyacceptedalgorithms"),
 ];
 
-/// What a keyword takes.
+/// The arguments that a keyword takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shape {
     /// One of these words, in any case.
     OneOf(&'static [&'static str]),
-    /// A number from 0 on.
+    /// A number that is not negative.
     Number,
-    /// A number of a port, or the name of a service.
+    /// A port number, or the name of a service.
     Port,
     /// A duration: `120`, `2m`, `1h30m`.
     Time,
     /// One word.
     Word,
-    /// One word or more.
+    /// One or more words.
     Words,
-    /// All that follows, as written.
+    /// The rest of the line, as written.
     Rest,
     /// An absolute path with arguments, or `none`, as written.
     Command,
@@ -70,7 +70,7 @@ enum Shape {
     Methods,
     /// Criteria.
     Criteria,
-    /// Anything: sshd ignores it, or what it takes depends on how it was built.
+    /// Anything: sshd ignores it, or the build of sshd decides what it takes.
     Anything,
 }
 
@@ -79,7 +79,7 @@ use Shape::{Anything, Command, Criteria, Methods, Number, OneOf, Port, Rest, Tim
 const FLAG: Shape = OneOf(&["yes", "no"]);
 const FORWARDING: Shape = OneOf(&["yes", "no", "all", "local", "remote"]);
 
-/// Keywords that may stand under a `Match`.
+/// Keywords that are allowed under a `Match`.
 const ANYWHERE: [(&str, Shape); 74] = [
     ("acceptenv", Words),
     ("allowagentforwarding", FLAG),
@@ -146,7 +146,7 @@ const ANYWHERE: [(&str, Shape); 74] = [
     ("sshdauthpath", Word),
     ("streamlocalbindmask", Word),
     ("streamlocalbindunlink", FLAG),
-    // Before OpenSSH 9.5 in the global part only; its release notes.
+    // Before OpenSSH 9.5, in the global part only (its release notes).
     ("subsystem", Words),
     ("trustedusercakeys", Word),
     ("unusedconnectiontimeout", Time),
@@ -158,7 +158,7 @@ const ANYWHERE: [(&str, Shape); 74] = [
     ("nonemacenabled", Anything),
 ];
 
-/// Keywords that may stand in the global part only.
+/// Keywords that are allowed only in the global part.
 const GLOBAL: [(&str, Shape); 38] = [
     ("addressfamily", OneOf(&["any", "inet", "inet6"])),
     ("ciphers", Word),
@@ -200,7 +200,7 @@ const GLOBAL: [(&str, Shape); 38] = [
     ("gssapistrictacceptorcheck", FLAG),
 ];
 
-/// All others that sshd of any time or distribution knows, in one text: ignored, removed, or added by a patch.
+/// All other keywords that any version or distribution of sshd knows, in one text: ignored, removed, or added by a patch.
 const OTHERS: &str = " afstokenpassing checkmail gssapicleanupcredentials gssapicleanupcreds gssapidelegatecredentials \
     gssapiindicators gssapikexalgorithms gssapikeyexchange gssapistorecredentialsonrekey hpnbuffersize hpndisabled \
     kerberosgetafstoken kerberosorlocalpasswd kerberostgtpassing kerberosticketcleanup kerberosuniqueccache \
@@ -216,18 +216,18 @@ const WITH_LIST: [&str; 8] = ["user", "group", "host", "address", "localaddress"
 /// Methods in lists of `AuthenticationMethods`.
 const METHODS: [&str; 6] = ["publickey", "password", "keyboard-interactive", "hostbased", "gssapi-with-mic", "none"];
 
-/// The name that a keyword has today, in lower case.
+/// The current name of a keyword, in lower case.
 pub(super) fn today(keyword: &str) -> String {
     let keyword = keyword.to_ascii_lowercase();
     ALIASES.iter().find(|(old, _)| *old == keyword).map_or(keyword, |(_, new)| (*new).to_owned())
 }
 
-/// Whether a keyword counts in the global part only.
+/// Whether a keyword only counts in the global part.
 pub(super) fn is_global(keyword: &str) -> bool {
     GLOBAL.iter().any(|(known, _)| *known == keyword)
 }
 
-/// The arguments of a line: its words, or the rest as written where sshd takes that. Empty if a quote is not closed.
+/// The arguments of a line: its words, or the rest as written if sshd takes that. Empty if a quote is not closed.
 pub(super) fn arguments(written: Written<'_>, keyword: &str) -> Vec<String> {
     match shape(keyword) {
         Some(Rest | Command) => vec![written.rest.to_owned()],
@@ -240,7 +240,7 @@ fn shape(keyword: &str) -> Option<Shape> {
     known.map(|(_, shape)| *shape).or_else(|| OTHERS.contains(&format!(" {keyword} ")).then_some(Anything))
 }
 
-/// The part of a configuration in which a line stands.
+/// The part of a configuration that a line is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     /// Every connection reads it.
@@ -249,7 +249,7 @@ pub(super) enum Part {
     Match,
 }
 
-/// Why sshd does not start with a line; `None` if nothing wrong is seen.
+/// Why the line keeps sshd from starting. `None` if no mistake is found.
 pub(super) fn mistake(written: Written<'_>, keyword: &str, part: Part) -> Option<String> {
     let shown = written.keyword;
     let Some(shape) = shape(keyword) else { return Some(format!("unknown keyword {shown}")) };
@@ -306,7 +306,7 @@ fn is_time(value: &str) -> bool {
 }
 
 fn wrong_methods(lists: &[String], part: Part) -> Option<String> {
-    // Under a Match that does not hold yet, sshd only notices lists after `any`.
+    // Under a `Match` that does not apply yet, sshd only notices lists after `any`.
     let seen = if part == Part::Match { lists.get(..1).unwrap_or_default() } else { lists };
     if lists.len() > 1 && seen.iter().any(|list| list.eq_ignore_ascii_case("any")) {
         return Some("has any beside lists".to_owned());

@@ -1,11 +1,11 @@
-//! The lists of users and groups whom sshd lets in or not (sshd_config(5), `AllowUsers`).
+//! The lists of users and groups that sshd lets in or keeps out (sshd_config(5), `AllowUsers`).
 
 use super::pattern::fits;
 use super::settings::Settings;
 use crate::nixos::answer::{Cause, Caused, Condition, Refusal};
 use crate::nixos::users::User;
 
-/// The four lists, in the order in which sshd asks them.
+/// The four lists, in the order in which sshd checks them.
 pub(super) fn lists(
     settings: &Settings<'_>,
     user: &User,
@@ -19,7 +19,7 @@ fn users(settings: &Settings<'_>, user: &User, conditions: &mut Vec<Caused<Condi
     let name = &user.name;
     let (denied, allowed) = (settings.values("denyusers"), settings.values("allowusers"));
     let plain = |(pattern, _): &&(&str, &Cause)| !pattern.contains('@') && fits(pattern, name);
-    // `user@host` decides for some hosts.
+    // `user@host` decides only for some hosts.
     let from =
         |(pattern, _): &&(&str, &Cause)| pattern.rsplit_once('@').is_some_and(|(pattern, _)| fits(pattern, name));
     if let Some((_, cause)) = denied.iter().find(plain) {

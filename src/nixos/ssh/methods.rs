@@ -1,10 +1,10 @@
-//! The methods by which a user logs in, and what sshd demands besides (sshd_config(5), `AuthenticationMethods`).
+//! The methods by which a user logs in, and what else sshd demands (sshd_config(5), `AuthenticationMethods`).
 
 use super::password::PasswordMethod;
 use super::settings::Settings;
 use crate::nixos::answer::{Caused, Condition, Refusal};
 
-/// What a user proves who he is with.
+/// How users prove who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Method {
     Key,
@@ -21,7 +21,7 @@ impl Method {
         }
     }
 
-    /// Why no list of `AuthenticationMethods` has it.
+    /// The reason to give if no list of `AuthenticationMethods` has this method.
     fn missing(self, lists: String) -> Refusal {
         match self {
             Self::Key => Refusal::MethodsWithoutKeys(lists),
@@ -56,7 +56,7 @@ pub(super) fn methods(
 pub(super) fn refused(settings: &Settings<'_>) -> Option<Caused<Refusal>> {
     let refuses = settings.says("refuseconnection", "yes");
     let lists = settings.value("authenticationmethods").unwrap_or_default();
-    // In the global part, sshd does not start with that.
+    // In the global part, this keeps sshd from starting.
     let is_any = |list: &String| list.eq_ignore_ascii_case("any");
     if lists.len() > 1 && lists.iter().any(is_any) {
         return Some(settings.caused(Refusal::BadMethods(lists.join(" ")), "authenticationmethods"));
@@ -67,7 +67,7 @@ pub(super) fn refused(settings: &Settings<'_>) -> Option<Caused<Refusal>> {
     })
 }
 
-/// The command that runs, whatever the user asks for.
+/// The command that runs, whatever the user requests.
 pub(super) fn forced(settings: &Settings<'_>) -> Option<Caused<Condition>> {
     let words = settings.value("forcecommand")?;
     let none = words.first().is_none_or(|word| word.eq_ignore_ascii_case("none"));

@@ -1,4 +1,4 @@
-//! SSH: public keys, and which of them sshd would accept for whom.
+//! SSH: public keys, and which of them sshd would accept for which user.
 
 mod algorithms;
 mod certificate;

@@ -1,4 +1,4 @@
-//! The owners and modes of the files that sshd reads as a user (sshd_config(5), `StrictModes`).
+//! The owners and modes of the files that sshd reads for a user (sshd_config(5), `StrictModes`).
 
 use super::sshd::is_of_image;
 use crate::error::Result;
@@ -7,13 +7,13 @@ use crate::nixos::Root;
 use crate::nixos::answer::Refusal;
 use crate::nixos::users::User;
 
-/// Permission to write for the group or everybody.
+/// Write permission for group or others.
 const OTHERS_WRITE: u32 = 0o022;
 
-/// Permission to read for the group or everybody.
+/// Read permission for group or others.
 const OTHERS_READ: u32 = 0o044;
 
-/// How stage 2 of NixOS prepares the store: its group, nixbld, may write to it.
+/// Stage 2 of NixOS makes the store writable for its group, nixbld.
 const STORE_MODE: &str = "1775 /nix/store";
 
 /// Whether sshd checks owners and modes.
@@ -21,22 +21,22 @@ const STORE_MODE: &str = "1775 /nix/store";
 pub(super) enum Strictness {
     /// `StrictModes yes`, the default.
     Strict,
-    /// `StrictModes no`: a file must be readable, no more.
+    /// `StrictModes no`: a file only has to be readable.
     Lax,
 }
 
-/// A file or directory as the running system has it.
+/// A file or directory as it is on the running system.
 struct Owned {
     path: String,
     mode: u32,
-    /// `None` if the image does not tell.
+    /// `None` if the image does not show it.
     uid: Option<u64>,
 }
 
-/// Why sshd does not use a file of keys or principals of the user, by its owner and mode or those of the directories above.
+/// Why sshd does not use a user's key or principals file: its owner and mode, or those of the directories above.
 ///
 /// # Errors
-/// If a file that says so is there but cannot be read.
+/// If a file that decides this exists but cannot be read.
 pub(super) fn refusal(root: &Root<'_>, file: &str, user: &User, strictness: Strictness) -> Result<Option<Refusal>> {
     let owned = match copied(root, file)? {
         Some(copied) => vec![copied],
@@ -70,14 +70,14 @@ pub(super) fn refusal(root: &Root<'_>, file: &str, user: &User, strictness: Stri
     Ok(None)
 }
 
-/// A file of `environment.etc` that NixOS copies, because it has a mode.
+/// A file of `environment.etc` that NixOS copies because it has a mode.
 fn copied(root: &Root<'_>, file: &str) -> Result<Option<Owned>> {
     if !is_of_image(file) {
         return Ok(None);
     }
     let beside = |what: &str| root.text(&format!("{file}.{what}"));
     let Some(mode) = beside("mode")?.and_then(|mode| u32::from_str_radix(mode.trim(), 8).ok()) else {
-        return Ok(None); // `symlink`, or no copy
+        return Ok(None); // `symlink`, or not copied
     };
     let uid = beside("uid")?;
     let uid = match uid.as_deref().map(|uid| uid.trim().trim_start_matches('+')) {
@@ -94,7 +94,7 @@ fn in_store(root: &Root<'_>, file: &str) -> Result<Option<Refusal>> {
     Ok(is_writable.then(refusal))
 }
 
-/// A file and the directories above it, as the image has them.
+/// A file and the directories above it, as they are in the image.
 fn above(root: &Root<'_>, file: &[u8]) -> Result<Vec<Owned>> {
     let tree = root.tree();
     let mut owned = Vec::new();

@@ -1,4 +1,5 @@
-//! The options before a key (sshd(8), AUTHORIZED_KEYS FILE FORMAT), as sshd reads them: one mistake, and it ignores the line.
+//! The options before a key (sshd(8), AUTHORIZED_KEYS FILE FORMAT), parsed like sshd does: a single mistake makes it ignore
+//! the line.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,20 +7,21 @@ use std::net::IpAddr;
 
 use crate::nixos::answer::{Condition, Refusal};
 
-/// What the options of a line say about who gets in.
+/// What the options of a line decide about who gets in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The key is an authority that signs certificates.
+    /// The key is a certificate authority.
     pub(super) authority: bool,
-    /// The command that runs whatever the client asks for.
+    /// The command that runs, whatever the client requests.
     pub(super) command: Option<String>,
-    /// From where.
+    /// The addresses that clients may come from.
     pub(super) from: Option<String>,
-    /// Until when: the earliest one as digits, `YYYYMMDD` with `HHMM` and `SS` if they are given, and whether that is UTC.
+    /// When the key expires, and whether that is in UTC. The earliest time counts, as digits: `YYYYMMDD`, with `HHMM` and
+    /// `SS` if they are given.
     pub(super) until: Option<String>,
-    /// The names of which a certificate must have one.
+    /// The principals. A certificate must name one of them.
     pub(super) principals: Option<String>,
-    /// Those of [`SWITCHES`] that the line turns on or off, `restrict` included.
+    /// The [`SWITCHES`] that the line turns on or off, including `restrict`.
     switches: BTreeMap<&'static str, bool>,
     /// The values of `environment`, `permitopen`, `permitlisten` and `tunnel`.
     others: Vec<(&'static str, String)>,
@@ -28,9 +30,9 @@ pub struct Options {
 /// Why sshd ignores a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wrong {
-    /// It does not know an option.
+    /// The option is unknown.
     Unknown(String),
-    /// An option has a value that it does not take, or none, or stands twice.
+    /// The value of an option is invalid or missing, or the option is repeated.
     Value(&'static str),
 }
 
@@ -46,11 +48,11 @@ impl fmt::Display for Wrong {
 /// Options without a value.
 const FLAGS: [&str; 2] = ["restrict", "cert-authority"];
 
-/// Options without a value that `no-` may stand before.
+/// Options without a value that may be prefixed with `no-`.
 const SWITCHES: [&str; 7] =
     ["port-forwarding", "agent-forwarding", "x11-forwarding", "touch-required", "verify-required", "pty", "user-rc"];
 
-/// Their names as a line turns them off.
+/// Their names with the prefix, which turns them off.
 const SWITCHES_OFF: [(&str, &str); 7] = [
     ("port-forwarding", "no-port-forwarding"),
     ("agent-forwarding", "no-agent-forwarding"),
@@ -72,12 +74,12 @@ impl Options {
     /// Reads the options of a line.
     ///
     /// # Errors
-    /// Why sshd ignores the whole line.
+    /// The reason why sshd ignores the whole line.
     pub fn of(text: &str) -> Result<Self, Wrong> {
         let mut options = Self::default();
         let mut rest = text;
         while !rest.is_empty() {
-            // Empty options between commas count for nothing.
+            // Empty options between commas are ignored.
             if let Some(next) = rest.strip_prefix(',') {
                 rest = next;
                 continue;
@@ -90,7 +92,7 @@ impl Options {
         Ok(options)
     }
 
-    /// Takes one option, and gives back what follows.
+    /// Parses one option. Returns the remaining text.
     fn one<'t>(&mut self, text: &'t str) -> Result<&'t str, Wrong> {
         let positive = text.get(..3).filter(|no| no.eq_ignore_ascii_case("no-")).and_then(|_| text.get(3..));
         let flag = FLAGS.into_iter().find_map(|flag| Some((flag, after(text, flag)?)));
@@ -130,14 +132,14 @@ impl Options {
         Ok(rest)
     }
 
-    /// The conditions under which the line lets in.
+    /// The conditions under which the line lets a user in.
     pub(super) fn conditions(&self) -> impl Iterator<Item = Condition> {
         let from = self.from.clone().map(Condition::From);
         let command = self.command.clone().map(Condition::Command);
         from.into_iter().chain(command).chain(self.until.clone().map(Condition::Until))
     }
 
-    /// Why the line lets nobody in, although sshd takes its options.
+    /// Why the line lets nobody in although its options are valid.
     pub(super) fn refusal(&self) -> Option<Refusal> {
         let is_bad = |hosts: &&String| hosts.split(',').any(is_bad_network);
         if let Some(hosts) = self.from.as_ref().filter(is_bad) {
@@ -146,14 +148,13 @@ impl Options {
         self.until.clone().filter(|time| is_past(time)).map(Refusal::ExpiredKey)
     }
 
-    /// Whether the key is an authority that signs certificates.
+    /// Whether the key is a certificate authority.
     #[must_use]
     pub fn is_authority(&self) -> bool {
         self.authority
     }
 
-    /// The names of the options that a listed line should have as they are here, and has not: it lacks them, or they say
-    /// something else there.
+    /// The names of the options here that a listed line lacks, or sets to another value.
     #[must_use]
     pub fn missing_in(&self, listed: &Self) -> Vec<&'static str> {
         let mut missing = Vec::new();
@@ -164,7 +165,7 @@ impl Options {
         compare("expiry-time", self.until.is_some() && self.until != listed.until);
         compare("principals", self.principals.is_some() && self.principals != listed.principals);
         for (name, on) in &self.switches {
-            // All are on by default but the one that demands a PIN.
+            // All are on by default except the one that requires a PIN.
             let listed = listed.switches.get(name).copied().unwrap_or(*name != "verify-required");
             let shown = SWITCHES_OFF.iter().find(|(switch, _)| switch == name).map(|(_, off)| *off);
             compare(shown.filter(|_| !on).unwrap_or(name), listed != *on);
@@ -176,7 +177,7 @@ impl Options {
     }
 }
 
-/// What follows a name, in any case.
+/// The text after a name, in any case.
 fn after<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     let (begin, rest) = text.split_at_checked(name.len())?;
     begin.eq_ignore_ascii_case(name).then_some(rest)
@@ -190,7 +191,7 @@ fn name(text: &str, rest: &str) -> String {
     before.get(..end).unwrap_or(before).to_ascii_lowercase()
 }
 
-/// A value in double quotes, and what follows it. A backslash takes the meaning from a quote alone.
+/// A value in double quotes, and the text after it. A backslash only escapes a quote.
 fn unquoted(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut letters = text.strip_prefix('"')?.chars();
@@ -203,7 +204,7 @@ fn unquoted(text: &str) -> Option<(String, &str)> {
     }
 }
 
-/// The digits of a time if it is one that sshd reads; `Z` or `UTC` may follow.
+/// The digits of a time that sshd accepts. `Z` or `UTC` may follow.
 fn time(value: &str) -> Option<String> {
     let upper = value.to_ascii_uppercase();
     let digits = upper.strip_suffix("UTC").or_else(|| upper.strip_suffix('Z')).unwrap_or(&upper);
@@ -214,7 +215,7 @@ fn time(value: &str) -> Option<String> {
     (is_time && fits && within(12, 14, 0, 61)).then(|| digits.to_owned())
 }
 
-/// Whether an entry of `from=` is a network that sshd takes for a mistake: it has bits behind its mask.
+/// Whether sshd rejects this network of `from=` because it has bits set outside its mask.
 fn is_bad_network(entry: &str) -> bool {
     let Some((address, length)) = entry.trim_start_matches('!').split_once('/') else { return false };
     let (Ok(address), Ok(length)) = (address.parse::<IpAddr>(), length.parse::<u32>()) else { return false };
@@ -225,13 +226,13 @@ fn is_bad_network(entry: &str) -> bool {
     length > all || bits.trailing_zeros().min(all) < all - length
 }
 
-/// Whether the time of an `expiry-time=` is over, here and now.
+/// Whether the time of an `expiry-time=` has passed.
 fn is_past(time: &str) -> bool {
     let now = jiff::Timestamp::now().strftime("%Y%m%d%H%M%S").to_string();
     format!("{time:0<14}") <= now
 }
 
-/// Whether an option that gives no way in has a value that sshd takes.
+/// Whether sshd accepts the value of an option that does not decide who gets in.
 fn is_right(name: &str, value: &str) -> bool {
     match name {
         "environment" => value.split_once('=').is_some_and(|(name, _)| {

@@ -9,7 +9,7 @@ use crate::nixos::password::PasswordState;
 use crate::nixos::users::{User, Users};
 use crate::store::version;
 
-/// The keywords that say whether a user is let in with a password.
+/// The keywords that decide whether a user gets in with a password.
 const DECIDING: [&str; 13] = [
     "allowgroups",
     "allowusers",
@@ -36,11 +36,11 @@ pub enum PasswordMethod {
 }
 
 impl Sshd {
-    /// Whether the user gets in with the password by this method.
+    /// Whether the user gets in with a password by this method.
     #[must_use]
     pub fn password(&self, users: &Users, user: &User, method: PasswordMethod) -> Answer {
         let settings = self.settings.settings(user);
-        // Nothing in the configuration changes these two.
+        // The configuration cannot change these two.
         if let Some(absent) = self.absent(users, &user.name) {
             return Answer::denied(absent);
         }
@@ -72,14 +72,14 @@ impl Sshd {
         Answer { refusal, conditions, doubts: settings.doubts(keywords) }
     }
 
-    /// Why sshd does not accept passwords, or not this one.
+    /// Why sshd does not accept passwords, or not this user's.
     fn passwords_off(&self, settings: &Settings<'_>, user: &User, method: PasswordMethod) -> Option<Caused<Refusal>> {
         let off = |line| Refusal::KeyboardInteractiveOff(line);
         match method {
             PasswordMethod::Password if settings.says("passwordauthentication", "no") => {
                 return Some(settings.caused(Refusal::PasswordsOff, "passwordauthentication"));
             }
-            // Only PAM asks this way on Linux.
+            // On Linux, only PAM asks this way.
             PasswordMethod::KeyboardInteractive if !settings.says("usepam", "yes") => {
                 return Some(settings.caused(off("UsePAM no"), "usepam"));
             }
@@ -99,13 +99,13 @@ impl Sshd {
         })
     }
 
-    /// The name of the service of PAM that sshd asks (`PAMServiceName`, OpenSSH 9.8 and later).
+    /// The PAM service that sshd uses (`PAMServiceName`, OpenSSH 9.8 and later).
     #[must_use]
     pub fn pam_service(&self) -> &str {
         self.settings.global("pamservicename").find_map(<[String]>::first).map_or("sshd", String::as_str)
     }
 
-    /// The methods besides keys and passwords that the configuration turns on for anybody: the keyword, and its line.
+    /// The methods other than keys and passwords that the configuration turns on for anybody: the keyword, and its line.
     #[must_use]
     pub fn further_methods(&self) -> Vec<(&'static str, &Cause)> {
         const METHODS: [(&str, &str); 3] = [
@@ -119,13 +119,13 @@ impl Sshd {
         METHODS.into_iter().filter_map(|(keyword, shown)| Some((shown, on(keyword)?))).collect()
     }
 
-    /// Whether sshd leaves passwords of the user to PAM.
+    /// Whether sshd leaves the user's passwords to PAM.
     #[must_use]
     pub fn uses_pam(&self, user: &User) -> bool {
         self.settings.settings(user).says("usepam", "yes")
     }
 
-    /// The `Match` blocks under which sshd takes passwords, by their criteria.
+    /// The criteria of the `Match` blocks under which sshd accepts passwords.
     #[must_use]
     pub fn password_blocks(&self) -> Vec<String> {
         let keywords = ["passwordauthentication", "kbdinteractiveauthentication"].into_iter();
@@ -137,7 +137,7 @@ impl Sshd {
         blocks
     }
 
-    /// What `PermitRootLogin` says otherwise under `Match` blocks that hold for root, or may: the value and the criteria.
+    /// Other values of `PermitRootLogin` under `Match` blocks that apply or may apply to root, with their criteria.
     #[must_use]
     pub fn permit_root_login_blocks(&self) -> Vec<(String, String)> {
         let root = User { uid: Some(0), ..User::implied("root") };
@@ -145,7 +145,7 @@ impl Sshd {
         within.map(|(value, block)| (self.permit_root_login_of(Some(value)), block)).collect()
     }
 
-    /// `PermitRootLogin` of the global part; sshd's own default where it is not set.
+    /// `PermitRootLogin` of the global part, or sshd's default if it is not set.
     #[must_use]
     pub fn permit_root_login(&self) -> String {
         let set = self.settings.global("permitrootlogin").find_map(<[String]>::first);
@@ -155,15 +155,15 @@ impl Sshd {
     fn permit_root_login_of(&self, set: Option<&str>) -> String {
         let value = match set {
             Some(set) => set.to_ascii_lowercase(),
-            // The default was `yes` to OpenSSH 6.9 (its release notes, 2015).
+            // The default was `yes` up to OpenSSH 6.9 (its release notes, 2015).
             None if self.version.as_ref().is_some_and(|own| version::compare(own, "7").is_lt()) => "yes".to_owned(),
             None => "prohibit-password".to_owned(),
         };
-        // Its older name.
+        // The older name of the value.
         if value == "without-password" { "prohibit-password".to_owned() } else { value }
     }
 
-    /// Whether sshd takes passwords of anybody, in either way, by the global part.
+    /// Whether the global part lets sshd accept anybody's password, by either method.
     #[must_use]
     pub fn password_authentication(&self) -> bool {
         let says = |keyword: &str, value: &str| {
@@ -173,7 +173,7 @@ impl Sshd {
         !says("passwordauthentication", "no") || says("usepam", "yes") && !says("kbdinteractiveauthentication", "no")
     }
 
-    /// `AuthorizedKeysFile` of the global part, or its default.
+    /// `AuthorizedKeysFile` of the global part, or the default.
     #[must_use]
     pub fn authorized_keys_files(&self) -> Vec<String> {
         let set = self.settings.global("authorizedkeysfile").next();
@@ -183,7 +183,7 @@ impl Sshd {
         )
     }
 
-    /// The ports that are listened on: those of the socket if that starts sshd; none if there is no sshd.
+    /// The ports that sshd listens on, or those of the socket that starts it. Empty without sshd.
     #[must_use]
     pub fn ports(&self) -> Vec<u16> {
         if self.unit.is_none() {
@@ -197,7 +197,7 @@ impl Sshd {
         if own.is_empty() {
             own.push(22);
         }
-        // An address without a port is listened on at each `Port`.
+        // sshd listens at each `Port` on an address without a port.
         let addresses = self.settings.global("listenaddress").filter_map(|arguments| arguments.first());
         let listened: Vec<Option<u16>> = addresses.map(|address| port(address)).collect();
         let mut ports: Vec<u16> = listened.iter().flatten().copied().collect();
@@ -210,7 +210,7 @@ impl Sshd {
     }
 }
 
-/// The port of `ADDRESS:PORT` or `[ADDRESS]:PORT`; a bare address has none.
+/// The port of `ADDRESS:PORT` or `[ADDRESS]:PORT`. `None` for a bare address.
 fn port(address: &str) -> Option<u16> {
     let (host, port) = address.rsplit_once(':')?;
     let bare_ipv6 = host.contains(':') && !host.ends_with(']');

@@ -1,6 +1,6 @@
-//! Patterns of names (ssh_config(5), PATTERNS).
+//! Patterns for names (ssh_config(5), PATTERNS).
 
-/// Whether a list of patterns takes the name: one must match, and none with `!` in front may.
+/// Whether a list of patterns matches the name: one pattern must match, and none that begins with `!` may.
 pub(super) fn listed<'p>(patterns: impl IntoIterator<Item = &'p str>, name: &str) -> bool {
     let mut taken = false;
     for pattern in patterns {
@@ -13,8 +13,8 @@ pub(super) fn listed<'p>(patterns: impl IntoIterator<Item = &'p str>, name: &str
     taken
 }
 
-/// `*` stands for any bytes, `?` for one; everything else for itself. On a mismatch only the last `*` takes more, since
-/// whatever an earlier one would take, the last one can.
+/// `*` matches any bytes, `?` one byte, and everything else itself. On a mismatch only the last `*` takes more bytes: it
+/// can take whatever an earlier one would.
 pub(super) fn fits(pattern: &str, name: &str) -> bool {
     let (mut pattern, mut name) = (pattern.as_bytes(), name.as_bytes());
     let mut last: Option<(&[u8], &[u8])> = None;
@@ -38,11 +38,11 @@ pub(super) fn fits(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// Whether the name of a file fits a pattern of glob(7): as above, and `[abc]`, `[a-c]`, `[!a]`. A period at the beginning
-/// is matched by a period alone.
+/// Whether a pattern of glob(7) matches a file name. It also knows `[abc]`, `[a-c]` and `[!a]`. Only a period matches a
+/// period at the beginning.
 pub(super) fn globs(pattern: &str, name: &str) -> bool {
     let mut letters = pattern.chars().peekable();
-    // The places in the name that the pattern can have come to.
+    // The positions in the name that the pattern can have reached.
     let name: Vec<char> = name.chars().collect();
     if name.first() == Some(&'.') && letters.peek() != Some(&'.') {
         return false;
@@ -69,7 +69,7 @@ pub(super) fn globs(pattern: &str, name: &str) -> bool {
     reached.last() == Some(&true)
 }
 
-/// What stands between brackets: whether it excludes, and the ranges. `None` without a closing bracket, where `[` is a letter.
+/// The contents of brackets: whether they exclude, and the ranges. `None` without a closing bracket; `[` is then a literal.
 fn class(letters: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<(bool, Vec<(char, char)>)> {
     let mut ahead = letters.clone();
     let negated = ahead.next_if(|letter| matches!(letter, '!' | '^')).is_some();

@@ -1,4 +1,4 @@
-//! Reads `sshd_config` with all that it includes.
+//! Reads `sshd_config` and everything it includes.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,22 +13,22 @@ use crate::fs::path;
 use crate::nixos::Root;
 use crate::nixos::answer::Cause;
 
-/// Bytes of a configuration with all that it includes; NixOS writes some 2,000.
+/// Limit for a configuration with everything it includes, in bytes. NixOS writes some 2,000.
 const LONGEST: usize = 1 << 20;
 
-/// Words that are kept: arguments of the keywords below, and criteria.
+/// Limit for words that are kept: arguments of the keywords below, and criteria.
 const MOST_WORDS: usize = 10_000;
 
-/// `Match` blocks and kept lines.
+/// Limit for `Match` blocks and kept lines.
 const MOST_LINES: usize = 10_000;
 
-/// Files, each as often as it is included.
+/// Limit for files. A file counts each time it is included.
 const MOST_FILES: usize = 1_000;
 
-/// How deep an `Include` may lie in another: sshd's own limit.
+/// Limit for nested `Include` lines: sshd's own.
 const DEEPEST: usize = 16;
 
-/// Mistakes that are kept.
+/// Limit for mistakes that are kept.
 const MOST_MISTAKES: usize = 100;
 
 /// Reads a configuration from files.
@@ -40,7 +40,7 @@ pub(super) struct Reader<'t> {
     files: usize,
     /// Whether `-p` replaces the ports of the configuration.
     ports_given: bool,
-    /// The names of subsystems.
+    /// The names of the subsystems.
     subsystems: BTreeSet<String>,
 }
 
@@ -57,7 +57,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Takes the options of a command line, which count before the lines of files.
+    /// Reads the options of a command line, which take precedence over the lines of files.
     pub(super) fn with_options(mut self, options: &Arguments, unit: &str) -> Result<Self> {
         let cause = Cause { path: unit.into(), line: None };
         for line in &options.options {
@@ -83,18 +83,18 @@ impl<'t> Reader<'t> {
         Ok(self)
     }
 
-    /// The configuration without a file: what the command line says, and defaults.
+    /// The configuration without a file: the command line and defaults.
     pub(super) fn without_file(self) -> Config {
         self.finished()
     }
 
-    /// Reads the file at `path` with all that it includes; keywords are known in any case.
+    /// Reads the file at `path` and everything it includes. Keywords are case-insensitive.
     pub(super) fn read(mut self, path: &[u8]) -> Result<Config> {
         self.file(path, None, 0)?;
         Ok(self.finished())
     }
 
-    /// The configuration, with the mistakes that only the whole of it shows.
+    /// The configuration, including mistakes that only show in the whole of it.
     fn finished(mut self) -> Config {
         let found = self.config.contradictions();
         self.config.mistakes.extend(found);
@@ -153,7 +153,7 @@ impl<'t> Reader<'t> {
         Ok(())
     }
 
-    /// Reads the files that an `Include` names, which stands under that block and at that depth.
+    /// Reads the files that an `Include` under this block and at this depth names.
     fn include(&mut self, patterns: &[String], cause: &Cause, (block, depth): (Option<usize>, usize)) -> Result<()> {
         let place = Place::Line { file: cause.path.to_string(), line: cause.line.unwrap_or_default() };
         for pattern in patterns {
@@ -170,7 +170,7 @@ impl<'t> Reader<'t> {
         self.config.blocks.get(block).is_some_and(|block| block.whole)
     }
 
-    /// Counts what is about to be kept.
+    /// Counts the items before they are kept.
     fn count(&mut self, arguments: &[String], path: &[u8]) -> Result<()> {
         let over = |what| Err(Error::Limit { what, place: Place::File(path.to_vec()) });
         self.words += arguments.len();

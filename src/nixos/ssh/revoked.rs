@@ -4,10 +4,10 @@ use super::key::{KeyLine, PublicKey};
 use crate::error::{Error, Result};
 use crate::nixos::Root;
 
-/// No list is longer.
+/// Limit for a list, in bytes.
 const LONGEST: u64 = 4 << 20;
 
-/// How a list in binary form (KRL) begins (PROTOCOL.krl).
+/// The beginning of a list in binary form (KRL, PROTOCOL.krl).
 const MAGIC: &[u8] = b"SSHKRL\n\0";
 
 /// A list of revoked keys.
@@ -19,7 +19,7 @@ pub(super) enum Revoked {
     Unread,
     /// Its keys.
     Keys(Vec<PublicKey>),
-    /// This line is no key. sshd then refuses every key.
+    /// This line is not a key. sshd then refuses every key.
     Broken(u64),
 }
 
@@ -27,7 +27,7 @@ impl Revoked {
     /// Reads the list at `path`.
     ///
     /// # Errors
-    /// If the file is there but cannot be read.
+    /// If the file exists but cannot be read.
     pub(super) fn of(root: &Root<'_>, path: &str) -> Result<Self> {
         let bytes = match root.bytes(path, LONGEST) {
             Ok(Some(bytes)) => bytes,

@@ -1,4 +1,4 @@
-//! A key that is in the image, but perhaps not where sshd would read it.
+//! Finds keys anywhere in the image, including files that sshd would not read.
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -11,19 +11,19 @@ use crate::fs::walk::{Visit, Walk};
 use crate::fs::{FileType, Kind, Tree};
 use crate::nixos::users::Users;
 
-/// Longer files are no lists of keys and no declarations.
+/// Longer files are neither key files nor declarations.
 const LONGEST: u64 = 1 << 20;
 
-/// Places that are told; a key that stands in more is found well enough.
+/// Limit for reported places. A key in more places has been found well enough.
 const MOST_SIGHTINGS: usize = 1_000;
 
-/// What the names of files of keys and of declarations end in.
+/// Suffixes of the names of key files and declarations.
 const ENDINGS: [&str; 10] = [".pub", ".nix", ".json", ".toml", ".yaml", ".yml", ".sh", ".conf", ".txt", ".cfg"];
 
-/// What such names have in them.
+/// Parts of such names.
 const PARTS: [&str; 3] = ["authorized", "ssh", "key"];
 
-/// A place where the key stands.
+/// A place that contains the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sighting {
     /// The file.
@@ -32,17 +32,17 @@ pub struct Sighting {
     pub line: u64,
 }
 
-/// What a search came to.
+/// The result of a search.
 #[derive(Debug, Default)]
 pub struct Search {
-    /// Where the key stands: the first thousand places.
+    /// The places that contain the key, up to the first thousand.
     pub sightings: Vec<Sighting>,
-    /// Why some of what should have been searched was not.
+    /// Why part of the search failed.
     pub troubles: Troubles,
 }
 
-/// Looks for a key in all files up to 1 MiB that are named as files of keys and of declarations are. The names of
-/// everything are read, and the contents of those.
+/// Searches for a key in all files up to 1 MiB that have names of key files or declarations. Reads all names, but the
+/// contents of those files only.
 pub fn search(
     tree: &dyn Tree,
     users: &Users,
@@ -92,7 +92,7 @@ fn may_hold_keys(visit: &Visit, users: &HashSet<&str>) -> bool {
         || users.contains(&*name)
 }
 
-/// The bytes of a file; none if it is too long.
+/// The bytes of a file. `None` if it is too long.
 fn contents(tree: &dyn Tree, visit: &Visit) -> Result<Option<Vec<u8>>> {
     match tree.node(visit.id)?.kind {
         Kind::File { size } if size <= LONGEST => {}
@@ -105,9 +105,9 @@ fn contents(tree: &dyn Tree, visit: &Visit) -> Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-/// The lines in which the text stands.
+/// The lines that contain the text.
 fn lines_with(bytes: &[u8], text: &[u8]) -> Vec<u64> {
-    // Nearly all files have it nowhere: only the others are divided into lines.
+    // Hardly any file contains it; only those that do are split into lines.
     if !holds(bytes, text) {
         return Vec::new();
     }
@@ -115,13 +115,13 @@ fn lines_with(bytes: &[u8], text: &[u8]) -> Vec<u64> {
     lines.filter(|(_, line)| holds(line, text)).map(|(number, _)| number).collect()
 }
 
-/// The lines with a key that is wanted, whatever stands around it.
+/// The lines that contain a wanted key, whatever surrounds it.
 fn lines_of(bytes: &[u8], is_wanted: &dyn Fn(&PublicKey) -> bool) -> Vec<u64> {
     let lines = (1u64..).zip(bytes.split(|&byte| byte == b'\n'));
     lines.filter(|(_, line)| keys(line).any(|key| is_wanted(&key))).map(|(number, _)| number).collect()
 }
 
-/// The keys in a line: each type with the base64 behind it.
+/// The keys in a line: each type with the base64 after it.
 fn keys(line: &[u8]) -> impl Iterator<Item = PublicKey> {
     let text = if holds(line, b"AAAA") { String::from_utf8_lossy(line) } else { "".into() };
     let found: Vec<PublicKey> = TYPES

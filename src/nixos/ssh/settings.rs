@@ -1,4 +1,4 @@
-//! The configuration of sshd as it stands for one user.
+//! The configuration of sshd as it applies to one user.
 
 use super::config::{Config, Line};
 use super::criteria::{Holds, holds};
@@ -7,15 +7,15 @@ use super::modes::Strictness;
 use crate::nixos::answer::{Cause, Caused, Condition, Doubt};
 use crate::nixos::users::User;
 
-/// A configuration as it stands for one user.
+/// A configuration as it applies to one user.
 pub(super) struct Settings<'c> {
     config: &'c Config,
-    /// For each block.
+    /// Whether each block applies.
     pub(super) held: Vec<Holds>,
 }
 
 impl Config {
-    /// The configuration as it stands for a user.
+    /// The configuration as it applies to a user.
     pub(super) fn settings(&self, user: &User) -> Settings<'_> {
         let mut held: Vec<Holds> = Vec::new();
         for block in &self.blocks {
@@ -27,7 +27,7 @@ impl Config {
 }
 
 impl<'c> Settings<'c> {
-    /// The arguments of a keyword: of the first `Match` that holds and has it, else of its first line in the global
+    /// The arguments of a keyword. The first `Match` that applies and sets it counts, then its first line in the global
     /// part.
     pub(super) fn value(&self, keyword: &str) -> Option<&'c [String]> {
         Some(&self.line(keyword)?.arguments)
@@ -35,7 +35,7 @@ impl<'c> Settings<'c> {
 
     /// The line that gives a keyword its value.
     pub(super) fn line(&self, keyword: &str) -> Option<&'c Line> {
-        // Of a keyword that no block may set, even `Match all` changes nothing later.
+        // `Match all` does not change a keyword that blocks may not set.
         let within = self.lines(keyword).find(|line| !is_global(keyword) && self.of(line) == Some(&Holds::Yes));
         within.or_else(|| self.lines(keyword).find(|line| self.config.is_global(line)))
     }
@@ -45,30 +45,30 @@ impl<'c> Settings<'c> {
         self.value(keyword)?.first().map(String::as_str)
     }
 
-    /// The file that a keyword names. `none` in the global part means no file, but sshd takes it for a name under a
-    /// `Match`, even `Match all`.
+    /// The file that a keyword names. In the global part `none` means no file. Under a `Match`, even `Match all`, sshd
+    /// takes it for a file name.
     pub(super) fn file(&self, keyword: &str) -> Option<&'c str> {
         let line = self.line(keyword)?;
         let file = line.arguments.first()?;
         (line.block.is_some() || !file.eq_ignore_ascii_case("none")).then_some(file)
     }
 
-    /// The strictness about owners and modes of files of users.
+    /// How strictly sshd checks the owners and modes of users' files.
     pub(super) fn strictness(&self) -> Strictness {
         if self.says("strictmodes", "no") { Strictness::Lax } else { Strictness::Strict }
     }
 
-    /// Whether the first argument of a keyword is this one, in any case.
+    /// Whether the first argument of a keyword equals this value, ignoring case.
     pub(super) fn says(&self, keyword: &str, value: &str) -> bool {
         self.first(keyword).is_some_and(|first| first.eq_ignore_ascii_case(value))
     }
 
-    /// A fact, caused by the line of this keyword if there is one.
+    /// A fact caused by the line of this keyword, if there is one.
     pub(super) fn caused<T>(&self, what: T, keyword: &str) -> Caused<T> {
         Caused { what, cause: self.line(keyword).map(|line| line.cause.clone()) }
     }
 
-    /// The arguments of all lines of a keyword that adds up, such as `AllowUsers`, each with its line. Blocks that hold
+    /// The arguments of all lines of a cumulative keyword such as `AllowUsers`, each with its line. Blocks that apply
     /// override the global part.
     pub(super) fn values(&self, keyword: &str) -> Vec<(&'c str, &'c Cause)> {
         let words = |block: Option<&Holds>| -> Vec<(&'c str, &'c Cause)> {
@@ -79,7 +79,7 @@ impl<'c> Settings<'c> {
         if within.is_empty() { words(None) } else { within }
     }
 
-    /// The lines of a keyword that count for some connections only, each with its criteria.
+    /// The lines of a keyword that apply only to some connections, each with its criteria.
     pub(super) fn perhaps(&self, keyword: &'static str) -> impl Iterator<Item = (&'c Line, Caused<Condition>)> {
         self.lines(keyword).filter_map(|line| {
             let Some(Holds::Perhaps(_)) = self.of(line) else { return None };
@@ -88,7 +88,7 @@ impl<'c> Settings<'c> {
         })
     }
 
-    /// Blocks that may give one of these keywords another value: whether they hold depends on the connection.
+    /// Blocks that may change one of these keywords. Whether they apply depends on the connection.
     pub(super) fn doubts<'k>(&self, keywords: impl Iterator<Item = &'k str>) -> Vec<Caused<Doubt>> {
         let mut doubts = Vec::new();
         for keyword in keywords {

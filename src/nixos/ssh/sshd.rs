@@ -1,4 +1,4 @@
-//! sshd as a system would run it: whether it starts, and which files of keys it reads for a user.
+//! sshd as a system would run it: whether it starts, and which key files it reads for a user.
 
 use std::collections::BTreeMap;
 
@@ -14,44 +14,44 @@ use crate::nixos::answer::{Cause, Caused, Condition, Doubt, Refusal};
 use crate::nixos::unit::Units;
 use crate::nixos::users::{User, Users};
 
-/// Where sshd looks for its configuration if no `-f` names one.
+/// The default configuration, without `-f`.
 const CONFIG: &str = "/etc/ssh/sshd_config";
 
-/// Arguments of `-f` that mean no configuration at all.
+/// Arguments of `-f` for no configuration at all.
 const WITHOUT: [&str; 2] = ["none", "/dev/null"];
 
-/// Files of keys for one user; sshd itself takes 256 patterns, NixOS writes two.
+/// Limit for key files for one user. sshd itself takes 256 patterns; NixOS writes two.
 const MOST_PATTERNS: usize = 16;
 
-/// Lists of revoked keys that are read.
+/// Limit for lists of revoked keys.
 const MOST_LISTS: usize = 16;
 
-/// sshd of one system.
+/// The sshd of a system.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Sshd {
-    /// The unit or job that runs it, by its path in the running system. `None` if there is no sshd.
+    /// The unit or job that runs it, by its path in the running system. `None` without sshd.
     pub unit: Option<String>,
-    /// Whether that starts at boot; if not, only by hand.
+    /// Whether that starts at boot. If not, sshd starts only by hand.
     pub starts: bool,
-    /// A condition of its unit (`ConditionPathExists=/x`): one that does not hold if it does not start, else one that may
-    /// not.
+    /// A condition of its unit (`ConditionPathExists=/x`). If sshd does not start, the condition does not hold; otherwise
+    /// it may not hold.
     pub condition: Option<String>,
-    /// The configuration that it reads.
+    /// Its configuration.
     pub config: Option<String>,
-    /// The configuration that its unit names, if that is not in the image.
+    /// The configuration that its unit names but the image lacks.
     pub missing_config: Option<String>,
     /// Whether a socket starts it for each connection.
     pub socket: bool,
-    /// The version of OpenSSH, by the name of its store path.
+    /// The version of OpenSSH, taken from its store path.
     pub version: Option<String>,
     /// Ports of the socket.
     pub(super) socket_ports: Vec<u16>,
-    /// Why the usual unit does not run sshd, if it is there.
+    /// Why the usual unit does not run sshd, if that unit exists.
     pub obstacle: Option<Obstacle>,
-    /// Units that start another sshd, which reads another configuration.
+    /// Units that start another sshd with another configuration.
     pub others: Vec<String>,
     pub(super) settings: Config,
-    /// The lists of `RevokedKeys` in the image, by the names in the configuration.
+    /// The lists of `RevokedKeys` in the image, by their names in the configuration.
     pub(super) revoked: BTreeMap<String, Revoked>,
 }
 
@@ -59,14 +59,14 @@ impl Sshd {
     /// Reads how a system runs sshd.
     ///
     /// # Errors
-    /// Where a unit or the configuration is there but cannot be read.
+    /// If a unit or the configuration exists but cannot be read.
     pub fn of(root: &Root<'_>) -> Result<Self> {
         let (mut daemons, obstacle) = daemon::find(root)?;
         let mut sshd = Self { obstacle, ..Self::default() };
-        // One that starts counts before one that does not, although its name may be unusual.
+        // A unit that starts takes precedence over one that does not, even with an unusual name.
         daemons.sort_by_key(|daemon| !daemon.starts);
         let Some(first) = daemons.first() else {
-            // What the configuration says is still of interest.
+            // The configuration is still of interest.
             sshd.read(root, &Arguments::default())?;
             return Ok(sshd);
         };
@@ -107,29 +107,29 @@ impl Sshd {
         let named = self.settings.lines.iter().filter(|line| line.keyword == "revokedkeys");
         for file in named.filter_map(|line| line.arguments.first()) {
             if self.revoked.len() >= MOST_LISTS {
-                break; // those are unread
+                break; // the rest stay unread
             }
             self.revoked.insert(file.clone(), Revoked::of(root, file)?);
         }
         Ok(())
     }
 
-    /// Lines of the configuration with which sshd does not start.
+    /// Lines of the configuration that keep sshd from starting.
     #[must_use]
     pub fn mistakes(&self) -> &[Mistake] {
         &self.settings.mistakes
     }
 
-    /// Files that the configuration includes and that are not in the image.
+    /// Files that the configuration includes but the image lacks.
     #[must_use]
     pub fn unread(&self) -> &[String] {
         &self.settings.unread
     }
 
-    /// The files in which sshd would look for the user's keys, with the keys in them.
+    /// The files in which sshd would look for the user's keys, with their keys.
     ///
     /// # Errors
-    /// Where such a file is there but cannot be read; [`Error::Limit`] for more of them than anyone writes.
+    /// If such a file exists but cannot be read; [`Error::Limit`] if there are more of them than anyone writes.
     pub fn keys(&self, files: &mut KeysFiles<'_>, user: &User) -> Result<Vec<KeysFile>> {
         let default = [".ssh/authorized_keys", ".ssh/authorized_keys2"].map(str::to_owned);
         let settings = self.settings.settings(user);
@@ -160,7 +160,7 @@ impl Sshd {
 }
 
 impl Sshd {
-    /// Why sshd lets in nobody of that name, whatever the configuration says.
+    /// Why sshd lets in no user of that name, whatever the configuration says.
     #[must_use]
     pub fn absent(&self, users: &Users, name: &str) -> Option<Caused<Refusal>> {
         match (&self.unit, &self.obstacle) {
@@ -184,7 +184,7 @@ impl Sshd {
         }
     }
 
-    /// What nobody can tell if the configuration is not in the image: everything else rests on it.
+    /// The refusal and doubt if the configuration is not in the image: everything else depends on it.
     pub(super) fn unread_config(&self) -> Option<(Caused<Refusal>, Caused<Doubt>)> {
         let file = self.missing_config.clone()?;
         let cause = || self.unit.as_deref().map(|unit| Cause { path: unit.into(), line: None });
@@ -193,12 +193,12 @@ impl Sshd {
     }
 }
 
-/// Whether a path is one that the image decides about: what is missing there is not there at boot, either.
+/// Whether the image determines what is at a path. A file that is missing there will not exist after boot either.
 pub(in crate::nixos) fn is_of_image(path: &str) -> bool {
     ["/etc/", "/nix/"].iter().any(|place| path.starts_with(place))
 }
 
-/// Replaces the tokens of `AuthorizedKeysFile` (sshd_config(5), TOKENS); a relative path begins in the user's home.
+/// Expands the tokens of `AuthorizedKeysFile` (sshd_config(5), TOKENS). A relative path starts in the user's home.
 pub(super) fn expand(pattern: &str, user: &User) -> String {
     let mut path = String::new();
     let mut letters = pattern.chars();

@@ -1,68 +1,68 @@
-//! Files of keys that systemd-tmpfiles writes at boot (tmpfiles.d(5)).
+//! Key files that systemd-tmpfiles writes at boot (tmpfiles.d(5)).
 
 use super::pattern::fits;
 use crate::error::{Error, Place, Result};
 use crate::fs::path;
 use crate::nixos::Root;
 
-/// Where the rules of the system are once it runs.
+/// The directory of the system's rules on the running system.
 const SYSTEM: &str = "/etc/tmpfiles.d";
 
-/// Where those are that each user's own systemd follows.
+/// The directories of rules for each user's own systemd.
 const OF_USERS: [&str; 3] = [
     "/etc/xdg/user-tmpfiles.d",
     "/run/current-system/sw/etc/xdg/user-tmpfiles.d",
     "/run/current-system/sw/share/user-tmpfiles.d",
 ];
 
-/// The directory with a profile for each user, and where a profile has rules.
+/// The directory with a profile for each user, and the directory of rules in a profile.
 const PROFILES: (&str, &str) = ("/etc/profiles/per-user", "share/user-tmpfiles.d");
 
-/// Rules that are kept; NixOS writes some hundred.
+/// Limit for rules that are kept. NixOS writes some hundred.
 const MOST_RULES: usize = 10_000;
 
-/// Bytes of one file of rules.
+/// Limit for a file of rules, in bytes.
 const LONGEST: u64 = 1 << 20;
 
-/// Where a `C` or `L` without a source finds it.
+/// The directory of sources for `C` and `L` without one.
 const FACTORY: &str = "/usr/share/factory";
 
-/// A rule that writes a file, or what may be above one.
+/// A rule that writes a file, or that may write a directory above one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Rule {
-    /// `*` stands for what only the running system knows, or matches.
+    /// `*` stands for parts that only the running system knows, or matches.
     path: String,
     content: Content,
-    /// Whether it only writes to a file that is there already: `w`.
+    /// Whether it only writes to an existing file: `w`.
     only_present: bool,
     /// The file of rules, links resolved, and the line.
     file: String,
     line: u64,
 }
 
-/// What a rule writes.
+/// The contents that a rule writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Content {
     /// A text: `f`, `w`.
     Text(String),
-    /// What is at this path: `C`, `L`.
+    /// The file or directory at this path: `C`, `L`.
     Of(String),
     /// A credential, or something else that only the running system has.
     Unknown,
 }
 
-/// What the rules make of a path.
+/// The contents that the rules give a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Written {
-    /// This text, by the line of a file.
+    /// This text, from a line of a rules file.
     Text { text: String, file: String, line: u64 },
-    /// What is at this path.
+    /// The file or directory at this path.
     Of(String),
-    /// Something that the image does not tell.
+    /// Contents that the image does not show.
     Unknown,
 }
 
-/// Who follows rules.
+/// Who applies rules.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Follower {
     /// The system, at boot.
@@ -71,7 +71,7 @@ enum Follower {
     User,
 }
 
-/// The rules that may write files of keys.
+/// The rules that may write key files.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rules(Vec<Rule>);
 
@@ -79,7 +79,7 @@ impl Rules {
     /// Reads the rules of a system.
     ///
     /// # Errors
-    /// If a file of rules is there but cannot be read.
+    /// If a file of rules exists but cannot be read.
     pub(super) fn of(root: &Root<'_>) -> Result<Self> {
         let mut rules = Self::default();
         rules.read(root, SYSTEM, Follower::System)?;
@@ -108,7 +108,7 @@ impl Rules {
             let file = String::from_utf8_lossy(&found.path).into_owned();
             for (line, text) in (1u64..).zip(String::from_utf8_lossy(&bytes).lines()) {
                 let Some(rule) = rule(text, follower) else { continue };
-                // Of two rules for a path, the first counts; `w` adds to another.
+                // The first of two rules for a path counts; `w` adds to another.
                 if !rule.only_present && self.0.iter().any(|known| !known.only_present && known.path == rule.path) {
                     continue;
                 }
@@ -121,12 +121,12 @@ impl Rules {
         Ok(())
     }
 
-    /// What the rules write to a path, or to a directory above it.
+    /// The contents that the rules write to a path, or to a directory above it.
     pub(super) fn at(&self, path: &str) -> Vec<Written> {
         let made: Vec<Written> =
             self.0.iter().filter(|rule| !rule.only_present).filter_map(|rule| rule.at(path)).collect();
         let added = self.0.iter().filter(|rule| rule.only_present).filter_map(|rule| rule.at(path));
-        // Whether something else makes the file is not known.
+        // It is unknown whether something else creates the file.
         let added: Vec<Written> =
             added.map(|written| if made.is_empty() { Written::Unknown } else { written }).collect();
         made.into_iter().chain(added).collect()
@@ -146,7 +146,7 @@ impl Rule {
             Content::Of(source) if rest.is_empty() || rest.starts_with('/') => {
                 Some(Written::Of(format!("{source}{rest}")))
             }
-            // Whether it is this file, only the running system knows.
+            // Only the running system knows whether it is this file.
             Content::Text(_) if rest.is_empty() && self.path.contains('*') && !self.only_present => {
                 Some(Written::Unknown)
             }
@@ -157,7 +157,7 @@ impl Rule {
     }
 }
 
-/// A line: type, path, mode, user, group, age, argument. `None` for what writes no file.
+/// Parses a line: type, path, mode, user, group, age, argument. `None` if it writes no file.
 fn rule(line: &str, follower: Follower) -> Option<Rule> {
     let mut rest = line.trim_start();
     let mut fields = Vec::new();
@@ -171,7 +171,7 @@ fn rule(line: &str, follower: Follower) -> Option<Rule> {
     let kind_letter = kind.chars().next()?;
     let path = place(path, follower)?;
     let content = match kind_letter {
-        // Whether and when a user logs in is not known, and a credential comes from outside.
+        // It is unknown whether and when a user logs in, and a credential comes from outside.
         'f' | 'F' | 'w' | 'C' | 'L' if kind.contains('^') || follower == Follower::User => Content::Unknown,
         'f' | 'F' | 'w' if kind.contains('~') => decoded(argument),
         'f' | 'F' | 'w' => Content::Text(unescaped(argument)),
@@ -182,7 +182,7 @@ fn rule(line: &str, follower: Follower) -> Option<Rule> {
     Some(Rule { path, content, only_present: kind_letter == 'w', file: String::new(), line: 0 })
 }
 
-/// The path of a rule, with a `*` for each specifier whose value the image does not tell.
+/// The path of a rule, with a `*` for each specifier whose value the image does not show.
 fn place(path: &str, follower: Follower) -> Option<String> {
     let mut place = String::new();
     let mut letters = path.chars();
@@ -203,13 +203,13 @@ fn place(path: &str, follower: Follower) -> Option<String> {
     is_normal.then(|| place.trim_end_matches('/').to_owned())
 }
 
-/// The text that base64 stands for.
+/// Decodes a base64 text.
 fn decoded(argument: &str) -> Content {
     let bytes = data_encoding::BASE64.decode(argument.trim().as_bytes());
     bytes.map_or(Content::Unknown, |bytes| Content::Text(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// The first field of a text, without its quotes, and what follows the blanks after it.
+/// The first field of a text, without its quotes, and the text after the blanks that follow it.
 fn field(text: &str) -> (String, &str) {
     let mut quote = None;
     let mut field = String::new();
@@ -225,7 +225,7 @@ fn field(text: &str) -> (String, &str) {
     (field, letters.as_str().trim_start())
 }
 
-/// The text of an argument: C escapes, and the specifiers of root's home and name.
+/// Expands an argument: C escapes, and the specifiers for root's home and name.
 fn unescaped(argument: &str) -> String {
     let mut text = String::new();
     let mut letters = argument.chars();

@@ -1,6 +1,6 @@
-//! The words of a line of `sshd_config` (sshd_config(5)), as OpenSSH 8.7 and later divide it.
+//! The words of a line of `sshd_config` (sshd_config(5)), split like OpenSSH 8.7 and later do.
 
-/// What separates words at the end of a line, and the keyword from its arguments.
+/// Characters that separate words at the end of a line, and the keyword from its arguments.
 const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 
 /// A line: its keyword, and the rest as written.
@@ -8,12 +8,12 @@ const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
 pub(super) struct Written<'l> {
     /// As written, in any case.
     pub(super) keyword: &'l str,
-    /// All that follows the blanks after the keyword, or an `=` among them.
+    /// The text after the blanks that follow the keyword; an `=` may be among them.
     pub(super) rest: &'l str,
 }
 
 impl<'l> Written<'l> {
-    /// Divides a line. `None` for blank lines and comments.
+    /// Splits a line. `None` for blank lines and comments.
     pub(super) fn of(line: &'l str) -> Option<Self> {
         let line = line.trim_end_matches([' ', '\t', '\r', '\n', '\x0c']).trim_start_matches(BLANKS);
         if line.is_empty() || line.starts_with('#') {
@@ -32,7 +32,7 @@ impl<'l> Written<'l> {
     }
 }
 
-/// Words in single or double quotes or none. A backslash takes the meaning from a quote, a backslash and, outside quotes, a
+/// Words in single or double quotes or without quotes. A backslash escapes a quote, a backslash and, outside quotes, a
 /// blank.
 fn words(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();

@@ -1,4 +1,4 @@
-//! Scripts and commands that may write files of keys at boot: those of units, of the activation and of stage 2.
+//! Scripts and commands that may write key files at boot: those of units, of the activation script and of stage 2.
 
 use super::pattern::fits;
 use crate::error::{Error, Place, Result};
@@ -7,20 +7,20 @@ use crate::nixos::answer::Cause;
 use crate::nixos::unit::{Command, Conditions, Job, Lookup, Script, Start, Unit, Units};
 use crate::nixos::users::User;
 
-/// Keys of `[Service]` with commands that run when a unit starts.
+/// Keys of `[Service]` whose commands run when a unit starts.
 const COMMANDS: [&str; 4] = ["ExecCondition", "ExecStartPre", "ExecStart", "ExecStartPost"];
 
-/// Scripts of a toplevel that run at boot, and how people call them.
+/// Scripts of a toplevel that run at boot, and their usual names.
 const OWN: [(&str, &str); 3] =
     [("activate", "the activation script"), ("init", "stage 2"), ("prepare-root", "the script before systemd")];
 
-/// Lines that name a file of keys; a system that installs others has a handful.
+/// Limit for lines that name a key file. A system that installs others has a handful.
 const MOST_WRITERS: usize = 100;
 
-/// Words of a shell that may stand before a command.
+/// Shell words that may precede a command.
 const BEFORE: [&str; 12] = ["if", "then", "else", "elif", "do", "while", "until", "!", "{", "(", "exec", "eval"];
 
-/// Commands that add nothing to the files that they name, unless their output goes there.
+/// Commands that add nothing to the files they name, unless their output goes there.
 const HARMLESS: [&str; 19] = [
     "mkdir",
     "chmod",
@@ -43,21 +43,21 @@ const HARMLESS: [&str; 19] = [
     "ssh-keygen",
 ];
 
-/// Commands whose last word is the file that they write; the others are only read.
+/// Commands that write only to the file in their last word; they just read the others.
 const COPYING: [&str; 5] = ["cp", "mv", "ln", "install", "rsync"];
 
-/// Outputs of a command that no file of keys receives.
+/// Redirections that do not write to a key file.
 const DISCARDED: [&str; 8] =
     ["2>/dev/null", "2> /dev/null", "&>/dev/null", "&> /dev/null", ">/dev/null", "> /dev/null", "2>&1", ">&2"];
 
-/// A line that may write a file of keys at boot.
+/// A line that may write a key file at boot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Writer {
     /// The unit, job or script that runs it.
     pub by: String,
-    /// The path that the line names. `*` stands for what only the running system knows, `~` for a home.
+    /// The path that the line names. `*` stands for parts that only the running system knows, `~` for a home.
     pub path: String,
-    /// The user it runs as. `None` for root, who may write everything.
+    /// The user it runs as. `None` for root, who may write to every file.
     user: Option<String>,
     /// The line.
     pub cause: Cause,
@@ -77,16 +77,16 @@ impl Writer {
             Some(_) => return false,
         };
         let path = path.trim_end_matches('/');
-        // What is copied to a directory may be a file of keys.
+        // A copy to a directory may create a key file in it.
         let folders = file.match_indices('/').filter_map(|(at, _)| file.get(..at));
         std::iter::once(file).chain(folders).any(|file| fits(path, file))
     }
 }
 
-/// Finds the lines of a system that may write files of keys.
+/// Finds the lines of a system that may write key files.
 ///
 /// # Errors
-/// If a unit or a script that is there cannot be read, or a limit is reached.
+/// If a unit or script exists but cannot be read, or a limit is reached.
 pub(super) fn find(root: &Root<'_>) -> Result<Vec<Writer>> {
     let units = Units::of(root)?;
     let mut writers = Vec::new();
@@ -127,7 +127,7 @@ pub(super) fn find(root: &Root<'_>) -> Result<Vec<Writer>> {
 
 fn of_unit(units: Units<'_>, name: &str, unit: &Unit) -> Result<Vec<Writer>> {
     let mut writers = Vec::new();
-    // Such a user is made when the unit starts, and owns nothing.
+    // Such a user is created when the unit starts, and owns nothing.
     let is_nobody = unit.holds("Service", "DynamicUser") == Some(true);
     let user = Some(unit.user()).filter(|user| user != "root" && user != "0");
     for command in COMMANDS.into_iter().flat_map(|key| unit.commands(key)) {
@@ -145,7 +145,7 @@ fn of_unit(units: Units<'_>, name: &str, unit: &Unit) -> Result<Vec<Writer>> {
     Ok(writers)
 }
 
-/// The paths in a command without a shell, and in the commands that a shell gets as one argument.
+/// The paths in a command that needs no shell, and in the commands that a shell takes as one argument.
 fn of_command(command: &Command) -> Vec<String> {
     let words: Vec<&str> = std::iter::once(&command.program).chain(&command.arguments).map(String::as_str).collect();
     paths(&words.join(" "))
@@ -164,7 +164,7 @@ fn of_script(script: &Script, by: &str, user: Option<&str>) -> Vec<Writer> {
     lines.map(writer).collect()
 }
 
-/// The files of keys, or directories of such files, that a line of a shell may write.
+/// The key files, or directories of key files, that a line of shell may write.
 fn paths(line: &str) -> impl Iterator<Item = String> {
     let mut found: Vec<String> = Vec::new();
     if is_of_keys(line) {
@@ -177,7 +177,7 @@ fn paths(line: &str) -> impl Iterator<Item = String> {
     found.into_iter()
 }
 
-/// Whether a text names a file of keys or the directory of one.
+/// Whether a text names a key file or its directory.
 fn is_of_keys(text: &str) -> bool {
     let folder = |at: usize| {
         text.get(at + ".ssh".len()..).is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_alphanumeric()))
@@ -185,7 +185,7 @@ fn is_of_keys(text: &str) -> bool {
     text.contains("authorized_keys") || text.match_indices(".ssh").any(|(at, _)| folder(at))
 }
 
-/// The words of one command that may be files that it writes.
+/// The words of one command that may be files it writes.
 fn written(command: &str) -> Vec<&str> {
     if let Some((_, output)) = command.split_once('>') {
         return words(output);
@@ -203,16 +203,17 @@ fn written(command: &str) -> Vec<&str> {
     words
 }
 
-/// Words without the quotes and signs around them.
+/// Words without the quotes and other characters around them.
 fn words(text: &str) -> Vec<&str> {
     let words = text.split(|letter: char| letter.is_whitespace() || "\"'=<>`".contains(letter));
     words.filter(|word| !word.is_empty()).collect()
 }
 
-/// The path of a word, with a `*` for each part that only the running system knows. `None` if it is no path of it.
+/// The path in a word, with a `*` for each part that only the running system knows. `None` if it is not a path of this
+/// machine.
 fn pattern(word: &str) -> Option<String> {
     if word.contains("://") || word.contains('@') && word.contains(':') {
-        return None; // of another machine
+        return None; // on another machine
     }
     let word = ["$HOME", "${HOME}", "%h"]
         .iter()
@@ -240,7 +241,7 @@ fn pattern(word: &str) -> Option<String> {
                 letters.next();
                 pattern.push('*');
             }
-            // The end of a command whose output the path begins with.
+            // The end of a command whose output the path starts with.
             ')' | '}' => "*".clone_into(&mut pattern),
             '?' | '{' | ',' | '(' | '\\' => pattern.push('*'),
             letter => pattern.push(letter),

@@ -8,11 +8,11 @@ use super::text::Setting;
 /// A command that a unit runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
-    /// The program, as written but for specifiers.
+    /// The program, as written except for specifiers.
     pub program: String,
     /// Its arguments, without the zeroth.
     pub arguments: Vec<String>,
-    /// Whether it runs as root although the unit names a user: a `+` or `!` stands before it.
+    /// Whether a `+` or `!` before it makes it run as root although the unit names a user.
     pub as_root: bool,
     /// The file that has the command, by its path in the running system.
     pub file: Arc<str>,
@@ -43,7 +43,7 @@ impl Command {
     }
 }
 
-/// The commands of one assignment, for the unit of that name.
+/// The commands of one assignment, for the unit with that name.
 pub(super) fn commands(setting: &Setting, unit: &str) -> Vec<Command> {
     let mut commands = Vec::new();
     for words in words(&setting.value).split(|word| matches!(word, Word::End)) {
@@ -54,7 +54,7 @@ pub(super) fn commands(setting: &Setting, unit: &str) -> Vec<Command> {
         let Some(first) = words.next() else { continue };
         let program = first.trim_start_matches(['@', '-', ':', '+', '!', '|']);
         let prefixes = first.strip_suffix(program).unwrap_or_default();
-        // After this prefix comes the zeroth argument.
+        // The zeroth argument follows this prefix.
         if prefixes.contains('@') {
             words.next();
         }
@@ -115,7 +115,7 @@ fn finished(text: String, bare: bool) -> Word {
     if bare && text == ";" { Word::End } else { Word::Text(text) }
 }
 
-/// What a backslash and the letters after it stand for; systemd keeps what it does not know.
+/// The character that an escape stands for. systemd keeps unknown escapes.
 fn escaped(letters: &mut std::iter::Peekable<std::str::Chars<'_>>) -> String {
     let Some(letter) = letters.next() else { return "\\".to_owned() };
     let known = match letter {

@@ -3,21 +3,21 @@
 use super::{Setting, Unit, Units};
 use crate::error::Result;
 
-/// What the conditions of a unit come to.
+/// The result of a unit's conditions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Conditions {
-    /// The image says that they hold, or there are none.
+    /// They hold according to the image, or the unit has none.
     Met,
-    /// The image says that this one does not hold: the unit does not start.
+    /// This one does not hold according to the image: the unit does not start.
     Failed(String),
-    /// The image does not tell whether this one holds.
+    /// The image does not show whether this one holds.
     Open(String),
 }
 
-/// Whether one condition holds. `None` if the image does not tell.
+/// Whether one condition holds. `None` if the image does not show it.
 type Holds = Option<bool>;
 
-/// Conditions on a path that hold for what is there, or need more than that.
+/// Conditions that need a path to exist, or more than that.
 const ON_PATHS: [&str; 8] = [
     "PathExists",
     "PathIsDirectory",
@@ -29,15 +29,15 @@ const ON_PATHS: [&str; 8] = [
     "FileIsExecutable",
 ];
 
-/// Containers that systemd knows (ConditionVirtualization=). None starts from a disc.
+/// Containers that systemd knows (ConditionVirtualization=). No container starts from a disc.
 const CONTAINERS: [&str; 10] =
     ["container", "systemd-nspawn", "docker", "podman", "lxc", "lxc-libvirt", "openvz", "rkt", "wsl", "proot"];
 
 impl Units<'_> {
-    /// What the conditions and assertions of a unit come to when any of the menu entries starts the system.
+    /// The result of a unit's conditions and assertions, if any of the menu entries starts the system.
     ///
     /// # Errors
-    /// If a path in the image that decides cannot be read.
+    /// If a path that decides is in the image but cannot be read.
     pub fn conditions(&self, unit: &Unit) -> Result<Conditions> {
         let mut best = None;
         for line in self.root.kernel_lines()? {
@@ -52,7 +52,7 @@ impl Units<'_> {
         Ok(best.unwrap_or(Conditions::Met))
     }
 
-    /// Of the conditions with a `|`, one must hold, and all without.
+    /// At least one of the conditions with a `|` must hold, and all conditions without it.
     fn of_kind(&self, unit: &Unit, kind: &str, line: &[String]) -> Result<Conditions> {
         let (mut open, mut choice): (Option<&Setting>, Option<(&Setting, Holds)>) = (None, None);
         for setting in unit.conditions(kind) {
@@ -97,7 +97,7 @@ impl Units<'_> {
         })
     }
 
-    /// The store is as it is in the image. What `/etc` has is there after boot, but more may come.
+    /// The store is as it is in the image. The files of `/etc` in the image exist after boot, but others may be added.
     fn holds_on_path(&self, name: &str, value: &str) -> Result<Holds> {
         let place = self.root.inside(value);
         let (is_stored, is_plain) = (place.starts_with("/nix/store/"), !value.contains('%'));
@@ -115,7 +115,7 @@ impl Units<'_> {
     }
 }
 
-/// A text without a letter before it, and whether it had that.
+/// A text without the letter before it, and whether it had that letter.
 fn prefixed(text: &str, letter: char) -> (bool, &str) {
     text.strip_prefix(letter).map_or((false, text), |rest| (true, rest.trim_start()))
 }

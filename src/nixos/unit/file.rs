@@ -5,19 +5,19 @@ use crate::fs::{Kind, path};
 use crate::nixos::Root;
 use crate::nixos::root::lexical;
 
-/// Symbolic links between a unit's name and its file.
+/// Limit for symbolic links between a unit's name and its file.
 const MOST_LINKS: usize = 40;
 
 /// Where the links of a unit file end.
 pub(super) enum End {
-    /// A file of that many bytes.
+    /// A file of this length in bytes.
     File(u64),
     Missing(String),
     Other,
 }
 
 impl End {
-    /// Whether this masks a unit: nothing, or the null device.
+    /// Whether this masks a unit: an empty file, or the null device.
     pub(super) fn is_mask(&self) -> bool {
         match self {
             Self::File(bytes) => *bytes == 0,
@@ -27,7 +27,7 @@ impl End {
     }
 }
 
-/// Follows the links of a path one by one: one that leads to `/dev/null` does so in no image.
+/// Follows the links of a path one by one, since images lack `/dev/null`, which a link may lead to.
 pub(super) fn follow(root: &Root<'_>, path: &str) -> Result<End> {
     let mut path = root.inside(path);
     for _ in 0..MOST_LINKS {

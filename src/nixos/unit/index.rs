@@ -1,4 +1,4 @@
-//! The names in the folder of units, and what has been read of them.
+//! The names in the units directory, and the units read so far.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -9,22 +9,22 @@ use crate::error::{Error, Place, Result};
 use crate::fs::{FileType, Kind};
 use crate::nixos::Root;
 
-/// Names in that directory, folders of drop-ins and links included; NixOS has some 500.
+/// Limit for names in that directory, including drop-in folders and links. NixOS has some 500.
 pub(super) const MOST_NAMES: usize = 20_000;
 
-/// Names that one unit may have, and links from one to another.
+/// Limit for the names of one unit, and for links from one to another.
 pub(super) const MOST_ALIASES: usize = 100;
 
-/// What [`Units`] knows so far. It is kept in the [`Root`], so that everybody shares it.
+/// What [`Units`] has read so far. The [`Root`] keeps it, so that all callers share it.
 #[derive(Default)]
 pub(in crate::nixos) struct Index {
-    /// The names in the directory, and for links the unit of the same directory that they lead to.
+    /// The names in the directory. For a link to another unit of the directory, that unit.
     pub(super) names: BTreeMap<String, Option<String>>,
-    /// For each unit, the other names that it has.
+    /// The other names of each unit.
     pub(super) aliases: HashMap<String, Vec<String>>,
     pub(super) kernel: Kernel,
     pub(super) loaded: Mutex<Loaded>,
-    /// Scripts by their paths; `None` for a program that is none.
+    /// Scripts by path. `None` for a program that is not a script.
     pub(super) scripts: Mutex<HashMap<String, Option<Arc<Script>>>>,
     pub(super) started: OnceLock<HashMap<String, Start>>,
 }
@@ -65,7 +65,7 @@ impl Index {
     }
 }
 
-/// The unit that a link in the directory is another name of. A link that leads elsewhere is a unit of its own.
+/// The unit of which a link in the directory is an alias. A link that leads elsewhere is a separate unit.
 fn alias(name: &str, target: &[u8]) -> Option<String> {
     let target = std::str::from_utf8(target).ok()?;
     let target = target.strip_prefix(FOLDER).and_then(|rest| rest.strip_prefix('/')).unwrap_or(target);

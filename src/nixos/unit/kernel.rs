@@ -1,4 +1,4 @@
-//! What the kernel's own parameters say of units (kernel-command-line(7)).
+//! The kernel parameters that concern units (kernel-command-line(7)).
 
 use std::collections::HashSet;
 
@@ -14,14 +14,14 @@ const WORDS: [(&str, &[&str]); 4] = [
     ("graphical.target", &["5"]),
 ];
 
-/// What the kernel lines say of units that start a system.
+/// The effect of the kernel lines on the units that start a system.
 #[derive(Default)]
 pub(super) struct Kernel {
-    /// Units that cannot start, whichever line it is.
+    /// Units that every kernel line masks.
     pub(super) masks: HashSet<String>,
     /// Units that start at boot.
     pub(super) wants: Vec<String>,
-    /// The units that stand in for `default.target`. `None` stands for that itself.
+    /// The units that start in place of `default.target`. `None` stands for `default.target` itself.
     pub(super) units: Vec<Option<String>>,
 }
 
@@ -40,7 +40,7 @@ impl Kernel {
     fn of_line(words: &[String]) -> Self {
         let (mut kernel, mut target) = (Self::default(), None);
         for word in words.iter().map(|word| word.replace('"', "")) {
-            // systemd takes a dash for an underscore in a name.
+            // systemd treats a dash like an underscore in a name.
             let (name, value) = word.split_once('=').unwrap_or((&word, ""));
             match (name.replace('-', "_").as_str(), value) {
                 ("systemd.mask", unit) if !unit.is_empty() => drop(kernel.masks.insert(named(unit))),
@@ -60,7 +60,7 @@ impl Kernel {
     }
 }
 
-/// A name without a suffix is that of a service.
+/// A name without a suffix is a service.
 fn named(unit: &str) -> String {
     if unit.contains('.') { unit.to_owned() } else { format!("{unit}.service") }
 }

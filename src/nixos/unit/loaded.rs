@@ -6,15 +6,15 @@ use std::sync::Arc;
 use super::text::Setting;
 use super::{Command, command, is_true, name};
 
-/// What systemd finds under the name of a unit.
+/// The result of looking up a unit's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup {
     /// A unit.
     Loaded(Arc<Unit>),
-    /// A link to `/dev/null`, an empty file, or a unit that `systemd.mask=` names: it cannot be started. The file, by its
+    /// A link to `/dev/null`, an empty file, or a unit that `systemd.mask=` names. It cannot be started. The file, by its
     /// path in the running system.
     Masked(String),
-    /// A link to a file that is not in the image: the link, and the path that is missing.
+    /// A link to a file that is not in the image: the link, and the missing path.
     Dangling(String, String),
     /// Nothing.
     Missing,
@@ -23,11 +23,11 @@ pub enum Lookup {
 /// A unit with its drop-ins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unit {
-    /// Its own name, which for an alias is not the one that was asked for.
+    /// Its own name. For an alias, that differs from the name looked up.
     pub name: String,
     /// The unit file, by its path in the running system.
     pub path: String,
-    /// The assignments of the unit file, then those of the drop-ins.
+    /// The assignments of the unit file, followed by those of the drop-ins.
     pub(super) settings: Vec<Setting>,
 }
 
@@ -43,19 +43,19 @@ impl Lookup {
 }
 
 impl Unit {
-    /// The last assignment of a key that is not a list. `None` if it is unset or set to nothing.
+    /// The last assignment of a key that is not a list. `None` if it is unset or empty.
     #[must_use]
     pub fn setting(&self, section: &str, key: &str) -> Option<&Setting> {
         self.all(section, key).next_back().filter(|setting| !setting.value.is_empty())
     }
 
-    /// As [`Unit::setting`], the value alone.
+    /// The value of [`Unit::setting`].
     #[must_use]
     pub fn value(&self, section: &str, key: &str) -> Option<&str> {
         self.setting(section, key).map(|setting| setting.value.as_str())
     }
 
-    /// The assignments of a key that is a list. An empty one takes back those before it.
+    /// The assignments of a key that is a list. An empty one discards those before it.
     #[must_use]
     pub fn list(&self, section: &str, key: &str) -> Vec<&Setting> {
         let mut list = Vec::new();
@@ -69,7 +69,7 @@ impl Unit {
         list
     }
 
-    /// The value of a boolean. `None` if it is not set.
+    /// The value of a boolean. `None` if it is unset.
     #[must_use]
     pub fn holds(&self, section: &str, key: &str) -> Option<bool> {
         self.value(section, key).map(is_true)
@@ -82,7 +82,7 @@ impl Unit {
         list.into_iter().flat_map(|setting| command::commands(setting, &self.name)).collect()
     }
 
-    /// The variables of a key such as `Environment`, with the assignment that sets each last.
+    /// The variables of a key such as `Environment`, each with its last assignment.
     #[must_use]
     pub fn environment(&self, section: &str, key: &str) -> BTreeMap<String, (String, &Setting)> {
         let mut variables = BTreeMap::new();
@@ -96,13 +96,13 @@ impl Unit {
         variables
     }
 
-    /// The user whom the commands run as; root if it does not say.
+    /// The user who runs the commands. Root by default.
     #[must_use]
     pub fn user(&self) -> String {
         self.value("Service", "User").map_or_else(|| "root".to_owned(), |user| name::expand(user, &self.name))
     }
 
-    /// The conditions or assertions, by how their keys begin. An empty one takes back all before it.
+    /// The conditions or assertions whose keys start with `kind`. An empty one discards all before it.
     pub(super) fn conditions(&self, kind: &str) -> Vec<&Setting> {
         let mut list = Vec::new();
         for setting in self.settings.iter().filter(|own| &*own.section == "Unit" && own.key.starts_with(kind)) {

@@ -1,7 +1,7 @@
 //! The units of a system as systemd would load them (systemd.unit(5)), and what starts at boot.
 //!
-//! NixOS puts all units, those of packages included, into `/etc/systemd/system`, and never uses `[Install]`: what is
-//! enabled has a link in a `.wants` or `.requires` folder.
+//! NixOS puts all units, including those of packages, into `/etc/systemd/system`, and never uses `[Install]`: an enabled
+//! unit has a link in a `.wants` or `.requires` folder.
 
 mod command;
 mod condition;
@@ -29,21 +29,21 @@ pub use text::Setting;
 pub use units::Units;
 pub(super) use upstart::Job;
 
-/// Where NixOS has all units.
+/// The directory of all NixOS units.
 const FOLDER: &str = "/etc/systemd/system";
 
-/// Bytes of one unit file or script; NixOS writes some 2,000.
+/// Limit for one unit file or script, in bytes. NixOS writes some 2,000.
 const LONGEST: u64 = 1 << 20;
 
-/// Limit for assignments in all units together, with links and drop-ins.
+/// Limit for assignments in all units together, including links and drop-ins.
 const MOST_SETTINGS: usize = 200_000;
 
-/// Reads a text that is not a unit but has the same form, such as `system.conf`.
+/// Reads a text that has the form of a unit, such as `system.conf`.
 pub(super) fn settings(text: &str, file: &str) -> Vec<Setting> {
     text::settings(text, &file.into(), MOST_SETTINGS)
 }
 
-/// Whether a value is one of the words for yes (systemd.syntax(7)).
+/// Whether a value means yes (systemd.syntax(7)).
 pub(super) fn is_true(value: &str) -> bool {
     ["1", "yes", "y", "true", "t", "on"].iter().any(|yes| value.eq_ignore_ascii_case(yes))
 }

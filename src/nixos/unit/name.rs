@@ -1,6 +1,6 @@
-//! Names of units (systemd.unit(5)): templates, instances, and the folders that belong to a name.
+//! Unit names (systemd.unit(5)): templates, instances, and the folders that belong to a name.
 
-/// Whether a name is that of a template, `getty@.service`.
+/// Whether a name is a template, `getty@.service`.
 pub(super) fn is_template(name: &str) -> bool {
     parts(name).is_some_and(|(_, instance, _)| instance.is_empty())
 }
@@ -11,7 +11,7 @@ pub(super) fn template(name: &str) -> Option<String> {
     (!instance.is_empty()).then(|| format!("{prefix}@.{kind}"))
 }
 
-/// The instance of a template: `getty@tty1.service` for `getty@.service` and the instance of `like`.
+/// The instance of a template: `getty@tty1.service` for `getty@.service` and the instance in `like`.
 pub(super) fn instance_like(template: &str, like: &str) -> String {
     match (parts(template), parts(like)) {
         (Some((prefix, "", kind)), Some((_, instance, _))) => format!("{prefix}@{instance}.{kind}"),
@@ -19,7 +19,7 @@ pub(super) fn instance_like(template: &str, like: &str) -> String {
     }
 }
 
-/// The suffix: `service`, `socket`. Empty if there is none.
+/// The suffix: `service`, `socket`. Empty without one.
 pub(super) fn kind(name: &str) -> &str {
     name.rsplit_once('.').map_or("", |(_, kind)| kind)
 }
@@ -31,8 +31,8 @@ fn parts(name: &str) -> Option<(&str, &str, &str)> {
     Some((prefix, instance, kind))
 }
 
-/// The names whose folders apply to a unit, the most specific first: its own, its template, those of the prefixes that
-/// end in a dash, and the suffix alone.
+/// The names whose folders apply to a unit, the most specific first: its own, its template, the prefixes that end in a
+/// dash, and the suffix alone.
 pub(super) fn folders(name: &str) -> Vec<String> {
     let mut names = vec![name.to_owned()];
     names.extend(template(name));
@@ -52,7 +52,7 @@ pub(super) fn folders(name: &str) -> Vec<String> {
     names
 }
 
-/// Replaces the specifiers that only depend on the name. All others stay as written.
+/// Expands the specifiers that only depend on the name. Others stay as written.
 pub(super) fn expand(text: &str, name: &str) -> String {
     let (prefix, instance) = match parts(name) {
         Some((prefix, instance, _)) => (prefix, instance),
@@ -81,7 +81,7 @@ pub(super) fn expand(text: &str, name: &str) -> String {
     expanded
 }
 
-/// Undoes systemd-escape(1): a dash stands for a slash, `\x2d` for a dash.
+/// Undoes systemd-escape(1): a dash means a slash, `\x2d` a dash.
 fn unescape(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text;

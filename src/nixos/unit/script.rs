@@ -1,4 +1,4 @@
-//! Scripts that NixOS, or whoever configures it, makes for units.
+//! Scripts that NixOS or its users make for units.
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
@@ -9,10 +9,11 @@ use crate::fs::Kind;
 use crate::store::StorePath;
 use crate::store::name::Name;
 
-/// Bytes of a program that may be a script, where its name does not say so. `writeShellScript` makes a few hundred.
+/// Limit for a program that may be a script although its name does not say so, in bytes. `writeShellScript` makes a few
+/// hundred.
 const MOST_OF_UNNAMED: u64 = 64 << 10;
 
-/// Scripts that one command may lead to.
+/// Limit for scripts that one command leads to.
 const MOST_SCRIPTS: usize = 1_000;
 
 /// A script in the store.
@@ -20,37 +21,37 @@ const MOST_SCRIPTS: usize = 1_000;
 pub struct Script {
     /// Its path.
     pub path: String,
-    /// Its lines with their numbers, continued ones joined and comments left out.
+    /// Its lines with their numbers. Continued lines are joined, comments left out.
     pub lines: Vec<(u64, String)>,
 }
 
 impl Script {
-    /// The script with this text. `None` if the text is no script.
+    /// The script with this text. `None` if the text is not a script.
     pub(in crate::nixos) fn of(path: &str, text: &str) -> Option<Self> {
         text.starts_with("#!").then(|| Self { path: path.to_owned(), lines: upstart::joined(text) })
     }
 
-    /// The paths of the store that its lines name.
+    /// The store paths that its lines name.
     fn calls(&self) -> impl Iterator<Item = &str> {
         let words = self.lines.iter().flat_map(|(_, line)| line.split(|letter: char| !is_of_path(letter)));
         words.filter(|word| word.starts_with("/nix/store/"))
     }
 }
 
-/// Whether a letter may be part of a path that a script names.
+/// Whether a character may be part of a path that a script names.
 fn is_of_path(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || "/+-._?=".contains(letter)
 }
 
 impl Units<'_> {
-    /// The script that a program in the store is, such as that of `systemd.services.NAME.script`. `None` if it is no
+    /// The script behind a program in the store, such as that of `systemd.services.NAME.script`. `None` if it is not a
     /// script, or belongs to a package.
     ///
     /// # Errors
-    /// If the program is there but cannot be read, or a limit is reached.
+    /// If the program exists but cannot be read, or a limit is reached.
     pub fn script(&self, program: &str) -> Result<Option<Arc<Script>>> {
         let Some((own, _)) = StorePath::containing(program.as_bytes()) else { return Ok(None) };
-        // Packages have versions; their programs are large and many.
+        // Packages have versions. Their programs are large and numerous.
         let is_named = own.name().contains("script");
         if !is_named && !Name::parse(own.name()).version.is_empty() {
             return Ok(None);
@@ -75,7 +76,7 @@ impl Units<'_> {
         Ok(Script::of(program, &String::from_utf8_lossy(&bytes)))
     }
 
-    /// The script that a command runs, and those that it calls.
+    /// The script that a command runs, and the scripts that it calls.
     ///
     /// # Errors
     /// As [`Units::script`].
@@ -85,7 +86,7 @@ impl Units<'_> {
         self.called(&Script { path: String::new(), lines: vec![(1, line)] })
     }
 
-    /// The scripts that a script calls, and those that these call.
+    /// The scripts that a script calls, directly or through others.
     ///
     /// # Errors
     /// As [`Units::script`].

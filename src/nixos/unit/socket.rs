@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Unit;
 
-/// Keys of `[Socket]` with addresses, and their protocols.
+/// Keys of `[Socket]` that hold addresses, and their protocols.
 const ADDRESSES: [(&str, &str); 3] =
     [("ListenStream", "tcp"), ("ListenDatagram", "udp"), ("ListenSequentialPacket", "sctp")];
 
@@ -13,7 +13,7 @@ const ADDRESSES: [(&str, &str); 3] =
 pub struct Port {
     /// `tcp`, `udp` or `sctp`.
     pub protocol: &'static str,
-    /// Its number.
+    /// The port number.
     pub number: u16,
 }
 

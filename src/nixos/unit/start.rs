@@ -15,13 +15,13 @@ use crate::fs::FileType;
 pub enum Start {
     /// At boot.
     Boot,
-    /// When a socket, timer or path unit that starts at boot triggers it.
+    /// When a socket, timer or path unit starts it. That unit starts at boot.
     Trigger(String),
-    /// Only if somebody starts it by hand, or something that the units do not tell.
+    /// Only by hand, or by something outside the units.
     Manual,
 }
 
-/// Dependencies of upstream's targets that hold in every release (bootup(7)).
+/// Dependencies of systemd's own targets that hold in every release (bootup(7)).
 const STANDARD: [(&str, &[&str]); 7] = [
     ("default.target", &["graphical.target", "multi-user.target"]),
     ("graphical.target", &["multi-user.target", "display-manager.service"]),
@@ -32,7 +32,7 @@ const STANDARD: [(&str, &[&str]); 7] = [
     ("emergency.target", &[]),
 ];
 
-/// Targets that a system reaches if it has no `default.target` that says so.
+/// Targets that a system reaches without a `default.target`.
 const WITHOUT_DEFAULT: [&str; 2] = ["network-online.target", "network.target"];
 
 /// Folders whose links pull units in.
@@ -41,39 +41,38 @@ const FOLDERS: [&str; 3] = ["wants", "requires", "upholds"];
 /// Keys of `[Unit]` that pull units in.
 const KEYS: [&str; 4] = ["Wants", "Requires", "BindsTo", "Upholds"];
 
-/// Bytes of a name: systemd's own limit (src/basic/unit-name.h).
+/// Limit for a name, in bytes: systemd's own (src/basic/unit-name.h).
 const LONGEST_NAME: usize = 255;
 
 impl<'r> Units<'r> {
-    /// How the unit of that name starts. A template starts if an instance does.
+    /// How the unit with that name starts. A template starts if one of its instances does.
     ///
     /// # Errors
-    /// If a unit that decides cannot be read.
+    /// If a unit that decides this cannot be read.
     pub fn start(&self, name: &str) -> Result<Start> {
         Ok(of(self.started()?, &self.canonical(name)).unwrap_or(Start::Manual))
     }
 
-    /// All units that start, with how they do. Instances of templates have their own names.
+    /// All units that start, and how. Instances of templates have their own names.
     ///
     /// # Errors
-    /// If a unit that decides cannot be read.
+    /// If a unit that decides this cannot be read.
     pub fn started(&self) -> Result<&'r HashMap<String, Start>> {
         if let Some(started) = self.index.started.get() {
             return Ok(started);
         }
-        // Each unit is a small file in a block of its own. What cannot be read is reported below.
+        // Each unit is a small file in a block of its own. Errors are reported below.
         self.reached(Texts::Closed)?.par_iter().for_each(|(name, _)| drop(self.get(name)));
         let started = self.reached(Texts::Open)?;
         Ok(self.index.started.get_or_init(|| started))
     }
 
-    /// Follows what starts units. One that requires what is not there starts all the same, as long as nothing asks for it
-    /// by hand.
+    /// Follows what starts units. A unit with missing requirements starts all the same, unless it is started by hand.
     fn reached(&self, texts: Texts) -> Result<HashMap<String, Start>> {
         let mut reached: HashMap<String, Start> = HashMap::new();
         let mut queue: VecDeque<(String, Start)> = VecDeque::new();
         queue.extend(self.seeds().map(|name| (name.to_owned(), Start::Boot)));
-        // What is triggered waits until all that starts at boot is known.
+        // Triggered units wait until all units that start at boot are known.
         let mut triggered: VecDeque<(String, Start)> = VecDeque::new();
         while let Some((name, start)) = queue.pop_front().or_else(|| triggered.pop_front()) {
             let name = self.canonical(&name);
@@ -112,7 +111,7 @@ impl<'r> Units<'r> {
             .chain(self.index.kernel.wants.iter().map(String::as_str))
     }
 
-    /// Whether there is a unit of the name that is not masked. Images with few units leave out upstream's targets.
+    /// Whether a unit with that name exists and is not masked. Images with few units leave out systemd's own targets.
     fn can_start(&self, name: &str) -> Result<bool> {
         if self.index.kernel.masks.contains(name) {
             return Ok(false);
@@ -129,14 +128,14 @@ impl<'r> Units<'r> {
         })
     }
 
-    /// The units that the links of a folder name.
+    /// The units that the links in a folder name.
     fn links(&self, folder: &str, owner: &str) -> Result<Vec<String>> {
         let mut names = Vec::new();
         let entries = self.root.entries(&format!("{FOLDER}/{folder}"))?;
         self.count(0, entries.len(), folder)?;
         for entry in entries {
             let Ok(name) = String::from_utf8(entry.name) else { continue };
-            // A link to what is masked is none (systemd, src/core/load-dropin.c).
+            // A link to a masked unit does not count (systemd, src/core/load-dropin.c).
             let end = follow(self.root, &format!("{FOLDER}/{folder}/{name}"))?;
             if entry.file_type == FileType::Symlink && end.is_mask() {
                 continue;
@@ -163,7 +162,7 @@ impl<'r> Units<'r> {
     }
 }
 
-/// Whether the texts of units are read for what they pull in.
+/// Whether the dependencies in the texts of units are followed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Texts {
     Closed,
@@ -207,7 +206,7 @@ mod tests {
     use crate::nixos::made::Made;
     use crate::nixos::menu::MenuEntry;
 
-    /// How the unit starts, in one word or with what triggers it.
+    /// How the unit starts: in one word, or the unit that triggers it.
     fn shown(files: &[(&str, &str)], name: &str) -> String {
         let place = |name: &str| match name.strip_prefix('/') {
             Some(own) => format!("/s/{own}"),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 pub struct Setting {
     /// The section, without brackets.
     pub section: Arc<str>,
-    /// The key, as written.
+    /// The key as written.
     pub key: String,
     /// The value, with continued lines joined. Quotes and specifiers are as written.
     pub value: String,
@@ -17,7 +17,7 @@ pub struct Setting {
     pub line: u64,
 }
 
-/// Reads the assignments of a file, at most `most`. Lines that systemd ignores, with a warning, are left out.
+/// Reads at most `most` assignments of a file. Lines that systemd ignores with a warning are left out.
 pub(super) fn settings(text: &str, file: &Arc<str>, most: usize) -> Vec<Setting> {
     let mut settings = Vec::new();
     let mut section: Arc<str> = "".into();
@@ -51,7 +51,7 @@ fn lines(text: &str) -> Vec<(u64, String)> {
         if line.starts_with(['#', ';']) {
             continue;
         }
-        // An even number of backslashes at the end stands for themselves.
+        // An even number of backslashes at the end does not continue the line.
         let continues = line.chars().rev().take_while(|letter| *letter == '\\').count() % 2 == 1;
         let part = line.strip_suffix('\\').filter(|_| continues).unwrap_or(line);
         match lines.last_mut() {

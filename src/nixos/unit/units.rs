@@ -1,4 +1,4 @@
-//! The units of a system, read when they are asked for.
+//! The units of a system, read on demand.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, PoisonError};
@@ -9,10 +9,10 @@ use super::{FOLDER, LONGEST, Lookup, MOST_SETTINGS, Unit, name, text};
 use crate::error::{Error, Place, Result};
 use crate::nixos::Root;
 
-/// Bytes of all units together, with those of scripts.
+/// Limit for all units together, including scripts, in bytes.
 const MOST_BYTES: usize = 32 << 20;
 
-/// The units of a system, read when they are asked for.
+/// The units of a system, read on demand.
 #[derive(Clone, Copy)]
 pub struct Units<'r> {
     pub(super) root: &'r Root<'r>,
@@ -27,7 +27,7 @@ impl<'r> Units<'r> {
     /// The units of a system.
     ///
     /// # Errors
-    /// If the directory of units cannot be read, or has more names than anyone writes.
+    /// If the units directory cannot be read, or has more names than anyone writes.
     pub fn of(root: &'r Root<'r>) -> Result<Self> {
         let cell = root.units();
         let index = match cell.get() {
@@ -40,22 +40,22 @@ impl<'r> Units<'r> {
         Ok(Self { root, index })
     }
 
-    /// The names of all units that are there, in order. Instances that only links name are not among them.
+    /// The names of all existing units, in order. Instances that only links name are not included.
     pub fn names(&self) -> impl Iterator<Item = &'r str> {
         let names = self.index.names.keys().map(String::as_str);
         names.filter(|name| KINDS.contains(&name::kind(name)))
     }
 
-    /// As [`Units::names`], with those that only have a folder of drop-ins: instances, for the most part.
+    /// As [`Units::names`], and names with only a drop-in folder: mostly instances.
     pub fn mentioned(&self) -> impl Iterator<Item = &'r str> {
         let names = self.index.names.keys().map(|name| name.strip_suffix(".d").unwrap_or(name));
         names.filter(|name| name.contains('.') && KINDS.contains(&name::kind(name)))
     }
 
-    /// The unit of that name, which may be an alias, a template, or an instance of one.
+    /// The unit with that name, which may be an alias, a template, or an instance of one.
     ///
     /// # Errors
-    /// If its file or a drop-in is there but cannot be read, or a limit is reached.
+    /// If its file or a drop-in exists but cannot be read, or a limit is reached.
     pub fn get(&self, name: &str) -> Result<Lookup> {
         let own = self.canonical(name);
         let locked = || self.index.loaded.lock().unwrap_or_else(PoisonError::into_inner);
@@ -78,13 +78,13 @@ impl<'r> Units<'r> {
         name
     }
 
-    /// The name of the file that a unit is loaded from: its own, or that of its template.
+    /// The name of the file that a unit is loaded from: its own, or its template's.
     pub(super) fn file_name(&self, name: &str) -> Option<String> {
         let own = self.index.names.contains_key(name).then(|| name.to_owned());
         own.or_else(|| name::template(name).filter(|template| self.index.names.contains_key(template)))
     }
 
-    /// The names that a unit has: its own, then its aliases.
+    /// The names of a unit: its own, then its aliases.
     pub(super) fn all_names(&self, name: &str) -> Vec<String> {
         let mut names = vec![name.to_owned()];
         let file = self.file_name(name).unwrap_or_default();
@@ -120,12 +120,12 @@ impl<'r> Units<'r> {
         Ok(Lookup::Loaded(Arc::new(Unit { name: name.to_owned(), path, settings })))
     }
 
-    /// The drop-ins of a unit in the order in which they count. Of two with the same file name, the more specific counts.
+    /// The drop-ins of a unit in order of precedence. Of two with the same file name, the more specific counts.
     fn drop_ins(&self, name: &str) -> Result<Vec<String>> {
         let mut files: BTreeMap<String, String> = BTreeMap::new();
         let names = self.all_names(name);
         let mut folders: Vec<String> = names.iter().flat_map(|name| name::folders(name)).collect();
-        // The folder of the type comes last, after those of all names.
+        // The folder of the type comes last, after the folders of all names.
         folders.sort_by_key(|folder| !folder.contains('.'));
         let mut seen = HashSet::new();
         for folder in folders.iter().map(|folder| format!("{folder}.d")) {

@@ -3,10 +3,10 @@
 use crate::error::{Error, Place, Result};
 use crate::nixos::Root;
 
-/// Where the jobs are.
+/// The directory of the jobs.
 const FOLDER: &str = "/etc/init";
 
-/// Jobs of a system; NixOS had some 30.
+/// Limit for jobs of a system. NixOS had some 30.
 const MOST_JOBS: usize = 1_000;
 
 /// Limit for a job, in bytes. NixOS wrote some 2,000.
@@ -17,17 +17,17 @@ const LONGEST: u64 = 1 << 20;
 pub(in crate::nixos) struct Job {
     /// Its file, by its path in the running system.
     pub(in crate::nixos) path: String,
-    /// Whether an event starts it. Otherwise only a person does.
+    /// Whether an event starts it. Otherwise it only starts by hand.
     pub(in crate::nixos) starts: bool,
-    /// Its lines with their numbers, those joined that a backslash continues.
+    /// Its lines with their numbers. Lines that a backslash continues are joined.
     pub(in crate::nixos) lines: Vec<(u64, String)>,
 }
 
 impl Job {
-    /// The job of that name. `None` if there is none.
+    /// The job with that name. `None` if it does not exist.
     ///
     /// # Errors
-    /// If its file is there but cannot be read.
+    /// If its file exists but cannot be read.
     pub(in crate::nixos) fn of(root: &Root<'_>, name: &str) -> Result<Option<Self>> {
         let path = format!("{FOLDER}/{name}.conf");
         let Some(bytes) = root.bytes(&path, LONGEST)? else { return Ok(None) };
@@ -59,7 +59,7 @@ impl Job {
     }
 }
 
-/// Lines with those joined that a backslash continues, without comments. As in a shell, a comment cannot be continued.
+/// The lines without comments, those that a backslash continues joined. As in a shell, a comment cannot be continued.
 pub(super) fn joined(text: &str) -> Vec<(u64, String)> {
     let mut lines: Vec<(u64, String)> = Vec::new();
     let mut open = false;
