@@ -14,8 +14,8 @@ use crate::fs::{Tree, cpio, digest};
 use crate::nixos::Disc;
 use crate::nixos::menu::BootFile;
 
-/// Searches the initrds of all systems and menus, and passes the secrets of each member to `found`, with the initrd's path and its own.
-/// Returns the key files that initrds name, and what could not be searched.
+/// Searches the initrds of all systems and menus, and passes the secrets of each member to `found`, with the initrd's path and its
+/// own. Returns the key files that initrds name, and what could not be searched.
 pub(super) fn search(disc: &Disc<'_>, found: &dyn Fn(Vec<Sighting>, Vec<u8>)) -> (KeyFiles, Troubles) {
     let systems = disc.systems.iter().filter(|system| system.present);
     let of_systems = systems.map(|system| format!("{}/initrd", system.path));

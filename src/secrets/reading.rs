@@ -1,8 +1,9 @@
 //! Reads every file once: each data block and each fragment block is decompressed once, however many files share it.
 //!
-//! The plan is not the one of `store::hashing`. A NAR must be hashed from its first byte to its last, so that plan orders store objects
-//! and keeps the blocks that they share. A search needs no order: files with the same blocks are searched once for all their paths, and
-//! the files of a fragment block side by side, so that nothing is kept. It also covers files outside of registered store paths.
+//! The plan is not the one of `store::hashing`. A NAR must be hashed from its first byte to its last, so that plan orders store
+//! objects and keeps the blocks that they share. A search needs no order: files with the same blocks are searched once for all
+//! their paths, and the files of a fragment block side by side, so that nothing is kept. It also covers files outside of registered
+//! store paths.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
@@ -59,8 +60,8 @@ struct Contents {
     /// Where the first block is stored.
     start: u64,
     size: u64,
-    /// Stored lengths of all blocks, or the digest of many: in an image that was made to hide a file, another may begin like it and go
-    /// on differently.
+    /// Stored lengths of all blocks, or the digest of many: in an image that was made to hide a file, another may begin like it and
+    /// go on differently.
     lengths: Vec<u32>,
 }
 

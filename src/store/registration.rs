@@ -1,7 +1,8 @@
 //! The registration: a text file in the image with what Nix knew about its store paths.
 //!
-//! Records follow each other without separators, one field per line: path, hash, NAR size, deriver, number of references, references.
-//! `nix-store --load-db` reads this format. Images before 2011 lack the size. Those before 18.03 have zeros for the hash.
+//! Records follow each other without separators, one field per line: path, hash, NAR size, deriver, number of references,
+//! references. `nix-store --load-db` reads this format. Images before 2011 lack the size. Those before 18.03 have zeros for the
+//! hash.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
@@ -47,8 +48,8 @@ pub struct Record {
 }
 
 impl Registration {
-    /// Reads a registration up to its end or the first error: [`Error::Malformed`] with the faulty line, [`Error::Limit`] for lines or
-    /// files longer than any real one, and errors of the reader.
+    /// Reads a registration up to its end or the first error: [`Error::Malformed`] with the faulty line, [`Error::Limit`] for lines
+    /// or files longer than any real one, and errors of the reader.
     #[must_use]
     pub fn read(reader: impl Read) -> Self {
         let reader = BufReader::with_capacity(1 << 16, reader.take(LARGEST + 1));

@@ -13,8 +13,8 @@ pub fn compare(one: &str, other: &str) -> Ordering {
 /// Words for stages before a release, the earliest first.
 const PRE_RELEASES: [&[&str]; 5] = [&["dev"], &["alpha"], &["beta"], &["pre", "preview"], &["rc"]];
 
-/// The order that people expect. It differs from Nix's in that `2.0-beta.3`, `1.0_rc1` and `3.14.0a1` come before their release. Nix
-/// knows only `pre`.
+/// The order that people expect. It differs from Nix's in that `2.0-beta.3`, `1.0_rc1` and `3.14.0a1` come before their release.
+/// Nix knows only `pre`.
 #[must_use]
 pub fn compare_releases(one: &str, other: &str) -> Ordering {
     compare_by(one, other, |one, other| match (pre_release(one), pre_release(other)) {
@@ -139,8 +139,8 @@ impl Requirement {
             (None, None) => (Relation::Equal, text),
         };
         let version = version.trim();
-        // A version begins with a letter or digit, and has no other characters than store path names. These may also have `=`, but that is
-        // far more likely a misspelled operator.
+        // A version begins with a letter or digit, and has no other characters than store path names. These may also have `=`, but
+        // that is far more likely a misspelled operator.
         let begins = version.starts_with(|letter: char| letter.is_ascii_alphanumeric());
         let inside = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '+' | '_' | '?');
         let right = begins && version.chars().all(inside) || text == "*";

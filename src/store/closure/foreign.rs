@@ -1,6 +1,7 @@
 //! Files that are given as a list of store paths by mistake.
 
-/// How files begin that are not a closure, and what they are. A squashfs, a NAR and compressed files are recognized by magic numbers.
+/// How files begin that are not a closure, and what they are. A squashfs, a NAR and compressed files are recognized by magic
+/// numbers.
 const BEGINNINGS: [(&[u8], &str); 14] = [
     (b"\x7fELF", "a program (ELF)"),
     (b"hsqs", "a squashfs"),

@@ -49,8 +49,8 @@ impl AheadBlock {
         true
     }
 
-    /// The contents, for the thread that hashes. `None` if no thread has begun: then none will. While another thread is still at it,
-    /// this calls `otherwise` instead of waiting, until `otherwise` returns that it found nothing to do.
+    /// The contents, for the thread that hashes. `None` if no thread has begun: then none will. While another thread is still at
+    /// it, this calls `otherwise` instead of waiting, until `otherwise` returns that it found nothing to do.
     pub(super) fn take(&self, mut otherwise: impl FnMut() -> bool) -> Option<Result<Vec<u8>>> {
         loop {
             let mut state = self.state();

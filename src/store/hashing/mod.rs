@@ -1,8 +1,8 @@
 //! Hashes the NARs of all store objects in parallel, straight from the image.
 //!
-//! A block is hashed on the core that has just decompressed it. `plan` decides the order of the objects, and which blocks they share.
-//! `crew` runs the threads. A thread without an object decompresses blocks for the others (`ahead`). Blocks that several files share
-//! are kept (`fragments`, `copies`) until the last of these files is hashed.
+//! A block is hashed on the core that has just decompressed it. `plan` decides the order of the objects, and which blocks they
+//! share. `crew` runs the threads. A thread without an object decompresses blocks for the others (`ahead`). Blocks that several
+//! files share are kept (`fragments`, `copies`) until the last of these files is hashed.
 
 mod ahead;
 mod copies;

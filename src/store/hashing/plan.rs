@@ -73,8 +73,8 @@ impl Plan {
         plan
     }
 
-    /// Large objects come first, so that no large one is begun last. The others follow in their order on the disc, where objects that
-    /// share a fragment block are neighbours.
+    /// Large objects come first, so that no large one is begun last. The others follow in their order on the disc, where objects
+    /// that share a fragment block are neighbours.
     fn order(&mut self, threads: usize) {
         let share = self.total / u64::try_from(threads).unwrap_or(u64::MAX).max(1);
         let rank = |item: &Item| match item.size > share {
