@@ -1,4 +1,4 @@
-//! The members of initrds, which no registration and no other file shows: `boot.initrd.secrets` puts secrets there.
+//! The members of initrds. They are in no registration and no other file: `boot.initrd.secrets` puts secrets there.
 
 use std::collections::HashSet;
 use std::io::{BufReader, Read};
@@ -49,7 +49,7 @@ pub(super) fn search(disc: &Disc<'_>, found: &dyn Fn(Vec<Sighting>, Vec<u8>)) ->
     (keys, troubles)
 }
 
-/// Initrds that have been searched: menus start copies of what the store has.
+/// Initrds that have been searched. Menus start copies of those in the store.
 #[derive(Default)]
 struct Seen {
     paths: HashSet<Vec<u8>>,
