@@ -47,7 +47,7 @@ pub(super) fn check(disc: &Disc<'_>, expected: &[u8; 32], progress: Progress<'_>
     Ok(Some(problem.expected(shown(expected)).actual(shown(&actual))))
 }
 
-/// Notes that the product lines of the build name another file.
+/// Notes if the product lines of the build name another file.
 pub(super) fn product(disc: &Disc<'_>) -> Option<Remark> {
     let path = disc.path();
     let result = path.ancestors().skip(1).take(2).find(|above| above.join(PRODUCTS).is_file())?;

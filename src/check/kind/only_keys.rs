@@ -48,7 +48,7 @@ impl OnlyKeys {
             .filter(|account| self.user.as_ref().is_none_or(|user| *user == account.user.name));
         for account in accounts {
             let (name, grants) = (&account.user.name, &account.ssh);
-            // A key that is allowed with options must not lack the options that restrict it.
+            // A key that is allowed with options must have these options.
             let may = |key: &AuthorizedKey| {
                 let of_key = self.allowed.iter().filter(|allowed| allowed.is(&key.line.key));
                 of_key.map(|allowed| allowed.missing_in(&key.line)).any(|missing| missing.is_empty())
