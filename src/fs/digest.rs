@@ -54,7 +54,7 @@ pub fn of_file(tree: &dyn Tree, file: &Found) -> Result<[u8; 32]> {
     sha256(&mut *tree.open(file.id)?).map_err(failed)
 }
 
-/// The offset of the first byte that differs, or at which one region ends; `None` if both are the same. All threads compare.
+/// The offset of the first byte that differs, or where one region ends. `None` if both are the same. All threads compare.
 ///
 /// # Errors
 /// If the medium cannot be read.

@@ -1,10 +1,10 @@
-//! Where directories keep their entries, so that a walk reads no entry twice.
+//! The locations of directory listings, so that a walk reads no entry twice.
 
 use std::collections::BTreeMap;
 
 /// The bytes that hold the entries of a directory, in coordinates of its own tree.
 ///
-/// No writer lets the listings of two directories overlap. A hostile image may, to make a short image long to walk.
+/// No writer makes the listings of two directories overlap. A hostile image may, so that a short image takes long to walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listing {
     /// The first byte.
@@ -13,12 +13,12 @@ pub struct Listing {
     pub end: u64,
 }
 
-/// Listings that have been entered. They do not overlap.
+/// Listings that have been entered, without overlaps.
 #[derive(Debug, Default)]
 pub struct Listings(BTreeMap<u64, u64>);
 
 impl Listings {
-    /// Adds a listing; false if it overlaps one that is already there.
+    /// Adds a listing. False if it overlaps one that was added before.
     pub fn insert(&mut self, listing: Listing) -> bool {
         let Listing { start, end } = listing;
         if start >= end {

@@ -1,4 +1,4 @@
-//! Remembers what lookups found: most paths of a system begin with the same few directories and links.
+//! Remembers lookups: most paths of a system begin with the same few directories and links.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -6,20 +6,20 @@ use std::sync::{Mutex, PoisonError};
 use super::{Kind, Node, NodeId};
 use crate::error::Result;
 
-/// Names and nodes that are remembered. More are read each time.
+/// Limit for remembered names and nodes. Further ones are read each time.
 const MOST: usize = 20_000;
 
-/// The longest name or target that is remembered. Those of NixOS are shorter.
+/// The longest name or target that is remembered. NixOS has none that is longer.
 const LONGEST: usize = 255;
 
-/// What the names in some directories lead to, and what some nodes are.
+/// The nodes of names in directories, and the records of nodes.
 #[derive(Debug, Default)]
 pub(super) struct Lookups {
     found: Mutex<Found>,
     nodes: Mutex<BTreeMap<NodeId, Node>>,
 }
 
-/// The names in each directory. Few directories have many names, and comparing numbers is quicker than hashing them.
+/// The names in each directory. Few directories have many names, and comparing numbers is faster than hashing them.
 #[derive(Debug, Default)]
 struct Found {
     directories: BTreeMap<NodeId, HashMap<Box<[u8]>, Option<NodeId>>>,
@@ -27,7 +27,7 @@ struct Found {
 }
 
 impl Lookups {
-    /// What `name` leads to in `directory`, which `lookup` finds the first time.
+    /// The node of `name` in `directory`. `lookup` finds it the first time.
     pub(super) fn get(
         &self,
         directory: NodeId,
@@ -48,7 +48,7 @@ impl Lookups {
         Ok(id)
     }
 
-    /// What the node is, which `read` finds the first time.
+    /// The record of a node. `read` finds it the first time.
     pub(super) fn node(&self, id: NodeId, read: impl FnOnce() -> Result<Node>) -> Result<Node> {
         let locked = || self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = locked().get(&id) {

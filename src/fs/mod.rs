@@ -1,4 +1,4 @@
-//! File systems: the trait [`Tree`], and what works on all of them.
+//! File systems: the trait [`Tree`], and functions for all of them.
 
 pub mod cpio;
 pub mod digest;
@@ -17,7 +17,7 @@ pub use listing::{Listing, Listings};
 
 use crate::error::Result;
 
-/// The address of the record that describes a node: the offset of a directory record, an inode reference.
+/// The address of a node's record: the offset of a directory record, or an inode reference.
 ///
 /// Addresses are below 2⁶⁰, so that a [`Namespace`](namespace::Namespace) of several trees can mark them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,20 +28,20 @@ pub trait Tree: Send + Sync {
     /// The root directory.
     fn root(&self) -> NodeId;
 
-    /// What the node is: its type, permissions, owner and time.
+    /// The node's type, permissions, owner and time.
     ///
     /// # Errors
     /// If the record of the node cannot be read.
     fn node(&self, id: NodeId) -> Result<Node>;
 
     /// The entries of a directory, sorted by the bytes of their names, as in a NAR.
-    /// `.` and `..` are not among them.
+    /// `.` and `..` are not included.
     ///
     /// # Errors
-    /// If the directory cannot be read whole.
+    /// If part of the directory cannot be read.
     fn entries(&self, directory: NodeId) -> Result<Vec<Entry>>;
 
-    /// The entry of that name, found without listing the directory where the format can.
+    /// The entry with this name, found without listing the directory if the format allows that.
     ///
     /// # Errors
     /// If the part of the directory that would hold the name cannot be read.
@@ -55,17 +55,17 @@ pub trait Tree: Send + Sync {
         Ok(Listing { start: directory.0, end: directory.0.saturating_add(1) })
     }
 
-    /// Reads the contents of a regular file. A failing read carries an [`Error`](crate::Error) inside.
+    /// Reads the contents of a regular file. A failing read contains an [`Error`](crate::Error).
     ///
     /// # Errors
-    /// If the node is no regular file, or its record cannot be read.
+    /// If the node is not a regular file, or its record cannot be read.
     fn open(&self, file: NodeId) -> Result<Box<dyn Read + Send + '_>>;
 }
 
-/// What a node is, without its name and contents.
+/// A node without its name and contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// The type, with what belongs to that type alone.
+    /// The type, with the data specific to it.
     pub kind: Kind,
     /// The twelve permission bits (POSIX `S_ISUID` to `S_IXOTH`).
     pub mode: u16,
@@ -77,7 +77,7 @@ pub struct Node {
     pub mtime: i64,
 }
 
-/// The type of a node, with what belongs to that type alone.
+/// The type of a node, with the data specific to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A regular file.
@@ -114,9 +114,9 @@ pub struct Device {
 /// A name in a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The name's bytes; not empty, without `/` and NUL.
+    /// The name's bytes: not empty, without `/` and NUL.
     pub name: Vec<u8>,
-    /// The node it names.
+    /// The node with this name.
     pub id: NodeId,
     /// The type of that node. Every format records it in the directory itself.
     pub file_type: FileType,

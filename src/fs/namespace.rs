@@ -8,30 +8,30 @@ use super::lookups::Lookups;
 use super::{Entry, Kind, Listing, Node, NodeId, Tree};
 use crate::error::{Error, Result};
 
-/// Bits of a [`NodeId`] that are the node's own; those above say which tree it is in.
+/// Bits of a [`NodeId`] that are the node's own. The higher bits are the number of its tree.
 const OWN_BITS: u32 = 60;
 
 /// The tree number of nodes that the namespace itself provides.
 const PROVIDED: u64 = 15;
 
-/// A disc's own tree with mounts and links laid over it.
+/// A disc's own tree, overlaid with mounts and links.
 pub struct Namespace<'i> {
-    /// The disc's own tree first.
+    /// The disc's own tree is the first.
     trees: Vec<Arc<dyn Tree + 'i>>,
     provided: Vec<Provided>,
     root: NodeId,
-    /// A name in the root that leads to the disc's own tree. It is not listed, so that nobody meets everything twice.
+    /// A name in the root for the disc's own tree. It is not listed, so that walks do not visit everything twice.
     own_name: Option<&'static [u8]>,
-    /// What was found in the trees.
+    /// Remembered lookups in the trees.
     lookups: Lookups,
 }
 
-/// A node that is in none of the trees.
+/// A node that is not in any of the trees.
 enum Provided {
     Directory {
-        /// The directory that it covers, if there is one.
+        /// The directory that it covers, if any.
         below: Option<NodeId>,
-        /// What it has in place of, or beside, the names below.
+        /// Names that it adds, or that replace names below.
         over: BTreeMap<Vec<u8>, NodeId>,
     },
     Symlink {
@@ -47,7 +47,7 @@ impl<'i> Namespace<'i> {
         Self { trees: vec![disc], provided: Vec::new(), root, own_name: None, lookups: Lookups::default() }
     }
 
-    /// A root directory that shows, of the disc's own, the entries that `shown` accepts.
+    /// A root directory that shows only those entries of the disc's own root that `shown` accepts.
     ///
     /// # Errors
     /// If the disc's root cannot be read.
@@ -59,10 +59,10 @@ impl<'i> Namespace<'i> {
         Ok(namespace)
     }
 
-    /// Shows `tree` at `path`, in place of what the disc may have there.
+    /// Shows `tree` at `path`. It replaces what the disc may have there.
     ///
     /// # Errors
-    /// If the disc's own directories on the way cannot be read.
+    /// If one of the disc's own directories on the way cannot be read.
     pub fn mount(&mut self, path: &[u8], tree: Arc<dyn Tree + 'i>) -> Result<()> {
         let number = self.trees.len();
         let root = mark(tree.root(), u64::try_from(number).unwrap_or(PROVIDED));
@@ -70,7 +70,7 @@ impl<'i> Namespace<'i> {
         self.place(path, root)
     }
 
-    /// Shows a symbolic link at `path`, in place of what the disc may have there.
+    /// Shows a symbolic link at `path`. It replaces what the disc may have there.
     ///
     /// # Errors
     /// As [`Namespace::mount`].
@@ -79,7 +79,7 @@ impl<'i> Namespace<'i> {
         self.place(path, link)
     }
 
-    /// Shows the disc's own tree under this name in the root, too, without listing it there.
+    /// Also shows the disc's own tree under this name in the root, without listing it there.
     pub fn show_own(&mut self, name: &'static str) {
         self.own_name = Some(name.as_bytes());
     }
@@ -90,7 +90,7 @@ impl<'i> Namespace<'i> {
         id
     }
 
-    /// Puts a node at `path`, with provided directories on the way to it.
+    /// Puts a node at `path`, and creates provided directories on the way to it.
     fn place(&mut self, path: &[u8], node: NodeId) -> Result<()> {
         let mut names: Vec<&[u8]> = path.split(|&byte| byte == b'/').filter(|name| !name.is_empty()).collect();
         let Some(last) = names.pop() else { return Ok(()) };
@@ -106,7 +106,7 @@ impl<'i> Namespace<'i> {
         Ok(())
     }
 
-    /// The node itself if it is a provided directory, or else a provided directory that covers it.
+    /// The node itself if it is a provided directory, otherwise a provided directory that covers it.
     fn cover(&mut self, below: Option<NodeId>) -> Result<NodeId> {
         if let Some(id) = below {
             if let Some(Provided::Directory { .. }) = self.provided_at(id) {
@@ -181,7 +181,7 @@ impl Tree for Namespace<'_> {
 
     fn listing(&self, directory: NodeId) -> Result<Listing> {
         match self.provided_at(directory) {
-            // Two provided directories may lie over one, which has its entries shown in both.
+            // Two provided directories may cover the same directory. Both show its entries.
             Some(_) => Ok(Listing { start: directory.0, end: directory.0.saturating_add(1) }),
             None => {
                 let Listing { start, end } = self.tree(directory)?.listing(own(directory))?;
@@ -200,7 +200,7 @@ impl Tree for Namespace<'_> {
 }
 
 impl Namespace<'_> {
-    /// The entry of a directory that its listing has.
+    /// The entry of a directory, found in its listing.
     fn listed(&self, directory: NodeId, name: &[u8]) -> Result<Option<NodeId>> {
         match self.provided_at(directory) {
             Some(Provided::Directory { below, over }) => match (over.get(name), below) {

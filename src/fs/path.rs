@@ -1,14 +1,14 @@
-//! Paths inside an image, and symbolic links followed inside it.
+//! Paths inside an image. Symbolic links are followed inside it.
 
 use std::ops::Range;
 
 use super::{FileType, Kind, NodeId, Tree};
 use crate::error::{Error, Place, Result};
 
-/// Links that one path may lead through: Linux's own limit (path_resolution(7)).
+/// Limit for the links on one path, as in Linux (path_resolution(7)).
 const MOST_LINKS: usize = 40;
 
-/// Where a path leads.
+/// What a path leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The node.
@@ -17,16 +17,16 @@ pub struct Found {
     pub path: Vec<u8>,
 }
 
-/// Follows `path` from the root, its last component included. A path without a leading `/` begins at the root too.
+/// Follows `path` from the root, including its last component. A path without a leading `/` also begins at the root.
 ///
 /// # Errors
-/// [`Error::NotFound`] with the path that is missing, which after a link is not the one asked for;
-/// [`Error::WrongType`] if a directory is needed; [`Error::LinkLoop`] for links that go round.
+/// [`Error::NotFound`] with the missing path, which after a link differs from `path`.
+/// [`Error::WrongType`] if a component is not a directory. [`Error::LinkLoop`] if links form a loop.
 pub fn resolve(tree: &dyn Tree, path: &[u8]) -> Result<Found> {
     Resolver::new(tree, path).run(path, Last::Follow)
 }
 
-/// Follows `path` up to its last component, which may be a link and is not followed.
+/// Follows `path`, but not the last component if that is a link.
 ///
 /// # Errors
 /// As [`resolve`].
@@ -34,10 +34,10 @@ pub fn resolve_link(tree: &dyn Tree, path: &[u8]) -> Result<Found> {
     Resolver::new(tree, path).run(path, Last::Keep)
 }
 
-/// Follows a path, or says that nothing is there.
+/// Follows a path. `None` if nothing is there.
 ///
 /// # Errors
-/// As [`resolve`], but for what is missing and for links that lead nowhere.
+/// As [`resolve`], except for missing paths and links that lead nowhere.
 pub fn find(tree: &dyn Tree, path: &[u8]) -> Result<Option<Found>> {
     match resolve(tree, path) {
         Ok(found) => Ok(Some(found)),
@@ -46,7 +46,7 @@ pub fn find(tree: &dyn Tree, path: &[u8]) -> Result<Option<Found>> {
     }
 }
 
-/// Finds names below the root, each as written first, then in any case: boot loaders do not care. Links are not followed.
+/// Finds names below the root: each first as written, then ignoring case, as boot loaders do. Links are not followed.
 ///
 /// # Errors
 /// If a directory on the way cannot be read.
@@ -70,10 +70,10 @@ pub fn any_case(tree: &dyn Tree, names: &[&[u8]]) -> Result<Option<(NodeId, Vec<
     Ok(Some((id, path)))
 }
 
-/// Reads the file at `path`, links followed, up to `limit` bytes.
+/// Reads up to `limit` bytes of the file at `path`, following links.
 ///
 /// # Errors
-/// As [`resolve`], and what the reader meets; [`Error::Limit`] if the file is longer.
+/// As [`resolve`], and errors of the reader. [`Error::Limit`] if the file is longer.
 pub fn read(tree: &dyn Tree, path: &[u8], limit: u64) -> Result<Vec<u8>> {
     let found = resolve(tree, path)?;
     if tree.node(found.id)?.kind.file_type() != FileType::File {
@@ -89,7 +89,7 @@ pub fn read(tree: &dyn Tree, path: &[u8], limit: u64) -> Result<Vec<u8>> {
     Err(Error::Limit { what: "length of a text file", place: Place::File(found.path) })
 }
 
-/// The path from the root, without doubled slashes and `.`. `None` if it has `..`, whose meaning depends on links.
+/// The path from the root, without doubled slashes and `.`. `None` if it has `..`, because its meaning depends on links.
 #[must_use]
 pub fn plain(path: &[u8]) -> Option<Vec<u8>> {
     let names = || path.split(|&byte| byte == b'/').filter(|name| !name.is_empty() && *name != b".");
@@ -117,13 +117,13 @@ enum Last {
 
 struct Resolver<'t> {
     tree: &'t dyn Tree,
-    /// The directories from the root down to where we are.
+    /// The directories from the root down to the current one.
     trail: Vec<Step>,
-    /// The path of the last of them.
+    /// The path of the current directory.
     path: Vec<u8>,
-    /// The path that is still to be followed.
+    /// The path still to be followed.
     ahead: Vec<u8>,
-    /// How much of that has been followed.
+    /// How much of it has been followed.
     followed: usize,
     links: usize,
 }
@@ -141,7 +141,7 @@ impl<'t> Resolver<'t> {
         Self { tree, trail: Vec::new(), path: b"/".to_vec(), ahead: path.to_vec(), followed: 0, links: 0 }
     }
 
-    /// The next component, as its place in the path ahead.
+    /// The next component, as a range of the path ahead.
     fn next(&mut self) -> Option<Range<usize>> {
         loop {
             let rest = self.ahead.get(self.followed..)?;
@@ -193,7 +193,7 @@ impl<'t> Resolver<'t> {
             }
         }
         match self.trail.pop() {
-            // As everywhere, a slash at the end asks for a directory.
+            // As everywhere, a trailing slash requires a directory.
             Some(Step { is_directory: false, .. }) if asked.ends_with(b"/") => {
                 Err(Error::WrongType { path: self.path, wanted: "directory" })
             }
@@ -206,7 +206,7 @@ impl<'t> Resolver<'t> {
         self.trail.push(Step { id, length: self.path.len(), is_directory });
     }
 
-    /// Goes on with the target of a link in the last directory.
+    /// Continues with the target of a link in the current directory.
     fn follow(&mut self, target: &[u8], asked: &[u8]) -> Result<()> {
         self.links += 1;
         if self.links > MOST_LINKS {
@@ -221,7 +221,7 @@ impl<'t> Resolver<'t> {
         Ok(())
     }
 
-    /// Makes the path that of the last directory.
+    /// Shortens the path to that of the current directory.
     fn return_to_last(&mut self) {
         self.path.truncate(self.trail.last().map_or(1, |step| step.length));
     }
@@ -235,7 +235,7 @@ mod tests {
     use super::*;
     use crate::fs::{Entry, Node};
 
-    /// Nodes by path: a directory, a file, or a link with its target. Numbers are places in the order of the paths.
+    /// Nodes by path: a directory, a file, or a link with its target. Node numbers follow the order of the paths.
     struct Made(BTreeMap<&'static str, Kind>);
 
     impl Made {

@@ -1,4 +1,4 @@
-//! Every file below a directory, without recursion. Every walk ends, whatever the image.
+//! Visits every file below a directory, without recursion. Every walk ends, even in a hostile image.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::vec;
@@ -7,27 +7,27 @@ use super::path::join;
 use super::{Entry, FileType, Listings, NodeId, Tree};
 use crate::error::{Error, Place, Result};
 
-/// Entries that are held at once: those of all open directories that are still to be visited. The largest
+/// Limit for entries held at once: those of all open directories that are still to be visited. The largest
 /// directories have some 50,000.
 const MOST_HELD: usize = 2_000_000;
 
-/// Visits everything below a directory: parents before their children, names sorted by their bytes.
+/// Visits everything below a directory: parents before children, names sorted by their bytes.
 ///
-/// A directory that cannot be read is an error among the visits, and the walk goes on after it. So is a directory whose listing
-/// overlaps one that has been entered: no writer makes that, and no entry is read twice.
+/// If a directory cannot be read, its visit is an error, and the walk continues. The same happens if its listing
+/// overlaps one that has been entered. No writer makes such listings, and this way no entry is read twice.
 pub struct Walk<'t> {
     tree: &'t dyn Tree,
     levels: Vec<Level>,
-    /// The path of the directory that is being visited. The paths of all levels above are its beginning.
+    /// The path of the current directory. The paths of all levels above are prefixes of it.
     path: Vec<u8>,
     entered: Entered,
     held: usize,
-    /// The directory of the last visit, which the next step enters.
+    /// The directory of the last visit. The next step enters it.
     pending: Option<(NodeId, Vec<u8>)>,
 }
 
-/// Listings that walks have entered. Walks that share it, on several threads, enter each listing once together. Which of two
-/// overlapping ones comes first is then left to chance.
+/// Listings that walks have entered. Walks on several threads can share it, and then enter each listing once between them. Which of
+/// two overlapping listings comes first is then left to chance.
 pub type Entered = Arc<Mutex<Listings>>;
 
 struct Level {
@@ -39,7 +39,7 @@ struct Level {
 /// One file of a [`Walk`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Visit {
-    /// From the root of the tree on, beginning with `/`.
+    /// From the root of the tree, beginning with `/`.
     pub path: Vec<u8>,
     /// The node.
     pub id: NodeId,

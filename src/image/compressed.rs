@@ -1,4 +1,4 @@
-//! Compressed images, unpacked to where they can be mapped.
+//! Compressed images, unpacked so that they can be mapped.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -7,10 +7,10 @@ use std::path::Path;
 use super::{Progress, Region, RegionReader, Source};
 use crate::error::{Error, Result};
 
-/// Bytes that pass between two reports of progress.
+/// Bytes between two progress reports.
 const CHUNK: usize = 1 << 20;
 
-/// No image is larger unpacked, in bytes.
+/// Limit for the unpacked size of an image, in bytes.
 const LARGEST: u64 = 64 << 30;
 
 /// The first bytes of a cpio archive, as in an initrd.
@@ -39,8 +39,8 @@ pub fn is_initrd(image: &Region<'_>) -> Result<bool> {
     })
 }
 
-/// Unpacks a compressed image, recognized by its magic number, to an unnamed temporary file. Returns any other as it is, also an
-/// initrd, whose parts may be compressed in several ways.
+/// Unpacks a compressed image, recognized by its magic number, to an unnamed temporary file. Returns other images unchanged, and
+/// also initrds, because their parts may be compressed in several ways.
 pub(super) fn unpack(source: Source, progress: Progress<'_>) -> Result<Source> {
     let whole = Region::whole(&source);
     if is_initrd(&whole)? {
@@ -90,7 +90,7 @@ fn copy(path: &Path, decoder: &mut dyn Read) -> Result<File> {
                 file.set_len(length).map_err(output)?;
                 return Ok(file);
             }
-            // Zeros need no room on the disk.
+            // Zeros take no space on the disk.
             Some(bytes) if bytes.iter().all(|&byte| byte == 0) => {
                 file.seek(SeekFrom::Start(length)).map_err(output)?;
             }
@@ -99,7 +99,7 @@ fn copy(path: &Path, decoder: &mut dyn Read) -> Result<File> {
     }
 }
 
-/// Counts what a decoder takes from the compressed image, which alone has a known length.
+/// Counts the bytes that a decoder reads from the compressed image. Only the compressed image has a known length.
 struct Packed<'s, 'p> {
     reader: BufReader<RegionReader<'s>>,
     read: u64,

@@ -1,4 +1,4 @@
-//! Finds the one image file that the user's path leads to.
+//! Finds the image file that a path leads to.
 
 use std::fs;
 use std::io;
@@ -8,13 +8,13 @@ use std::path::{Component, Path, PathBuf};
 use super::products::{self, Product};
 use crate::error::{Error, Result};
 
-/// Images that a message names at most.
+/// Limit for the images that a message names.
 const LISTED: usize = 6;
 
-/// Directories that one name may lead through: a result, and a directory in it that is named like an image.
+/// Limit for the directories that one name may lead through: a result, and a directory in it with the name of an image.
 const DEEPEST: usize = 4;
 
-/// Finds the file. A directory's name says nothing: out paths of image builds end in `.iso` themselves.
+/// Finds the file. A directory's name proves nothing: out paths of image builds also end in `.iso`.
 pub(super) fn find(name: &Path) -> Result<PathBuf> {
     find_below(name, 0)
 }
@@ -67,7 +67,7 @@ fn in_directory(directory: &Path, depth: usize) -> Result<PathBuf> {
             return only(directory, found);
         }
     }
-    // A build without product lines; then the directory that holds the image itself.
+    // For builds without product lines, and then for the directory that contains the image itself.
     for place in [directory.join("iso"), directory.to_path_buf()] {
         let found = images_in(&place)?;
         if !found.is_empty() {
@@ -94,7 +94,7 @@ fn only(directory: &Path, mut found: Vec<PathBuf>) -> Result<PathBuf> {
     }
 }
 
-/// The file of a product line: at its path, or under the same result if the result was copied. It may be compressed though
+/// The file of a product line: at its path, or in the same result if the result was copied. It may be compressed even though
 /// the line does not say so, as from 2016 to 2020.
 fn behind(product: &Product, result: &Path, depth: usize) -> Result<PathBuf> {
     let mut candidates = vec![product.path.clone()];
@@ -124,7 +124,7 @@ fn behind(product: &Product, result: &Path, depth: usize) -> Result<PathBuf> {
     Err(no_image(result, reason))
 }
 
-/// The files and directories in a directory that are named as images are.
+/// The files and directories in a directory that have names of images.
 fn images_in(directory: &Path) -> Result<Vec<PathBuf>> {
     let listing = match fs::read_dir(directory) {
         Ok(listing) => listing,

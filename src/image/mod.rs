@@ -1,4 +1,4 @@
-//! The file behind an image, and views of its bytes.
+//! The file of an image, and views of its bytes.
 
 mod compressed;
 mod find;
@@ -15,19 +15,20 @@ pub use source::Source;
 
 use crate::error::Result;
 
-/// An image that has been found and opened: its file, and its bytes.
+/// An opened image: its file, and its bytes.
 #[derive(Debug)]
 pub struct Image {
     path: PathBuf,
     source: Source,
 }
 
-/// Hears how far long work has come: bytes done, and bytes in all. Any thread may call it.
+/// Receives the progress of long work: bytes done, and total bytes. Any thread may call it.
 pub type Progress<'p> = &'p (dyn Fn(u64, u64) + Sync);
 
 impl Image {
-    /// Opens what `name` leads to: an ISO file or device, the out path of a `nix-build` or a link to it, a compressed
-    /// image, or a bare squashfs. A compressed image is unpacked to an unnamed temporary file; `progress` hears how far.
+    /// Opens the image that `name` leads to: an ISO file or device, the out path of a `nix-build` or a link to it, a compressed
+    /// image, or a bare squashfs. A compressed image is unpacked to an unnamed temporary file. `progress` receives the progress of
+    /// that.
     ///
     /// # Errors
     /// [`Error::NoImage`](crate::Error::NoImage) if the path leads to no image, [`Error::Io`](crate::Error::Io) if it
@@ -39,7 +40,7 @@ impl Image {
         Ok(Self { path, source })
     }
 
-    /// An image that has been taken out of the file at `path`.
+    /// An image that was unpacked from the file at `path`.
     ///
     /// # Errors
     /// If the file cannot be read.
@@ -48,7 +49,7 @@ impl Image {
         Ok(Self { path, source })
     }
 
-    /// An image that is in memory already.
+    /// An image that is already in memory.
     #[must_use]
     pub fn memory(bytes: Vec<u8>) -> Self {
         let source = Source::memory(bytes);
@@ -62,7 +63,7 @@ impl Image {
         Self { path: source.path().to_path_buf(), source }
     }
 
-    /// The file that was found, before it was unpacked.
+    /// The file that was found, before unpacking.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

@@ -1,8 +1,8 @@
-//! `nix-support/hydra-build-products`: which files a build has made.
+//! `nix-support/hydra-build-products`: the list of files that a build has made.
 
 use std::path::PathBuf;
 
-/// Where a build has the file, below its result.
+/// Path of the file in a build's result.
 pub const PRODUCTS: &str = "nix-support/hydra-build-products";
 
 /// The names of the ISO images among the products.
@@ -12,7 +12,7 @@ pub fn products(text: &str) -> Vec<String> {
     images.filter_map(|product| Some(product.path.file_name()?.to_string_lossy().into_owned())).collect()
 }
 
-/// One line of the file, as Hydra reads it: `TYPE SUBTYPE PATH [DEFAULTPATH]`.
+/// A line of the file, as Hydra reads it: `TYPE SUBTYPE PATH [DEFAULTPATH]`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Product {
     /// `iso`, `squashfs-image`, `sd-image`, …
@@ -21,7 +21,7 @@ pub(super) struct Product {
     pub(super) path: PathBuf,
 }
 
-/// The products of type `file`. Lines that do not match the grammar are skipped, as Hydra skips them.
+/// The products of type `file`. Lines that do not match the grammar are skipped, as in Hydra.
 pub(super) fn files(text: &str) -> Vec<Product> {
     text.lines().filter_map(product).collect()
 }

@@ -1,4 +1,4 @@
-//! A view of an image's bytes that knows its address.
+//! A view of an image's bytes that knows its own address.
 
 use std::borrow::Cow;
 use std::io::{self, Read};
@@ -7,10 +7,10 @@ use std::sync::Arc;
 use crate::error::{Error, Place, Result};
 use crate::image::Source;
 
-/// A run of bytes of the image: a whole file, a partition, the squashfs inside the ISO. Nothing is copied to make one.
+/// A range of the image: a whole file, a partition, the squashfs inside the ISO. Creating one copies nothing.
 ///
-/// A region is usually one piece. A file of several extents is several consecutive pieces (a store of over
-/// 4 GiB is such a file); readers do not see the seams. All arithmetic on offsets happens here, checked.
+/// A region is usually one piece. A file of several extents, such as a store of over 4 GiB, is several consecutive
+/// pieces, which readers do not notice. All arithmetic on offsets is done here, with checks.
 #[derive(Clone, Debug)]
 pub struct Region<'a> {
     source: &'a Source,
@@ -18,7 +18,7 @@ pub struct Region<'a> {
     length: u64,
 }
 
-/// Where the pieces lie: one needs no allocation.
+/// The pieces. A single one needs no allocation.
 #[derive(Clone, Debug)]
 enum Pieces {
     One(u64),
@@ -49,7 +49,7 @@ impl<'a> Region<'a> {
         self.length
     }
 
-    /// The place in the image of the byte at `offset`; past the end, where that byte would be.
+    /// The place in the image of the byte at `offset`. Past the end, it is where that byte would be.
     #[must_use]
     pub fn place(&self, offset: u64) -> Place {
         Place::Byte(match &self.pieces {
@@ -61,10 +61,10 @@ impl<'a> Region<'a> {
         })
     }
 
-    /// The part of `length` bytes from `offset` on. `structure` says in an error what was wanted there.
+    /// The part of `length` bytes at `offset`. `structure` names it in errors.
     ///
     /// # Errors
-    /// [`Error::Truncated`] if the region ends before the part does.
+    /// [`Error::Truncated`] if the region ends before the part.
     pub fn slice(&self, structure: &'static str, offset: u64, length: u64) -> Result<Self> {
         let available = self.length.saturating_sub(offset);
         if available < length {
@@ -77,7 +77,7 @@ impl<'a> Region<'a> {
         Ok(Self { source: self.source, pieces, length })
     }
 
-    /// The part from `offset` on, at most `length` bytes. It ends with the region, and may be empty.
+    /// The part at `offset`, at most `length` bytes long. It ends with the region, and may be empty.
     #[must_use]
     pub fn clamp(&self, offset: u64, length: u64) -> Self {
         let offset = offset.min(self.length);
@@ -85,7 +85,7 @@ impl<'a> Region<'a> {
         self.slice("region", offset, length).unwrap_or_else(|_| Self { length: 0, ..self.clone() })
     }
 
-    /// Several regions of the same image as one. `None` without any.
+    /// Joins several regions of the same image. `None` for an empty list.
     #[must_use]
     pub fn join(regions: &[Self]) -> Option<Self> {
         let first = regions.first()?;
@@ -106,11 +106,11 @@ impl<'a> Region<'a> {
         Some(Self { source: first.source, pieces, length: offset })
     }
 
-    /// Lends `length` bytes from `offset` on where the image is mapped and they lie in one piece; reads them elsewhere.
-    /// Callers ask for no more than a block at a time: `length` may have to be allocated.
+    /// Borrows `length` bytes at `offset` if the image is mapped and they are in one piece. Otherwise reads them.
+    /// Callers request at most a block at a time, because `length` may have to be allocated.
     ///
     /// # Errors
-    /// [`Error::Truncated`] if the region ends before, [`Error::Io`] if the medium cannot be read.
+    /// [`Error::Truncated`] if the region ends too early, [`Error::Io`] if the medium cannot be read.
     pub fn bytes(&self, structure: &'static str, offset: u64, length: u64) -> Result<Cow<'a, [u8]>> {
         let wanted = self.slice(structure, offset, length)?;
         if let Pieces::One(start) = wanted.pieces {
@@ -123,7 +123,7 @@ impl<'a> Region<'a> {
         Ok(Cow::Owned(joined))
     }
 
-    /// Fills as much of `buffer` as the region has bytes from `offset` on, and says how much that was.
+    /// Reads bytes at `offset` until `buffer` is full or the region ends. Returns their number.
     ///
     /// # Errors
     /// [`Error::Io`] if the medium cannot be read.
@@ -155,7 +155,7 @@ impl<'a> Region<'a> {
     }
 }
 
-/// The pieces that cover `length` bytes from `offset` on, which the caller knows to be there.
+/// The pieces that cover `length` bytes at `offset`. The caller has checked that these exist.
 fn cut(pieces: &[Piece], offset: u64, length: u64) -> Arc<[Piece]> {
     let end = offset + length;
     let covering = pieces.iter().filter(|piece| piece.offset < end && offset < piece.offset + piece.length);

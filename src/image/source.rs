@@ -1,4 +1,4 @@
-//! Where the bytes of an image come from.
+//! The source of an image's bytes.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -11,7 +11,7 @@ use memmap2::{Advice, Mmap};
 
 use crate::error::{Error, Result};
 
-/// The bytes of an image: a mapped file, a device read in positioned reads, or memory.
+/// The bytes of an image: a mapped file, a device with positioned reads, or memory.
 #[derive(Debug)]
 pub struct Source {
     path: PathBuf,
@@ -21,13 +21,13 @@ pub struct Source {
 #[derive(Debug)]
 enum Bytes {
     Mapped(Mapped),
-    /// A mapped device would kill the process at its first bad sector; a read of it fails with an error.
+    /// A mapped device would kill the process at its first bad sector. A read returns an error.
     Device {
         device: File,
         length: u64,
     },
     Memory(Vec<u8>),
-    /// A medium with a part that cannot be read.
+    /// A medium with an unreadable part.
     #[cfg(test)]
     Scratched {
         bytes: Vec<u8>,
@@ -63,7 +63,7 @@ impl Source {
         Ok(Self { path: path.to_path_buf(), bytes })
     }
 
-    /// An image that is in memory already.
+    /// An image that is already in memory.
     #[must_use]
     pub fn memory(bytes: Vec<u8>) -> Self {
         Self { path: PathBuf::from("memory"), bytes: Bytes::Memory(bytes) }
@@ -75,7 +75,7 @@ impl Source {
         Self { path: PathBuf::from("/dev/sdz"), bytes: Bytes::Scratched { bytes, bad } }
     }
 
-    /// The path by which messages call this source.
+    /// The path of this source in messages.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -93,7 +93,7 @@ impl Source {
         }
     }
 
-    /// Lends or reads `length` bytes at `start`, which a [`Region`](crate::image::Region) has checked to be there.
+    /// Borrows or reads `length` bytes at `start`. A [`Region`](crate::image::Region) has checked that they exist.
     pub(super) fn bytes(&self, start: u64, length: u64) -> Result<Cow<'_, [u8]>> {
         if let Some(lent) = self.lend(start, length) {
             return Ok(Cow::Borrowed(lent));
@@ -139,7 +139,7 @@ impl Source {
         all.get(start..start.checked_add(length)?)
     }
 
-    /// A read that failed at a byte of the medium.
+    /// The error for a read that failed at a byte of the medium.
     fn failed(&self, source: &io::Error, start: u64) -> Error {
         self.io(io::Error::new(source.kind(), format!("{source} at {start:#x}")))
     }
@@ -149,14 +149,14 @@ impl Source {
     }
 }
 
-/// A mapped file. The kernel reads what is asked for and little more.
+/// A mapped file. The kernel reads little more than requested.
 ///
-/// Left to itself, it reads around every first touch as much as the disk is set to read ahead, which may be megabytes: a
-/// question about names, which touches a few places far apart, would cost a good part of the image.
+/// By default, the kernel reads ahead around every first access, depending on the disk by megabytes. Listing names
+/// touches a few places far apart, and would read a good part of the image.
 #[derive(Debug)]
 struct Mapped {
     map: Mmap,
-    /// A bit for each window that has been asked for.
+    /// One bit for each window that has been requested.
     wanted: Box<[AtomicU64]>,
 }
 
@@ -166,13 +166,13 @@ const WINDOW: usize = 128 << 10;
 impl Mapped {
     fn new(file: &File) -> io::Result<Self> {
         let map = map(file)?;
-        // Advice may be refused; the bytes are the same.
+        // The advice may be refused. The bytes are the same.
         let _ = map.advise(Advice::Random);
         let windows = map.len().div_ceil(WINDOW).div_ceil(64);
         Ok(Self { map, wanted: (0..windows).map(|_| AtomicU64::new(0)).collect() })
     }
 
-    /// Tells the kernel which windows will be read, each of them once.
+    /// Announces the windows that will be read to the kernel, each of them once.
     fn want(&self, start: usize, length: usize) {
         let mut fresh: Option<usize> = None;
         let end = start.saturating_add(length).div_ceil(WINDOW);
@@ -196,7 +196,7 @@ impl Mapped {
 
 #[expect(unsafe_code, reason = "the one memory map")]
 fn map(file: &File) -> io::Result<Mmap> {
-    // SAFETY: the map is read-only and private to this process. Whoever truncates the file while it is read ends the
+    // SAFETY: the map is read-only and private to this process. Truncating the file while it is read ends the
     // process with SIGBUS, as with every tool that maps its input; no other guarantee is needed for plain bytes.
     unsafe { Mmap::map(file) }
 }

@@ -6,11 +6,11 @@
 use aho_corasick::packed::{self, MatchKind, Searcher};
 use aho_corasick::{AhoCorasick, Input, Span};
 
-/// Lengths of a key in bytes: of most needles, and of short ones and hash prefixes.
+/// Length of a key in bytes: for most needles, and for short ones and hash prefixes.
 const KEY: usize = 4;
 const SHORT: usize = 3;
 
-/// Every group searches this many bytes before the next ones, so that they are still in the cache.
+/// All groups search this many bytes before moving on, so that they are still in the cache.
 const NEAR: usize = 1 << 14;
 
 /// A text to search for, and the offset of its key: its rarest bytes.
@@ -23,11 +23,11 @@ pub(super) struct Needle {
 /// Searches for needles.
 pub(super) struct Filter(Vec<Group>);
 
-/// Needles whose keys have one length.
+/// Needles whose keys have the same length.
 struct Group {
     length: usize,
     keys: Vec<&'static [u8]>,
-    /// For each key, the needles that contain it, and its offset in them.
+    /// For each key, the needles that contain it, and its offset in each.
     texts: Vec<Vec<(usize, &'static [u8])>>,
     /// The largest of these offsets.
     farthest: usize,
@@ -62,7 +62,7 @@ impl Filter {
         Self(groups)
     }
 
-    /// Calls `visit` with each offset from `start` up to `end` at which a needle begins, in no order.
+    /// Calls `visit` with each offset from `start` up to `end` where a needle begins, in no particular order.
     pub(super) fn each(&self, bytes: &[u8], (start, end): (usize, usize), visit: &mut dyn FnMut(usize)) {
         for from in (start..end).step_by(NEAR) {
             let within = (from, end.min(from + NEAR));
@@ -89,7 +89,7 @@ impl Group {
         let Some(searcher) = &self.searcher else { return };
         let last = bytes.len().min(end.saturating_add(self.farthest + self.length));
         let mut from = start;
-        // Keys of one length cannot hide each other, but they may overlap.
+        // Keys of the same length cannot hide each other, but they may overlap.
         while let Some((key, at)) = searcher.find(bytes, from, last) {
             for (place, text) in self.texts.get(key).into_iter().flatten() {
                 let Some(begin) = at.checked_sub(*place).filter(|begin| (start..end).contains(begin)) else { continue };

@@ -1,4 +1,4 @@
-//! The members of initrds, which no registration and no other file shows: `boot.initrd.secrets` puts secrets there.
+//! The members of initrds. They are in no registration and no other file: `boot.initrd.secrets` puts secrets there.
 
 use std::collections::HashSet;
 use std::io::{BufReader, Read};
@@ -14,8 +14,8 @@ use crate::fs::{Tree, cpio, digest};
 use crate::nixos::Disc;
 use crate::nixos::menu::BootFile;
 
-/// Searches the initrds of all systems and menus, and passes the secrets of each member to `found`, with the initrd's path and its own.
-/// Returns the key files that initrds name, and what could not be searched.
+/// Searches the initrds of all systems and menus, and passes the secrets of each member to `found`, with the initrd's path and its
+/// own. Returns the key files that initrds name, and what could not be searched.
 pub(super) fn search(disc: &Disc<'_>, found: &dyn Fn(Vec<Sighting>, Vec<u8>)) -> (KeyFiles, Troubles) {
     let systems = disc.systems.iter().filter(|system| system.present);
     let of_systems = systems.map(|system| format!("{}/initrd", system.path));
@@ -49,7 +49,7 @@ pub(super) fn search(disc: &Disc<'_>, found: &dyn Fn(Vec<Sighting>, Vec<u8>)) ->
     (keys, troubles)
 }
 
-/// Initrds that have been searched: menus start copies of what the store has.
+/// Initrds that have been searched. Menus start copies of those in the store.
 #[derive(Default)]
 struct Seen {
     paths: HashSet<Vec<u8>>,

@@ -1,4 +1,4 @@
-//! Test keys that packages ship for everybody: they are in self-tests, test suites and examples. They are recognized by their
+//! Test keys that packages publish in self-tests, test suites and examples. They are recognized by their
 //! contents, not by their paths: another key beside them is still found.
 
 use std::collections::HashSet;
@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-/// SHA-256 digests in hexadecimal digits, one a line: of the decoded bytes of an armoured key, else of its text. `benches/secrets`
-/// gathers them from packages.
+/// SHA-256 digests in hexadecimal, one per line: of the decoded bytes of an armoured key, otherwise of the secret's text.
+/// `benches/secrets` collects them from packages.
 const KNOWN: &str = include_str!("known.txt");
 
 static DIGESTS: LazyLock<HashSet<&str>> =

@@ -1,5 +1,5 @@
-//! Key files of encrypted volumes. They look like any file, but what opens the volume names them: a crypttab, stage 1, or a
-//! kernel line.
+//! Key files of encrypted volumes. They look like any other file, but the text that opens the volume names them: a crypttab,
+//! stage 1, or a kernel line.
 
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
@@ -17,22 +17,22 @@ use crate::fs::{Kind, Tree, cpio};
 use crate::nixos::Disc;
 use crate::nixos::initrd::target;
 
-/// The longest text that is read for names, in bytes.
+/// Limit for texts that are read for names, in bytes.
 pub(super) const LONGEST_TEXT: u64 = 1 << 20;
 
 /// The longest key file that cryptsetup reads, in bytes (`cryptsetup --help`: 8192 kB).
 const LONGEST_KEY: u64 = 8 << 20;
 
-/// The shortest key that nobody can guess from its digest, in bytes.
+/// The shortest key that cannot be guessed from its digest, in bytes.
 const SHORTEST_RANDOM: usize = 16;
 
-/// Key files that are looked for.
+/// Limit for key files.
 const MOST: usize = 1_000;
 
 /// Passes over an initrd. Each link to a key file needs another one.
 const MOST_PASSES: usize = 4;
 
-/// The volumes by the paths of the files that open them.
+/// The names of volumes, by the paths of the files that open them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct KeyFiles(BTreeMap<String, String>);
 
@@ -42,14 +42,14 @@ impl KeyFiles {
         path.ends_with(b"crypttab") || path == b"/init" || path.ends_with(b"-stage-1-init.sh")
     }
 
-    /// Those that the kernel lines of boot menus name.
+    /// The key files that the kernel lines of boot menus name.
     pub(super) fn of_kernel_lines(disc: &Disc<'_>) -> Self {
         let mut keys = Self::default();
         disc.menu.iter().flat_map(|entry| &entry.params).for_each(|parameter| keys.read_parameter(parameter));
         keys
     }
 
-    /// Adds the key files that a crypttab or a script of stage 1 names.
+    /// Adds the key files named in a crypttab or a script of stage 1.
     pub(super) fn read(&mut self, text: &str) {
         // nixpkgs, nixos/modules/system/boot/luksroot.nix
         static OPENING: LazyLock<Option<Regex>> =
@@ -67,7 +67,7 @@ impl KeyFiles {
         }
     }
 
-    /// Adds the key file that a parameter of the kernel names: `rd.luks.key=UUID=FILE` (systemd-cryptsetup-generator(8)).
+    /// Adds the key file named by a kernel parameter: `rd.luks.key=UUID=FILE` (systemd-cryptsetup-generator(8)).
     pub(super) fn read_parameter(&mut self, parameter: &str) {
         let value = parameter.strip_prefix("rd.luks.key=").or_else(|| parameter.strip_prefix("luks.key="));
         if let Some(value) = value {
@@ -77,7 +77,7 @@ impl KeyFiles {
     }
 
     fn add(&mut self, volume: &str, file: &str) {
-        // `FILE:DEVICE` is on another device. Devices such as /dev/urandom are no files.
+        // `FILE:DEVICE` is on another device. Devices such as /dev/urandom are not files.
         let is_file = file.starts_with('/') && !file.starts_with("/dev/") && !file.contains(':');
         if is_file && self.0.len() <= MOST {
             self.0.entry(file.to_owned()).or_insert_with(|| volume.to_owned());
@@ -92,14 +92,14 @@ impl KeyFiles {
         other.0.iter().for_each(|(file, volume)| self.add(volume, file));
     }
 
-    /// The limit, if it was reached. `place` is what names the files.
+    /// The error if the limit was reached. `place` is the file that names the key files.
     pub(super) fn limit(&self, place: &[u8]) -> Option<Error> {
         let place = Place::File(place.to_vec());
         (self.0.len() > MOST).then_some(Error::Limit { what: "1000 key files of encrypted volumes", place })
     }
 }
 
-/// Finds those of the key files that are in the initrd that names them.
+/// Finds the key files that are in the same initrd as their names.
 pub(super) fn search_initrd(
     tree: &dyn Tree,
     file: &Found,
@@ -132,7 +132,7 @@ pub(super) fn search_initrd(
     Ok(())
 }
 
-/// Finds the key files that are in the image itself. `keys` are those that initrds name: a store path is the same there.
+/// Finds the key files that are in the image itself. `keys` are those named in initrds: a store path is the same in both.
 pub(super) fn search(disc: &Disc<'_>, mut keys: KeyFiles, found: &dyn Fn(Vec<Sighting>, Vec<u8>)) -> Troubles {
     let mut troubles = Troubles::default();
     for system in disc.systems.iter().filter(|system| system.present) {
@@ -160,7 +160,7 @@ fn in_tree(tree: &dyn Tree, file: &str, volume: &str) -> Result<Option<(Vec<u8>,
     Ok(sighting(&bytes, volume).map(|sighting| (file.path, sighting)))
 }
 
-/// As much of a file as can be a key.
+/// The start of a file, as long as a key can be.
 fn start_of(contents: &mut dyn Read, path: &[u8]) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = contents.take(LONGEST_KEY).read_to_end(&mut bytes);
@@ -170,7 +170,7 @@ fn start_of(contents: &mut dyn Read, path: &[u8]) -> Result<Vec<u8>> {
 
 fn sighting(key: &[u8], volume: &str) -> Option<Sighting> {
     let is_text = key.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace());
-    // A text may be a passphrase, which could be guessed.
+    // A text may be a passphrase that can be guessed.
     let identity = (!is_text && key.len() >= SHORTEST_RANDOM).then_some(key);
     let sighting = Sighting::whole("private-key", "key file", key.len(), identity);
     let subject = Subject::volume(volume.as_bytes());

@@ -30,7 +30,7 @@ use crate::error::{Result, Troubles};
 use crate::image::Progress;
 use crate::nixos::Disc;
 
-/// Secrets that are listed.
+/// Limit for listed secrets.
 const MOST: usize = 10_000;
 
 /// A secret in a file.
@@ -81,13 +81,13 @@ pub struct Report {
     pub unused: Vec<String>,
     /// Files that were searched.
     pub files: u64,
-    /// Bytes of them.
+    /// The size of these files in bytes.
     pub bytes: u64,
     /// What could not be searched, and why.
     pub troubles: Troubles,
 }
 
-/// Searches a disc. `progress` hears how many bytes of files are searched.
+/// Searches a disc. `progress` receives the number of bytes searched so far.
 ///
 /// # Errors
 /// If the tree cannot be walked at all. Damage deeper down is among the troubles of the report.

@@ -12,7 +12,7 @@ const LONGEST_LABEL: usize = 40;
 /// How the label of a pre-shared key of OpenVPN begins; a version follows.
 const OPENVPN: &str = "OpenVPN Static key V";
 
-/// A word in every other label, and the digits of base64 in which it is.
+/// A word in every other label, and its digits in base64.
 const PRIVATE: &[u8] = b"PRIVATE KEY";
 const WRAPPED_LABEL: usize = 72;
 
@@ -37,7 +37,7 @@ pub(super) fn read(text: &[u8]) -> Option<Armoured> {
     }
     let behind = behind.get(5..)?;
     let ending = format!("-----END {label}-----");
-    // A body has no five dashes. Stopping at the first ones keeps a text of nothing but beginnings cheap.
+    // A body never contains five dashes. Stopping at the first ones is cheap even if a text has nothing but beginnings.
     let close = memmem::find(behind, b"-----")?;
     if !behind.get(close..)?.starts_with(ending.as_bytes()) {
         return None;
@@ -50,7 +50,7 @@ pub(super) fn read(text: &[u8]) -> Option<Armoured> {
 
 /// Reads a key whose armour is itself in base64, as in a kubeconfig.
 pub(super) fn read_wrapped(text: &[u8]) -> Option<Armoured> {
-    // A text that begins such an armour again and again would be decoded from each.
+    // The label is checked first: a text that begins such an armour again and again would be decoded from each beginning.
     let label = BASE64.decode(text.get(..WRAPPED_LABEL)?).ok()?;
     let label = label.strip_prefix(BEGIN)?;
     if memmem::find(label, PRIVATE).is_none() && !label.starts_with(OPENVPN.as_bytes()) {

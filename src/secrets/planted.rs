@@ -1,5 +1,5 @@
-//! Two hundred planted secrets of every kind, each in a text, a unit, a program or another file that may have it, and a near twin
-//! of each that is none: a placeholder, a format string, a public key.
+//! Two hundred planted secrets of every kind, each in a text, a unit, a program or another suitable file. Each has a near twin
+//! that is not a secret: a placeholder, a format string, a public key.
 
 use data_encoding::{BASE64, HEXLOWER};
 
@@ -37,7 +37,7 @@ impl Random {
         (0..length).map(|_| u8::try_from(self.below(256)).unwrap()).collect()
     }
 
-    /// A password as people make them.
+    /// A password as people choose them.
     fn password(&mut self) -> String {
         let length = 7 + self.below(12);
         let first = self.letters(1);
@@ -59,9 +59,9 @@ type Plant = fn(&mut Random) -> Planted;
 /// A file with a secret, and one without.
 struct Planted {
     path: String,
-    /// What is before the secret, the secret, and what is behind it.
+    /// The text before the secret, the secret, and the text after it.
     text: [String; 3],
-    /// What takes the place of the secret in the twin.
+    /// Replaces the secret in the twin.
     twin: String,
     expected: String,
     carrier: Carrier,
@@ -73,7 +73,7 @@ enum Carrier {
     Whole,
     /// The text is some lines of a file.
     Lines,
-    /// Anything may be around it.
+    /// Anything may surround it.
     Anything,
 }
 
@@ -151,7 +151,7 @@ fn signing(random: &mut Random) -> Planted {
     whole("/nix/store/e-key", [&name, &secret, "\n"], &public, "private-key Nix signing key".to_owned())
 }
 
-/// Length of the digest behind the salt, for each form of hash.
+/// Length of the digest after the salt, for each form of hash.
 fn hash(random: &mut Random) -> Planted {
     let forms = [
         ("sha512", "$6$", 86),
@@ -179,7 +179,7 @@ fn hash(random: &mut Random) -> Planted {
     ];
     let at = random.below(before.len());
     let after = ["::\n", "\n", " quiet\n", "\";\n", "\",\"uid\":null}\n"][at];
-    // A digest that is too short is none.
+    // A digest that is too short is not one.
     let twin = format!("{start}{}", &digest[1..]);
     let path = if at == 0 { "/x" } else { "/nix/store/e-text" };
     lines(path, [&before[at], &(start + &digest), after], &twin, format!("password-hash {name} of user {user}"))
@@ -334,7 +334,7 @@ fn noise(random: &mut Random, carrier: Carrier) -> (Vec<u8>, &'static str) {
     let (path, end) =
         [("/nix/store/e-x/lib/x.py", b'\n'), ("/nix/store/e-x/bin/x", 0), ("/etc/x.conf", b'\n')][random.below(3)];
     let end = if carrier == Carrier::Anything { end } else { b'\n' };
-    // Long ones put the secret behind a seam of two reads.
+    // Long ones put the secret after the boundary between two reads.
     let count = [0, 1, 40, 3000][random.below(4)];
     let words = (0..count).flat_map(|_| {
         let length = random.below(40);

@@ -1,8 +1,9 @@
 //! Reads every file once: each data block and each fragment block is decompressed once, however many files share it.
 //!
-//! The plan is not the one of `store::hashing`. A NAR must be hashed from its first byte to its last, so that plan orders store objects
-//! and keeps the blocks that they share. A search needs no order: files with the same blocks are searched once for all their paths, and
-//! the files of a fragment block side by side, so that nothing is kept. It also covers files outside of registered store paths.
+//! The plan is not the one of `store::hashing`. A NAR must be hashed from its first byte to its last, so that plan orders store
+//! objects and keeps the blocks that they share. A search needs no order: files with the same blocks are searched once for all
+//! their paths, and the files of a fragment block side by side, so that nothing is kept. It also covers files outside of registered
+//! store paths.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
@@ -31,16 +32,16 @@ use crate::nixos::Disc;
 use crate::store::hashing::{LARGEST, too_much};
 use crate::store::{Carrier, STORE};
 
-/// Bytes that are read in one go.
+/// Bytes that are read at once.
 pub(super) const PART: usize = 1 << 18;
 
-/// Bytes of a piece of work that is large.
+/// Bytes of a piece of work that counts as large.
 const LARGE: u64 = 16 << 20;
 
 /// Block lengths of a file that are compared one by one. Files with another number of blocks have another size.
 const MOST_LENGTHS: usize = 64;
 
-/// Bytes of secrets that are kept until all are there, most of them in paths.
+/// Limit for the size of all secrets before they are sorted and cut, in bytes. Most of it is paths.
 const MOST_BYTES: usize = 64 << 20;
 
 /// A file, and all its paths.
@@ -54,13 +55,14 @@ struct File {
 /// What files with the same contents have in common.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Contents {
-    /// Number, first byte and length of the fragment: first of all, to have the files of a fragment block side by side.
+    /// Number, first byte and length of the fragment. It comes first, so that sorting puts the files of a fragment block side by
+    /// side.
     fragment: Option<(u32, u32, u32)>,
     /// Where the first block is stored.
     start: u64,
     size: u64,
-    /// Stored lengths of all blocks, or the digest of many: in an image that was made to hide a file, another may begin like it and go
-    /// on differently.
+    /// Stored lengths of all blocks, or the digest of many: in an image that was made to hide a file, another may begin like it and
+    /// go on differently.
     lengths: Vec<u32>,
 }
 
@@ -96,16 +98,16 @@ struct Listed {
     node: NodeId,
 }
 
-/// Files that one thread searches, one after the other.
+/// Files that one thread searches in sequence.
 struct Work {
-    /// Where the first of their bytes are stored.
+    /// Where the first of their bytes is stored.
     start: u64,
     /// The fragment block that all of them end in.
     fragment: Option<u32>,
     files: Vec<File>,
 }
 
-/// Room that a thread uses again and again.
+/// Buffers that a thread reuses.
 #[derive(Default)]
 struct Room {
     /// A fragment block.
@@ -136,7 +138,7 @@ pub(super) fn run(disc: &Disc<'_>, progress: Progress<'_>) -> Result<Report> {
         Some((archive, _)) => plan(archive, &mut report.troubles),
         None => Vec::new(),
     };
-    // The store's own squashfs is not searched as a file, its contents are.
+    // The store's own squashfs is not searched as a file: its contents are.
     let packed = archive.and_then(|(_, path)| path.clone());
     let bare = archive.is_some() && packed.is_none();
     let own = if bare { Vec::new() } else { files(disc.own_tree(), packed.as_deref(), &mut report.troubles) };
@@ -170,7 +172,7 @@ pub(super) fn run(disc: &Disc<'_>, progress: Progress<'_>) -> Result<Report> {
     Ok(report)
 }
 
-/// The files of a squashfs, by the blocks that they need. Those with the same blocks are one file.
+/// The files of a squashfs, grouped by the blocks that they need. Those with the same blocks are one file.
 fn plan(archive: &Archive<'_>, troubles: &mut Troubles) -> Vec<Work> {
     let mut listed: Vec<Listed> = list(archive).into_iter().filter_map(|file| troubles.keep(file)).collect();
     listed.par_sort_unstable();
@@ -184,7 +186,7 @@ fn plan(archive: &Archive<'_>, troubles: &mut Troubles) -> Vec<Work> {
         let fragment = fragment.map(|(number, offset, size)| Fragment { number, offset, size });
         let file = File { node: *node, paths, size, fragment };
         let first = if start == 0 { u64::MAX } else { start };
-        // Files that share a fragment block are one piece of work, the others are each their own.
+        // Files that share a fragment block are one piece of work. Each other file is a piece of its own.
         match works.last_mut().filter(|work| number.is_some() && work.fragment == number) {
             Some(work) => {
                 work.start = work.start.min(first);
@@ -193,13 +195,13 @@ fn plan(archive: &Archive<'_>, troubles: &mut Troubles) -> Vec<Work> {
             None => works.push(Work { start: first, fragment: number, files: vec![file] }),
         }
     }
-    // The large ones first, so that no thread is left with one of them at the end.
+    // Large ones first, so that no thread is left with one at the end.
     let large = |work: &Work| work.files.iter().map(|file| file.size).fold(0, u64::saturating_add) / LARGE;
     works.sort_by_cached_key(|work| (Reverse(large(work)), work.start, work.fragment));
     works
 }
 
-/// The files of a squashfs that are not empty. Its store paths are walked side by side.
+/// The files of a squashfs that are not empty. Its store paths are walked in parallel.
 fn list(archive: &Archive<'_>) -> Vec<Result<Listed>> {
     let entries = match archive.entries(archive.root()) {
         Ok(entries) => entries,
@@ -260,7 +262,7 @@ impl Search<'_> {
             Some(Ok(tails)) => Ok(tails),
             Some(Err(error)) => Err(error),
         };
-        // The blocks of the files are searched even so.
+        // The data blocks of the files are searched anyway.
         let tails = tails.map_err(|error| self.trouble(error)).ok();
         for file in &work.files {
             if let Err(error) = self.packed(archive, file, (block, window, tails)) {
@@ -270,7 +272,7 @@ impl Search<'_> {
         }
     }
 
-    /// A file of a squashfs: its blocks, then its end in the fragment block.
+    /// A file of a squashfs: its data blocks, then its tail in the fragment block.
     fn packed(
         &self,
         archive: &Archive<'_>,
@@ -325,7 +327,7 @@ impl Search<'_> {
                 report.known += paths.len();
                 continue;
             }
-            // Sorted and cut when all are there; this bounds what a hostile image can make us hold.
+            // Sorted and cut once all are found. This bounds how much a hostile image can make us hold.
             for path in paths {
                 let held = self.held.fetch_add(path.len() + size_of::<Secret>(), Ordering::Relaxed);
                 if report.secrets.len() >= 10 * super::MOST || held > MOST_BYTES {
@@ -352,7 +354,7 @@ impl Search<'_> {
     }
 }
 
-/// A user's secret is listed once, also where `hashedPassword` and `initialHashedPassword` on one line are the same.
+/// Lists a user's secret once, even if `hashedPassword` and `initialHashedPassword` on one line are the same.
 fn once_each(sightings: Vec<Sighting>) -> impl Iterator<Item = Sighting> {
     let mut seen = HashSet::new();
     sightings.into_iter().filter(move |sighting| match (&sighting.subject, sighting.known) {
@@ -364,13 +366,13 @@ fn once_each(sightings: Vec<Sighting>) -> impl Iterator<Item = Sighting> {
     })
 }
 
-/// A file whose end lies past the end of its fragment block.
+/// The error for a file whose end is past the end of its fragment block.
 fn past_its_block(path: &[u8]) -> Error {
     let place = crate::error::Place::File(path.to_vec());
     Error::Malformed { structure: "fragment block", field: "length, a file ends past it", place }
 }
 
-/// Searches everything in a reader.
+/// Searches the whole contents of a reader.
 pub(super) fn scan(reader: &mut dyn Read, path: &[u8]) -> Result<Vec<Sighting>> {
     let mut window = Vec::new();
     let mut scanner = Scanner::new(FileKind::of(iter::once(path)), &mut window);

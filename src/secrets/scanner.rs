@@ -32,10 +32,10 @@ impl Sighting {
     }
 }
 
-/// Secrets that are kept of one file. Only a file made for the purpose has more.
+/// Limit for the secrets kept per file. Only a file made for the purpose has more.
 const MOST: usize = 1_000;
 
-/// Zeros of a hole that are searched: as many as the window keeps, twice.
+/// Zeros of a hole that are searched: twice as many as the window keeps.
 const HOLE: usize = 2 * (AROUND + LONGEST);
 
 /// Digits of a fingerprint.
@@ -45,11 +45,11 @@ const DIGITS: usize = 12;
 pub(super) struct Scanner<'w> {
     of: FileKind,
     filter: &'static Filter,
-    /// Bytes that are not searched yet, after a few that are: what precedes a secret says whose it is.
+    /// Bytes that are not searched yet, preceded by a few that are: the text before a secret says whose it is.
     window: &'w mut Vec<u8>,
     /// The offset of the window in the file.
     offset: u64,
-    /// Bytes of the window that are searched.
+    /// Bytes of the window that have been searched.
     searched: usize,
     /// Line ends before the window. `None` if the file is not text.
     lines: Option<u64>,
@@ -79,18 +79,18 @@ impl<'w> Scanner<'w> {
         }
     }
 
-    /// Goes past zero bytes, in which no secret continues.
+    /// Skips zero bytes. No secret continues across them.
     pub(super) fn skip(&mut self, count: u64) {
         self.zeros += count;
     }
 
-    /// Searches what precedes a hole. A few zeros show that it ends there.
+    /// Searches the bytes before a hole. A few zeros mark its beginning.
     fn end_hole(&mut self) {
         let zeros = mem::take(&mut self.zeros);
         let few = usize::try_from(zeros).unwrap_or(usize::MAX).min(HOLE);
         if few > 0 {
             self.append(&vec![0; few]);
-            // Nothing but zeros is left in the window if the hole is longer.
+            // If the hole is longer, the window contains only zeros.
             self.offset += zeros - few as u64;
         }
     }
@@ -183,7 +183,7 @@ impl<'w> Scanner<'w> {
 
     fn sighted(&mut self, bytes: &[u8], start: usize, found: Found) {
         let (digest, known) = found.identity.as_deref().map(known::digest).unzip();
-        // A hash whose password is in a published test lets in whoever reads the test.
+        // A hash whose password is in a published test lets anyone in who reads the test.
         let known = known == Some(true) && !(found.kind == "password-hash" && self.of.has_accounts());
         let count = if known { &mut self.known } else { &mut self.unknown };
         *count += 1;

@@ -1,4 +1,4 @@
-//! Whose secret it is, or what it opens: a user, a network, a host, as the text around it says.
+//! Whose secret it is, or what it opens: a user, a network, a host, according to the text around it.
 
 use std::sync::LazyLock;
 
@@ -29,11 +29,11 @@ pub enum Subject {
     Credential(String),
     /// A parameter on a kernel line.
     Parameter(String),
-    /// An encrypted volume, by the name it gets when it is open.
+    /// An encrypted volume, by its name when open.
     Volume(String),
 }
 
-/// Where the text around a secret says whose it is.
+/// Which part of the text around a secret says whose it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Whose {
     /// The text does not say.
@@ -50,17 +50,17 @@ pub(super) enum Whose {
 /// The text around a secret.
 #[derive(Clone, Copy)]
 pub(super) struct Around<'t> {
-    /// From an earlier place to the candidate, [`AROUND`] bytes at most.
+    /// The text before the candidate, at most [`AROUND`] bytes.
     pub(super) past: &'t [u8],
     /// From the candidate to the secret.
     pub(super) name: &'t [u8],
     pub(super) secret: &'t [u8],
-    /// Behind the secret.
+    /// The text after the secret.
     pub(super) rest: &'t [u8],
 }
 
 impl Subject {
-    /// What the subject is, in one word.
+    /// The kind of subject, in one word.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -88,12 +88,12 @@ impl Subject {
         }
     }
 
-    /// A user. `None` if this cannot be a name.
+    /// A user. `None` if the text cannot be a name.
     pub(super) fn user(name: &[u8]) -> Option<Self> {
         named(Self::User, name)
     }
 
-    /// An encrypted volume. `None` if nothing names it.
+    /// An encrypted volume. `None` if it has no name.
     pub(super) fn volume(name: &[u8]) -> Option<Self> {
         named(Self::Volume, name)
     }
@@ -128,7 +128,7 @@ impl Whose {
     }
 }
 
-/// The subject, if its name is one.
+/// The subject, if its name is valid.
 fn named(of: fn(String) -> Subject, name: &[u8]) -> Option<Subject> {
     let name = std::str::from_utf8(name).ok()?;
     (!name.is_empty() && name.len() <= LONGEST && !name.contains(char::is_control)).then(|| of(name.to_owned()))
@@ -138,7 +138,7 @@ fn user(around: Around<'_>) -> Option<Subject> {
     of_record(around).or_else(|| of_line(around)).or_else(|| of_declaration(around.past))
 }
 
-/// The user whose object in a JSON document, such as `users-groups.json`, has the secret.
+/// The user whose object in a JSON document, such as `users-groups.json`, contains the secret.
 fn of_record(Around { past, name, secret, rest }: Around<'_>) -> Option<Subject> {
     #[derive(serde::Deserialize)]
     struct Named {
@@ -154,7 +154,7 @@ fn of_record(Around { past, name, secret, rest }: Around<'_>) -> Option<Subject>
     named(Subject::User, name.as_bytes())
 }
 
-/// The last brace that opens an object and is not closed again.
+/// The last brace that opens an object and is not closed.
 fn opening(past: &[u8]) -> Option<usize> {
     let mut closed = 0u32;
     past.iter().rposition(|byte| match byte {
@@ -211,7 +211,7 @@ fn of_line(Around { past, secret, .. }: Around<'_>) -> Option<Subject> {
     (name.bytes().all(is_name) && !is_field).then(|| named(Subject::User, name.as_bytes())).flatten()
 }
 
-/// The user whose declaration in a NixOS configuration has the secret: `users.users.bob.hashedPassword = "…"`.
+/// The user whose declaration in a NixOS configuration contains the secret: `users.users.bob.hashedPassword = "…"`.
 fn of_declaration(past: &[u8]) -> Option<Subject> {
     static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(
@@ -253,7 +253,7 @@ fn machine(past: &[u8]) -> Option<Subject> {
     named(Subject::Host, found?)
 }
 
-/// The host of a URL, behind the password.
+/// The host of a URL, after the password.
 fn host(rest: &[u8]) -> Option<Subject> {
     let host = rest.strip_prefix(b"@")?;
     let is_host = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'[' | b']');
@@ -261,7 +261,7 @@ fn host(rest: &[u8]) -> Option<Subject> {
     named(Subject::Host, host.get(..length)?)
 }
 
-/// The name of a variable, which may begin before the text that was searched for.
+/// The name of a variable. It may begin before the text that was searched for.
 fn variable(Around { past, name, .. }: Around<'_>) -> Option<Subject> {
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     let begin = past.iter().rev().take(LONGEST).take_while(|byte| is_name(byte)).count();

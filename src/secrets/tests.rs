@@ -27,12 +27,12 @@ fn random(length: usize) -> String {
     "k3Jx9QvT2mZp7RwB5nLc8HdY1sGf4KuE".chars().cycle().take(length).collect()
 }
 
-/// A key of dropbear: a type, and numbers behind it.
+/// A dropbear key: a type, followed by numbers.
 fn binary(kind: &str, numbers: usize) -> String {
     format!("\0\0\0\u{7}{kind}{}", "\0\0\0\u{4}abcd".repeat(numbers))
 }
 
-/// Five numbers of an RSA key, behind its type.
+/// Five numbers of an RSA key, after its type.
 fn dropbear() -> String {
     binary("ssh-rsa", 5)
 }
@@ -123,7 +123,7 @@ fn every_sort_of_secret_is_found() {
         ("/x.ppk", format!("Public-Lines: 1\nAAAA\nPrivate-Lines: 1\n{}\nPrivate-MAC: 00\n", random(48)), "private-key PuTTY"),
         ("/lib/libx.so", format!("{JWT_HEADER}.{JWT_PAYLOAD}.{}\0", random(43)), "token JWT"),
         ("/db.env", "DATABASE_URL=postgres://app:hunter2pw@db.example.org/app\n".to_owned(), "password in a URL"),
-        // A directory that somebody made for this system, not a package.
+        // A directory made for this system, not a package.
         (
             "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-app-secrets/url",
             "DATABASE_URL=postgres://app:hunter2pw@db.example.org/app\n".to_owned(),
@@ -392,7 +392,7 @@ fn what_is_secret_is_replaced_by_what_it_is() {
 
 #[test]
 fn what_begins_a_secret_again_and_again_is_searched_in_no_time() {
-    // A path of every kind of file at once: `users-groups.json`, a unit, a `netrc`, of a wireless network.
+    // A path that is every kind of file at once: `users-groups.json`, a unit, a `netrc`, a wireless network.
     let paths = ["/wpa_supplicant/e-users-groups.json", "/a.service", "/netrc", "/etc/nix.conf", "/npmrc", "/home"];
     let of = FileKind::of(paths.iter().map(|path| path.as_bytes()));
     let further =

@@ -1,4 +1,4 @@
-//! Secrets that are a whole file, or that only several lines together show.
+//! Secrets that are a whole file, or that only several lines together reveal.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ use crate::nixos::Scheme;
 /// The longest file with one key: a Nix signing key and its name.
 const LONGEST_SIGNING: usize = 400;
 
-/// User records, and lines of `shadow`, that are reported of one file.
+/// Limit for the user records and lines of `shadow` that are reported per file.
 const MOST: usize = 1_000;
 
 /// Finds the secrets in a whole file, each with its offset.
@@ -115,7 +115,7 @@ fn shadow(bytes: &[u8]) -> Vec<(usize, Found)> {
     lines(&PATTERN, bytes, "password-hash", scheme)
 }
 
-/// The secrets that a pattern finds, and their users. `what` says what each is, if it is one.
+/// The secrets that a pattern finds, and their users. `what` names each secret, or returns `None` if it is not one.
 fn lines(
     pattern: &LazyLock<Option<Regex>>,
     bytes: &[u8],

@@ -1,4 +1,4 @@
-//! The contents of a store: the paths that are there, and their registrations.
+//! The contents of a store: its paths, and their registrations.
 
 use super::graph::Graph;
 use super::registration::{Record, Registration};
@@ -10,26 +10,26 @@ use crate::store::Store;
 /// The objects of a store and the references between them.
 #[derive(Debug, Default)]
 pub struct Contents {
-    /// Every path that is there, is registered or is referred to, in the order of the paths.
+    /// Every path that is present, registered or referred to, sorted by path.
     pub objects: Vec<Object>,
     /// References between `objects`, as registered.
     pub graph: Graph,
-    /// Whether there is a registration.
+    /// Whether the store has a registration.
     pub registered: bool,
-    /// Whether the registration could be read to its end. If not, store paths after that point count as unregistered.
+    /// Whether the whole registration could be read. If not, store paths after that point count as unregistered.
     pub complete: bool,
-    /// What lies in the store's directory and is no store path.
+    /// Names in the store directory that are not store paths.
     pub strays: Vec<Vec<u8>>,
 }
 
-/// A store path, and what the image says of it.
+/// A store path, and what the image records of it.
 #[derive(Debug)]
 pub struct Object {
     /// The path.
     pub path: StorePath,
-    /// Where it is; none if it is only registered or referred to.
+    /// Where it is. `None` if it is only registered or referred to.
     pub node: Option<Place>,
-    /// What is registered of it; its references are in the [`Graph`].
+    /// Its registration. Its references are in the [`Graph`].
     pub record: Option<Record>,
 }
 
@@ -43,10 +43,10 @@ pub struct Place {
 }
 
 impl Contents {
-    /// Lists the store and reads its registration. What ends the registration early is added to `troubles`.
+    /// Lists the store and reads its registration. An error that ends the registration early is added to `troubles`.
     ///
     /// # Errors
-    /// Where the store cannot be listed, or its registration cannot be opened.
+    /// If the store cannot be listed, or its registration cannot be opened.
     pub fn read(store: &Store<'_>, troubles: &mut Troubles) -> Result<Self> {
         let entries = store.tree().entries(store.root())?;
         let mut registration = match store.registration() {
@@ -70,7 +70,7 @@ impl Contents {
         }
         let Registration { paths, records, .. } = registration.unwrap_or_default();
         let present = contents.objects.len();
-        // Where each registered path has its object: among those present, or added behind them and sorted in later.
+        // Where the object of each registered path is: among those present, or appended to them and sorted in later.
         let mut place: Vec<usize> = Vec::with_capacity(paths.len());
         for path in paths {
             let found =
@@ -103,7 +103,7 @@ impl Contents {
         contents
     }
 
-    /// Puts the objects in order, and the graph with them.
+    /// Sorts the objects, and renumbers the graph to match.
     fn sort(&mut self) {
         let mut order: Vec<usize> = (0..self.objects.len()).collect();
         order.sort_by(|&one, &other| {

@@ -1,4 +1,4 @@
-//! The space that store paths take on the disc.
+//! The space that store paths take up on the disc.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,28 +10,28 @@ use super::{Carrier, Contents, Store};
 use crate::error::{self, Error, Result};
 use crate::fs::{FileType, Listings, NodeId};
 
-/// Blocks of files and parts of fragment blocks that are counted. An image of 10 GB has some 200,000.
+/// Limit for counted data blocks and fragments. An image of 10 GB has some 200,000.
 const MOST_USES: usize = 8_000_000;
 
-/// Bytes of the disc that an object uses, perhaps together with others.
+/// Bytes of the disc that an object uses, possibly shared with others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Use {
-    /// First byte; the same for all who use it.
+    /// First byte. It is the same for all objects that share these bytes.
     start: u64,
-    /// Length on the disc in bytes.
+    /// Length on the disc, in bytes.
     length: u64,
     /// The object.
     object: usize,
-    /// Bytes of the object's contents that are in it.
+    /// Bytes of the object's contents that are stored here.
     weight: u64,
 }
 
-/// Bytes on the disc of each object's files, compressed as they are. What several files share, such as a fragment block
-/// or a block that stands in for equal ones, is shared out by the bytes that each has in it, so that the sum is what the
-/// disc holds. Inodes and directories are not counted.
+/// Compressed size on the disc of each object's files, in bytes. Files may share a fragment block, or a block that is stored once
+/// for equal ones. Its size is divided in proportion to the bytes that each file has in it, so that the sum is what the disc holds.
+/// Inodes and directories are not counted.
 ///
 /// # Errors
-/// Where an inode or a directory cannot be read.
+/// If an inode or a directory cannot be read.
 pub fn sizes(store: &Store<'_>, contents: &Contents) -> Result<Vec<u64>> {
     let counted = AtomicUsize::new(0);
     let used = contents.objects.par_iter().enumerate().map(|(index, object)| match object.node {
@@ -44,7 +44,7 @@ pub fn sizes(store: &Store<'_>, contents: &Contents) -> Result<Vec<u64>> {
     for shared in uses.chunk_by(|one, other| one.start == other.start) {
         let length = shared.iter().map(|used| used.length).max().unwrap_or(0);
         let total: u128 = shared.iter().map(|used| u128::from(used.weight)).sum();
-        // Each gets what lies between its own marks on the length, so that rounding loses nothing.
+        // Each share lies between two marks on the length, so that rounding loses nothing.
         let mark = |weight: u128| u64::try_from(u128::from(length) * weight / total.max(1)).unwrap_or(length);
         let mut before = 0u128;
         for used in shared {

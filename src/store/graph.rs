@@ -1,19 +1,19 @@
-//! The reference graph: closures, their sizes, and the chains that lead into them.
+//! The reference graph: closures, their sizes, and chains of references.
 
 use std::collections::VecDeque;
 
 /// Which object refers to which, by index. Cycles are rare, but Nix allows an object to refer to itself, and a broken
-/// image may hold any graph.
+/// image may have any graph.
 #[derive(Debug, Default)]
 pub struct Graph {
     /// The references of each object.
     pub references: Vec<Vec<u32>>,
 }
 
-/// The shortest chains of references from some objects to all that they reach.
+/// The shortest chains of references from a set of objects to all that they reach.
 #[derive(Debug)]
 pub struct Chains {
-    /// For each object that is reached, the one before it in its chain; an object where a chain begins has itself.
+    /// For each reached object, the one before it in its chain. The first object of a chain has itself.
     before: Vec<Option<usize>>,
 }
 
@@ -46,13 +46,13 @@ impl Graph {
         references.iter().map(|&reference| usize::try_from(reference).unwrap_or(usize::MAX))
     }
 
-    /// Which objects can be reached from `roots`, the roots included: one flag an object.
+    /// Which objects can be reached from `roots`, including the roots: one flag per object.
     #[must_use]
     pub fn closure(&self, roots: impl IntoIterator<Item = usize>) -> Vec<bool> {
         self.closure_without(roots, |_| false)
     }
 
-    /// Which objects can be reached from `roots` if those that `gone` accepts were not there: one flag an object.
+    /// Which objects can be reached from `roots` without those that `gone` accepts: one flag per object.
     #[must_use]
     pub fn closure_without(&self, roots: impl IntoIterator<Item = usize>, gone: impl Fn(usize) -> bool) -> Vec<bool> {
         let mut reached = vec![false; self.references.len()];
@@ -107,7 +107,7 @@ impl Graph {
         (Chains { before }, None)
     }
 
-    /// The same objects with every reference turned around: which objects refer to each.
+    /// The same objects with all references reversed: which objects refer to each.
     #[must_use]
     pub fn referrers(&self) -> Self {
         let mut references: Vec<Vec<u32>> = vec![Vec::new(); self.references.len()];
@@ -125,8 +125,8 @@ impl Graph {
 
     /// The sum of `sizes` over the closure of each object.
     ///
-    /// Objects that reach each other have one closure, so they count as one node. What a node reaches is kept as one bit
-    /// a target, for as many targets at a time as fit the memory budget.
+    /// Objects that reach each other have the same closure, so they count as one node. What a node reaches is kept as one bit
+    /// per target, for as many targets at a time as fit the memory budget.
     #[must_use]
     pub fn closure_sizes(&self, sizes: &[u64]) -> Vec<u64> {
         let component = self.components();
@@ -139,7 +139,7 @@ impl Graph {
                 members.push(object);
             }
         }
-        // A component is numbered after all those it refers to, so one pass upwards finds their bits ready.
+        // Each component has a higher number than those it refers to, so one ascending pass finds their bits ready.
         let words = (BUDGET / 8 / count.max(1)).clamp(1, count.div_ceil(64).max(1));
         let mut total = vec![0u64; count];
         for first in (0..count).step_by(words * 64) {
@@ -164,14 +164,14 @@ impl Graph {
         component.iter().map(|&node| total.get(node).copied().unwrap_or(0)).collect()
     }
 
-    /// Numbers the strongly connected components, each after all those it refers to (Tarjan, without recursion).
+    /// Numbers the strongly connected components, each after all those that it refers to (Tarjan, without recursion).
     fn components(&self) -> Vec<usize> {
         const UNSEEN: usize = usize::MAX;
         let count = self.references.len();
         let (mut component, mut low, mut order) = (vec![UNSEEN; count], vec![UNSEEN; count], vec![UNSEEN; count]);
         let (mut seen, mut done, mut open) = (0, 0, Vec::new());
         for root in 0..count {
-            // Each step is an object and how many of its references have been followed.
+            // Each step is an object and the number of its references already followed.
             let mut steps = if order.get(root) == Some(&UNSEEN) { vec![(root, 0)] } else { Vec::new() };
             while let Some((object, followed)) = steps.pop() {
                 if followed == 0 {
@@ -228,7 +228,7 @@ fn set(values: &mut [usize], at: usize, value: usize) {
     }
 }
 
-/// The sizes whose bit is set.
+/// The sum of the sizes whose bits are set.
 fn sum(bits: &[u64], sizes: &[u64]) -> u64 {
     let set = bits.iter().zip(sizes.chunks(64)).flat_map(|(&word, sizes)| {
         sizes.iter().enumerate().filter(move |(at, _)| word >> at & 1 == 1).map(|(_, size)| *size)

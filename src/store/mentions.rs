@@ -11,11 +11,11 @@ use crate::error::{self, Error, Result, Troubles};
 use crate::fs::walk::Walk;
 use crate::fs::{FileType, Kind, NodeId, digest};
 
-/// Bytes of one object that are searched. The largest packages have a few GB.
+/// Limit for the bytes of one object that are searched. The largest packages have a few GB.
 const MOST_BYTES: u64 = 32 << 30;
 
-/// The files of an object that mention a store path, relative to the object: `/bin/vim`. The path of an object that is a file or a
-/// link itself is empty. A file mentions a store path if it contains its digest, and so does a link with the digest in its target.
+/// The files of an object that mention a store path, relative to the object: `/bin/vim`. If the object itself is a file or a link,
+/// its path is empty. A file mentions a store path if it contains the digest. A link does if its target contains the digest.
 ///
 /// What cannot be read is added to `troubles`.
 pub fn of(store: &Store<'_>, holder: Place, path: &StorePath, troubles: &mut Troubles) -> Vec<Vec<u8>> {

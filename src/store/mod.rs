@@ -27,26 +27,26 @@ use crate::fs::squashfs::Archive;
 use crate::fs::walk::Walk;
 use crate::fs::{FileType, NodeId, Tree};
 
-/// Where the squashfs lies on every image since 2009 that `isoImage` made.
+/// Path of the squashfs on every image since 2009 that `isoImage` made.
 const USUAL: &[u8] = b"/nix-store.squashfs";
 
-/// Files of a disc that are looked at for a squashfs; none has more than a hundred besides a store.
+/// Limit for the files of a disc that are checked for a squashfs. Real discs have at most a hundred besides a store.
 const MOST_FILES: usize = 10_000;
 
-/// A store that has been found, not yet read.
+/// A store that has been found but not read yet.
 pub struct Store<'i> {
     tree: Arc<dyn Tree + 'i>,
     root: NodeId,
     registration: Option<NodeId>,
-    /// What carries it.
+    /// Where the store is.
     pub carrier: Carrier<'i>,
 }
 
-/// What carries a store.
+/// Where a store can be.
 pub enum Carrier<'i> {
     /// A squashfs: a file of the disc, or the whole image.
     Squashfs {
-        /// The file, by its path on the disc; none if it is the whole image.
+        /// The file, by its path on the disc. `None` if it is the whole image.
         path: Option<Vec<u8>>,
         /// The archive.
         archive: Arc<Archive<'i>>,
@@ -56,16 +56,16 @@ pub enum Carrier<'i> {
 }
 
 impl<'i> Store<'i> {
-    /// A squashfs that is the whole image, if it is a store.
+    /// The store in a squashfs that is the whole image, if it has one.
     ///
     /// # Errors
-    /// Where its root cannot be read.
+    /// If its root cannot be read.
     pub fn in_archive(archive: &Arc<Archive<'i>>) -> Result<Option<Self>> {
         Self::in_squashfs(Arc::clone(archive), None)
     }
 
-    /// The store of a disc: in a squashfs with a registration, wherever that lies, or in the disc's own `/nix/store`.
-    /// What could not be read on the way to it is added to `troubles`; if no store is found, it may be there.
+    /// The store of a disc: in a squashfs with a registration, wherever that is, or in the disc's own `/nix/store`.
+    /// Errors on the way are added to `troubles`. If no store is found, one of them may be the reason.
     pub fn on_disc(volume: &Arc<Volume<'i>>, troubles: &mut Troubles) -> Option<Self> {
         let usual = find(&**volume, USUAL).and_then(|found| match found {
             Some(found) => Self::in_file(volume, found.id, USUAL),
@@ -90,7 +90,7 @@ impl<'i> Store<'i> {
         store
     }
 
-    /// Why the file that is named like a store is none.
+    /// Why the file with the usual name of a store is not one.
     fn no_squashfs(volume: &Volume<'i>) -> Option<Error> {
         let found = find(volume, USUAL).ok()??;
         let region = volume.file_region(found.id).ok()?;
@@ -104,8 +104,7 @@ impl<'i> Store<'i> {
         })
     }
 
-    /// Looks into every file of the disc that begins as a squashfs does. What is in the way is reported only if no store is
-    /// found behind it.
+    /// Checks every file of the disc that begins like a squashfs. Errors are reported only if no later file has a store.
     fn search(volume: &Arc<Volume<'i>>, troubles: &mut Troubles) -> Option<Self> {
         let mut walk = Walk::new(&**volume, volume.root(), b"/");
         let (mut files, mut kept) = (0, Troubles::default());
@@ -138,10 +137,10 @@ impl<'i> Store<'i> {
         None
     }
 
-    /// The store in a file, if it begins as a squashfs does and has a registration.
+    /// The store in a file, if the file begins like a squashfs and has a registration.
     fn in_file(volume: &Volume<'i>, file: NodeId, path: &[u8]) -> Result<Option<Self>> {
         let region = match volume.file_region(file) {
-            // A compressed file is no store that anything could mount.
+            // A compressed file cannot be mounted, so it is not a store.
             Err(Error::Unsupported { .. }) => return Ok(None),
             other => other?,
         };
@@ -165,7 +164,7 @@ impl<'i> Store<'i> {
 
     fn in_directory(volume: &Arc<Volume<'i>>) -> Result<Option<Self>> {
         let Some(found) = find(&**volume, STORE.as_bytes())? else { return Ok(None) };
-        // Images of 2009 to 2014 have an empty directory there, to mount the squashfs on.
+        // Images of 2009 to 2014 have an empty directory there, as the mount point of the squashfs.
         if volume.entries(found.id)?.is_empty() {
             return Ok(None);
         }
@@ -174,7 +173,7 @@ impl<'i> Store<'i> {
         Ok(Some(Self { tree, root: found.id, registration, carrier: Carrier::Directory(Arc::clone(volume)) }))
     }
 
-    /// The tree that the store lies in.
+    /// The tree that contains the store.
     #[must_use]
     pub fn tree(&self) -> &dyn Tree {
         &*self.tree
@@ -192,10 +191,10 @@ impl<'i> Store<'i> {
         self.registration
     }
 
-    /// Lists the store and reads its registration. What ends the registration early is added to `troubles`.
+    /// Lists the store and reads its registration. An error that ends the registration early is added to `troubles`.
     ///
     /// # Errors
-    /// Where the store cannot be listed, or its registration cannot be opened.
+    /// If the store cannot be listed, or its registration cannot be opened.
     pub fn contents(&self, troubles: &mut Troubles) -> Result<Contents> {
         Contents::read(self, troubles)
     }

@@ -1,20 +1,20 @@
 //! A store path's name → package name, version, output.
 
-/// Outputs other than `out`, which Nix appends to the name. A version may end in such a word by chance, so nothing is
-/// decided on an output alone.
+/// Outputs other than `out`, which Nix appends to the name. A version may happen to end in such a word, so an output alone
+/// decides nothing.
 const OUTPUTS: &[&str] = &[
     "bin", "data", "debug", "dev", "devdoc", "devman", "dist", "dnsutils", "doc", "getent", "host", "info", "lib",
     "lib32", "libgcc", "login", "man", "modules", "mount", "out", "pam", "py", "python", "scripts", "static", "su",
     "swap", "terminfo", "tools",
 ];
 
-/// Outputs that are no use without the package itself.
+/// Outputs that are of no use without the package itself.
 const BESIDE: &[&str] = &["data", "debug", "dev", "devdoc", "devman", "doc", "info", "man"];
 
-/// What a store path's name says.
+/// The parts of a store path's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name<'n> {
-    /// Package name: all before the version.
+    /// Package name: everything before the version.
     pub pname: &'n str,
     /// Version; may be empty.
     pub version: &'n str,

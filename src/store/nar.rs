@@ -1,7 +1,7 @@
-//! NAR, the archive whose hash Nix keeps of every store path (Nix, `libutil/archive.cc`).
+//! NAR, the archive format that Nix hashes store paths in (Nix, `libutil/archive.cc`).
 //!
-//! It holds types, names in the order of their bytes, the owner's execute bit, link targets and contents; no times, owners or
-//! other permissions. Every string is a length of eight bytes, the bytes, and zeros up to the next multiple of eight.
+//! It holds types, names sorted by bytes, the owner's execute bit, link targets and contents, but no times, owners or
+//! other permissions. A string is its length in eight bytes, its bytes, and zeros up to the next multiple of eight.
 
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -14,22 +14,22 @@ use crate::fs::{Entry, Kind, Listings, Node, NodeId, Tree};
 /// The owner may execute the file.
 const EXECUTABLE: u16 = 0o100;
 
-/// Bytes of an archive's own text that are gathered before they are handed out.
+/// Bytes of the archive's own text that are collected before they are returned.
 const TEXT: usize = 1 << 14;
 
-/// A NAR in pieces: its own text, and between that the places where the contents of files stand.
+/// A NAR in pieces: its own text, and between that placeholders for the contents of files.
 ///
-/// Nothing of a file but its inode is read, so the contents can be brought in whichever way is fastest. What cannot be
-/// read is a [`Trouble`] among the pieces; those behind it are no NAR any more, but name further troubles.
+/// Only the inodes of files are read, so the caller can read the contents in the fastest way. What cannot be
+/// read is a [`Trouble`] among the pieces. Later pieces are no valid NAR any more, but report further troubles.
 pub struct Pieces<'t> {
     tree: &'t dyn Tree,
-    /// The directories from the object down to where we are.
+    /// The directories from the object down to the current node.
     levels: Vec<Level>,
     entered: Listings,
     text: Vec<u8>,
     /// The object, before the first piece.
     object: Option<NodeId>,
-    /// What is handed out behind the text.
+    /// What is returned after the text.
     behind: Option<std::result::Result<Contents, Trouble>>,
 }
 
@@ -43,14 +43,14 @@ struct Level {
 pub enum Piece {
     /// Bytes of the archive itself.
     Text(Vec<u8>),
-    /// Here stand the contents of a file. The zeros behind them are in the next text.
+    /// The contents of a file belong here. The zeros after them are in the next text.
     Contents(Contents),
 }
 
-/// A file whose contents stand in a NAR.
+/// A file whose contents belong in a NAR.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contents {
-    /// From the object on, empty or beginning with `/`.
+    /// Relative to the object: empty, or beginning with `/`.
     pub path: Vec<u8>,
     /// The regular file.
     pub id: NodeId,
@@ -58,12 +58,12 @@ pub struct Contents {
     pub size: u64,
 }
 
-/// What a NAR cannot hold, or what could not be read for it.
+/// An entry that a NAR cannot hold, or that could not be read.
 #[derive(Debug)]
 pub struct Trouble {
-    /// From the object on, empty or beginning with `/`.
+    /// Relative to the object: empty, or beginning with `/`.
     pub path: Vec<u8>,
-    /// What is wrong there.
+    /// What is wrong with it.
     pub error: Error,
 }
 
@@ -115,7 +115,7 @@ impl<'t> Pieces<'t> {
         Ok(())
     }
 
-    /// Writes the text behind a node.
+    /// Writes the text after a node.
     fn end(&mut self) {
         strings(&mut self.text, &[b")"]);
         if !self.levels.is_empty() {
@@ -123,7 +123,7 @@ impl<'t> Pieces<'t> {
         }
     }
 
-    /// Goes one node on; false at the end.
+    /// Advances by one node. Returns false at the end.
     fn step(&mut self) -> bool {
         if let Some(id) = self.object.take() {
             strings(&mut self.text, &[b"nix-archive-1"]);
@@ -165,10 +165,10 @@ impl Iterator for Pieces<'_> {
     }
 }
 
-/// Writes the NAR of the object at `id`, and says how many bytes it has.
+/// Writes the NAR of the object at `id`. Returns its length in bytes.
 ///
 /// # Errors
-/// What cannot be read, what a NAR cannot hold, and what the writer meets.
+/// If part of the object cannot be read, a NAR cannot hold it, or the writer fails.
 pub fn write(tree: &dyn Tree, id: NodeId, out: &mut dyn Write) -> Result<u64> {
     let written = |error: io::Error| Error::from_read(error, Path::new("NAR"));
     let mut length = 0u64;
@@ -190,7 +190,7 @@ pub fn write(tree: &dyn Tree, id: NodeId, out: &mut dyn Write) -> Result<u64> {
     Ok(length)
 }
 
-/// Below the object itself there is only a slash.
+/// Joins a name to a directory. An entry of the object itself gets only a slash before its name.
 fn join_below(directory: &[u8], name: &[u8]) -> Vec<u8> {
     if directory.is_empty() { join(b"/", name) } else { join(directory, name) }
 }
@@ -204,9 +204,9 @@ fn strings(text: &mut Vec<u8>, strings: &[&[u8]]) {
     }
 }
 
-/// Zeros behind a string of that length.
+/// Number of zeros after a string of that length.
 fn padding(length: u64) -> usize {
-    // Less than eight.
+    // Always less than eight.
     usize::try_from(length.wrapping_neg() % 8).unwrap_or(0)
 }
 
@@ -219,7 +219,7 @@ mod tests {
     use crate::fs::{Device, FileType};
     use crate::store::nix32;
 
-    /// A tree of nodes by number; directories name theirs.
+    /// A tree of numbered nodes. Directories list their entries.
     struct Forest(Vec<Row>);
 
     impl Tree for Forest {

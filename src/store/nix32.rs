@@ -3,7 +3,7 @@
 /// The digits: no `e`, `o`, `t` and `u`.
 const ALPHABET: &[u8; 32] = b"0123456789abcdfghijklmnpqrsvwxyz";
 
-/// The value of each byte as a digit; [`NONE`] for those that are none.
+/// The value of each byte as a digit, [`NONE`] for bytes that are not digits.
 #[expect(clippy::indexing_slicing, reason = "reckoned by the compiler, which would refuse it")]
 const VALUES: [u8; 256] = {
     let mut values = [NONE; 256];
@@ -23,7 +23,7 @@ fn value(byte: u8) -> Option<u8> {
     VALUES.get(usize::from(byte)).copied().filter(|&value| value != NONE)
 }
 
-/// Whether the byte is a digit of Nix32.
+/// Whether the byte is a Nix32 digit.
 #[must_use]
 pub fn is_digit(byte: u8) -> bool {
     value(byte).is_some()
@@ -38,14 +38,14 @@ pub fn encode(bytes: &[u8]) -> String {
     (0..digits).rev().filter_map(|n| ALPHABET.get(digit(n))).map(|&digit| char::from(digit)).collect()
 }
 
-/// Reads the `N` bytes that `text` stands for; `None` where it is no Nix32 of that length, or over its range.
+/// Decodes `N` bytes. `None` if `text` is not Nix32 of that length, or out of range.
 #[must_use]
 pub fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0u8; N];
     if text.len() != (N * 8).div_ceil(5) {
         return None;
     }
-    // Digits that do not fill a byte yet, least significant first.
+    // Digits that do not fill a byte yet, the least significant first.
     let (mut pending, mut bits) = (0u16, 0);
     let mut next = bytes.iter_mut();
     for letter in text.bytes().rev() {
@@ -58,7 +58,7 @@ pub fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
             bits -= 8;
         }
     }
-    // What is left over must be the zeros that fill up the last digit.
+    // Only the zero padding of the last digit may be left over.
     if pending != 0 {
         return None;
     }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::nix32;
 
-/// Where every NixOS image has its store.
+/// Path of the store on every NixOS image.
 pub const STORE: &str = "/nix/store";
 
 /// Nix32 digits of the digest.
@@ -19,7 +19,7 @@ const LONGEST_NAME: usize = 211;
 pub struct StorePath(Box<str>);
 
 impl StorePath {
-    /// Reads a base name, `<digest>-<name>`.
+    /// Parses a base name, `<digest>-<name>`.
     #[must_use]
     pub fn from_base(base: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(base).ok()?;
@@ -34,13 +34,13 @@ impl StorePath {
         right.then(|| Self(text.into()))
     }
 
-    /// Reads a whole path, `/nix/store/<digest>-<name>`, with nothing behind it.
+    /// Parses a full path, `/nix/store/<digest>-<name>`, with nothing after it.
     #[must_use]
     pub fn from_path(path: &[u8]) -> Option<Self> {
         Self::from_base(path.strip_prefix(STORE.as_bytes())?.strip_prefix(b"/")?)
     }
 
-    /// The store path that `path` lies in, and the rest of `path` behind it (empty, or from its `/` on).
+    /// The store path that contains `path`, and the rest of `path` after it: empty, or beginning with `/`.
     #[must_use]
     pub fn containing(path: &[u8]) -> Option<(Self, &[u8])> {
         let inside = path.strip_prefix(STORE.as_bytes())?.strip_prefix(b"/")?;
@@ -55,7 +55,7 @@ impl StorePath {
         &self.0
     }
 
-    /// The 32 digits before the name, which files that refer to the path contain.
+    /// The 32 digits before the name. Files that refer to the path contain them.
     #[must_use]
     pub fn digest(&self) -> &str {
         self.0.get(..DIGEST).unwrap_or_default()
@@ -68,7 +68,7 @@ impl StorePath {
     }
 }
 
-/// By its base name, so that a map of store paths can be asked for text.
+/// By its base name, so that maps of store paths can be looked up by text.
 impl Borrow<str> for StorePath {
     fn borrow(&self) -> &str {
         &self.0

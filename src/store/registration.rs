@@ -1,7 +1,8 @@
-//! The registration: the text in an image with what Nix knew about its store paths.
+//! The registration: a text file in the image with what Nix knew about its store paths.
 //!
-//! Records stand back to back, a line each: path, hash, NAR size, deriver, number of references, the references. It is
-//! what `nix-store --load-db` reads. Images before 2011 lack the size; those before 18.03 have zeros for the hash.
+//! Records follow each other without separators, one field per line: path, hash, NAR size, deriver, number of references,
+//! references. `nix-store --load-db` reads this format. Images before 2011 lack the size. Those before 18.03 have zeros for the
+//! hash.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
@@ -10,45 +11,45 @@ use std::path::Path;
 use super::{STORE, StorePath, sha256};
 use crate::error::{Error, Place, Result};
 
-/// Name of the file, at the root of the squashfs or of the disc.
+/// Name of the file, in the root of the squashfs or of the disc.
 pub const FILE: &str = "nix-path-registration";
 
-/// No line of a registration is longer: a store path has at most 256 bytes.
+/// Limit for a line in bytes. A store path has at most 256.
 const LONGEST_LINE: u64 = 4096;
 
-/// No registration is larger. That of a system with 2,000 paths has about a megabyte.
+/// Limit for a registration in bytes. A system with 2,000 paths has about a megabyte.
 const LARGEST: u64 = 64 << 20;
 
-/// No image has more paths. A graphical system with all that it was built from has some 50,000.
+/// Limit for paths. A graphical system with everything that it was built from has some 50,000.
 const MOST_PATHS: usize = 1 << 17;
 
-/// What the registration holds, with each path named in it once.
+/// The contents of a registration. Each path is listed once.
 #[derive(Debug, Default)]
 pub struct Registration {
     /// Every path that is registered or referred to.
     pub paths: Vec<StorePath>,
     /// The record of each of `paths`. `None` if it is only referred to.
     pub records: Vec<Option<Record>>,
-    /// What ended the reading before the end of the file.
+    /// The error that ended reading before the end of the file.
     pub trouble: Option<Error>,
 }
 
-/// What is registered of one store path.
+/// The registration of one store path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// SHA-256 of the path's NAR; none in images older than 18.03.
+    /// SHA-256 of the path's NAR. `None` in images older than 18.03.
     pub nar_hash: Option<[u8; 32]>,
-    /// Length of the path's NAR in bytes; none in images older than 18.03.
+    /// Length of the path's NAR in bytes. `None` in images older than 18.03.
     pub nar_size: Option<u64>,
-    /// The derivation that made it, if recorded.
+    /// The derivation that built it, if recorded.
     pub deriver: Option<StorePath>,
-    /// The paths it refers to, itself included where it does, as indexes into [`Registration::paths`].
+    /// The paths it refers to, which may include itself, as indices into [`Registration::paths`].
     pub references: Vec<u32>,
 }
 
 impl Registration {
-    /// Reads a registration to its end, or to where it cannot be read on: [`Error::Malformed`] with the line at fault,
-    /// [`Error::Limit`] for lines or files longer than any real one, and what the reader meets.
+    /// Reads a registration up to its end or the first error: [`Error::Malformed`] with the faulty line, [`Error::Limit`] for lines
+    /// or files longer than any real one, and errors of the reader.
     #[must_use]
     pub fn read(reader: impl Read) -> Self {
         let reader = BufReader::with_capacity(1 << 16, reader.take(LARGEST + 1));
@@ -63,7 +64,7 @@ fn record(lines: &mut Lines<impl Read>, known: &mut Known) -> Result<Record> {
     lines.require("hash")?;
     let nar_hash = hash(&lines.line).ok_or_else(|| lines.malformed("hash"))?;
     lines.require("NAR size")?;
-    // From 2008 to 2011 there was no size: the deriver, which is no number, follows at once.
+    // From 2008 to 2011 there was no size: the deriver, which is not a number, follows at once.
     let nar_size = number(&lines.line);
     if nar_size.is_some() {
         lines.require("deriver")?;
@@ -80,11 +81,11 @@ fn record(lines: &mut Lines<impl Read>, known: &mut Known) -> Result<Record> {
         let reference = known.index(lines, "reference")?;
         references.push(u32::try_from(reference).map_err(|_| lines.malformed("reference"))?);
     }
-    // A size of zero stands for "not recorded": the smallest NAR has 96 bytes.
+    // A size of zero means "not recorded": the smallest NAR has 96 bytes.
     Ok(Record { nar_hash, nar_size: nar_size.filter(|&size| size > 0), deriver, references })
 }
 
-/// A hash, or zeros for none at all (`Some(None)`).
+/// A hash. `Some(None)` for zeros, which mean that no hash is recorded.
 #[expect(clippy::option_option, reason = "no hash is recorded, or none can be read")]
 fn hash(line: &[u8]) -> Option<Option<[u8; 32]>> {
     let bytes = sha256::parse(std::str::from_utf8(line).ok()?)?;
@@ -96,7 +97,7 @@ fn number(line: &[u8]) -> Option<u64> {
     if digits { std::str::from_utf8(line).ok()?.parse().ok() } else { None }
 }
 
-/// Each path once, by its first appearance.
+/// Each path once, in the order of first appearance.
 #[derive(Default)]
 struct Known {
     registration: Registration,
@@ -116,7 +117,7 @@ impl Known {
     }
 
     fn index(&mut self, lines: &Lines<impl Read>, field: &'static str) -> Result<usize> {
-        // What is known already need not be looked at again, which most references are.
+        // Most references are to known paths, which need no second check.
         let base = lines.line.strip_prefix(STORE.as_bytes()).and_then(|inside| inside.strip_prefix(b"/"));
         let known = base.and_then(|base| self.indexes.get(std::str::from_utf8(base).ok()?));
         if let Some(index) = known {
@@ -134,7 +135,7 @@ impl Known {
     }
 }
 
-/// The lines of the file, one at a time and none of them long.
+/// The lines of the file, one at a time and limited in length.
 struct Lines<R> {
     reader: BufReader<std::io::Take<R>>,
     line: Vec<u8>,
@@ -143,7 +144,7 @@ struct Lines<R> {
 }
 
 impl<R: Read> Lines<R> {
-    /// Goes on to the next line; false at the end.
+    /// Advances to the next line. Returns false at the end.
     fn advance(&mut self) -> Result<bool> {
         self.line.clear();
         self.number += 1;

@@ -1,4 +1,4 @@
-//! SHA-256 digests in all notations that Nix, and tools like it, write.
+//! SHA-256 digests in all notations that Nix and similar tools write.
 
 use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER_PERMISSIVE};
 
@@ -10,7 +10,7 @@ const HEX_DIGITS: usize = 64;
 /// Nix32 digits of a digest.
 const NIX32_DIGITS: usize = 52;
 
-/// Reads a digest: hexadecimal digits, Nix32 or base 64, alone or after `sha256:`, or as SRI after `sha256-`.
+/// Parses a digest: hexadecimal digits, Nix32 or base 64, alone or after `sha256:`, or as SRI after `sha256-`.
 #[must_use]
 pub fn parse(text: &str) -> Option<[u8; 32]> {
     if let Some(base64) = prefixed(text, "sha256-") {
@@ -24,13 +24,13 @@ pub fn parse(text: &str) -> Option<[u8; 32]> {
     }
 }
 
-/// Base 64, which may lack its padding.
+/// Base 64, with or without padding.
 fn base64(text: &str) -> Option<[u8; 32]> {
     let encoding = if text.ends_with('=') { BASE64 } else { BASE64_NOPAD };
     encoding.decode(text.as_bytes()).ok()?.try_into().ok()
 }
 
-/// What follows a prefix, which may be in capitals.
+/// The text after a prefix, ignoring the prefix's case.
 fn prefixed<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {
     let (start, rest) = text.split_at_checked(prefix.len())?;
     start.eq_ignore_ascii_case(prefix).then_some(rest)

@@ -1,20 +1,20 @@
-//! Versions, compared as Nix compares them, and requirements for a version.
+//! Versions, compared as Nix compares them, and version requirements.
 
 use std::cmp::Ordering;
 use std::fmt;
 
-/// `builtins.compareVersions`: components end at `.`, `-` and between digits and other bytes; numbers are compared as
-/// numbers, `pre` is before everything, a word before a number, nothing before a number (Nix, `libstore/names.cc`).
+/// `builtins.compareVersions`: components end at `.` and `-`, and between digits and other bytes. Numbers are compared as numbers.
+/// `pre` comes before everything, a word before a number, nothing before a number (Nix, `libstore/names.cc`).
 #[must_use]
 pub fn compare(one: &str, other: &str) -> Ordering {
     compare_by(one, other, |one, other| compare_components(one.text, other.text))
 }
 
-/// Words for what comes before a release, the earliest first.
+/// Words for stages before a release, the earliest first.
 const PRE_RELEASES: [&[&str]; 5] = [&["dev"], &["alpha"], &["beta"], &["pre", "preview"], &["rc"]];
 
-/// The order that people expect: like Nix's, except that `2.0-beta.3`, `1.0_rc1` and `3.14.0a1` come before their release. Nix
-/// knows only `pre`.
+/// The order that people expect. It differs from Nix's in that `2.0-beta.3`, `1.0_rc1` and `3.14.0a1` come before their release.
+/// Nix knows only `pre`.
 #[must_use]
 pub fn compare_releases(one: &str, other: &str) -> Ordering {
     compare_by(one, other, |one, other| match (pre_release(one), pre_release(other)) {
@@ -25,7 +25,7 @@ pub fn compare_releases(one: &str, other: &str) -> Ordering {
     })
 }
 
-/// A component of a version, with what it stands between.
+/// A component of a version, and what surrounds it.
 struct Component<'v> {
     text: &'v str,
     /// What comes after it.
@@ -35,7 +35,7 @@ struct Component<'v> {
 }
 
 impl<'v> Component<'v> {
-    /// Takes the next component of a version, of which `whole` is all.
+    /// Takes the next component of a version. `whole` is the complete version.
     fn next(rest: &mut &'v str, whole: &str) -> Self {
         let attached = rest.len() < whole.len() && !rest.starts_with(['.', '-']);
         let text = next_component(rest);
@@ -43,10 +43,10 @@ impl<'v> Component<'v> {
     }
 }
 
-/// How close to the release a pre-release is.
+/// The stage of a pre-release: higher is closer to the release.
 fn pre_release(component: &Component<'_>) -> Option<usize> {
     let word = component.text.trim_start_matches(|letter: char| !letter.is_ascii_alphanumeric());
-    // Python writes `3.14.0a1` and `3.14.0b2`; but `1.1.1a` of OpenSSL and `2025b` of tzdata come after 1.1.1 and 2025.
+    // Python writes `3.14.0a1` and `3.14.0b2`. But OpenSSL's `1.1.1a` and tzdata's `2025b` come after 1.1.1 and 2025.
     let word = match word {
         "a" | "b" if !component.attached || !component.rest.starts_with(|letter: char| letter.is_ascii_digit()) => {
             return None;
@@ -80,7 +80,7 @@ fn next_component<'v>(version: &mut &'v str) -> &'v str {
 }
 
 fn compare_components(one: &str, other: &str) -> Ordering {
-    // Nix holds components in an `int`: digits that do not fit are a word to it, so they are one here.
+    // Nix stores components in an `int` and treats digits that do not fit as a word. So does this.
     let (left, right) = (one.parse::<i32>(), other.parse::<i32>());
     match (left, right) {
         (Ok(left), Ok(right)) => left.cmp(&right),
@@ -95,7 +95,7 @@ fn compare_components(one: &str, other: &str) -> Ordering {
     }
 }
 
-/// What is asked of a version: `1.2`, `>=1.2`, `^1`, `1.*`.
+/// A version requirement: `1.2`, `>=1.2`, `^1`, `1.*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
     relation: Relation,
@@ -109,7 +109,7 @@ enum Relation {
     AtMost,
     AtLeast,
     Greater,
-    /// `^1.2`: at least 1.2, with the same first component that is not zero.
+    /// `^1.2`: at least 1.2, with the same first nonzero component.
     Compatible,
     /// `1.*`: begins with these components.
     Prefix,
@@ -128,7 +128,7 @@ const OPERATORS: [(&str, Relation); 6] = [
 ];
 
 impl Requirement {
-    /// Reads a requirement; `None` where no version is in it, or a `*` stands elsewhere than at the end.
+    /// Parses a requirement. `None` if it has no version, or a `*` other than at the end.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let operator = OPERATORS.iter().find_map(|(sign, relation)| Some((*relation, text.strip_prefix(sign)?)));
@@ -139,15 +139,15 @@ impl Requirement {
             (None, None) => (Relation::Equal, text),
         };
         let version = version.trim();
-        // A version begins so, and has no other characters than names of store paths; `=`, which these may have, is far more
-        // likely an operator that was meant otherwise.
+        // A version begins with a letter or digit, and has no other characters than store path names. These may also have `=`, but
+        // that is far more likely a misspelled operator.
         let begins = version.starts_with(|letter: char| letter.is_ascii_alphanumeric());
         let inside = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '+' | '_' | '?');
         let right = begins && version.chars().all(inside) || text == "*";
         right.then(|| Self { relation, version: version.to_owned() })
     }
 
-    /// Whether `version` is what is asked for. In ranges, `2.0-rc1` comes before `2.0`.
+    /// Whether `version` meets the requirement. In ranges, `2.0-rc1` comes before `2.0`.
     #[must_use]
     pub fn admits(&self, version: &str) -> bool {
         let order = compare_releases(version, &self.version);
@@ -163,7 +163,7 @@ impl Requirement {
         }
     }
 
-    /// How many components `^` keeps: those up to the first that is not zero.
+    /// How many components `^` keeps: those up to the first nonzero one.
     fn leading(&self) -> usize {
         let mut rest = self.version.as_str();
         let mut count = 1;
@@ -173,7 +173,7 @@ impl Requirement {
         count
     }
 
-    /// Whether `version` begins with the first `count` components of ours.
+    /// Whether `version` begins with the first `count` components of this one.
     fn begins(&self, mut version: &str, count: usize) -> bool {
         let mut ours = self.version.as_str();
         let mut seen = 0;

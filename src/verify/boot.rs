@@ -27,7 +27,7 @@ pub(super) fn included(disc: &Disc<'_>) -> Vec<Problem> {
 /// Problems by file and system. Menus name the same files again and again.
 #[derive(Default)]
 struct Findings {
-    /// Where the answer is in `problems`.
+    /// Index in `problems`.
     known: HashMap<(String, Option<StorePath>), usize>,
     /// The problem, if there is one, and how many further entries share it.
     problems: Vec<(Option<Problem>, usize)>,
@@ -73,7 +73,7 @@ pub(super) fn check(disc: &Disc<'_>) -> Vec<Problem> {
                 {
                     Some(problem(entry, &path, "starts this system, but it is not in the store"))
                 }
-                _ => None, // `init=` has reported it
+                _ => None, // the check of `init=` has reported it
             });
         }
     }
@@ -81,7 +81,7 @@ pub(super) fn check(disc: &Disc<'_>) -> Vec<Problem> {
 }
 
 impl Findings {
-    /// Looks for a problem once per file and system.
+    /// Runs `look` once per file and system.
     fn add(&mut self, file: String, system: Option<StorePath>, look: impl FnOnce() -> Option<Problem>) {
         if let Some((_, more)) =
             self.known.get(&(file.clone(), system.clone())).and_then(|&at| self.problems.get_mut(at))
@@ -107,7 +107,7 @@ impl Findings {
     }
 }
 
-/// Checks that the file that an entry names is on the disc.
+/// Checks that the file named in an entry is on the disc.
 fn on_disc(disc: &Disc<'_>, entry: &MenuEntry, what: &str, file: &str) -> Result<Option<Problem>> {
     let shown = disc.boot_path(entry, file);
     Ok(match disc.boot_file(entry, file)? {

@@ -1,4 +1,4 @@
-//! The boot image of UEFI, and the menus: copies of what the disc has, which must be equal.
+//! The UEFI boot image and the menus: copies of files on the disc, which must be equal.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -14,13 +14,13 @@ use crate::fs::{FileType, Tree, fat};
 use crate::nixos::menu::{MenuEntry, is_loader};
 use crate::nixos::{Disc, Medium, System};
 
-/// Bytes that are compared in one go.
+/// Bytes that are compared at once.
 const PART: usize = 1 << 16;
 
-/// Files of a boot image that are compared; the largest have a few dozen.
+/// Limit for the files of a boot image. The largest have a few dozen.
 const MOST_FILES: usize = 10_000;
 
-/// Every file that a boot image of UEFI shares with the disc is the same in both, and one of them is a loader.
+/// Checks that every file that a UEFI boot image shares with the disc is the same in both, and that one of them is a boot loader.
 pub(super) fn check(disc: &Disc<'_>) -> Vec<Problem> {
     let Medium::Volume(volume) = &disc.carrier else { return Vec::new() };
     let catalog = match volume.boot_catalog() {
@@ -84,7 +84,7 @@ fn of_image(volume: &Volume<'_>, id: crate::fs::NodeId, path: &[u8]) -> Result<V
     Ok(problems)
 }
 
-/// The first byte at which two files differ, which may be the end of one of them.
+/// The offset of the first difference between two files. It may be the end of one of them.
 fn first_difference(one: &mut dyn Read, other: &mut dyn Read) -> Result<Option<u64>> {
     let (mut left, mut right) = (Vec::with_capacity(PART), Vec::with_capacity(PART));
     let mut before = 0u64;
@@ -102,14 +102,14 @@ fn first_difference(one: &mut dyn Read, other: &mut dyn Read) -> Result<Option<u
     }
 }
 
-/// Reads the next part; less of it only at the end.
+/// Reads the next part. It is shorter only at the end.
 fn fill(reader: &mut dyn Read, part: &mut Vec<u8>) -> Result<()> {
     part.clear();
     let read = reader.take(u64::try_from(PART).unwrap_or(u64::MAX)).read_to_end(part);
     read.map(|_| ()).map_err(|error| Error::from_read(error, std::path::Path::new("/")))
 }
 
-/// The menus of BIOS and UEFI start the same systems.
+/// Checks that the menus of BIOS and UEFI start the same systems.
 pub(super) fn menus(menu: &[MenuEntry]) -> Vec<Problem> {
     let of = |firmware: Platform| {
         let entries = menu.iter().filter(move |entry| entry.loader.firmware() == Some(firmware));
@@ -133,7 +133,7 @@ pub(super) fn menus(menu: &[MenuEntry]) -> Vec<Problem> {
     problems.into_iter().collect()
 }
 
-/// All menus start the same system when nobody chooses.
+/// Checks that all menus start the same system by default.
 pub(super) fn defaults(systems: &[System]) -> Option<Problem> {
     let defaults: Vec<&System> = systems.iter().filter(|system| !system.default_of.is_empty()).collect();
     let [_, other, ..] = defaults.as_slice() else { return None };

@@ -15,7 +15,7 @@ use crate::nixos::{Disc, Medium};
 
 /// Compares the image file with a published hash. A compressed image is hashed as it was downloaded.
 ///
-/// Only the volume counts on a device, and the hash of the volume alone is accepted for a longer file: what follows is what the
+/// On a device, only the volume counts. For a longer file, the hash of the volume alone is also accepted: the rest is what the
 /// stick held before.
 pub(super) fn check(disc: &Disc<'_>, expected: &[u8; 32], progress: Progress<'_>) -> Result<Option<Problem>> {
     let path = disc.path();
@@ -47,7 +47,7 @@ pub(super) fn check(disc: &Disc<'_>, expected: &[u8; 32], progress: Progress<'_>
     Ok(Some(problem.expected(shown(expected)).actual(shown(&actual))))
 }
 
-/// Whether the product lines of the build name another file than this.
+/// Notes if the product lines of the build name another file.
 pub(super) fn product(disc: &Disc<'_>) -> Option<Remark> {
     let path = disc.path();
     let result = path.ancestors().skip(1).take(2).find(|above| above.join(PRODUCTS).is_file())?;

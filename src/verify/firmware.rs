@@ -1,4 +1,4 @@
-//! What firmware starts from: the boot catalog, the master boot record, and partitions.
+//! The structures that firmware starts from: the boot catalog, the master boot record, and partitions.
 
 use super::own_path;
 use super::problem::{Problem, ProblemKind};
@@ -7,11 +7,11 @@ use crate::fs::iso9660::{BootCatalog, MBR_ESP, Mbr, Partitions, Platform, Volume
 use crate::fs::{Kind, Tree, fat};
 use crate::nixos::{Disc, Medium};
 
-/// Checks that everything that firmware starts leads to something that is there.
+/// Checks that everything that firmware starts leads to something that exists.
 pub(super) fn check(disc: &Disc<'_>) -> Vec<Problem> {
     let Medium::Volume(volume) = &disc.carrier else { return Vec::new() };
     let problem = |message: String| Problem::new(ProblemKind::Boot, own_path(disc), message);
-    // A cut off image has that as its problem.
+    // Truncation is reported as a problem of its own.
     let whole = disc.missing_end().is_none();
     // A catalog or table that cannot be read is reported elsewhere.
     let catalog = volume.boot_catalog().ok().flatten();
@@ -81,7 +81,7 @@ fn partitions(disc: &Disc<'_>, tables: &Partitions, catalog: Option<&BootCatalog
             messages.push(format!("{name} is an EFI system partition without a FAT file system: {error}"));
         }
     }
-    // Firmware reads the GPT, and tools and older firmware the MBR.
+    // Firmware reads the GPT. Tools and older firmware read the MBR.
     let gpt = tables.gpt.as_ref().map(|gpt| gpt.partitions.as_slice()).unwrap_or_default();
     for partition in tables.mbr.iter().flatten().filter(|partition| partition.kind == MBR_ESP && !gpt.is_empty()) {
         if !gpt.iter().any(|other| other.start == partition.start && other.length == partition.length) {

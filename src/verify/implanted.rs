@@ -9,7 +9,7 @@ use crate::fs::iso9660::ImplantedMd5;
 use crate::image::Progress;
 use crate::nixos::{Disc, Medium};
 
-/// Bytes that are hashed at once. Fragments end where such a part ends, so this must be the length that isomd5sum uses.
+/// Bytes that are hashed at once. Fragments end at the end of such a part, so this must be the length that isomd5sum uses.
 const PART: u64 = 32_768;
 
 /// Hashes the volume as isomd5sum does, if it has an embedded digest.
@@ -47,13 +47,13 @@ pub(super) fn check(disc: &Disc<'_>, progress: Progress<'_>) -> Result<Option<Op
     Ok(Some(Some(problem.expected(format!("md5:{}", implanted.digest)).actual(format!("md5:{actual}")))))
 }
 
-/// Finds the first fragment whose sum is not the one that is recorded.
+/// Finds the first fragment whose sum differs from the recorded one.
 struct Fragments<'i> {
     sums: &'i [String],
     /// Length of a fragment in bytes.
     length: u64,
     current: u64,
-    /// Where the fragment begins that is being hashed.
+    /// Where the current fragment begins.
     start: u64,
     first_wrong: Option<(u64, u64)>,
 }
@@ -65,7 +65,7 @@ impl<'i> Fragments<'i> {
         Self { sums: &implanted.fragments, length, current: 0, start: 0, first_wrong: None }
     }
 
-    /// A fragment ends with the part that begins in the next one.
+    /// Hashes a part. A fragment ends with the part that begins in the next one.
     fn take(&mut self, offset: u64, length: u64, digest: &Md5) {
         let fragment = offset / self.length;
         if fragment == self.current || self.first_wrong.is_some() {
@@ -74,7 +74,7 @@ impl<'i> Fragments<'i> {
         self.current = fragment;
         let Some(sum) = usize::try_from(fragment - 1).ok().and_then(|index| self.sums.get(index)) else { return };
         let end = offset + length;
-        // Of each byte the first digit that is printed without leading zeros.
+        // The first digit of each byte, printed in hexadecimal without leading zeros.
         let digits = digest.clone().finalize().into_iter().map(|byte| format!("{byte:x}"));
         let wrong = !digits.zip(sum.chars()).all(|(digits, expected)| digits.starts_with(expected));
         if wrong {

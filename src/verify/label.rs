@@ -63,7 +63,7 @@ fn decoded(name: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Notes a name by which libosinfo does not recognize a NixOS installer.
+/// Notes a name that libosinfo does not recognize as a NixOS installer.
 pub(super) fn known(disc: &Disc<'_>) -> Option<Remark> {
     let Medium::Volume(volume) = &disc.carrier else { return None };
     let id = &volume.descriptors().primary.volume;
@@ -76,7 +76,7 @@ pub(super) fn known(disc: &Disc<'_>) -> Option<Remark> {
     Some(Remark::new(own_path(disc), message))
 }
 
-/// Whether libosinfo takes the name for a NixOS installer. It knows `nixos-minimal-25.11-x86_64`, and has done since 20.03.
+/// Whether libosinfo recognizes the name as a NixOS installer. It has known `nixos-minimal-25.11-x86_64` and the like since 20.03.
 fn is_known(id: &str) -> bool {
     let Some(rest) = id.strip_prefix("nixos-") else { return false };
     let mut parts = rest.rsplitn(3, '-');

@@ -37,7 +37,7 @@ use crate::store::contents::Object;
 use crate::store::hashing::{self, Damage, Outcome};
 use crate::store::{self, Carrier, Contents, STORE, Store, nix32, registration};
 
-/// What is known about the image from elsewhere.
+/// What is known about the image from other sources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expectations {
     /// SHA-256 of the image file.
@@ -81,10 +81,10 @@ pub struct Report {
     pub notes: Vec<Remark>,
 }
 
-/// Verifies a disc. `troubles` are those met while opening it. `progress` hears how many bytes of NARs are hashed.
+/// Verifies a disc. `troubles` are those from opening it. `progress` receives the number of bytes of NARs hashed so far.
 ///
 /// # Errors
-/// Where the disc has no store, or its format is not supported. Damage is a problem in the report.
+/// If the disc has no store, or its format is not supported. Damage is a problem in the report.
 pub fn run(
     disc: &Disc<'_>,
     troubles: &Troubles,
@@ -148,7 +148,7 @@ pub fn run(
 }
 
 impl Report {
-    /// Makes missing hashes a problem.
+    /// Makes missing hashes problems.
     pub fn require_hashes(&mut self) {
         let message = match (self.has_registration, self.without_hash) {
             (true, 0) => return,
@@ -174,7 +174,7 @@ impl Report {
         }
     }
 
-    /// Adds a structure that cannot be read, under the file that contains it.
+    /// Adds a structure that cannot be read, under the name of the file that contains it.
     fn unreadable(&mut self, places: &mut Places<'_, '_>, error: &Error) {
         let (path, message) = places.told(error);
         self.problems.push(Problem::new(ProblemKind::Unreadable, path, message));
@@ -283,7 +283,7 @@ impl Report {
     }
 }
 
-/// Names the damaged file and the bytes of the image that cannot be read.
+/// The problem for a damaged file, with the unreadable bytes of the image.
 fn damaged(object: &str, damage: &Damage) -> Problem {
     let mut path = object.as_bytes().to_vec();
     path.extend_from_slice(&damage.path);

@@ -5,7 +5,7 @@ use super::twins;
 use crate::error::{Error, Place};
 use crate::nixos::{Disc, Medium};
 
-/// Finds the files of errors. The disc is searched at the first error only.
+/// Finds the files that errors belong to. The disc is searched at the first error only.
 pub(super) struct Places<'d, 'i> {
     disc: &'d Disc<'i>,
     /// First byte, length and path of each file, in order.
@@ -17,7 +17,7 @@ impl<'d, 'i> Places<'d, 'i> {
         Self { disc, files: None }
     }
 
-    /// The file that an error is about, else the image; and what to say.
+    /// The file that an error is about, otherwise the image, and the message.
     pub(super) fn told(&mut self, error: &Error) -> (Vec<u8>, String) {
         let place = match error {
             Error::Malformed { place, .. }

@@ -11,7 +11,7 @@ pub struct Problem {
     pub expected: Option<String>,
     /// The actual value.
     pub actual: Option<String>,
-    /// One line for people.
+    /// One line for the reader.
     pub message: String,
 }
 
@@ -39,7 +39,7 @@ pub enum ProblemKind {
 }
 
 impl ProblemKind {
-    /// Its name in documents.
+    /// The kind's name in documents.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -7,10 +7,10 @@ use crate::store::sha256;
 /// Why no digest can be read.
 const NO_DIGEST: &str = "not a SHA-256: that is 64 hexadecimal digits, sha256:…, sha256-…, or a file with one";
 
-/// Digits of digests of other algorithms, which are often published beside SHA-256.
+/// Lengths of the digests of other algorithms, which are often published beside SHA-256.
 const OTHERS: [(usize, &str); 4] = [(32, "an MD5"), (40, "a SHA-1"), (96, "a SHA-384"), (128, "a SHA-512")];
 
-/// A digest, and the name of the file that it is said to belong to. The name may be empty.
+/// A digest, and the name of the file that it is for. The name may be empty.
 struct Entry<'t> {
     digest: [u8; 32],
     name: &'t str,
@@ -33,7 +33,7 @@ pub fn published(text: &[u8], image: &Path) -> Result<[u8; 32], String> {
     }
 }
 
-/// Whether a text has a SHA-256 in it.
+/// Whether a text contains a SHA-256.
 #[must_use]
 pub fn is_published(text: &str) -> bool {
     !entries(text).is_empty()
@@ -50,7 +50,7 @@ fn no_digest(text: &str) -> String {
     }
 }
 
-/// The text. PowerShell writes UTF-16 with a byte order mark, and other programs of Windows UTF-8 with one.
+/// Decodes the text. PowerShell writes UTF-16 with a byte order mark, and other Windows programs write UTF-8 with one.
 fn decoded(bytes: &[u8]) -> String {
     let units = |read: fn([u8; 2]) -> u16| -> Vec<u16> {
         bytes.chunks_exact(2).skip(1).filter_map(|pair| pair.try_into().ok().map(read)).collect()
@@ -79,7 +79,7 @@ fn entries(text: &str) -> Vec<Entry<'_>> {
             // Get-FileHash, as a list: the path follows its digest.
             name(&mut all, path.trim());
         }
-        // certutil: a line about the file, in the language of the system, then the digest.
+        // certutil prints a line about the file, in the language of the system, then the digest.
         if let Some(about) = before.strip_suffix(':').filter(|_| all.len() > known) {
             name(&mut all, about);
         }
@@ -88,7 +88,7 @@ fn entries(text: &str) -> Vec<Entry<'_>> {
     all
 }
 
-/// Names the last digest, unless it has a name.
+/// Names the last digest, unless it already has a name.
 fn name<'t>(all: &mut [Entry<'t>], name: &'t str) {
     if let Some(last) = all.last_mut().filter(|last| last.name.is_empty()) {
         last.name = name;
@@ -113,13 +113,13 @@ fn plain(line: &str) -> Option<Entry<'_>> {
     Some(Entry { digest: sha256::parse(digest)?, name: name.trim_start().trim_start_matches('*') })
 }
 
-/// Pairs of digits with blanks between them, as certutil wrote them before Windows 8.
+/// Pairs of digits separated by blanks, as certutil wrote them before Windows 8.
 fn spaced(line: &str) -> Option<[u8; 32]> {
     let pairs = line.split(' ').all(|pair| pair.len() == 2);
     if pairs { sha256::parse(&line.replace(' ', "")) } else { None }
 }
 
-/// Whether a name, perhaps at the end of a path or a sentence, is that of the image.
+/// Whether a name is that of the image. It may be at the end of a path or a sentence.
 fn is_named(name: &str, wanted: &str) -> bool {
     let rest = name.strip_suffix(wanted).filter(|_| !wanted.is_empty());
     rest.is_some_and(|rest| rest.is_empty() || rest.ends_with(['/', '\\', ' ']))

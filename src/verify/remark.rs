@@ -1,4 +1,4 @@
-//! Remarks: what could not be checked, and facts that are no problem but that the reader should know.
+//! Remarks: what could not be checked, and facts that are worth knowing but are not problems.
 
 use crate::fs::iso9660::{BootCatalog, Volume};
 use crate::nixos::menu::GapKind;
@@ -9,7 +9,7 @@ use crate::nixos::{Disc, Medium};
 pub struct Remark {
     /// What it is about: a file, or the image.
     pub path: Vec<u8>,
-    /// One line for people.
+    /// One line for the reader.
     pub message: String,
 }
 

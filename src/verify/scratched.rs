@@ -1,4 +1,4 @@
-//! An image on a medium with a bad sector: what a worn stick does.
+//! An image on a medium with a bad sector, as on a worn stick.
 
 use super::{Expectations, ProblemKind, run};
 use crate::error::Troubles;
@@ -11,7 +11,7 @@ use crate::store::Carrier;
 const IMAGE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/today/result/iso/nixos-minimal-25.11.1234.abcdef-x86_64-linux.iso");
 
-/// The bytes of a data block or fragment block of the image, for each of some files.
+/// The bytes of each data block or fragment block of the image, once for each of its files.
 fn blocks(bytes: &[u8]) -> Vec<(String, std::ops::Range<u64>)> {
     let image = Image::memory(bytes.to_vec());
     let disc = Disc::open(&image).unwrap();
@@ -46,7 +46,7 @@ fn a_bad_sector_is_a_problem_of_the_files_that_lie_there_and_the_rest_is_verifie
         let report = run(&disc, &Troubles::default(), &Expectations::default(), &|_, _| {}).unwrap();
         let last = block.end - 1;
         let range = format!("bytes {:#x} to {last:#x} of the image", block.start);
-        // A kernel that lies there is a problem of the menu as well.
+        // A damaged kernel is also a problem of the menu.
         let in_store = report.problems.iter().filter(|problem| problem.path.starts_with(b"/nix/store"));
         let in_store: Vec<_> = in_store.filter(|problem| !problem.message.contains("menu entry")).collect();
         assert!(!in_store.is_empty());
@@ -66,7 +66,7 @@ fn a_bad_sector_is_a_problem_of_the_files_that_lie_there_and_the_rest_is_verifie
 #[test]
 fn a_medium_that_has_lost_its_tables_is_said_to_be_unreadable_and_nothing_else() {
     let bytes = std::fs::read(IMAGE).unwrap();
-    // The last block of data lies before the tables.
+    // The last data block is before the tables.
     let tables = blocks(&bytes).iter().map(|(_, block)| block.end).max().unwrap();
     let image = Image::scratched(bytes, tables..tables + 200_000);
     let disc = Disc::open(&image).unwrap();

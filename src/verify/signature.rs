@@ -1,4 +1,4 @@
-//! Signatures of store paths, as binary caches have them: who built what the image holds.
+//! Signatures of store paths, as binary caches store them: who built the contents of the image.
 //!
 //! A signature is over the path, its NAR's hash and size, and its references. These are taken from the image, so a signature of
 //! something else with the same name does not count.
@@ -22,7 +22,7 @@ const LONGEST: u64 = 1 << 20;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedKeys(BTreeMap<String, PublicKey>);
 
-/// Which signatures are asked for.
+/// Which signatures are required.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Signatures {
     /// The keys that count.
@@ -31,7 +31,7 @@ pub struct Signatures {
     pub caches: Vec<PathBuf>,
 }
 
-/// How many store paths are signed.
+/// The number of signed store paths.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Signed {
     /// Store paths that each key signed.
@@ -50,7 +50,7 @@ impl TrustedKeys {
     pub fn add(&mut self, text: &str) -> std::result::Result<(), String> {
         let before = self.0.len();
         for word in text.split_whitespace() {
-            // What follows the name may be a secret key by mistake, so it is not repeated.
+            // The text after the name may be a secret key by mistake, so it is not repeated.
             let (name, key) = word.split_once(':').ok_or("not a public key; expected NAME:BASE64")?;
             let wrong = || format!("{name} is not a public key; expected NAME:BASE64");
             let bytes = BASE64.decode(key.as_bytes()).map_err(|_| wrong())?;
@@ -65,7 +65,7 @@ impl TrustedKeys {
     }
 }
 
-/// What a binary cache has about a store path.
+/// The data of a binary cache about a store path.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct NarInfo {
     nar_hash: Option<[u8; 32]>,
@@ -146,7 +146,7 @@ pub(super) fn check(
     Ok((signed, problems))
 }
 
-/// The keys that signed this, or why none counts.
+/// The keys that signed this, or why no signature counts.
 fn valid(keys: &TrustedKeys, info: &NarInfo, fingerprint: &str) -> std::result::Result<Vec<String>, Missing> {
     let mut valid = Vec::new();
     let mut invalid = None;
@@ -188,7 +188,7 @@ impl Missing {
     }
 }
 
-/// What each cache has about a path. `digest` is in Nix32, so it cannot lead out of the directory.
+/// The data of each cache about a path. `digest` is in Nix32, so it cannot lead out of the directory.
 fn infos(caches: &[PathBuf], digest: &str) -> Result<Vec<NarInfo>> {
     let mut infos = Vec::new();
     for cache in caches {
@@ -212,7 +212,7 @@ fn read(file: &Path) -> Result<Option<String>> {
 mod tests {
     use super::*;
 
-    /// A signature that Nix made of an empty file: `nix store sign`.
+    /// A signature by Nix for an empty file: `nix store sign`.
     const KEY: &str = "test-1:SyvYCv8tkGHfFVw91ibs9JfNJkJU/xBd5fdkG8j2bqU=";
     const FINGERPRINT: &str = "1;/nix/store/1q82x5ah029adc0r5p06p3ivlzzh3hss-empty;\
                                sha256:0ip26j2h11n1kgkz36rl4akv694yz65hr72q4kv4b3lxcbi65b3p;112;";

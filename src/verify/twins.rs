@@ -1,4 +1,5 @@
-//! What an image says twice, so that two readers may see two discs: both trees of names, and numbers in both byte orders.
+//! Facts that an image states twice, so that two readers may see different discs: both trees of names, and numbers in both byte
+//! orders.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,7 +11,7 @@ use crate::fs::iso9660::{OtherTree, Volume};
 use crate::fs::walk::{Visit, Walk};
 use crate::nixos::{Disc, Medium};
 
-/// Problems of one kind that are listed. If a writer got something wrong, every file has it.
+/// Limit for listed problems of one kind. A mistake of the writer affects every file.
 const SHOWN: usize = 20;
 
 /// The files of a tree: where the contents of each begin, and their length in bytes.
@@ -50,7 +51,7 @@ pub(super) fn check(disc: &Disc<'_>) -> Vec<Problem> {
     problems
 }
 
-/// Lists the files with contents. What cannot be read is a problem elsewhere.
+/// Lists the files with contents. Errors are reported elsewhere.
 pub(super) fn files(volume: &Volume<'_>) -> Files {
     let visits = Walk::new(volume, volume.root(), b"/").filter_map(Result::ok);
     let files = visits.filter(|visit| visit.file_type == FileType::File);

@@ -6,7 +6,7 @@ use crate::listing::scratch;
 use crate::support::{self, fixture};
 use crate::tool::{output, text, tool};
 
-/// Images of several ages: with hashes in the registration, without, with several systems.
+/// Images of several ages: with hashes in the registration, without hashes, with several systems.
 const IMAGES: &[&str] = &["today/result", "era-2014/result", "middle/result"];
 
 fn bill(image: &Path, format: &str, file: &Path) {

@@ -1,4 +1,4 @@
-//! Compressed images, as their tools unpack them.
+//! Compressed images, compared with the tools that unpack them.
 
 use crate::iso::lsdl;
 use crate::listing::{only_file, scratch};

@@ -1,4 +1,4 @@
-//! FAT volumes, as mtools reads them.
+//! FAT volumes, compared with mtools.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use nixoscope::image::Image;
 use crate::listing::scratch;
 use crate::tool::{output, text, tool};
 
-/// Widths of a table entry in bits, with a size in KiB for which that is the right one, and the sectors of a cluster.
+/// Widths of a table entry in bits, each with a size in KiB that requires it, and the sectors per cluster.
 const SHAPES: [(&str, u64, &str); 5] =
     [("12", 720, "1"), ("12", 4096, "4"), ("16", 8192, "1"), ("16", 65_536, "4"), ("32", 40_960, "1")];
 
@@ -49,7 +49,7 @@ fn a_fat_volume_is_read_as_mtools_reads_it() {
     }
 }
 
-/// Short, long and mixed names, folders of several clusters, files of none to many clusters in two pieces.
+/// Short, long and mixed names, folders of several clusters, and files of various sizes, from empty to many clusters in two pieces.
 fn fill(scratch: &Path, image: &Path) {
     let copy = |name: &str, contents: &[u8]| {
         let file = scratch.join("file");
@@ -69,6 +69,6 @@ fn fill(scratch: &Path, image: &Path) {
         copy(&format!("many/file-number-{number}.conf"), format!("{number}").as_bytes());
     }
     output(tool("mdel").arg("-i").arg(image).arg("::gap"));
-    // In the space of deleted entries, and after all others.
+    // Partly in the space of deleted entries, partly after all other files.
     copy("pieces", &(0..90_000u32).map(|byte| u8::try_from(byte % 251).unwrap()).collect::<Vec<u8>>());
 }

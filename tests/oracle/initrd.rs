@@ -1,4 +1,4 @@
-//! Initrds, against cpio and the compressors that make them.
+//! Initrds, compared with cpio and the compressors.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -11,7 +11,7 @@ use nixoscope::fs::cpio;
 use crate::listing::scratch;
 use crate::tool::{output, text, tool};
 
-/// Compressors as nixpkgs calls them, and what they are called here.
+/// Compressors, by their names in nixpkgs and their names here.
 const COMPRESSORS: [(&str, &[&str], &str); 8] = [
     ("cat", &[], "none"),
     ("gzip", &["-9n"], "gzip"),
@@ -23,7 +23,7 @@ const COMPRESSORS: [(&str, &[&str], &str); 8] = [
     ("lzop", &[], "lzop"),
 ];
 
-/// Runs a tool with bytes on its standard input.
+/// Passes bytes through a tool.
 fn through(name: &str, arguments: &[&str], folder: &Path, bytes: &[u8]) -> Vec<u8> {
     let mut command = tool(name);
     let command = command.args(arguments).current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::piped());

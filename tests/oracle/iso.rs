@@ -1,4 +1,4 @@
-//! ISO 9660 volumes, as `xorriso` reads them.
+//! ISO 9660 volumes, compared with `xorriso`.
 
 use std::path::{Path, PathBuf};
 
@@ -11,16 +11,16 @@ use crate::listing::{self, Listing, Row, listed, mode};
 use crate::support::{files, fixture};
 use crate::tool::{output, tool};
 
-/// How `lsdl` prints times: of the last half year, and all others.
+/// The time formats of `lsdl`: for the last half year, and for all other times.
 const TIMES: &str = "%b %e %H:%M|%b %e %Y";
 
-/// `many-components` of this one is beyond repair, which nixoscope tells and `xorriso` does not.
+/// `many-components` in this volume is beyond repair. nixoscope reports that, `xorriso` does not.
 const DAMAGED: &str = "symlinks-damaged.iso";
 
-/// A name in the tree of an enhanced descriptor, as `xorriso` shows it, which takes it for ASCII, and as it is.
+/// A name in the tree of an enhanced descriptor: as `xorriso` shows it, which takes it for ASCII, and as it is.
 const MISREAD: [&str; 2] = ["/folder/gr__n__________.txtecf7a96430cc5753429c0ca70fe406d4", "/folder/grün-日本語.txt"];
 
-/// The volumes that are whole.
+/// The undamaged volumes.
 pub(crate) fn volumes() -> Vec<PathBuf> {
     let mut all = files("iso", ".iso");
     all.retain(|path| !path.ends_with(DAMAGED));
@@ -90,7 +90,7 @@ fn device_numbers_are_those_of_xorriso() {
 fn the_damaged_volume_is_listed_as_far_as_it_is_whole() {
     let volume = fixture("iso").join(DAMAGED);
     let list = |form: &str| crate::support::run(&["ls".as_ref(), form.as_ref(), "-x".as_ref(), volume.as_os_str()]);
-    // The damaged link is listed with what came before the fault, which is reported.
+    // The damaged link is listed with the part before the fault, and the fault is reported.
     let long = list("-lR");
     assert_eq!((long.code, long.out.contains("/many-components -> folder/folder/")), (Some(2), true));
     assert_eq!(long.errors, "nixoscope: symbolic link at 0xca08: invalid component\n");
@@ -104,7 +104,7 @@ fn the_damaged_volume_is_listed_as_far_as_it_is_whole() {
     assert_eq!(ours, theirs);
 }
 
-/// `xorriso` records a device as one number, and reads the two numbers that other writers record as one, too.
+/// `xorriso` records a device as one number. It also reads the two numbers of other writers as one.
 fn taken_for_one(device: Device) -> (u32, u32) {
     let number = u64::from(device.major) << 32 | u64::from(device.minor);
     let major = number >> 8 & 0xfff | number >> 32 & !0xfff;
@@ -121,15 +121,15 @@ fn extract(volume: &Path, folder: &Path) {
     }
 }
 
-/// A line of `lsdl`.
+/// A line of `lsdl` output.
 pub(crate) struct Line {
     pub(crate) path: Vec<u8>,
     pub(crate) row: Row,
     pub(crate) device: Option<(u32, u32)>,
 }
 
-/// All of a volume but its root: `-rw-r--r--    1 1000     100            8893 Sep  9  2001 '/folder/a' -> 'target'`,
-/// for a device with two numbers instead of the size.
+/// Everything in a volume except its root: `-rw-r--r--    1 1000     100            8893 Sep  9  2001 '/folder/a' -> 'target'`.
+/// Devices have two numbers instead of the size.
 pub(crate) fn lsdl(volume: &Path) -> Vec<Line> {
     let mut xorriso = tool("xorriso");
     let listing =
@@ -151,7 +151,7 @@ pub(crate) fn lsdl(volume: &Path) -> Vec<Line> {
         });
         rest = rest.strip_prefix(b"\n").expect("the end of a line");
         let device = size.split_once(',').map(|(major, minor)| (number(major), number(minor)));
-        // `e` is the boot catalog.
+        // `e` means the boot catalog.
         let file_type = char::from(letters.as_bytes()[0]);
         let file_type = if file_type == 'e' { '-' } else { file_type };
         let row = Row {
@@ -168,7 +168,7 @@ pub(crate) fn lsdl(volume: &Path) -> Vec<Line> {
     lines
 }
 
-/// Takes a word that is quoted for a shell: `'it'"'"'s'`.
+/// Takes a word quoted for a shell: `'it'"'"'s'`.
 fn quoted(rest: &mut &[u8]) -> Vec<u8> {
     let mut word = Vec::new();
     while let Some(&mark @ (b'\'' | b'"')) = rest.first() {

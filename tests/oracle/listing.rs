@@ -1,4 +1,4 @@
-//! Listings of files, which each program prints in its own way.
+//! Listings of files. Each program prints them differently.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -14,7 +14,7 @@ use crate::support;
 /// A file, without its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Row {
-    /// The type's letter, as `ls -l` has it.
+    /// The letter of the type, as in `ls -l`.
     pub(crate) letter: char,
     /// The twelve permission bits.
     pub(crate) mode: u16,
@@ -22,7 +22,7 @@ pub(crate) struct Row {
     pub(crate) owner: (u32, u32),
     /// Length in bytes of a regular file.
     pub(crate) size: Option<u64>,
-    /// Modification time, in seconds since 1970, or as exactly as the tool prints it.
+    /// Modification time: in seconds since 1970, or as precise as the tool prints it.
     pub(crate) time: String,
     /// A symbolic link's target.
     pub(crate) target: Option<Vec<u8>>,
@@ -31,7 +31,7 @@ pub(crate) struct Row {
 /// Files by path.
 pub(crate) type Listing = Vec<(Vec<u8>, Row)>;
 
-/// What `ls -R --json` lists below a path of the image, without that path. Times are in a format of `strftime`.
+/// The output of `ls -R --json` below a path of the image, without that path. Times are in a format of `strftime`.
 pub(crate) fn listed(image: &Path, arguments: &[&str], below: &str, times: &str) -> Listing {
     let output = support::program().args(["ls", "-R", "--json"]).args(arguments).arg(image).arg(below).output();
     let output = output.expect("nixoscope starts");
@@ -73,7 +73,7 @@ fn bytes(entry: &serde_json::Value, field: &str) -> Vec<u8> {
     }
 }
 
-/// The permission bits of the nine letters of `ls -l`.
+/// The permission bits for the nine letters of `ls -l`.
 pub(crate) fn mode(letters: &[u8]) -> u16 {
     let mut mode = 0;
     for (index, letter) in letters.iter().enumerate() {
@@ -89,7 +89,7 @@ pub(crate) fn mode(letters: &[u8]) -> u16 {
     mode
 }
 
-/// Asserts that two listings are the same, and shows no more than where they differ.
+/// Asserts that two listings are the same, and prints only the differences.
 pub(crate) fn same(image: &Path, ours: &[(Vec<u8>, Row)], theirs: &[(Vec<u8>, Row)]) {
     let differing = |one: &[(Vec<u8>, Row)], other: &[(Vec<u8>, Row)]| -> Vec<String> {
         let all: std::collections::HashMap<_, _> = other.iter().map(|(path, row)| (path, row)).collect();
@@ -101,7 +101,7 @@ pub(crate) fn same(image: &Path, ours: &[(Vec<u8>, Row)], theirs: &[(Vec<u8>, Ro
     assert_eq!(ours.len(), theirs.len(), "{}: number of files", image.display());
 }
 
-/// Asserts that every regular file of the tree has the bytes of the file extracted below `folder`.
+/// Asserts that every regular file of the tree has the same bytes as the file extracted below `folder`.
 pub(crate) fn same_bytes(image: &Path, tree: &dyn Tree, folder: &Path) {
     let mut files = 0;
     for visit in Walk::new(tree, tree.root(), b"/") {
@@ -119,7 +119,7 @@ pub(crate) fn same_bytes(image: &Path, tree: &dyn Tree, folder: &Path) {
     assert!(files > 0, "{}: no file was compared", image.display());
 }
 
-/// The place of a path of the image below a folder of the host.
+/// The path below a folder of the host for a path of the image.
 pub(crate) fn below(folder: &Path, path: &[u8]) -> PathBuf {
     folder.join(std::ffi::OsStr::from_bytes(&path[1..]))
 }
@@ -136,12 +136,12 @@ fn digest(mut reader: impl Read) -> (u64, [u8; 32]) {
     }
 }
 
-/// A folder that is removed when the test is over, whatever permissions the files in it have.
+/// A folder that is removed after the test, even if the files in it have unusual permissions.
 pub(crate) fn scratch() -> tempfile::TempDir {
     tempfile::Builder::new().prefix("nixoscope-oracle-").tempdir().expect("a temporary folder")
 }
 
-/// The only file below a folder.
+/// The only file in a folder.
 pub(crate) fn only_file(folder: &Path) -> PathBuf {
     let mut listing = fs::read_dir(folder).expect("a folder");
     let file = listing.next().expect("a file").expect("a file").path();

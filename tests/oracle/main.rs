@@ -1,7 +1,7 @@
-//! Compares what nixoscope reads with what the real tools read, over all fixtures.
+//! Compares nixoscope with the real tools, over all fixtures.
 //!
-//! These tests need the tools, which `fixtures/make packages` and `.ci/run` list; so they only run when they are asked
-//! for: `cargo test --test oracle`.
+//! These tests need the tools that `fixtures/make packages` and `.ci/run` list, so they only run on
+//! request: `cargo test --test oracle`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! Packages, their sizes and references, names, versions and hashes, as Nix knows them.
+//! Packages, their sizes and references, names, versions and hashes, compared with Nix.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -107,7 +107,7 @@ fn names_split_as_nix_splits_them() {
         for package in packages(image) {
             let full = package["name"].as_str().unwrap();
             let (pname, version) = (package["pname"].as_str().unwrap(), package["version"].as_str().unwrap());
-            // The known suffix of an output is no part of the version.
+            // A known output suffix is not part of the version.
             let version = match package["output"].as_str() {
                 Some(output) => format!("{version}-{output}"),
                 None => version.to_owned(),
@@ -208,7 +208,7 @@ fn why_finds_chains_as_short_as_those_of_nix_why_depends() {
             let references = infos[pair[0]]["references"].as_array().unwrap();
             assert!(references.contains(&pair[1].into()), "{} does not refer to {}", pair[0], pair[1]);
         }
-        // Each takes a while.
+        // Each comparison takes a while.
         if chain.len() < 3 || compared == 12 {
             continue;
         }
@@ -221,7 +221,7 @@ fn why_finds_chains_as_short_as_those_of_nix_why_depends() {
     assert_eq!(compared, 12);
 }
 
-/// A program of Nix with a store and a configuration of its own.
+/// A Nix program with its own store and configuration.
 pub(crate) fn nix(scratch: &Path, name: &str) -> Command {
     let mut nix = tool(name);
     let configuration =
@@ -236,7 +236,7 @@ pub(crate) fn nix(scratch: &Path, name: &str) -> Command {
     nix
 }
 
-/// What Nix knows about all paths after loading a registration, by path.
+/// Everything Nix knows about all paths after loading a registration, by path.
 fn path_info(scratch: &Path, registration: &[u8]) -> BTreeMap<String, Value> {
     let file = scratch.join("registration");
     std::fs::write(&file, registration).unwrap();
@@ -246,7 +246,7 @@ fn path_info(scratch: &Path, registration: &[u8]) -> BTreeMap<String, Value> {
     infos.into_iter().map(|info| (info["path"].as_str().unwrap().to_owned(), info)).collect()
 }
 
-/// Applies a function of Nix's language to a value.
+/// Applies a Nix function to a value.
 fn eval(scratch: &Path, function: &str, argument: &Value) -> Value {
     let file = scratch.join("argument.json");
     std::fs::write(&file, argument.to_string()).unwrap();

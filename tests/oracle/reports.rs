@@ -1,4 +1,4 @@
-//! Reports, as the readers that they are for take them: against the schemas of JUnit and SARIF, and the parser of TAP.
+//! Reports, checked with real readers: against the schemas of JUnit and SARIF, and with the parser of TAP.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use crate::nix::nix;
 use crate::support::{self, fixture};
 use crate::tool::{output, text, tool};
 
-/// Policies that pass, that fail in many ways, and that name odd things.
+/// Policies that pass, that fail in many ways, and that contain unusual names.
 fn policies(folder: &Path) -> Vec<PathBuf> {
     let odd = folder.join("odd.toml");
     let text = "[[file]]\npath = \"/no <such> & \\\"file\\\" \\u0001 # %0A\"\nreason = \"because ]]> -- of\\nthis\"\n[[package]]\nname = \"git\"\nseverity = \"warning\"\nversion = \"1\"\n";
@@ -36,7 +36,7 @@ fn reports(format: &str, folder: &Path) -> Vec<PathBuf> {
 fn junit_reports_are_valid_for_the_schema_of_jenkins() {
     let scratch = scratch();
     let folder = scratch.path();
-    // The schema that the xunit plugin of Jenkins publishes, as pytest keeps it for its own tests.
+    // The schema that the xunit plugin of Jenkins publishes, in the copy that pytest keeps for its own tests.
     output(
         tool("python3")
             .args(["-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--dest"])
@@ -53,7 +53,7 @@ fn junit_reports_are_valid_for_the_schema_of_jenkins() {
 #[test]
 fn sarif_reports_are_valid_for_the_schema_of_oasis() {
     let scratch = scratch();
-    // The crate has the schema of OASIS in it.
+    // The crate contains the schema of OASIS.
     output(tool("cargo").args(["info", "--quiet", "serde-sarif@0.8.0"]).current_dir(scratch.path()));
     let home = std::env::var_os("CARGO_HOME")
         .map_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cargo"), PathBuf::from);
@@ -61,7 +61,7 @@ fn sarif_reports_are_valid_for_the_schema_of_oasis() {
         text(tool("find").arg(home.join("registry/src")).args(["-path", "*/serde-sarif-0.8.0/src/schema.json"]));
     let schema = found.lines().next().expect("the schema of SARIF");
     let mut schema: Value = serde_json::from_slice(&std::fs::read(schema).unwrap()).unwrap();
-    // A bracket too many makes these patterns none.
+    // A superfluous bracket makes these patterns invalid.
     for of in ["run", "toolComponent"] {
         let language = schema.pointer_mut(&format!("/definitions/{of}/properties/language")).unwrap();
         language.as_object_mut().unwrap().remove("pattern");
@@ -81,7 +81,7 @@ fn tap_reports_are_counted_as_prove_counts_them() {
     for report in reports("tap", scratch.path()) {
         let ours = std::fs::read_to_string(&report).unwrap();
         let failing = ours.lines().filter(|line| line.starts_with("not ok") && !line.contains("# TODO")).count();
-        // `cat` runs the report as if it were a test.
+        // `cat` prints the report as if it were the output of a test.
         let told = tool("prove").args(["--exec", "cat"]).arg(&report).output().expect("prove");
         let told = format!("{}{}", String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
         let points = ours.lines().filter(|line| line.starts_with("ok") || line.starts_with("not ok")).count();
@@ -97,7 +97,7 @@ fn a_policy_that_nix_writes_asks_for_the_same() {
     let expression = format!("builtins.toJSON (import {})", nix_policy.display());
     let json = text(nix(scratch.path(), "nix-instantiate").args(["--eval", "--json", "--expr"]).arg(expression));
     let json: String = serde_json::from_str(&json).unwrap();
-    // Files with keys are found relative to the policy, so this one names them by their whole paths.
+    // Key files are relative to the policy, so this one uses absolute paths.
     let path = scratch.path().join("policy.json");
     std::fs::write(&path, json.replace("../keys", fixture("keys").to_str().unwrap())).unwrap();
     let results = |policy: &Path| {
@@ -110,7 +110,7 @@ fn a_policy_that_nix_writes_asks_for_the_same() {
             .unwrap();
         let mut document: Value = serde_json::from_slice(&run.stdout).unwrap();
         for result in document["results"].as_array_mut().unwrap() {
-            // Nix writes everything in one line.
+            // Nix writes everything on one line.
             (result["policy"], result["line"]) = (Value::Null, Value::Null);
         }
         document

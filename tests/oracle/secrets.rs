@@ -1,5 +1,5 @@
-//! Stock software has no secrets: packages that these tests need anyway, as the store of an image. `benches/secrets` does the same
-//! with some thousand packages.
+//! Stock software has no secrets: packages that these tests need anyway, packed as the store of an image. `benches/secrets` does
+//! the same with some thousand packages.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::support::run;
 use crate::tool::{output, scratch, text, tool};
 
-/// Installed by `.ci/run`, or by every Debian. Among them are test keys of GnuTLS and hashes in a test of GRUB.
+/// Packages that `.ci/run` installs, or that every Debian has. They contain test keys of GnuTLS and hashes in a test of GRUB.
 const PACKAGES: [&str; 14] = [
     "grub-pc-bin",
     "libgnutls30",
@@ -31,12 +31,12 @@ fn no_secret_is_found_in_stock_packages() {
     let mut files = String::from("nix-path-registration\n");
     for package in PACKAGES {
         let listed = text(tool("dpkg-query").args(["--listfiles", package]));
-        // Links lead to files of the list; documentation may have been left out.
+        // Links lead to other listed files. Documentation may not be installed.
         let own = listed.lines().filter(|path| Path::new(path).symlink_metadata().is_ok_and(|data| data.is_file()));
         own.for_each(|path| files.extend([path, "\n"]));
     }
     fs::write(folder.join("files"), files).unwrap();
-    // The file by which a squashfs is a Nix store.
+    // This file makes a squashfs a Nix store.
     fs::write(folder.join("nix-path-registration"), "").unwrap();
     let path = format!("s,^/,{}-stock-1.0/,", "0".repeat(32));
     let options = ["--create", "--absolute-names", "--file=stock.tar", "--files-from=files", "--transform", &path];

@@ -11,7 +11,7 @@ use crate::listing::{self, Listing, Row, listed, mode};
 use crate::support::{files, fixture};
 use crate::tool::{output, tool};
 
-/// As `unsquashfs -lln` prints times: to the minute.
+/// The time format of `unsquashfs -lln`, to the minute.
 const TIMES: &str = "%Y-%m-%d %H:%M";
 
 /// Images whose store is a squashfs on the disc.
@@ -21,7 +21,7 @@ const STORES: [&str; 3] = ["today/result", "middle/result", "era-2014/result"];
 fn archives_list_as_unsquashfs_lists_them() {
     for archive in files("squashfs", ".squashfs") {
         let theirs = unsquashed(&archive);
-        // A store is listed at /nix/store, not in the root: `-x` lists the archive as it is.
+        // A store is listed at /nix/store, not in the root. `-x` lists the archive as it is.
         listing::same(&archive, &listed(&archive, &["-x"], "/", TIMES), &theirs);
     }
 }
@@ -66,20 +66,20 @@ fn files_have_the_bytes_that_unsquashfs_extracts() {
     }
     for (index, archive) in archives.iter().enumerate() {
         let folder = scratch.path().join(index.to_string());
-        // Devices take a privilege to make, and are not compared here.
+        // Creating devices takes a privilege, so they are not compared here.
         output(tool("unsquashfs").args(["-no-progress", "-quiet", "-no-exit-code", "-d"]).args([&folder, archive]));
         let image = Image::open(archive, &|_, _| {}).unwrap();
         listing::same_bytes(archive, &Archive::open(image.region()).unwrap(), &folder);
     }
 }
 
-/// `unsquashfs` before 4.6 takes the upper bits of the minor number for bits of the major one.
+/// `unsquashfs` before 4.6 mistakes the upper bits of the minor number for bits of the major number.
 fn as_printed(device: Device) -> (u32, u32) {
     let recorded = device.minor & 0xff | device.major << 8 | (device.minor & !0xff) << 12;
     (recorded >> 8, recorded & 0xff)
 }
 
-/// Takes the squashfs out of an image, with a tool.
+/// Extracts the squashfs from an image with a tool.
 fn store(image: &Path, folder: &Path) -> PathBuf {
     let archive = folder.join("nix-store.squashfs");
     let iso = listing::only_file(&image.join("iso"));
@@ -94,14 +94,14 @@ fn unsquashed(archive: &Path) -> Listing {
 }
 
 struct Line {
-    /// Below the root; empty for the root itself.
+    /// Relative to the root. Empty for the root itself.
     path: Vec<u8>,
     row: Row,
     device: Option<(u32, u32)>,
 }
 
-/// The lines of `-lln`: `-rw-r--r-- 1000/100   11393 2001-09-09 01:46 squashfs-root/blocks.txt`, for a link with
-/// ` -> ` and its target, for a device with two numbers instead of the size. A name may contain a line break.
+/// The lines of `-lln`: `-rw-r--r-- 1000/100   11393 2001-09-09 01:46 squashfs-root/blocks.txt`. Links have
+/// ` -> ` and the target, and devices have two numbers instead of the size. A name may contain a line break.
 fn parse(listing: &[u8]) -> Vec<Line> {
     let text = listing.strip_suffix(b"\n").unwrap_or(listing);
     let mut lines: Vec<Vec<u8>> = Vec::new();

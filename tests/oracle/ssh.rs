@@ -7,7 +7,7 @@ use nixoscope::nixos::ssh::KeyLine;
 use crate::listing::scratch;
 use crate::tool::{text, tool};
 
-/// Types that `ssh-keygen` makes without a device, with their sizes.
+/// Key types that `ssh-keygen` can make without a device, with their sizes.
 const MADE: [(&str, &str); 7] = [
     ("ed25519", "256"),
     ("rsa", "2048"),
@@ -48,7 +48,7 @@ fn every_type_of_key_has_the_bits_and_the_fingerprint_of_ssh_keygen() {
         let bits = parsed.key.bits().map(|bits| bits.to_string()).unwrap_or_default();
         let ours = format!("{bits} {} {}", parsed.key.fingerprint(), parsed.comment);
         let (theirs, _type) = theirs.rsplit_once(" (").unwrap();
-        // For a key without a comment it prints the comment of an earlier key.
+        // For a key without a comment, ssh-keygen prints the comment of an earlier key.
         let theirs = if parsed.comment.is_empty() { theirs.get(..ours.len()).unwrap() } else { theirs };
         assert_eq!(ours, theirs, "{line}");
     }
@@ -75,11 +75,11 @@ fn what_ssh_keygen_takes_for_no_key_is_none() {
     }
 }
 
-/// A public key of each type, the ones of devices composed: they hold the same numbers, and an application.
+/// A public key of each type. Those of devices are composed: they have the same numbers, and an application.
 fn keys(folder: &Path, known: &str) -> Vec<String> {
     let mut lines = Vec::new();
     for (kind, bits) in MADE {
-        // Newer releases make none any more.
+        // Newer releases no longer make these.
         if kind == "dsa" && !known.contains("ssh-dss") {
             continue;
         }

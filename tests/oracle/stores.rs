@@ -1,4 +1,4 @@
-//! Made-up stores with all sorts of names and contents, on which `packages`, `policy` and `check` must agree.
+//! Made-up stores with all sorts of names and contents. `packages`, `policy` and `check` must agree on them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -63,7 +63,7 @@ const CONTENTS: [&[&str]; 12] = [
 /// One object of a store.
 struct Object {
     base: String,
-    /// Its files; none if it is a file itself.
+    /// Its files. Empty if it is a file itself.
     files: Vec<String>,
     installed: bool,
 }
@@ -73,7 +73,7 @@ fn objects(random: &mut Random) -> Vec<Object> {
     let names: Vec<String> =
         (0..30).map(|_| format!("{}{}{}", pick(&NAMES), pick(&VERSIONS), pick(&ENDINGS))).collect();
     let object = |(number, name): (usize, String)| {
-        // Few programs, so that packages take them from each other.
+        // Few program names, so that packages hide each other's programs.
         let program = format!("p{}", random.below(8));
         let is_file = name.ends_with(".drv") || name.ends_with(".gz") || random.below(8) == 0;
         let files =
@@ -84,8 +84,8 @@ fn objects(random: &mut Random) -> Vec<Object> {
     names.into_iter().enumerate().map(object).collect()
 }
 
-/// A bare squashfs with the objects and a system that has installed some of them. With a registration, its references decide
-/// that, and elsewhere the links of the system path.
+/// A bare squashfs with the objects, and a system in which some of them are installed. With a registration, its references decide
+/// which. Otherwise the links of the system path do.
 fn image(objects: &[Object], registered: &[&str], folder: &Path) -> PathBuf {
     let stage = folder.join("stage");
     let write = |path: PathBuf, text: &str| {

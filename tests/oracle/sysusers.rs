@@ -1,4 +1,4 @@
-//! Lines of sysusers.d, as systemd-sysusers makes users of them.
+//! Lines of sysusers.d, compared with the users that systemd-sysusers makes of them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,10 +9,10 @@ use nixoscope::nixos::{Disc, Root, Users};
 
 use crate::tool::{output, scratch, tool};
 
-/// A user: id, home, shell, groups in order. The id is only known if the line has it.
+/// A user: id, home, shell, sorted groups. The id is only known if the line has it.
 type Facts = (Option<u64>, String, String, Vec<String>);
 
-/// Lines that systemd 252 accepts, in all ways of writing words.
+/// Lines that systemd 252 accepts, with words written in every way.
 const LINES: &str = r#"# Type Name ID GECOS Home directory Shell
 g root 0
 g users 100
@@ -73,7 +73,7 @@ fn lines_of_sysusers_make_the_users_that_systemd_makes() {
     }
 }
 
-/// What systemd-sysusers wrote into `passwd` and `group`.
+/// The `passwd` and `group` that systemd-sysusers wrote.
 fn theirs(etc: &Path) -> BTreeMap<String, Facts> {
     let group = fs::read_to_string(etc.join("group")).unwrap();
     let groups: Vec<Vec<&str>> = group.lines().map(|line| line.split(':').collect()).collect();

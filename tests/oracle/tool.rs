@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
 
-/// A tool with a plain locale and time zone.
+/// A tool in the C.UTF-8 locale, in UTC.
 pub(crate) fn tool(name: &str) -> Command {
     let mut tool = Command::new(name);
     tool.env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
@@ -33,7 +33,7 @@ pub(crate) fn scratch(name: &str) -> PathBuf {
     folder
 }
 
-/// As [`output`], as text.
+/// Like [`output`], but as text.
 pub(crate) fn text(tool: &mut Command) -> String {
     String::from_utf8(output(tool)).expect("a tool's text")
 }

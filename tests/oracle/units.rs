@@ -1,4 +1,4 @@
-//! Units, as systemd itself loads them in its test mode, and what it would start at boot.
+//! Units and the services that start at boot, compared with systemd in its test mode.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,8 +13,8 @@ use nixoscope::nixos::{Disc, Root};
 use crate::random::Random;
 use crate::tool::{output, scratch, text, tool};
 
-/// Trees of units that are compared unless `NIXOSCOPE_ORACLE_SEED` and `NIXOSCOPE_ORACLE_COUNT` say otherwise; each takes
-/// systemd a fifth of a second.
+/// Trees of units to compare, unless `NIXOSCOPE_ORACLE_SEED` and `NIXOSCOPE_ORACLE_COUNT` say otherwise. systemd takes
+/// a fifth of a second for each.
 const TREES: u64 = 40;
 
 /// The facts about a unit: how it loads, whether it starts at boot, and its commands.
@@ -61,12 +61,12 @@ fn units_load_and_start_as_in_systemd() {
     }
 }
 
-/// The services that are compared. A template has no state of its own in systemd.
+/// The services to compare. In systemd, a template has no state of its own.
 fn names() -> Vec<String> {
     SERVICES.iter().filter(|name| !name.contains("@.")).map(|name| (*name).to_owned()).collect()
 }
 
-/// Writes a tree of units with one oddity or more in each.
+/// Writes a tree of units, each with at least one oddity.
 fn make(root: &Path, random: &mut Random) {
     let folder = root.join("etc/systemd/system");
     fs::create_dir_all(&folder).unwrap();
@@ -87,7 +87,7 @@ fn make(root: &Path, random: &mut Random) {
         write(&format!("{target}.target"), &format!("[Unit]\nDescription={target}\n{wants}\n"));
     }
     symlink("multi-user.target", folder.join("default.target")).unwrap();
-    // Units are only loaded if something names them.
+    // Units are only loaded if another unit names them.
     write("probe.target", &format!("[Unit]\nDefaultDependencies=no\nAfter={}\n", names().join(" ")));
     fs::create_dir_all(folder.join("multi-user.target.wants")).unwrap();
     symlink("../probe.target", folder.join("multi-user.target.wants/probe.target")).unwrap();
@@ -107,9 +107,9 @@ fn make(root: &Path, random: &mut Random) {
             }
         }
         if random.below(3) == 0 && !name.contains("@.") {
-            // An early target that wants a service would be ordered in a circle, which systemd breaks anywhere.
+            // An early target that wants a service would form an ordering cycle, which systemd breaks at an arbitrary point.
             let owner = ["multi-user.target", "default.target", "z.target"][random.below(3)];
-            // If a default target requires what is not there, systemd boots the rescue target; `.upholds` came with 254.
+            // If a default target requires a missing unit, systemd boots the rescue target. `.upholds` came with 254.
             let links = folder.join(format!("{owner}.wants"));
             fs::create_dir_all(&links).unwrap();
             symlink(format!("../{name}"), links.join(name)).unwrap();
@@ -133,7 +133,7 @@ fn folders(name: &str) -> Vec<String> {
     folders
 }
 
-/// Values of `ExecStart=` in every way of writing them.
+/// Values of `ExecStart=`, written in every way.
 const COMMANDS: [&str; 12] = [
     "/bin/echo one  two",
     "-/bin/echo 'a b' \"c d\" e\"f g\"h",
@@ -149,7 +149,7 @@ const COMMANDS: [&str; 12] = [
     "   /bin/echo padded   ",
 ];
 
-/// A value. The meaning of specifiers in a unit with an alias depends on the name that systemd loads first.
+/// A value. In a unit with an alias, the meaning of specifiers depends on the name that systemd loads first.
 fn command(random: &mut Random, name: &str) -> &'static str {
     let command = COMMANDS[random.below(COMMANDS.len())];
     if name == "a.service" && command.contains('%') { COMMANDS[0] } else { command }
@@ -197,7 +197,7 @@ fn ours(root: &Root<'_>) -> BTreeMap<String, Facts> {
     names().iter().map(facts).collect()
 }
 
-/// Asks systemd, which says in its test mode what it has loaded and which jobs the default target comes to.
+/// Runs systemd in its test mode. It prints the units that it has loaded and the jobs of the default target.
 fn theirs(folder: &Path) -> BTreeMap<String, Facts> {
     let mut systemd = Command::new("setpriv");
     systemd.args(["--reuid=65534", "--regid=65534", "--clear-groups", "/lib/systemd/systemd", "--test", "--system"]);
@@ -220,14 +220,14 @@ fn theirs(folder: &Path) -> BTreeMap<String, Facts> {
     facts
 }
 
-/// The arguments of a command as systemd prints it, quoted for a shell, without the zeroth.
+/// The arguments of a command as systemd prints it, quoted for a shell, without the program name.
 fn arguments(line: &str) -> String {
     let mut shell = Command::new("bash");
     shell.args(["-c", &format!("set -- {line}; shift; IFS='|'; printf %s \"$*\"")]);
     text(&mut shell)
 }
 
-/// The files of a tree, shown if something differs.
+/// The files of a tree, printed if something differs.
 fn listing(folder: &Path) -> String {
     let mut command = Command::new("sh");
     command.args(["-c", "find . -type l -printf '%p -> %l\\n' -o -type f ! -name '*.target' -exec tail -n +1 {} +"]);

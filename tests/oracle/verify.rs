@@ -1,4 +1,4 @@
-//! The hashes that `verify` computes of store paths, and what it makes of an implanted MD5, against Nix and isomd5sum.
+//! The store path hashes that `verify` computes, and its verdict on an embedded MD5, compared with Nix and isomd5sum.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::nix::nix;
 use crate::support::{self, fixture};
 use crate::tool::{output, text, tool};
 
-/// Images with a squashfs, and whether that is the image itself.
+/// Images with a squashfs, some of them bare.
 const PACKED: [&str; 6] = [
     "today/result",
     "middle/result",
@@ -20,7 +20,7 @@ const PACKED: [&str; 6] = [
     "squashfs/nix-store.squashfs",
 ];
 
-/// Images with the store in the tree of the disc.
+/// Images whose store is in the tree of the disc.
 const PLAIN: [&str; 2] = ["era-2008/result", "verify/tree.iso"];
 
 const STORE: &str = "/nix/store/";
@@ -76,7 +76,7 @@ fn signatures_that_nix_makes_count_and_no_others() {
     let other = verify(&keys[1].1);
     assert_eq!(other["signatures"], json!({"keys": {"other-1": 0}, "signed": 0, "unsigned": paths}));
     assert!(kinds(&other).iter().all(|message| message.starts_with("signed only by test-1")));
-    // The narinfo of one path is forged, that of another has no signature.
+    // The narinfo of one path is forged. That of another has no signature.
     let mut infos: Vec<PathBuf> = std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).collect();
     infos.retain(|path| path.extension().is_some_and(|suffix| suffix == "narinfo"));
     infos.sort();
@@ -100,7 +100,7 @@ fn an_implanted_md5_is_judged_as_checkisomd5_judges_it() {
     std::fs::write(&image, std::fs::read(today).unwrap()).unwrap();
     output(tool("implantisomd5").arg(&image));
     let bytes = std::fs::read(&image).unwrap();
-    // Somewhere in the system area, in the MD5 itself, in the data, and in the sectors that are skipped.
+    // In the system area, in the MD5 itself, in the data, and in the skipped sectors.
     for at in [None, Some(600), Some(0x8373 + 20), Some(1_500_000), Some(bytes.len() - 100)] {
         let mut changed = bytes.clone();
         if let Some(at) = at {
@@ -113,7 +113,7 @@ fn an_implanted_md5_is_judged_as_checkisomd5_judges_it() {
     }
 }
 
-/// The store of an image, unpacked: the folder that has the store paths.
+/// The unpacked store of an image: the folder that contains the store paths.
 fn extracted(image: &str, scratch: &Path) -> PathBuf {
     let folder = scratch.join("store");
     if PLAIN.contains(&image) {
@@ -134,7 +134,7 @@ fn extracted(image: &str, scratch: &Path) -> PathBuf {
     folder
 }
 
-/// The hash of every store path as `verify` computes it. It shows them where they are not the expected ones.
+/// The hash of every store path as `verify` computes it. It prints the hashes that differ from the expected ones.
 fn hashes(image: &str, scratch: &Path) -> BTreeMap<String, String> {
     let packages = support::program().args(["packages", "--all", "--json"]).arg(fixture(image)).output().unwrap();
     let packages: Value = serde_json::from_slice(&packages.stdout).unwrap();

@@ -1,4 +1,4 @@
-//! The descriptors of a volume, as `xorriso` and `isoinfo` read them.
+//! The descriptors of a volume, compared with `xorriso` and `isoinfo`.
 
 use std::path::Path;
 
@@ -95,7 +95,7 @@ fn partition(scheme: &str, index: &str, kind: String, start: &str, length: &str)
     })
 }
 
-/// `xorriso` prints a GUID in the order of its bytes on the disc: the first three fields are little-endian.
+/// `xorriso` prints a GUID in the order of its bytes on the disc. The first three fields are little-endian.
 fn guid(bytes: &str) -> String {
     let reversed = |range: std::ops::Range<usize>| -> String {
         range.step_by(2).rev().map(|at| &bytes[at..at + 2]).collect::<Vec<_>>().concat()
@@ -118,13 +118,13 @@ fn text_of(value: &Value) -> String {
     value.as_str().expect("a text").to_owned()
 }
 
-/// The value of the one line that begins with a name.
+/// The value on the only line that begins with a name.
 fn one(printed: &str, name: &str) -> String {
     let line = printed.lines().find_map(|line| line.strip_prefix(name)).expect(name);
     line.trim_start().strip_prefix(':').expect("a colon").trim().to_owned()
 }
 
-/// The columns of all lines that begin with a name; a line of headings has no number in front.
+/// The columns of all lines that begin with a name. Heading lines have no number in front.
 fn rows<'p>(printed: &'p str, name: &str) -> Vec<Vec<&'p str>> {
     let values = printed.lines().filter_map(|line| {
         let (before, value) = line.split_once(':')?;

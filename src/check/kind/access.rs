@@ -1,4 +1,4 @@
-//! What a preset refuses: no system has such a finding of `access`.
+//! Findings that a preset rejects: no system has such a finding of `access`.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,10 +10,10 @@ use crate::error::Result;
 use crate::nixos::access::{Access, Account, Finding, FindingId};
 use crate::nixos::{PasswordState, System};
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind { name: "access", says: "nobody gets in who should not", advice: None, flag: None };
 
-/// Findings of which nothing can be said where a password is not known; the last one only if there is an sshd.
+/// Findings that are undecided if a password is unknown. The last one is only undecided if the system has an sshd.
 const OF_PASSWORDS: [FindingId; 2] = [FindingId::EmptyPassword, FindingId::PlaintextPassword];
 
 /// Why nothing can be said about users.
@@ -24,7 +24,7 @@ pub(super) const UNLISTED: &str = "the image does not list its users in any know
 pub struct NoFinding {
     /// The finding's id.
     pub id: FindingId,
-    /// Subjects of whom it is accepted.
+    /// Accepted subjects.
     pub except: Vec<String>,
 }
 
@@ -70,7 +70,7 @@ pub(super) fn no_findings(subject: &Subject<'_, '_>, ids: &[FindingId], except: 
     })
 }
 
-/// Why the image does not tell whether there is such a finding.
+/// Why the image does not show whether it has such a finding.
 fn undecided(access: &Access, ids: &[FindingId], except: &[String]) -> Option<String> {
     if !access.people.users_known {
         return Some(UNLISTED.to_owned());
@@ -85,7 +85,7 @@ fn undecided(access: &Access, ids: &[FindingId], except: &[String]) -> Option<St
     Some(format!("the image does not say what the password of {} is", account.user.name))
 }
 
-/// Whether something that cannot be read, which the finding `id` reports, may hold what `asked` looks for.
+/// Whether an unreadable file, reported as finding `id`, may hide one of the findings in `asked`.
 fn may_hide(id: FindingId, asked: &[FindingId]) -> bool {
     match id {
         FindingId::InitrdUnreadable | FindingId::InitrdUnread => asked.iter().any(|asked| asked.is_of_initrd()),
@@ -94,7 +94,7 @@ fn may_hide(id: FindingId, asked: &[FindingId]) -> bool {
     }
 }
 
-/// Findings of all systems, each once.
+/// Findings of all systems, each listed once.
 #[derive(Default)]
 struct Found {
     seen: HashSet<String>,

@@ -24,7 +24,7 @@ pub enum Firmware {
 }
 
 impl Firmware {
-    /// The word for it in policies.
+    /// The firmware's word in policies.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -34,7 +34,7 @@ impl Firmware {
     }
 }
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind =
     Kind { name: "boot", says: "the image boots from the firmware", advice: None, flag: None };
 

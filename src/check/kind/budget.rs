@@ -1,4 +1,4 @@
-//! `[size]`: the store, or a part of it, is no larger than it may be.
+//! `[size]`: the store, or a part of it, is within its budget.
 
 use std::fmt;
 use std::path::Path;
@@ -11,11 +11,11 @@ use crate::error::Result;
 use crate::nixos::software::Software;
 use crate::store::{self, StorePath};
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind =
     Kind { name: "size", says: "the store is no larger, unpacked, than it may be", advice: None, flag: None };
 
-/// The largest packages that a failure lists.
+/// Limit for the largest packages that a failure lists.
 const SHOWN: usize = 10;
 
 /// A budget, in bytes of NARs.
@@ -25,11 +25,11 @@ pub enum Budget {
     Closure(u64),
     /// For each store path.
     Package(u64),
-    /// For how much the store may be larger than it was.
+    /// For the growth of the store.
     Growth {
-        /// The most bytes that may be added.
+        /// How many bytes may be added.
         most: u64,
-        /// How many it had.
+        /// Its earlier size.
         before: u64,
     },
 }
@@ -38,7 +38,7 @@ impl Budget {
     /// A budget for growth since a manifest, or another list of store paths with sizes, was written.
     ///
     /// # Errors
-    /// If the file cannot be read, or does not tell the sizes.
+    /// If the file cannot be read, or does not list the sizes.
     pub fn growth(most: u64, file: &Path) -> std::result::Result<Self, String> {
         let text = std::fs::read(file).map_err(|error| error.to_string())?;
         let mut closure = store::Closure::default();
@@ -98,7 +98,7 @@ impl Ask for Budget {
 /// Store paths with their sizes, the largest first.
 struct Sized<'s> {
     paths: Vec<(u64, &'s StorePath)>,
-    /// How many have no recorded size.
+    /// How many paths have no recorded size.
     unknown: usize,
 }
 

@@ -1,4 +1,4 @@
-//! `--closure FILE` and `[[closure]]`: a closure known from elsewhere is in the image.
+//! `--closure FILE` and `[[closure]]`: a given closure is in the image.
 
 use std::fmt;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::store::hashing;
 use crate::store::registration::Record;
 use crate::store::{self, Member, StorePath};
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind {
     name: "closure",
     says: "every store path of a closure is in the image, with its hash",
@@ -25,10 +25,10 @@ pub(super) const KIND: Kind = Kind {
     }),
 };
 
-/// Store paths that a message names.
+/// Limit for store paths that a message names.
 const NAMED: usize = 5;
 
-/// Every store path of a closure is in the image, with its hash. More may be.
+/// Every store path of a closure is in the image, with its hash. The image may have more.
 #[derive(Clone, Debug)]
 pub struct Closure {
     /// The file that lists the closure.
@@ -37,10 +37,10 @@ pub struct Closure {
 }
 
 impl Closure {
-    /// Reads a file, which is called `name` in reports.
+    /// Reads a file. Reports call it `name`.
     ///
     /// # Errors
-    /// Why it cannot be read, or what it is instead.
+    /// Says why it cannot be read, or what it is instead.
     pub fn read(file: &Path, name: &str) -> std::result::Result<Self, String> {
         let text = std::fs::read(file).map_err(|error| error.to_string())?;
         let mut paths = store::Closure::default();
@@ -106,7 +106,7 @@ impl Closure {
     }
 }
 
-/// The paths that are there, compared with their hashes.
+/// The paths that are present, compared with their hashes.
 #[derive(Default)]
 struct Compared {
     differing: Vec<StorePath>,
@@ -115,11 +115,11 @@ struct Compared {
 }
 
 impl Compared {
-    /// Hashes the contents: what is registered of them proves nothing.
+    /// Hashes the contents: their registration proves nothing.
     fn of(subject: &Subject<'_, '_>, there: &[(&Object, &Member)]) -> Result<Self> {
         let hashed = there.iter().filter_map(|(object, member)| Some((*object, member.nar_hash?)));
         let expected: Vec<[u8; 32]> = hashed.clone().map(|(_, hash)| hash).collect();
-        // The paths of the closure alone, as if they were registered so.
+        // Only the paths of the closure, as if they were registered like that.
         let object = |(object, hash): (&Object, [u8; 32])| Object {
             path: object.path.clone(),
             node: object.node,
@@ -141,7 +141,7 @@ impl Compared {
     }
 }
 
-/// The paths that are not there.
+/// The paths that are not present.
 struct Missing<'c> {
     paths: Vec<(&'c StorePath, &'c Member)>,
     closure: &'c store::Closure,
@@ -149,7 +149,7 @@ struct Missing<'c> {
 }
 
 impl Missing<'_> {
-    /// How many they are, how large, and some of their names.
+    /// Their number, their size, and some of their names.
     fn told(&self, total: usize) -> Option<String> {
         let paths: Vec<&StorePath> = self.paths.iter().map(|(path, _)| *path).collect();
         let sizes: Vec<u64> = self.paths.iter().filter_map(|(_, member)| member.nar_size).collect();
@@ -165,7 +165,7 @@ impl Missing<'_> {
             .then(|| format!("{} of {total} store paths {verb} missing{bytes}: {}", paths.len(), some_names(&paths)))
     }
 
-    /// Each with its size, and what needs it.
+    /// Each path with its size, and the paths that need it.
     fn evidence(&self) -> Vec<String> {
         let line = |(path, member): &(&StorePath, &Member)| {
             let bytes = member.nar_size.map(|bytes| format!(" ({})", size::format(bytes))).unwrap_or_default();
@@ -179,7 +179,7 @@ impl Missing<'_> {
         self.paths.iter().map(line).collect()
     }
 
-    /// What refers to a path: in the closure, or if it does not tell, in the image.
+    /// The paths that refer to a path: in the closure, or in the image if the closure does not say.
     fn referrers(&self, path: &StorePath) -> Vec<StorePath> {
         let known: Vec<StorePath> = self.closure.referrers(path).cloned().collect();
         let Some(index) = self.contents.index(path).filter(|_| known.is_empty()) else { return known };

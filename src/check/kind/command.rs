@@ -12,10 +12,10 @@ use crate::fs::path::{self, join};
 use crate::fs::{Kind as NodeKind, Node, Tree};
 use crate::nixos::System;
 
-/// Where a system has its commands.
+/// Directories of a system's commands.
 const DIRECTORIES: [&str; 2] = ["bin", "sbin"];
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind {
     name: "command",
     says: "a command leads through the system path to an executable",
@@ -26,7 +26,7 @@ pub(super) const KIND: Kind = Kind {
     }),
 };
 
-/// The command runs: its name leads through the system path to an existing executable.
+/// The command runs: the system path has its name, and that leads to an existing executable.
 #[derive(Clone, Debug)]
 pub struct Command(pub String);
 
@@ -95,10 +95,10 @@ fn runs(tree: &dyn Tree, link: &[u8]) -> Result<Judgement> {
 }
 
 impl Command {
-    /// Takes a name without `/`.
+    /// Parses a name without `/`.
     ///
     /// # Errors
-    /// If it is not one.
+    /// If the text is not such a name.
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
         if text.is_empty() || text.contains('/') {
             return Err("a command is a name without /; ask for a path with --file".to_owned());

@@ -1,4 +1,4 @@
-//! `max-copies`: no more versions of the package are in the image.
+//! `max-copies`: a limit for the versions of a package in the image.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,7 +9,7 @@ use crate::check::{Judgement, PackageQuery, Subject};
 use crate::error::Result;
 use crate::store::name::Name;
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind {
     name: "max-copies",
     says: "a package is in the image in no more versions than asked for",
@@ -17,12 +17,12 @@ pub(super) const KIND: Kind = Kind {
     flag: None,
 };
 
-/// No more than so many versions of the package are in the image.
+/// At most this many versions of the package are in the image.
 #[derive(Clone, Debug)]
 pub struct Copies {
     /// The package.
     pub query: PackageQuery,
-    /// The most versions of it.
+    /// Limit for its versions.
     pub most: usize,
 }
 

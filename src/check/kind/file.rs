@@ -1,4 +1,4 @@
-//! `--file PATH` and `[[file]]`: the file exists, and is as it should be.
+//! `--file PATH` and `[[file]]`: the file exists, with the wanted properties.
 
 use std::fmt;
 use std::io::Read;
@@ -15,13 +15,13 @@ use crate::error::{Error, Result};
 use crate::fs::path::{self, Found};
 use crate::fs::{FileType, Tree};
 
-/// Bytes that are read in one go.
+/// Bytes that are read at once.
 const PART: usize = 1 << 18;
 
-/// Paths that lead into the store.
+/// Paths that lead into the store after boot.
 const AFTER_BOOT: [&[u8]; 3] = [b"/nix", b"/etc", b"/run"];
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind {
     name: "file",
     says: "a file is there, as it was asked for",
@@ -29,23 +29,23 @@ pub(super) const KIND: Kind = Kind {
     flag: Some(Flag { takes: Takes::Path("PATH", |path| File::at(path).into()), help: "The file exists" }),
 };
 
-/// The file exists, links resolved, with such a type, mode and contents.
+/// The file exists after following links, with this type, mode and contents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct File {
     /// Its path in the running system.
     pub path: Vec<u8>,
-    /// Its type, links followed. A symbolic link is asked of the path itself.
+    /// Its type after following links. For a symbolic link, the path itself is checked.
     pub file_type: Option<FileType>,
     /// Its permission bits.
     pub mode: Option<u16>,
     /// The SHA-256 of its contents.
     pub sha256: Option<[u8; 32]>,
-    /// A text in it.
+    /// A text that it contains.
     pub contains: Option<String>,
 }
 
 impl File {
-    /// The file at the path, whatever it is.
+    /// The file at the path, with no further properties.
     #[must_use]
     pub fn at(path: &[u8]) -> Self {
         Self { path: path.to_vec(), ..Self::default() }
@@ -87,12 +87,12 @@ impl Ask for File {
     }
 }
 
-/// The file exists, links resolved.
+/// The file exists after following links.
 fn exists(subject: &Subject<'_, '_>, wanted: &[u8]) -> Result<Judgement> {
     let tree = subject.disc.tree();
     match path::resolve(tree, wanted) {
         Ok(found) => Ok(Judgement::pass(leads_to(wanted, &found.path), vec![text(&found.path)])),
-        // With the store unread, nobody knows what is in it.
+        // If the store cannot be read, its contents are unknown.
         Err(_) if subject.disc.store_is_broken() && AFTER_BOOT.iter().any(|place| wanted.starts_with(place)) => {
             Err(subject.disc.require_store().err().unwrap_or(Error::NotFound { path: wanted.to_vec() }))
         }
@@ -107,7 +107,7 @@ fn exists(subject: &Subject<'_, '_>, wanted: &[u8]) -> Result<Judgement> {
     }
 }
 
-/// The file is there, and as it should be.
+/// The file exists, with the wanted properties.
 fn is(subject: &Subject<'_, '_>, file: &File, there: Judgement) -> Result<Judgement> {
     let tree = subject.disc.tree();
     if there.answer != Answer::Holds && file.file_type != Some(FileType::Symlink) {
@@ -154,7 +154,7 @@ fn is(subject: &Subject<'_, '_>, file: &File, there: Judgement) -> Result<Judgem
     })
 }
 
-/// The mode that NixOS gives a file of `/etc`, in a file of its own beside it.
+/// The mode that NixOS sets for a file in `/etc`, stored in a separate file beside it.
 fn sidecar(tree: &dyn Tree, path: &[u8]) -> Result<Option<u16>> {
     if !path.windows(5).any(|part| part == b"/etc/") {
         return Ok(None);
@@ -166,14 +166,14 @@ fn sidecar(tree: &dyn Tree, path: &[u8]) -> Result<Option<u16>> {
     }
 }
 
-/// The digest of a file, and whether it has the text, which is not empty, in it.
+/// The digest of a file, and whether it contains the text, which is not empty.
 fn read(tree: &dyn Tree, file: &Found, wanted: &[u8]) -> Result<([u8; 32], bool)> {
     let shown = || std::path::PathBuf::from(text(&file.path));
     let mut reader = tree.open(file.id)?;
     let mut digest = Sha256::new();
     let mut contains = wanted.is_empty();
     let mut buffer = vec![0; PART];
-    // The end of the part before, in which the text may have begun.
+    // The end of the previous part, where the text may have begun.
     let mut window: Vec<u8> = Vec::new();
     loop {
         let read = reader.read(&mut buffer).map_err(|error| Error::from_read(error, &shown()))?;

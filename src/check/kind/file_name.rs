@@ -1,4 +1,4 @@
-//! `file-name`: the image file has such a name.
+//! `file-name`: the name of the image file matches.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::{Ask, Kind};
 use crate::check::{Judgement, Subject};
 use crate::error::Result;
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind =
     Kind { name: "file-name", says: "the image file is called as it was asked for", advice: None, flag: None };
 

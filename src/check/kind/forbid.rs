@@ -10,7 +10,7 @@ use crate::nixos::ObjectKind;
 use crate::store::StorePath;
 use crate::store::contents::Object;
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind {
     name: "forbid",
     says: "a package is not in the image",
@@ -21,7 +21,7 @@ pub(super) const KIND: Kind = Kind {
     }),
 };
 
-/// No output of the package is in the image. A derivation or a source of that name does not run, so it may be.
+/// No output of the package is in the image. Derivations and sources of that name do not run, so they are accepted.
 #[derive(Clone, Debug)]
 pub struct Forbid(pub PackageQuery);
 
@@ -39,7 +39,7 @@ impl Ask for Forbid {
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
         let software = subject.software()?;
         let found = Matches::of(subject, &self.0)?;
-        // Scripts and data may be what was meant, and so is anything whose whole name was given.
+        // A name may mean scripts and data, and a full name may mean anything.
         let counts = |kind: ObjectKind, path: &StorePath| kind == ObjectKind::Other || path.name() == self.0.name();
         let named = found.others.iter().filter(|(kind, path)| counts(*kind, path)).map(|(_, path)| *path);
         let software_paths = found.itself.iter().chain(&found.beside).map(|(_, path)| *path);
@@ -52,7 +52,7 @@ impl Ask for Forbid {
             };
             return Ok(Judgement::pass(message, Vec::new()));
         }
-        // The default system first: what it brings in, people will look for there.
+        // The default system first: readers look there for the packages that it brings in.
         let systems = &subject.disc.systems;
         let chain = systems.iter().find_map(|system| {
             let root = software.contents.index(&system.path)?;

@@ -1,4 +1,4 @@
-//! `--installed NAME[@VERSION]`: the default system has the package installed.
+//! `--installed NAME[@VERSION]`: the package is installed in the default system.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::nixos::System;
 use crate::nixos::software::{self, Software, shown};
 use crate::store::StorePath;
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind {
     name: "installed",
     says: "a package is installed in the default system",
@@ -24,7 +24,7 @@ pub(super) const KIND: Kind = Kind {
     }),
 };
 
-/// The default system has the package installed (`environment.systemPackages`).
+/// The package is installed in the default system (`environment.systemPackages`).
 #[derive(Clone, Debug)]
 pub struct Installed(pub PackageQuery);
 
@@ -40,7 +40,7 @@ impl Ask for Installed {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
-        // Without a store, nobody knows what is installed.
+        // Without a store, it is unknown what is installed.
         subject.software()?;
         in_each(subject, Scope::Default, |system| self.judge_in(subject, system))
     }
@@ -72,7 +72,7 @@ impl Installed {
     }
 }
 
-/// For each object, whether a system has it installed.
+/// For each object, whether it is installed in a system.
 pub(super) fn flags<'s>(subject: &'s Subject<'_, '_>, system: &System) -> Result<Cow<'s, [bool]>> {
     let software = subject.software()?;
     if system.default {
@@ -81,7 +81,7 @@ pub(super) fn flags<'s>(subject: &'s Subject<'_, '_>, system: &System) -> Result
     software::installed(subject.disc, &software.contents, system).map(Cow::Owned)
 }
 
-/// The judgement if another system has it installed.
+/// The judgement if the package is installed in another system.
 fn in_another_system(
     subject: &Subject<'_, '_>,
     system: &System,
@@ -101,7 +101,7 @@ fn in_another_system(
     Ok(None)
 }
 
-/// The judgement if the system path has all its programs, but links to those of other packages.
+/// The judgement if the system path has all names of the package's programs, but they link to other packages.
 fn taken(subject: &Subject<'_, '_>, system: &System, matching: &[(usize, &StorePath)]) -> Result<Option<Judgement>> {
     for (_, path) in matching {
         let Some(takers) = takers(subject.disc.tree(), system, path)? else { continue };

@@ -7,7 +7,7 @@ use crate::check::{Judgement, Subject};
 use crate::error::{Result, Troubles};
 use crate::verify::{self, Expectations};
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind {
     name: "integrity",
     says: "the store matches its registered hashes, and everything needed to boot is there",
@@ -15,7 +15,7 @@ pub(super) const KIND: Kind = Kind {
     flag: None,
 };
 
-/// Problems that are listed.
+/// Limit for listed problems.
 const SHOWN: usize = 20;
 
 /// The store matches its registered hashes, and everything needed to boot is there.

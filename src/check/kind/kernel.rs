@@ -1,4 +1,4 @@
-//! `kernel`: the default system has a kernel of such a version.
+//! `kernel`: the version of the default system's kernel.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use crate::check::{Judgement, Subject};
 use crate::error::Result;
 use crate::store::version::Requirement;
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind =
     Kind { name: "kernel", says: "the kernel has the version that was asked for", advice: None, flag: None };
 
-/// The default system's kernel has such a version.
+/// The default system's kernel has a matching version.
 #[derive(Clone, Debug)]
 pub struct Kernel {
     /// The requirement as it was written.

@@ -13,13 +13,13 @@ use crate::nixos::answer::{Answer, Caused, Doubt, Verdict, with_doubts};
 use crate::nixos::ssh::{AuthorizedKey, Search, search};
 use crate::nixos::{System, Users};
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind { name: "key", says: "sshd accepts a key", advice: None, flag: None };
 
-/// Names and conditions that a message shows; more of them are counted.
+/// Names and conditions that a message shows. Further ones are only counted.
 const SHOWN: usize = 4;
 
-/// Keys that are shown where the one asked for is not there.
+/// Limit for keys that are shown if the wanted key is not there.
 const MOST_INSTEAD: usize = 100;
 
 /// sshd would accept the key.
@@ -27,7 +27,7 @@ const MOST_INSTEAD: usize = 100;
 pub struct Key {
     /// The key.
     pub key: WantedKey,
-    /// For which user; `None` asks for any.
+    /// The user that the key is for. `None` means any user.
     pub user: Option<String>,
 }
 
@@ -50,18 +50,18 @@ impl Ask for Key {
     }
 }
 
-/// Where the key is listed for a user, and what sshd makes of it there.
+/// A place where the key is listed for a user, and how sshd treats it there.
 struct Place<'p> {
     user: &'p str,
     file: String,
     /// Whether sshd accepts it there.
     answer: &'p Answer,
-    /// Options that were asked for and that the line does not have.
+    /// Wanted options that the line does not have.
     missing: Vec<&'static str>,
 }
 
 impl Place<'_> {
-    /// Whether the key opens there, as it was asked for.
+    /// Whether the key lets the user in as wanted.
     fn opens(&self) -> bool {
         self.answer.opens() && self.missing.is_empty()
     }
@@ -73,10 +73,10 @@ impl Place<'_> {
     }
 }
 
-/// Who gets in, and for whom the key is asked.
+/// Who can log in, and the user that the key is wanted for.
 struct Asked<'a> {
     people: &'a People,
-    /// None where any user will do.
+    /// `None` means any user.
     user: Option<&'a str>,
 }
 
@@ -85,22 +85,22 @@ impl<'a> Asked<'a> {
         self.user.is_none_or(|asked| asked == user)
     }
 
-    /// The accounts for which the key is asked.
+    /// The accounts that the key is wanted for.
     fn accounts(&self) -> impl Iterator<Item = &'a Account> {
         self.people.accounts.iter().filter(|account| self.is_for(&account.user.name))
     }
 
-    /// The account whose answers are told: the one asked for, or root's.
+    /// The account to report on: the wanted user's, or root's.
     fn account(&self) -> Option<&'a Account> {
         self.people.account(self.user.unwrap_or("root"))
     }
 
-    /// Why sshd turns that user away, whatever the key is.
+    /// Why sshd turns that user away, whatever the key.
     fn why(&self) -> Option<String> {
         let sshd = &self.people.sshd;
         match self.account() {
             Some(account) => account.ssh.entrance.answer().refused(),
-            // Where any user will do, it is no reason that there is no root.
+            // If any user will do, a missing root account is not the reason.
             None if self.user.is_none() && sshd.unit.is_some() => None,
             None => {
                 let nobody = Users { known: self.people.users_known, list: Vec::new() };
@@ -109,7 +109,7 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// What may know the key although no file of the image lists it.
+    /// Sources of keys that may have the key although no file of the image lists it.
     fn doubts(&self) -> Vec<Caused<Doubt>> {
         let mut doubts: Vec<Caused<Doubt>> = Vec::new();
         let may_open = |account: &&Account| account.ssh.entrance.answer().verdict() != Verdict::Denied;
@@ -125,7 +125,7 @@ impl<'a> Asked<'a> {
         doubts
     }
 
-    /// The judgement if the key is nowhere that sshd reads: unknown if something outside the image may know it.
+    /// The judgement if the key is nowhere that sshd reads: unknown if a source outside the image may have it.
     fn absent(&self, message: String, evidence: Vec<String>) -> Judgement {
         match self.doubts().is_empty() {
             true => Judgement::fail(message, evidence),
@@ -135,10 +135,10 @@ impl<'a> Asked<'a> {
 }
 
 impl Key {
-    /// sshd would accept the key for the user, or for any.
+    /// sshd would accept the key for the user, or for any user.
     fn judge_of(&self, subject: &Subject<'_, '_>, system: &System) -> Result<Judgement> {
         let (people, user) = (&subject.access_of(system)?.people, self.user.as_deref());
-        // A system that does not list its users may have one of that name.
+        // A system that does not list its users may have a user of that name.
         let unlisted = user.filter(|name| !people.users_known && people.account(name).is_none());
         let with_user = unlisted.map(|name| People::with_user(&subject.disc.root_of(system), name)).transpose()?;
         let asked = Asked { people: with_user.as_ref().unwrap_or(people), user };
@@ -155,7 +155,7 @@ impl Key {
         Ok(unauthorized(found, &asked))
     }
 
-    /// All places where the key is listed: as itself, or as an authority if that is asked for.
+    /// All places that list the key: as itself, or as an authority if that is wanted.
     fn places<'p>(&self, people: &'p People) -> Vec<Place<'p>> {
         let mut places = Vec::new();
         for account in &people.accounts {
@@ -165,7 +165,7 @@ impl Key {
             let listed: Vec<_> = if is_authority { authorities.collect() } else { keys.collect() };
             for (key, answer) in listed.into_iter().filter(|(key, _)| self.key.is(&key.line.key)) {
                 let mut missing = self.key.missing_in(&key.line);
-                // Those of TrustedUserCAKeys have no options and need none.
+                // Keys of TrustedUserCAKeys have no options and need none.
                 missing.retain(|name| !is_authority || *name != "cert-authority");
                 let file = place(&key.file, key.number);
                 places.push(Place { user: &account.user.name, file, answer, missing });
@@ -184,7 +184,7 @@ fn search_for(tree: &dyn Tree, users: &Users, wanted: &WantedKey) -> Search {
     search(tree, users, &|key| wanted.is(key), exact)
 }
 
-/// No file that sshd reads has the key.
+/// The judgement if no file that sshd reads has the key.
 fn unauthorized(found: Search, asked: &Asked<'_>) -> Judgement {
     let unread = match found.troubles.first() {
         Some(error) => format!("; {} of what should be searched cannot be read: {error}", found.troubles.len()),
@@ -209,13 +209,13 @@ fn unauthorized(found: Search, asked: &Asked<'_>) -> Judgement {
     asked.absent(format!("{}{unread}", with_doubts(message)), instead)
 }
 
-/// The key is accepted at all these places, as far as the image tells.
+/// The judgement if sshd accepts the key at all these places, as far as the image shows.
 fn accepted(people: &People, places: &[&Place<'_>]) -> Judgement {
     let mut message = format!("sshd accepts it for {}", names(places.iter().copied()));
     if !people.users_known {
         message.push_str("; whether there is such a user is not known: the image has no users-groups.json");
     }
-    // A place without conditions makes those of the same user's other places void.
+    // If one place has no conditions, those of the same user's other places do not matter.
     let free = |user: &str| places.iter().any(|place| place.user == user && place.answer.is_free());
     let bound = places.iter().filter(|place| !free(place.user));
     let message = unless(message, bound.flat_map(|place| place.answer.phrases()));
@@ -226,7 +226,7 @@ fn accepted(people: &People, places: &[&Place<'_>]) -> Judgement {
     }
 }
 
-/// sshd reads the key, but does not accept it for the user asked for, or for any.
+/// The judgement if sshd reads the key, but does not accept it for the wanted user, or for any user.
 fn useless(places: &[Place<'_>], asked: &Asked<'_>) -> Judgement {
     let own_places = || places.iter().filter(|place| asked.is_for(place.user));
     let own = own_places().next();
@@ -250,7 +250,7 @@ fn useless(places: &[Place<'_>], asked: &Asked<'_>) -> Judgement {
     }
 }
 
-/// The keys that are authorized: the nearest thing there is to the one that is not.
+/// The authorized keys, as hints when the wanted key is not among them.
 fn instead(asked: &Asked<'_>) -> Vec<String> {
     let keys = asked.accounts().flat_map(|account| account.ssh.keys.iter().map(move |granted| (account, &granted.key)));
     let told = keys.take(MOST_INSTEAD).map(|(account, AuthorizedKey { line, .. })| {
@@ -260,7 +260,7 @@ fn instead(asked: &Asked<'_>) -> Vec<String> {
     told.collect()
 }
 
-/// A sentence, and the conditions under which it holds or does not.
+/// A sentence, and the conditions on which it depends.
 fn unless(sentence: String, conditions: impl IntoIterator<Item = String>) -> String {
     let conditions = unique(conditions);
     if conditions.is_empty() { sentence } else { format!("{sentence}; {}", conditions.join("; ")) }

@@ -7,7 +7,7 @@ use crate::check::{Judgement, Subject, size};
 use crate::error::Result;
 use crate::nixos::Medium;
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind {
     name: "max-size",
     says: "the image is no larger than asked for",
@@ -18,7 +18,7 @@ pub(super) const KIND: Kind = Kind {
     }),
 };
 
-/// The image has no more bytes than this.
+/// The image has at most this many bytes.
 #[derive(Clone, Debug)]
 pub struct MaxSize(pub u64);
 

@@ -1,4 +1,4 @@
-//! `[[menu]]`: each boot menu has an entry with such a title, or none has.
+//! `[[menu]]`: each boot menu has an entry with a matching title, or no menu has one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use super::{Ask, Kind};
 use crate::check::{Judgement, Subject};
 use crate::error::Result;
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind {
     name: "menu",
     says: "the boot menus have the entries that were asked for, and no others that were forbidden",
@@ -20,9 +20,9 @@ pub(super) const KIND: Kind = Kind {
 /// Titles of entries.
 #[derive(Clone, Debug)]
 pub enum MenuTitle {
-    /// Each menu has an entry with a title that matches.
+    /// Each menu has an entry with a matching title.
     Present(GlobMatcher),
-    /// No menu has one.
+    /// No menu has such an entry.
     Absent(GlobMatcher),
 }
 

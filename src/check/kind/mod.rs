@@ -1,4 +1,4 @@
-//! The kinds of assertions: a file for each, and the table of them all.
+//! The kinds of assertions: one file per kind, and a table of all kinds.
 
 pub(super) mod access;
 mod boot;
@@ -105,13 +105,13 @@ pub const KINDS: [&Kind; 30] = [
 /// A kind of assertion.
 #[derive(Debug)]
 pub struct Kind {
-    /// The word for it in reports. If it has a flag, that is the name of the flag, too.
+    /// The word for it in reports, and the name of its flag if it has one.
     pub name: &'static str,
-    /// What such an assertion says, as a sentence without a full stop.
+    /// What such an assertion claims, as a sentence without a full stop.
     pub says: &'static str,
-    /// What to do about a failure, where the message and the evidence do not tell.
+    /// What to do about a failure, if the message and the evidence do not say.
     pub advice: Option<&'static str>,
-    /// The flag of `check` that asserts it. Keys have two flags that belong together, which this table cannot describe.
+    /// The flag of `check` for it. Keys have two flags that belong together, which this table cannot describe.
     pub flag: Option<Flag>,
 }
 
@@ -124,18 +124,18 @@ pub struct Flag {
     pub help: &'static str,
 }
 
-/// The value of a flag: its name in the help, and how it becomes an assertion.
+/// The value of a flag: its name in the help, and how to make an assertion from it.
 #[derive(Debug)]
 pub enum Takes {
     /// No value.
     Nothing(fn() -> Assertion),
-    /// Text, which may be refused with a reason.
+    /// Text. The function may reject it with a reason.
     Text(&'static str, fn(&str) -> std::result::Result<Assertion, String>),
     /// A path.
     Path(&'static str, fn(&[u8]) -> Assertion),
 }
 
-/// What a kind of assertion can do. Its text is the subject: what is asserted of what.
+/// What every kind of assertion can do. It is displayed as its subject: what is asserted of what.
 pub trait Ask: fmt::Debug + fmt::Display + Send + Sync {
     /// Its row in the table.
     fn kind(&self) -> &'static Kind;
@@ -143,7 +143,7 @@ pub trait Ask: fmt::Debug + fmt::Display + Send + Sync {
     /// Judges it.
     ///
     /// # Errors
-    /// If something that decides cannot be read.
+    /// If something that the verdict depends on cannot be read.
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement>;
 }
 

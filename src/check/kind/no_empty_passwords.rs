@@ -1,4 +1,4 @@
-//! `--no-empty-passwords`: no user has an empty password that opens anything.
+//! `--no-empty-passwords`: no user has an empty password that lets anyone in.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::check::{Judgement, Subject};
 use crate::error::Result;
 use crate::nixos::access::FindingId;
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind {
     name: "no-empty-passwords",
     says: "no empty password opens anything",
@@ -19,10 +19,10 @@ pub(super) const KIND: Kind = Kind {
     }),
 };
 
-/// Findings of an empty password that opens something.
+/// Findings of an empty password that lets anyone in.
 const EMPTY_PASSWORDS: [FindingId; 2] = [FindingId::EmptyPassword, FindingId::EmptyPasswordOverSsh];
 
-/// No user has an empty password that opens anything.
+/// No user has an empty password that lets anyone in.
 #[derive(Clone, Debug)]
 pub struct NoEmptyPasswords;
 

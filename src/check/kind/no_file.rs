@@ -1,4 +1,4 @@
-//! `absent = true`: there is no such file.
+//! `absent = true`: the file does not exist.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use crate::check::{Judgement, Subject};
 use crate::error::{Error, Result};
 use crate::fs::path;
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind { name: "no-file", says: "a file is not there", advice: None, flag: None };
 
-/// There is no such file.
+/// The file does not exist.
 #[derive(Clone, Debug)]
 pub struct NoFile(pub Vec<u8>);
 
@@ -28,7 +28,7 @@ impl Ask for NoFile {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
-        // What is in a store that cannot be read, nobody knows.
+        // If the store cannot be read, its contents are unknown.
         if subject.disc.store_is_broken() {
             subject.disc.require_store()?;
         }

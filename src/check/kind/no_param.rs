@@ -1,4 +1,4 @@
-//! `params.forbid`: the kernel parameter is in no menu entry.
+//! `params.forbid`: no menu entry has the kernel parameter.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use super::{Ask, Kind};
 use crate::check::{Judgement, Subject};
 use crate::error::Result;
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind =
     Kind { name: "no-param", says: "a kernel parameter is in no menu entry", advice: None, flag: None };
 

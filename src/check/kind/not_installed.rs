@@ -1,4 +1,4 @@
-//! `installed = false`: the default system does not have the package installed.
+//! `installed = false`: the package is not installed in the default system.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::check::systems::{Scope, in_each};
 use crate::check::{Judgement, PackageQuery, Subject};
 use crate::error::Result;
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind {
     name: "not-installed",
     says: "no system that a menu starts has a package installed",
@@ -17,7 +17,7 @@ pub(super) const KIND: Kind = Kind {
     flag: None,
 };
 
-/// No system that a menu starts has the package installed. It may be in the image all the same.
+/// The package is not installed in any system that a menu starts. It may still be in the image.
 #[derive(Clone, Debug)]
 pub struct NotInstalled(pub PackageQuery);
 
@@ -33,7 +33,7 @@ impl Ask for NotInstalled {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
-        // Without a store, nobody knows what is installed.
+        // Without a store, it is unknown what is installed.
         subject.software()?;
         in_each(subject, Scope::Offered, |system| {
             let own = flags(subject, system)?;

@@ -1,4 +1,4 @@
-//! `only = true`: no other keys let the user in, or anybody.
+//! `only = true`: no other keys let the user in, or any user.
 
 use std::fmt;
 
@@ -10,15 +10,15 @@ use crate::nixos::access::Access;
 use crate::nixos::answer::{Verdict, with_doubts};
 use crate::nixos::ssh::{AuthorizedKey, Writer};
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind { name: "only-keys", says: "sshd accepts no other keys", advice: None, flag: None };
 
-/// No keys but these let the user in, or anybody.
+/// No other keys let the user in, or any user.
 #[derive(Clone, Debug)]
 pub struct OnlyKeys {
     /// The user; `None` for all users.
     pub user: Option<String>,
-    /// The keys that may.
+    /// The allowed keys.
     pub allowed: Vec<WantedKey>,
 }
 
@@ -48,7 +48,7 @@ impl OnlyKeys {
             .filter(|account| self.user.as_ref().is_none_or(|user| *user == account.user.name));
         for account in accounts {
             let (name, grants) = (&account.user.name, &account.ssh);
-            // A key that is allowed with options may not have more without them.
+            // A key that is allowed with options must have these options.
             let may = |key: &AuthorizedKey| {
                 let of_key = self.allowed.iter().filter(|allowed| allowed.is(&key.line.key));
                 of_key.map(|allowed| allowed.missing_in(&key.line)).any(|missing| missing.is_empty())

@@ -1,4 +1,4 @@
-//! `params.require`: the kernel parameter is in the entry of each menu that boots by default.
+//! `params.require`: the default entry of each menu has the kernel parameter.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::nixos::kernel_line::public;
 use crate::nixos::menu::MenuEntry;
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind {
     name: "param",
     says: "a kernel parameter is in every menu entry that boots by default",
@@ -16,7 +16,7 @@ pub(super) const KIND: Kind = Kind {
     flag: None,
 };
 
-/// The entry of each menu that boots by default has the kernel parameter.
+/// The default entry of each menu has the kernel parameter.
 #[derive(Clone, Debug)]
 pub struct Param(pub String);
 
@@ -41,7 +41,7 @@ impl Ask for Param {
 }
 
 impl Param {
-    /// All entries have it. The verdict is that of the first that does not.
+    /// Judges whether all entries have it. The verdict is that of the first entry without it.
     fn judge_entries(&self, entries: &[&MenuEntry]) -> Judgement {
         let (mut passed, name) = (None, self.0.split('=').next());
         for entry in entries {
@@ -65,7 +65,7 @@ impl Param {
     }
 }
 
-/// Whether a word of a kernel line is the parameter: as it is written, or by its name alone.
+/// Whether a word of a kernel line is the parameter: the same text, or the same name if only a name is given.
 pub(super) fn is_param(word: &str, param: &str) -> bool {
     word == param || !param.contains('=') && word.split('=').next() == Some(param)
 }

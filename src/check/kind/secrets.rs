@@ -7,7 +7,7 @@ use crate::check::{Judgement, Subject};
 use crate::error::Result;
 use crate::secrets::{self, Allow, Secret};
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind {
     name: "secrets",
     says: "no private keys, passwords, hashes or tokens are in the image",
@@ -17,13 +17,13 @@ pub(super) const KIND: Kind = Kind {
     flag: None,
 };
 
-/// Places that are listed.
+/// Limit for listed places.
 const SHOWN: usize = 20;
 
 /// What to do about a secret.
 const ADVICE: &str = "; keep it out of the store, or allow its path";
 
-/// No secret is in the image, except in files with such paths.
+/// No secret is in the image, except in allowed files.
 #[derive(Clone, Debug)]
 pub struct NoSecrets(pub Allow);
 
@@ -43,7 +43,7 @@ impl Ask for NoSecrets {
         if report.secrets.is_empty()
             && let Some(error) = report.troubles.into_iter().next()
         {
-            // What could not be searched may hold some.
+            // The files that could not be searched may hold secrets.
             return Err(error);
         }
         let place = |secret: &Secret| {

@@ -8,7 +8,7 @@ use crate::check::{Judgement, Subject};
 use crate::error::{Error, Result};
 use crate::nixos::Authenticode;
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind {
     name: "secure-boot",
     says: "the boot loaders of UEFI are signed",

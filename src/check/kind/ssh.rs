@@ -1,4 +1,4 @@
-//! `[ssh]`: sshd is set up as it should be.
+//! `[ssh]`: the configuration of sshd.
 
 use std::fmt;
 
@@ -9,16 +9,16 @@ use crate::error::Result;
 use crate::nixos::access::Access;
 use crate::nixos::ssh::Sshd;
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind =
     Kind { name: "ssh", says: "sshd is set up as it was asked for", advice: None, flag: None };
 
-/// What is asserted of sshd.
+/// What is asserted about sshd.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ssh {
     /// It starts at boot, or does not.
     Enabled(bool),
-    /// It takes passwords, or does not.
+    /// It accepts passwords, or does not.
     Passwords(bool),
     /// `PermitRootLogin` has one of these values.
     PermitRootLogin(Vec<String>),
@@ -75,14 +75,14 @@ fn enabled(access: &Access, wanted: bool) -> Judgement {
     if starts == wanted { Judgement::pass(told, evidence) } else { Judgement::fail(told, evidence) }
 }
 
-/// What sshd's configuration says is unknown if it is not in the image.
+/// Unknown if sshd's configuration is not in the image.
 fn unread(sshd: &Sshd) -> Option<Judgement> {
     let file = sshd.missing_config.as_ref()?;
     let evidence = sshd.unit.iter().cloned().collect();
     Some(Judgement::unknown(format!("sshd reads {file}, which is not in the image"), evidence))
 }
 
-/// sshd takes passwords, or does not.
+/// sshd accepts passwords, or does not.
 fn passwords(access: &Access, wanted: bool) -> Judgement {
     if let Some(unknown) = unread(&access.people.sshd) {
         return unknown;

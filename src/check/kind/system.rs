@@ -7,7 +7,7 @@ use crate::check::systems::{Scope, called, in_each};
 use crate::check::{Judgement, Subject};
 use crate::error::Result;
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind =
     Kind { name: "system", says: "the default system is for the platform", advice: None, flag: None };
 

@@ -15,7 +15,7 @@ use crate::nixos::Root;
 use crate::nixos::menu::MenuEntry;
 use crate::nixos::unit::{Conditions, Lookup, Start, Units};
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind {
     name: "unit",
     says: "a unit exists and starts at boot, or is in the state that was asked for",
@@ -30,7 +30,7 @@ pub(super) const KIND: Kind = Kind {
 const SUFFIXES: [&str; 11] =
     ["automount", "device", "mount", "path", "scope", "service", "slice", "socket", "swap", "target", "timer"];
 
-/// What becomes of a unit at boot.
+/// The state of a unit at boot.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -48,7 +48,7 @@ pub enum State {
 }
 
 impl State {
-    /// The word for it in policies.
+    /// The state's word in policies.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -72,10 +72,10 @@ impl Unit {
     /// The states of a unit that is enabled.
     pub const ENABLED: [State; 2] = [State::Boot, State::Triggered];
 
-    /// The unit exists and starts. Without a suffix, the name is that of a service, as for systemctl.
+    /// The unit exists and starts. A name without a suffix is a service, as for systemctl.
     ///
     /// # Errors
-    /// If it is not the name of a unit.
+    /// If the name is not one of a unit.
     pub fn parse(name: &str) -> std::result::Result<Self, String> {
         Self::in_states(name, &Self::ENABLED)
     }
@@ -83,7 +83,7 @@ impl Unit {
     /// The unit is in one of these states.
     ///
     /// # Errors
-    /// If it is not the name of a unit.
+    /// If the name is not one of a unit.
     pub fn in_states(name: &str, states: &[State]) -> std::result::Result<Self, String> {
         let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || ":-_.\\@".contains(letter);
         if name.is_empty() || !name.chars().all(is_allowed) {
@@ -111,13 +111,13 @@ impl Ask for Unit {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
-        // A unit that must not start must not do so in any system.
+        // A unit that must not start must not start in any system.
         let wanted = self.states.iter().any(|state| Self::ENABLED.contains(state));
         let scope = if wanted { Scope::Default } else { Scope::Offered };
         in_each(subject, scope, |system| {
             let root = subject.disc.root_of(system);
             let entries: Vec<&MenuEntry> = subject.disc.entries_of(system).collect();
-            // What must start does so with each entry that boots by default.
+            // A unit that must start must do so with each entry that boots by default.
             let chosen =
                 subject.disc.default_entries().filter(|entry| entries.iter().any(|own| std::ptr::eq(*own, *entry)));
             for entry in chosen.filter(|_| wanted && subject.only.borrow().is_none()) {

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::fs::iso9660::{Mbr, Platform};
 use crate::nixos::Medium;
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind {
     name: "usb",
     says: "the image boots from a USB stick",
@@ -19,7 +19,7 @@ pub(super) const KIND: Kind = Kind {
     }),
 };
 
-/// The image boots from a stick, by each firmware that would boot it from a CD.
+/// The image boots from a stick, with each firmware that would boot it from a CD.
 #[derive(Clone, Debug)]
 pub struct Usb;
 

@@ -1,4 +1,4 @@
-//! `[[user]]`: the user is there or not, with such a password, shell and groups.
+//! `[[user]]`: the user exists, with this password, shell and groups, or does not exist.
 
 use std::fmt;
 
@@ -11,17 +11,17 @@ use crate::error::Result;
 use crate::nixos::PasswordState;
 use crate::nixos::access::Access;
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind { name: "user", says: "a user is as it was asked for", advice: None, flag: None };
 
-/// The user is there or not, with such a password, shell and groups.
+/// The user exists, with this password, shell and groups, or does not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// Login name.
     pub name: String,
-    /// Whether there is such a user.
+    /// Whether the user exists.
     pub exists: bool,
-    /// States that the password may be in.
+    /// Accepted states of the password.
     pub password: Option<Vec<PasswordState>>,
     /// Login shell.
     pub shell: Option<String>,
@@ -58,7 +58,7 @@ impl Ask for User {
             if subject.is_asked_in_full(system) {
                 return Ok(self.judge_of(access));
             }
-            // Elsewhere only what must not be there counts.
+            // In the other systems, only what is forbidden counts.
             let forbids = User { shell: None, groups: Vec::new(), ..self.clone() };
             let is_absent = access.people.users_known && access.people.account(&self.name).is_none();
             if self.exists && (self.password.is_none() || is_absent) {
@@ -71,7 +71,7 @@ impl Ask for User {
 
 impl User {
     fn judge_of(&self, access: &Access) -> Judgement {
-        // Of a user whom only a file of keys implies, nobody knows whether he is there.
+        // If only a file of keys implies a user, it is unknown whether the user exists.
         let account = access.people.account(&self.name);
         if !access.people.users_known && (account.is_none() || self.name != "root") {
             return Judgement::unknown(UNLISTED, Vec::new());

@@ -1,4 +1,4 @@
-//! `volume-id`: the volume has such a name.
+//! `volume-id`: the name of the volume matches.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::check::{Judgement, Subject};
 use crate::error::Result;
 use crate::nixos::Medium;
 
-/// The row of the table of kinds.
+/// The row in the table of kinds.
 pub(super) const KIND: Kind =
     Kind { name: "volume-id", says: "the volume is called as it was asked for", advice: None, flag: None };
 

@@ -2,9 +2,9 @@
 
 use std::io::{self, Read};
 
-/// A format of blocks.
+/// A format that consists of blocks.
 pub(super) trait Source {
-    /// Decompresses the next block into `block`, which is empty. It stays empty at the end.
+    /// Decompresses the next block into `block`, which is empty. At the end it stays empty.
     fn fill(&mut self, block: &mut Vec<u8>) -> io::Result<()>;
 }
 
@@ -12,7 +12,7 @@ pub(super) trait Source {
 pub(super) struct Blocks<S> {
     source: S,
     block: Vec<u8>,
-    /// Bytes of the block that have been read.
+    /// How many bytes of the block have been read.
     at: usize,
     ended: bool,
 }
@@ -28,7 +28,7 @@ impl<S: Source> Read for Blocks<S> {
         if self.at == self.block.len() && !self.ended {
             self.at = 0;
             self.block.clear();
-            // An error is the end, too.
+            // An error also ends the stream.
             self.ended = true;
             if let Err(error) = self.source.fill(&mut self.block) {
                 self.block.clear();

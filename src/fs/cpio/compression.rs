@@ -6,13 +6,13 @@ use std::io::{self, BufRead, Read};
 use super::lz4::Lz4;
 use super::lzop::Lzop;
 
-/// Memory that a decoder of xz or lzma may ask for.
+/// Memory limit for a decoder of xz or lzma, in bytes.
 const MEMORY: u64 = 256 << 20;
 
 /// How a part of an initrd is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
-    /// Not at all.
+    /// Uncompressed.
     None,
     /// gzip (RFC 1952).
     Gzip,
@@ -24,13 +24,13 @@ pub enum Compression {
     Lzma,
     /// bzip2.
     Bzip2,
-    /// lz4 in its legacy frame, the one that Linux takes.
+    /// lz4 in its legacy frame, which Linux accepts.
     Lz4,
     /// lzop.
     Lzop,
 }
 
-/// The first bytes of each.
+/// The first bytes of each compression.
 const MAGIC: [(&[u8], Compression); 9] = [
     (b"070701", Compression::None),
     (b"070702", Compression::None),
@@ -44,14 +44,14 @@ const MAGIC: [(&[u8], Compression); 9] = [
 ];
 
 impl Compression {
-    /// Recognizes what comes next. `None` if the magic is unknown.
+    /// Recognizes the compression of the next part. `None` if the magic is unknown.
     pub(super) fn next(input: &mut dyn BufRead) -> io::Result<Option<Self>> {
         let buffer = input.fill_buf()?;
         let found = MAGIC.iter().find(|(magic, _)| buffer.starts_with(magic));
         Ok(found.map(|(_, compression)| *compression))
     }
 
-    /// Decompresses what comes next, up to its own end.
+    /// Decompresses the next part, up to its own end.
     pub(super) fn decoder<'i>(self, input: &'i mut dyn BufRead) -> io::Result<Box<dyn Read + 'i>> {
         Ok(match self {
             Self::None => Box::new(input),

@@ -1,4 +1,5 @@
-//! The legacy frame of lz4 (lz4_Frame_format.md, "Legacy frame"): each block follows its length, and a short one is the last.
+//! The legacy frame of lz4 (lz4_Frame_format.md, "Legacy frame"): each block follows its length, and the first short block is the
+//! last.
 
 use std::io::{self, BufRead};
 
@@ -7,7 +8,7 @@ use super::blocks::{Blocks, Source};
 /// The magic number, little-endian.
 const MAGIC: [u8; 4] = [0x02, 0x21, 0x4c, 0x18];
 
-/// Bytes of a block, decompressed, and the most that it can have compressed.
+/// Decompressed size of a block in bytes, and the limit for its compressed size.
 const BLOCK: usize = 8 << 20;
 const MOST: usize = BLOCK + BLOCK / 255 + 16;
 

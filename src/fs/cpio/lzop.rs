@@ -1,13 +1,13 @@
-//! Files of lzop: a header, then blocks of LZO with their lengths and checksums, most significant byte first.
+//! lzop files: a header, then blocks of LZO with their lengths and checksums, all numbers big-endian.
 
 use std::io::{self, BufRead};
 
 use super::blocks::{Blocks, Source};
 
-/// Bytes of the magic number.
+/// Length of the magic number in bytes.
 const MAGIC: usize = 9;
 
-/// From this version on, the header has more fields.
+/// Beginning with this version, the header has more fields.
 const LATER: u16 = 0x0940;
 
 /// Flags: checksums of the decompressed and of the compressed bytes (Adler-32, CRC-32), and a filter.
@@ -15,10 +15,10 @@ const DECOMPRESSED: [u32; 2] = [0x1, 0x100];
 const COMPRESSED: [u32; 2] = [0x2, 0x200];
 const FILTER: u32 = 0x800;
 
-/// The longest block that lzop writes has 256 KiB, the longest that it reads 64 MiB; 16 MiB is more than anybody asks for.
+/// The longest block, in bytes. lzop writes at most 256 KiB and reads up to 64 MiB. 16 MiB is more than any real file uses.
 const LONGEST: u32 = 16 << 20;
 
-/// A file of lzop.
+/// An lzop file.
 pub(super) struct Lzop<'i> {
     input: &'i mut dyn BufRead,
     flags: u32,
@@ -32,7 +32,7 @@ impl<'i> Lzop<'i> {
         let version = lzop.number16()?;
         lzop.skip(2)?; // the library's version
         if version >= LATER {
-            lzop.skip(2)?; // the version that is needed
+            lzop.skip(2)?; // the required version
         }
         lzop.skip(1)?; // the method
         if version >= LATER {
@@ -44,7 +44,7 @@ impl<'i> Lzop<'i> {
         }
         lzop.skip(8)?; // mode and time
         if version >= LATER {
-            lzop.skip(4)?; // the time's higher half
+            lzop.skip(4)?; // the high half of the time
         }
         let mut length = [0];
         lzop.input.read_exact(&mut length)?;

@@ -1,6 +1,6 @@
 //! An initrd: a series of cpio archives, each compressed or not (Linux, `initramfs buffer format`).
 //!
-//! It is read as a stream, member by member: nothing is kept that nobody asks for.
+//! It is read as a stream, member by member. Only what the caller keeps stays in memory.
 
 mod blocks;
 mod compression;
@@ -19,24 +19,24 @@ pub use newc::Member;
 
 use crate::error::{Error, Place, Result};
 
-/// Members of all archives together; an initrd has some thousands.
+/// Limit for the members of all archives together. An initrd has some thousands.
 const MOST_MEMBERS: usize = 1_000_000;
 
-/// Bytes of all archives, decompressed. Real ones have some hundred MiB.
+/// Limit for the decompressed size of all archives, in bytes. Real ones have some hundred MiB.
 const LONGEST: u64 = 4 << 30;
 
-/// Archives and compressed parts in one initrd. Real ones have two.
+/// Limit for archives and compressed parts in one initrd. Real ones have two.
 const MOST_PARTS: usize = 1_000;
 
-/// One member, and its contents.
+/// Receives each member and its contents.
 pub type Visitor<'v> = &'v mut dyn FnMut(&Member, &mut dyn Read) -> Result<ControlFlow<()>>;
 
-/// Reads an initrd, and returns how its parts are compressed. `file` is its name in errors. If the visitor breaks off, the
+/// Reads an initrd. Returns how its parts are compressed. `file` is its name in errors. If the visitor breaks off, the
 /// rest is not read.
 ///
 /// # Errors
-/// [`Error::Malformed`] if what follows is neither an archive nor a compressed one, or a member is broken;
-/// [`Error::Limit`] for more than any initrd has; what the visitor returns.
+/// [`Error::Malformed`] if a part is neither an archive nor a compressed archive, or a member is broken.
+/// [`Error::Limit`] if it exceeds the size of any real initrd. Also the errors of the visitor.
 pub fn read(input: &mut dyn BufRead, file: &str, visit: Visitor<'_>) -> Result<Vec<Compression>> {
     let mut walk = Walk { file, members: 0, left: LONGEST, visit };
     let mut parts = Vec::new();
@@ -54,7 +54,7 @@ pub fn read(input: &mut dyn BufRead, file: &str, visit: Visitor<'_>) -> Result<V
                 let mut decoder = io::BufReader::with_capacity(1 << 16, decoder);
                 let flow = walk.archives(&mut decoder)?;
                 if flow.is_continue() {
-                    // Checksums come last.
+                    // The checksums come last.
                     io::copy(&mut decoder, &mut io::sink()).map_err(|error| walk.failed(error))?;
                 }
                 flow
@@ -76,7 +76,7 @@ struct Walk<'f, 'v> {
 }
 
 impl Walk<'_, '_> {
-    /// All archives in a compressed part.
+    /// Reads all archives in a compressed part.
     fn archives(&mut self, input: &mut dyn BufRead) -> Result<ControlFlow<()>> {
         while !self.at_end(input)? {
             if self.archive(input)?.is_break() {
@@ -86,7 +86,7 @@ impl Walk<'_, '_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// One archive, up to its trailer.
+    /// Reads one archive, up to its trailer.
     fn archive(&mut self, input: &mut dyn BufRead) -> Result<ControlFlow<()>> {
         loop {
             self.members += 1;
@@ -105,7 +105,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// The next member, with its contents still to be read. `None` at the trailer.
+    /// Reads the next member. Its contents are still unread. `None` at the trailer.
     fn member(&mut self, input: &mut dyn BufRead) -> Result<Option<Member>> {
         let mut header = [0; newc::HEADER];
         self.fill(input, &mut header)?;
@@ -123,7 +123,7 @@ impl Walk<'_, '_> {
         Ok(Some(member))
     }
 
-    /// Whether nothing but padding follows.
+    /// Whether only padding follows.
     fn at_end(&self, input: &mut dyn BufRead) -> Result<bool> {
         loop {
             let buffer = input.fill_buf().map_err(|error| self.failed(error))?;
@@ -160,7 +160,7 @@ impl Walk<'_, '_> {
         Place::File(self.file.as_bytes().to_vec())
     }
 
-    /// An error of the medium keeps its place; one of a decoder gets the file's.
+    /// Keeps the place of an error of the medium. An error of a decoder gets the place of the file.
     fn failed(&self, error: io::Error) -> Error {
         match error.downcast::<Error>() {
             Ok(inner) => inner,

@@ -36,7 +36,7 @@ fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
     bytes
 }
 
-/// The paths and contents of an initrd, and how its parts are compressed.
+/// The paths and contents of an initrd, and the compression of its parts.
 fn list(bytes: &[u8]) -> std::result::Result<(Vec<String>, String), String> {
     let mut found = Vec::new();
     let mut visit = |member: &Member, contents: &mut dyn Read| {

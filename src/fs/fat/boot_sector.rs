@@ -1,4 +1,4 @@
-//! The boot sector, which says where everything is (section 3).
+//! The boot sector, which describes the layout of the volume (section 3).
 
 use nom::Parser;
 use nom::bytes::complete::{tag, take};
@@ -9,29 +9,29 @@ use crate::error::{Error, Result};
 use crate::image::Region;
 use crate::parse::{Parsed, field, little16, little32, parse, uint8};
 
-/// Bytes that are read, whatever the size of a sector.
+/// Bytes that are read, regardless of the sector size.
 const LENGTH: u64 = 512;
 
 /// The layout of a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BootSector {
-    /// Bits of an entry of the table.
+    /// Bits of an entry in the table.
     pub(super) width: Width,
-    /// Where the first table begins, in bytes.
+    /// Offset of the first table in bytes.
     pub(super) table_offset: u64,
     /// Length of one table, in bytes.
     pub(super) table_length: u64,
-    /// Where the root directory of FAT12 and FAT16 begins, in bytes.
+    /// Offset of the root directory of FAT12 and FAT16 in bytes.
     pub(super) root_offset: u64,
-    /// Its length in bytes.
+    /// Length of that root directory in bytes.
     pub(super) root_length: u64,
-    /// First cluster of the root directory of FAT32; 0 in the others.
+    /// First cluster of the root directory of FAT32. 0 for FAT12 and FAT16.
     pub(super) root_cluster: u32,
-    /// Where cluster 2, the first one, begins, in bytes.
+    /// Offset of cluster 2, the first one, in bytes.
     data_offset: u64,
-    /// Bytes of a cluster.
+    /// Size of a cluster in bytes.
     pub(super) cluster_size: u64,
-    /// How many clusters there are.
+    /// Number of clusters.
     pub(super) clusters: u32,
 }
 
@@ -119,7 +119,7 @@ impl BootSector {
         })
     }
 
-    /// Where a cluster begins, in bytes. The first one has the number 2.
+    /// Offset of a cluster in bytes. The first cluster has the number 2.
     pub(super) fn offset(&self, cluster: u32) -> u64 {
         self.data_offset + u64::from(cluster.saturating_sub(2)) * self.cluster_size
     }

@@ -1,10 +1,10 @@
-//! The file allocation table: which cluster follows which (section 4).
+//! The file allocation table: the successor of each cluster (section 4).
 
 use super::boot_sector::BootSector;
 use crate::error::{Error, Result};
 use crate::image::Region;
 
-/// Bits of an entry of the table, which the number of clusters decides, and nothing else (section 3.5).
+/// Bits of an entry in the table. Only the number of clusters decides it (section 3.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Width {
     Bits12,
@@ -22,7 +22,7 @@ impl Width {
         }
     }
 
-    /// From here on, an entry ends a chain.
+    /// The first value that ends a chain.
     fn end(self) -> u32 {
         match self {
             Self::Bits12 => 0xff8,
@@ -32,18 +32,18 @@ impl Width {
     }
 }
 
-/// The clusters of one chain. A chain that goes round ends with an error: it cannot have more clusters than there are.
+/// The clusters of one chain. A chain that loops ends with an error, because it has more clusters than the volume.
 #[derive(Clone, Debug)]
 pub(super) struct Clusters<'v, 'a> {
     region: &'v Region<'a>,
     layout: &'v BootSector,
     next: Option<u32>,
-    /// How many more there can be.
+    /// How many more clusters there can be.
     left: u32,
 }
 
 impl<'v, 'a> Clusters<'v, 'a> {
-    /// The chain that begins with `first`; 0 begins none.
+    /// The chain that begins with `first`. 0 is an empty chain.
     pub(super) fn new(region: &'v Region<'a>, layout: &'v BootSector, first: u32) -> Self {
         Self { region, layout, next: (first != 0).then_some(first), left: layout.clusters }
     }

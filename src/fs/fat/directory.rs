@@ -8,35 +8,35 @@ use crate::fs::{Entry, FileType, NodeId};
 use crate::image::Region;
 use crate::parse::{Parsed, field, little16, little32, parse, uint8};
 
-/// Bytes of an entry.
+/// Size of an entry in bytes.
 const ENTRY: u64 = 32;
 
-/// Bytes of the longest directory (section 6.2).
+/// Size of the longest directory in bytes (section 6.2).
 pub(super) const LONGEST: u64 = 65_536 * ENTRY;
 
 /// Attribute bits (section 6, `DIR_Attr`).
 const READ_ONLY: u8 = 0x01;
 const VOLUME_ID: u8 = 0x08;
 const DIRECTORY: u8 = 0x10;
-/// All attribute bits, and the value that marks the entry of a long name.
+/// All attribute bits, and the value that marks an entry of a long name.
 const LONG_NAME: u8 = 0x0f;
 const LONG_NAME_MASK: u8 = 0x3f;
 
-/// Units of UTF-16 in one entry of a long name, and entries of the longest name.
+/// UTF-16 units in one entry of a long name, and entries of the longest name.
 const UNITS: usize = 13;
 const MOST_PARTS: usize = 20;
 
-/// An entry as it is recorded (section 6).
+/// A directory entry as recorded (section 6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DirectoryEntry {
-    /// The short name: eight bytes, and three of the extension.
+    /// The short name: eight bytes, then three for the extension.
     short: [u8; 11],
     attributes: u8,
-    /// Whether the base (0x08) and the extension (0x10) are lower case, as Windows NT and mtools note it.
+    /// Whether the base (0x08) and the extension (0x10) are lower case, as Windows NT and mtools record it.
     case: u8,
-    /// First cluster; 0 for an empty file.
+    /// First cluster. 0 for an empty file.
     pub(super) cluster: u32,
-    /// Time of the last change, in seconds since 1970. FAT knows no time zone; UTC is what mtools and Linux take.
+    /// Time of the last change, in seconds since 1970. FAT has no time zone. mtools and Linux use UTC.
     pub(super) written: i64,
     /// Length of a file in bytes.
     pub(super) size: u32,
@@ -55,7 +55,7 @@ impl DirectoryEntry {
         self.attributes & LONG_NAME_MASK == LONG_NAME
     }
 
-    /// The short name as it would be shown: `GRUB.CFG`.
+    /// The short name as displayed: `GRUB.CFG`.
     fn name(&self) -> Vec<u8> {
         let (base, extension) = self.short.split_at(8);
         let part = |bytes: &[u8], lower: bool| {
@@ -63,7 +63,7 @@ impl DirectoryEntry {
             if lower { bytes.to_ascii_lowercase() } else { bytes.to_vec() }
         };
         let mut name = part(base, self.case & 0x08 != 0);
-        // 0x05 stands for a name that begins with the byte of deleted entries.
+        // 0x05 replaces a first byte that would mark a deleted entry.
         if let Some(first @ 0x05) = name.first_mut() {
             *first = DELETED;
         }
@@ -75,13 +75,13 @@ impl DirectoryEntry {
         name
     }
 
-    /// The checksum that the entries of its long name repeat (section 7.2).
+    /// The checksum that is repeated in the entries of its long name (section 7.2).
     fn checksum(&self) -> u8 {
         self.short.iter().fold(0u8, |sum, &byte| sum.rotate_right(1).wrapping_add(byte))
     }
 }
 
-/// First bytes that do not begin a name: after the last entry, and in a deleted one.
+/// First bytes that are not part of a name: after the last entry, and in a deleted one.
 const LAST: u8 = 0x00;
 const DELETED: u8 = 0xe5;
 
@@ -120,7 +120,7 @@ fn long_name_part(input: &[u8]) -> Parsed<'_, (u8, u8, Vec<u16>)> {
     Ok((rest, (order, sum, [first, second, third].concat())))
 }
 
-/// A date and a time as FAT packs them (section 6.3); the epoch where they are none.
+/// Converts a date and time in FAT's format (section 6.3). Invalid ones become the epoch.
 fn seconds(date: u16, time: u16) -> i64 {
     let bits = |value: u16, from: u32, count: u32| i8::try_from(value >> from & ((1 << count) - 1)).unwrap_or(0);
     let year = 1980 + i16::from(bits(date, 9, 7));
@@ -143,7 +143,7 @@ pub(super) fn entry_at(region: &Region<'_>, offset: u64) -> Result<DirectoryEntr
     parse("FAT directory entry", &region.place(offset), &bytes, directory_entry)
 }
 
-/// The long name that has been read so far, last part first, as it is recorded.
+/// The long name read so far, in recorded order: the last part comes first.
 #[derive(Default)]
 struct LongName {
     parts: Vec<Vec<u16>>,
@@ -174,7 +174,7 @@ impl LongName {
     }
 }
 
-/// The entries of a directory that takes `length` bytes at each of these offsets.
+/// The entries of a directory that occupies `length` bytes at each of these offsets.
 pub(super) fn listed(region: &Region<'_>, parts: &[u64], length: u64) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     let mut long = LongName::default();

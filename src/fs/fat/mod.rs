@@ -1,6 +1,6 @@
 //! FAT12, FAT16 and FAT32 (Microsoft FAT Specification, 2005), read only: the file system of a UEFI boot image.
 //!
-//! A [`Volume`] is a [`Tree`]. Names are the long ones where an entry has one. As the format asks, they are looked up in any
+//! A [`Volume`] is a [`Tree`]. An entry with a long name goes by that name. As the format requires, lookups ignore
 //! case.
 
 mod boot_sector;
@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::fs::{Entry, Kind, Listing, Node, NodeId, Tree};
 use crate::image::Region;
 
-/// The root has no entry, and the boot sector has none either.
+/// Neither the root nor the boot sector has a directory entry.
 const ROOT: NodeId = NodeId(0);
 
 /// A volume and its directory tree.
@@ -52,7 +52,7 @@ impl<'a> Volume<'a> {
         Clusters::new(&self.region, &self.layout, first)
     }
 
-    /// The parts of the volume that a directory takes, each with its offset.
+    /// The parts of the volume that a directory occupies, each given by its offset.
     fn parts(&self, directory: NodeId) -> Result<Vec<u64>> {
         let first = match directory {
             ROOT if self.layout.root_cluster == 0 => return Ok(Vec::new()),
@@ -75,7 +75,7 @@ impl<'a> Volume<'a> {
         Ok(parts)
     }
 
-    /// The entries of a directory as they are recorded, with their offsets.
+    /// The entries of a directory as recorded, with their offsets.
     fn list(&self, directory: NodeId) -> Result<Vec<Entry>> {
         let fixed = directory == ROOT && self.layout.root_cluster == 0;
         if fixed {
@@ -119,7 +119,7 @@ impl Tree for Volume<'_> {
     }
 
     fn listing(&self, directory: NodeId) -> Result<Listing> {
-        // A cluster chain has no range, so its first cluster stands for it.
+        // A cluster chain is not a range, so its first cluster represents it.
         let start = match directory {
             ROOT => 0,
             id => u64::from(self.entry(id)?.cluster),
@@ -148,11 +148,11 @@ struct Reader<'v, 'a> {
     volume: &'v Volume<'a>,
     file: NodeId,
     clusters: Clusters<'v, 'a>,
-    /// Bytes of the current cluster that are still to be read.
+    /// Unread bytes of the current cluster.
     part: u64,
-    /// Where they begin.
+    /// Their offset.
     at: u64,
-    /// Bytes of the file that are still to be read.
+    /// Unread bytes of the file.
     left: u64,
 }
 

@@ -10,7 +10,7 @@ pub(super) fn record(identifier: &[u8], location: u32, length: u32, flags: u8) -
     record_with(identifier, location, length, flags, &[])
 }
 
-/// A directory record with that system use field.
+/// A directory record with this system use field.
 pub(super) fn record_with(identifier: &[u8], location: u32, length: u32, flags: u8, system_use: &[u8]) -> Vec<u8> {
     let mut record = vec![0, 0];
     record.extend(both32(location));
@@ -35,13 +35,13 @@ pub(super) fn name(name: &[u8]) -> Vec<u8> {
     system_use(b"NM", &[&[0], name].concat())
 }
 
-/// POSIX attributes of root's.
+/// POSIX attributes of a file owned by root.
 pub(super) fn mode(mode: u32) -> Vec<u8> {
     system_use(b"PX", &[both32(mode), both32(1), both32(0), both32(0)].concat())
 }
 
-/// A volume descriptor of that type, version and escape sequence, whose root is the directory of one sector in
-/// block 30, or in 31 for a supplementary one.
+/// A volume descriptor with this type, version and escape sequence. Its root is a directory of one sector in
+/// block 30, or in block 31 for a supplementary descriptor.
 pub(super) fn descriptor(kind: u8, version: u8, escape: &[u8]) -> Vec<u8> {
     let mut bytes = vec![b' '; 2048];
     bytes[0] = kind;
@@ -73,7 +73,7 @@ pub(super) fn descriptor(kind: u8, version: u8, escape: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// An image whose logical sectors from 16 on hold these.
+/// An image with these logical sectors from sector 16 on.
 pub(super) fn sectors(contents: &[Vec<u8>]) -> Vec<u8> {
     let mut image = vec![0; 16 * 2048];
     for content in contents {
@@ -83,7 +83,7 @@ pub(super) fn sectors(contents: &[Vec<u8>]) -> Vec<u8> {
     image
 }
 
-/// A volume of one primary descriptor with these contents of blocks; the last block of the list ends the image.
+/// A volume with these descriptors and these blocks. The last block in the list ends the image.
 pub(super) fn volume(descriptors: &[Vec<u8>], blocks: &[(usize, Vec<u8>)]) -> Vec<u8> {
     let mut image = sectors(descriptors);
     for (block, content) in blocks {

@@ -1,4 +1,4 @@
-//! Damaged volumes, for tests: whatever an image holds, reading it ends in a value or in an error.
+//! Damaged volumes, for tests: whatever an image contains, reading it ends in a value or in an error.
 
 use std::io::Read;
 
@@ -7,7 +7,7 @@ use super::{Partitions, Volume};
 use crate::fs::Tree;
 use crate::image::{Region, Source};
 
-/// A volume with something of everything, as small as can be.
+/// A volume with a bit of everything, as small as possible.
 fn sample() -> Vec<u8> {
     let own = [system_use(b"SP", &[0xbe, 0xef, 0]), mode(0o040_755)].concat();
     let dots =
@@ -53,7 +53,7 @@ fn sample() -> Vec<u8> {
     image
 }
 
-/// Reads what there is, a little of each file, and counts the nodes and the errors.
+/// Reads everything, a little of each file, and counts the nodes and the errors.
 fn walk(image: Vec<u8>) -> (usize, usize) {
     let source = Source::memory(image);
     let (mut nodes, mut errors) = (0, 0);
@@ -92,8 +92,8 @@ fn walk(image: Vec<u8>) -> (usize, usize) {
 /// The bytes whose change matters most: descriptors, catalog, directories, continuation area, zisofs file.
 const SECTORS: [usize; 10] = [0, 16, 17, 18, 20, 30, 32, 33, 34, 37];
 
-/// Nodes of the sample, and questions without an answer even there: three directories, a link and a compressed file have no
-/// bytes in place, and two section entries lead nowhere.
+/// Counts for the undamaged sample: nodes, and errors that are expected even there. Three directories, a link and a compressed file
+/// have no bytes to read in place, and two section entries lead nowhere.
 const WHOLE: (usize, usize) = (8, 7);
 
 #[test]

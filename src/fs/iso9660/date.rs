@@ -10,7 +10,7 @@ use nom::number::complete::i8;
 
 use crate::parse::{Parsed, Trouble, uint8};
 
-/// A date and time with its distance from Greenwich (ECMA-119 §8.4.26.1, §9.1.5).
+/// A date and time with its offset from Greenwich (ECMA-119 §8.4.26.1, §9.1.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Date {
     /// From 1 to 9999.
@@ -25,14 +25,14 @@ pub struct Date {
     pub minute: u8,
     /// From 0 to 59.
     pub second: u8,
-    /// Hundredths of a second; always 0 in the short form.
+    /// Hundredths of a second. Always 0 in the short form.
     pub hundredths: u8,
     /// Quarters of an hour east of Greenwich, from -48 to 52.
     pub quarters: i8,
 }
 
 impl Date {
-    /// Seconds since 1970-01-01 UTC; hundredths are dropped.
+    /// Seconds since 1970-01-01 UTC, without the hundredths.
     #[must_use]
     pub fn timestamp(&self) -> i64 {
         let clock = (i64::from(self.hour) * 60 + i64::from(self.minute)) * 60 + i64::from(self.second);
@@ -48,7 +48,7 @@ impl Date {
     }
 }
 
-/// RFC 3339, with hundredths if there are any: `2024-11-30T18:05:00+01:00`.
+/// RFC 3339, with hundredths unless they are zero: `2024-11-30T18:05:00+01:00`.
 impl fmt::Display for Date {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { year, month, day, hour, minute, second, hundredths, quarters } = self;
@@ -82,7 +82,7 @@ pub(super) fn short_date(input: &[u8]) -> Parsed<'_, Option<Date>> {
     Ok((rest, date.ok().and_then(plausible)))
 }
 
-/// Parses the seventeen bytes of a volume descriptor: digits, then the distance. An invalid date counts as not
+/// Parses the seventeen bytes of a volume descriptor: digits, then the offset from Greenwich. An invalid date counts as not
 /// specified, like a date of zero digits (§8.4.26.1).
 pub(super) fn long_date(input: &[u8]) -> Parsed<'_, Option<Date>> {
     let (rest, bytes) = take(17usize).parse(input)?;
@@ -100,7 +100,7 @@ pub(super) fn long_date(input: &[u8]) -> Parsed<'_, Option<Date>> {
     Ok((rest, date.ok().and_then(plausible)))
 }
 
-/// A date whose fields are in their ranges. A distance out of range counts as none, as Linux takes it.
+/// A date with all fields in range. An offset that is out of range counts as zero, as in Linux.
 fn plausible(date: Date) -> Option<Date> {
     let calendar = date.year > 0 && (1..=12).contains(&date.month) && (1..=31).contains(&date.day);
     let clock = date.hour < 24 && date.minute < 60 && date.second < 60;

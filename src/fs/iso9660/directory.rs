@@ -13,10 +13,10 @@ use crate::error::{Error, Place, Result};
 use crate::image::Region;
 use crate::parse::{Parsed, both16, both32, field, little32, parse, uint8};
 
-/// Bytes of a logical sector (ECMA-119 §6.1.2): a directory record never crosses into the next one.
+/// Size of a logical sector in bytes (ECMA-119 §6.1.2). A directory record never crosses into the next sector.
 pub(super) const LOGICAL_SECTOR: u64 = 2048;
 
-/// The longest directory that is read, in bytes: some half a million Rock Ridge names.
+/// The longest directory that is read, in bytes. It holds some half a million Rock Ridge names.
 const MAX_DIRECTORY: u64 = 64 << 20;
 
 /// A contiguous run of logical blocks (§6.4.1).
@@ -24,32 +24,32 @@ const MAX_DIRECTORY: u64 = 64 << 20;
 pub(super) struct Extent {
     /// First block, counted in logical blocks from the start of the volume (§9.1.3).
     pub(super) location: u32,
-    /// Length in bytes, not blocks; the last block may be partly used (§9.1.4).
+    /// Length in bytes, not blocks. The last block may be partly used (§9.1.4).
     pub(super) length: u32,
 }
 
-/// What a directory says of a file section (§9.1).
+/// A directory record, which describes a file section (§9.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DirectoryRecord<'a> {
     /// First byte, counted from the start of the volume.
     pub(super) offset: u64,
-    /// Length in bytes, itself included (§9.1.1).
+    /// Length in bytes, including this field (§9.1.1).
     pub(super) length: u8,
-    /// Logical blocks of the extended attribute record, which come first in the extent (§9.1.2).
+    /// Logical blocks of the extended attribute record, which is at the beginning of the extent (§9.1.2).
     pub(super) extended_attributes: u8,
     /// The file section (§9.1.3, §9.1.4).
     pub(super) extent: Extent,
-    /// Whether one of these numbers is another in the other byte order.
+    /// Whether one of these numbers differs between the two byte orders.
     pub(super) halves_differ: bool,
     /// When it was recorded (§9.1.5).
     pub(super) recorded: Option<Date>,
-    /// A bit a property (§9.1.6).
+    /// One bit per property (§9.1.6).
     pub(super) flags: u8,
-    /// File unit size and gap size in logical blocks; zeros where not interleaved (§9.1.7, §9.1.8).
+    /// File unit size and gap size in logical blocks. Zeros if not interleaved (§9.1.7, §9.1.8).
     pub(super) interleaving: [u8; 2],
-    /// The name in the volume's character set; one byte 0 or 1 for this directory and its parent (§9.1.11).
+    /// The name in the volume's character set. A single byte 0 or 1 means this directory or its parent (§9.1.11).
     pub(super) identifier: &'a [u8],
-    /// The bytes after it, left to other standards (§9.1.13).
+    /// The bytes after the name, for use by other standards (§9.1.13).
     pub(super) system_use: &'a [u8],
 }
 
@@ -78,14 +78,14 @@ impl DirectoryRecord<'_> {
     }
 }
 
-/// A number in both byte orders, as [`both32`] reads it, and whether the other half is another number.
+/// A number in both byte orders, as [`both32`] reads it, and whether the halves differ.
 fn halves(input: &[u8]) -> Parsed<'_, (u32, bool)> {
     let (_, (_, other)) = (little32, be_u32).parse(input)?;
     let (rest, number) = both32(input)?;
     Ok((rest, (number, number != other)))
 }
 
-/// Parses one record. The caller has seen that its length byte is not zero (§6.8.1), and knows the offset.
+/// Parses one record. The caller has checked that its length byte is not zero (§6.8.1), and knows the offset.
 fn directory_record(input: &[u8]) -> Parsed<'_, DirectoryRecord<'_>> {
     let (_, length) = field("length", uint8).parse(input)?; // §9.1.1
     let (next, record) = field("length", take(length)).parse(input)?;
@@ -102,7 +102,7 @@ fn directory_record(input: &[u8]) -> Parsed<'_, DirectoryRecord<'_>> {
         field("identifier", length_data(uint8)),          // §9.1.10, §9.1.11
     )
         .parse(record)?;
-    // A record that ends without its padding is taken as it is, as Linux does.
+    // A record that ends without its padding is accepted, as in Linux.
     let (system_use, _) = cond(identifier.len() % 2 == 0, opt(uint8)).parse(record)?; // §9.1.12
     let ((location, location_differs), (data_length, length_differs)) = (location, data_length);
     let extent = Extent { location, length: data_length };
@@ -122,7 +122,7 @@ fn directory_record(input: &[u8]) -> Parsed<'_, DirectoryRecord<'_>> {
     Ok((next, record))
 }
 
-/// A logical sector of a directory, or the rest of one from a record on.
+/// A logical sector of a directory, or the part of one after some record.
 #[derive(Debug)]
 pub(super) struct Sector<'a> {
     bytes: Cow<'a, [u8]>,
@@ -138,12 +138,12 @@ impl<'a> Sector<'a> {
         Ok(Self { bytes, offset, place: volume.place(offset) })
     }
 
-    /// Reads the record at `offset` with what follows it in its logical sector.
+    /// Reads the record at `offset`, and the rest of its logical sector.
     pub(super) fn of_record(volume: &Region<'a>, offset: u64) -> Result<Self> {
         Self::read(volume, offset, volume.length().max(offset.saturating_add(1)))
     }
 
-    /// The record with which the sector begins.
+    /// The first record of the sector.
     pub(super) fn record(&self) -> Result<DirectoryRecord<'_>> {
         let place = || self.place.clone();
         let malformed = || Error::Malformed { structure: "directory record", field: "length", place: place() };
@@ -156,10 +156,11 @@ impl<'a> Sector<'a> {
     }
 }
 
-/// The length of the shortest record in bytes: its identifier has one byte (§9.1).
+/// The length of the shortest record in bytes, which has an identifier of one byte (§9.1).
 const SHORTEST: u8 = 34;
 
-/// The records of a [`Sector`]. After a malformed one the next is where its length leads, unless no record is that short.
+/// The records of a [`Sector`]. After a malformed record, reading continues at its end, unless its length is too short for a
+/// record.
 #[derive(Debug)]
 pub(super) struct Records<'s> {
     rest: &'s [u8],
@@ -182,7 +183,7 @@ impl<'s> Iterator for Records<'s> {
     }
 }
 
-/// The sectors of a directory, read one at a time; the first error ends them.
+/// The sectors of a directory, read one at a time. The first error ends them.
 #[derive(Debug)]
 pub(super) struct Sectors<'a> {
     volume: Region<'a>,
@@ -191,7 +192,7 @@ pub(super) struct Sectors<'a> {
 }
 
 impl<'a> Sectors<'a> {
-    /// Those from `offset` on, counted from the start of the volume, `length` bytes long.
+    /// The sectors from `offset` on, counted from the start of the volume, with `length` bytes in all.
     ///
     /// # Errors
     /// [`Error::Limit`] if the directory is longer than any real one.

@@ -12,13 +12,13 @@ use crate::error::{Error, Result};
 use crate::image::Region;
 use crate::parse::{Parsed, field, little16, little32, parse, uint8};
 
-/// What the boot record of El Torito calls itself (figure 7).
+/// The boot system named in the boot record of El Torito (figure 7).
 const BOOT_SYSTEM: &str = "EL TORITO SPECIFICATION";
 
-/// Bytes of an entry of the boot catalog.
+/// Size of an entry of the boot catalog in bytes.
 const ENTRY: u64 = 32;
 
-/// The longest boot catalog that is read, in bytes: 64 logical sectors. Writers fill one.
+/// The longest boot catalog that is read, in bytes: 64 logical sectors. Writers fill at most one.
 const MAX_CATALOG: u64 = 64 * LOGICAL_SECTOR;
 
 /// The boot catalog (§2.0).
@@ -26,33 +26,33 @@ const MAX_CATALOG: u64 = 64 * LOGICAL_SECTOR;
 pub struct BootCatalog {
     /// First byte, counted from the start of the volume.
     pub offset: u64,
-    /// Who made the disc, as the validation entry has it (§2.1).
+    /// The maker of the disc, according to the validation entry (§2.1).
     pub id: String,
-    /// Whether the words of the validation entry sum up to zero, as they must (§2.1).
+    /// Whether the words of the validation entry add up to zero, as required (§2.1).
     pub checksum_holds: bool,
-    /// The boot images: the default one first.
+    /// The boot images, beginning with the default one.
     pub images: Vec<BootImage>,
 }
 
-/// A boot image, from the default entry or the entry of a section (§2.2, §2.4).
+/// A boot image, from the default entry or from a section's entry (§2.2, §2.4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BootImage {
-    /// The platform of its section; of the validation entry for the default one.
+    /// The platform of its section. For the default image, that of the validation entry.
     pub platform: Platform,
     /// Whether the firmware may boot it.
     pub bootable: bool,
-    /// The kind of drive that the BIOS presents it as.
+    /// The kind of drive that the BIOS emulates for it.
     pub emulation: Emulation,
     /// The segment that a BIOS loads it to, divided by 16; 0 means the usual 0x7c0.
     pub load_segment: u16,
-    /// How much of it a BIOS loads, in sectors of 512 bytes. Sixteen bits overflow: for UEFI, 0 and 1 mean nothing, and
+    /// How much of it a BIOS loads, in sectors of 512 bytes. Sixteen bits are too few for some: for UEFI, 0 and 1 mean nothing, and
     /// the file that [`Volume::file_at`] finds has the true length.
     pub load_sectors: u16,
     /// First byte, counted from the start of the volume.
     pub offset: u64,
 }
 
-/// For which firmware a boot image is (§2.1; UEFI 2.10 §13.3.2.1).
+/// The firmware that a boot image is for (§2.1; UEFI 2.10 §13.3.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Platform {
     /// 0x00: the BIOS of a PC.
@@ -67,10 +67,10 @@ pub enum Platform {
     Other(u8),
 }
 
-/// The kind of drive that a boot image is shown as (§2.2).
+/// The kind of drive that is emulated for a boot image (§2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Emulation {
-    /// 0: none, the image is loaded as it is.
+    /// 0: no emulation, the image is loaded as it is.
     None,
     /// 1: a floppy disk of 1.2 MB.
     Floppy1200,
@@ -97,7 +97,7 @@ impl Platform {
 }
 
 impl Emulation {
-    /// The higher four bits are about drivers and continuation entries.
+    /// The upper four bits concern drivers and continuation entries.
     fn of(media_type: u8) -> Self {
         match media_type & 0x0f {
             0 => Self::None,
@@ -110,7 +110,7 @@ impl Emulation {
     }
 }
 
-/// One word: `bios`, `powerpc`, `mac`, `uefi`; other numbers as `0x10`.
+/// One word: `bios`, `powerpc`, `mac`, `uefi`. Other numbers as `0x10`.
 impl fmt::Display for Platform {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -123,7 +123,7 @@ impl fmt::Display for Platform {
     }
 }
 
-/// One word: `none`, `floppy-1.2`, `floppy-1.44`, `floppy-2.88`, `hard-disk`; other numbers as `0x07`.
+/// One word: `none`, `floppy-1.2`, `floppy-1.44`, `floppy-2.88`, `hard-disk`. Other numbers as `0x07`.
 impl fmt::Display for Emulation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -138,10 +138,10 @@ impl fmt::Display for Emulation {
 }
 
 impl Volume<'_> {
-    /// The boot catalog. `None` if no boot record leads to one.
+    /// The boot catalog. `None` if no boot record names one.
     ///
     /// # Errors
-    /// [`Error::Malformed`] if there is no catalog at that place, [`Error::Truncated`] if that is past the end,
+    /// [`Error::Malformed`] if there is no catalog at the named place, [`Error::Truncated`] if that is past the end,
     /// [`Error::Limit`] if its sections have more entries than any real catalog.
     pub fn boot_catalog(&self) -> Result<Option<BootCatalog>> {
         let record = self.descriptors.boot_records.iter().find(|record| record.is_el_torito());
@@ -150,14 +150,14 @@ impl Volume<'_> {
 }
 
 impl BootRecord {
-    /// Whether it leads to a boot catalog.
+    /// Whether it names a boot catalog.
     #[must_use]
     pub fn is_el_torito(&self) -> bool {
         self.system == BOOT_SYSTEM
     }
 }
 
-/// What the validation entry says (§2.1).
+/// Fields of the validation entry (§2.1).
 struct Validation {
     platform: Platform,
     id: String,
@@ -180,7 +180,7 @@ fn validation_entry(input: &[u8]) -> Parsed<'_, Validation> {
     Ok((rest, Validation { platform: Platform::of(platform), id, checksum_holds }))
 }
 
-/// Parses the default entry, or one of a section of that platform, and its media type byte.
+/// Parses the default entry, or an entry in a section of that platform. Also returns its media type byte.
 fn boot_entry(input: &[u8], platform: Platform) -> Parsed<'_, (BootImage, u8)> {
     let (rest, (indicator, media_type, load_segment, _, _, load_sectors, location, _)) = (
         field("boot indicator", uint8),             // byte 0
@@ -204,7 +204,7 @@ fn boot_entry(input: &[u8], platform: Platform) -> Parsed<'_, (BootImage, u8)> {
     Ok((rest, (image, media_type)))
 }
 
-/// What a section header says (§2.3).
+/// Fields of a section header (§2.3).
 struct SectionHeader {
     /// Whether another header follows the section's entries.
     more: bool,
@@ -239,12 +239,12 @@ impl<'s> Entries<'s> {
         Ok(value)
     }
 
-    /// Whether the next entry begins with one of these indicators.
+    /// Whether the next entry begins with one of these bytes.
     fn begins(&self, indicators: &[u8]) -> bool {
         self.rest.first().is_some_and(|byte| indicators.contains(byte))
     }
 
-    /// Passes over the extensions of a section entry, which hold selection criteria only (§2.5).
+    /// Skips the extensions of a section entry, which contain only selection criteria (§2.5).
     fn skip_extensions(&mut self) -> Result<()> {
         while self.begins(&[0x44]) {
             self.next("section entry extension", |input| take(ENTRY).parse(input))?;

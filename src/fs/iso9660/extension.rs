@@ -1,11 +1,11 @@
-//! What a disc has beyond ECMA-119.
+//! Extensions of a disc beyond ECMA-119.
 
 use std::fmt;
 
 use super::partition::{PartitionKind, Partitions};
 use super::{Names, Volume};
 
-/// A standard beyond ECMA-119 that a disc follows.
+/// A standard beyond ECMA-119 that a disc uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Extension {
     /// POSIX names and attributes in the primary tree.
@@ -14,9 +14,9 @@ pub enum Extension {
     Joliet,
     /// A boot catalog for optical drives.
     ElTorito,
-    /// A master boot record, for sticks.
+    /// A master boot record, to boot from sticks.
     IsohybridMbr,
-    /// A GUID partition table, for sticks.
+    /// A GUID partition table, to boot from sticks.
     IsohybridGpt,
 }
 
@@ -33,13 +33,13 @@ impl fmt::Display for Extension {
 }
 
 impl Volume<'_> {
-    /// The extensions of the disc; `partitions` are those of its image.
+    /// The extensions of the disc. `partitions` are those of its image.
     #[must_use]
     pub fn extensions(&self, partitions: &Partitions) -> Vec<Extension> {
         let rock_ridge = matches!(self.names, Names::RockRidge { .. });
         let joliet = self.descriptors.supplementary.iter().any(super::VolumeDescriptor::is_joliet);
         let el_torito = self.descriptors.boot_records.iter().any(super::BootRecord::is_el_torito);
-        // A partition of type 0xee only guards a GUID partition table.
+        // A partition of type 0xee only protects a GUID partition table.
         let mbr = partitions.mbr.iter().flatten().any(|partition| partition.kind != PartitionKind::Mbr(0xee));
         let found = [
             (Extension::RockRidge, rock_ridge),

@@ -9,13 +9,13 @@ use crate::error::Result;
 use crate::image::Region;
 use crate::parse::{Parsed, field, little32, little64, parse};
 
-/// The most entries of a table that are read: as many as every tool makes.
+/// Limit for the entries of a table. All tools write this many.
 const MAX_ENTRIES: u32 = 128;
 
-/// The longest entry that is read, in bytes. They are 128 bytes long, or that times a power of two.
+/// The longest entry that is read, in bytes. The length is 128 times a power of two.
 const MAX_ENTRY: u32 = 4096;
 
-/// What the header says (UEFI 2.10, table 5-5).
+/// Fields of the header (UEFI 2.10, table 5-5).
 struct Header {
     crc: u32,
     disk: Guid,
@@ -60,7 +60,7 @@ struct Row {
     kind: Guid,
     /// First sector.
     first: u64,
-    /// Last sector, which belongs to the partition.
+    /// Last sector, inclusive.
     last: u64,
     name: String,
 }
@@ -95,7 +95,7 @@ pub(super) fn read(image: &Region<'_>) -> Result<Option<GuidTable>> {
         let bytes = image.bytes("partition entry", offset, 128)?;
         let row = parse("partition entry", &image.place(offset), &bytes, row)?;
         if row.kind == Guid([0; 16]) {
-            continue; // the entry is not used
+            continue; // unused entry
         }
         let sectors = row.last.saturating_sub(row.first).saturating_add(1);
         partitions.push(Partition {

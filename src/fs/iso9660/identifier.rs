@@ -1,13 +1,13 @@
 //! File identifiers as names.
 
-/// The file name in a plain identifier: without its version and the dot that ends an empty extension
-/// (ECMA-119 §7.5.1). The case stays as it is recorded.
+/// The file name in a plain identifier, without its version and without the dot of an empty extension
+/// (ECMA-119 §7.5.1). The case is kept.
 pub(super) fn plain(identifier: &[u8]) -> Vec<u8> {
     let name = without_version(identifier);
     name.strip_suffix(b".").unwrap_or(name).to_vec()
 }
 
-/// Takes the version off: `;` and digits.
+/// Removes the version: `;` and digits.
 pub(super) fn without_version(identifier: &[u8]) -> &[u8] {
     match identifier.iter().rposition(|byte| *byte == b';') {
         Some(at) => match identifier.split_at_checked(at) {
@@ -18,8 +18,8 @@ pub(super) fn without_version(identifier: &[u8]) -> &[u8] {
     }
 }
 
-/// Makes a name harmless that no file system could hold, so that the rest of its directory can be read: `/` and NUL
-/// become `_`, and so do the names `.` and `..` and the empty one.
+/// Replaces a name that no file system could hold, so that the rest of its directory can be read. `/` and NUL
+/// become `_`, and so do the names `.` and `..` and the empty name.
 pub(super) fn harmless(mut name: Vec<u8>) -> Vec<u8> {
     match name.as_slice() {
         b"" | b"." => return b"_".to_vec(),

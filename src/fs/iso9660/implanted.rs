@@ -1,26 +1,26 @@
-//! The MD5 that isomd5sum implants in a volume: in the application use of the primary volume descriptor (ECMA-119 §8.4.32),
-//! which is free for such things.
+//! The MD5 that isomd5sum embeds in a volume. It is in the application use of the primary volume descriptor (ECMA-119 §8.4.32),
+//! which is free for such purposes.
 
 use super::Volume;
 use crate::error::Result;
 
-/// Where the application use begins in a volume descriptor, and its length (§8.4.32).
+/// Offset of the application use in a volume descriptor, and its length (§8.4.32).
 const APPLICATION_USE: u64 = 883;
 const LENGTH: u64 = 512;
 
 /// Digits of all fragment sums together.
 const FRAGMENT_DIGITS: usize = 60;
 
-/// Bytes of a sector, as isomd5sum counts them.
+/// Size of a sector in bytes, as isomd5sum counts them.
 const SECTOR: u64 = 2048;
 
-/// An implanted MD5.
+/// An embedded MD5.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImplantedMd5 {
-    /// The MD5 of the first [`length`](Self::length) bytes, in small hexadecimal digits, with [`cleared`](Self::cleared) read
-    /// as spaces.
+    /// The MD5 of the first [`length`](Self::length) bytes in lower-case hexadecimal, with the bytes in [`cleared`](Self::cleared)
+    /// read as spaces.
     pub digest: String,
-    /// How many bytes of the volume are hashed: all but the sectors that are skipped at the end.
+    /// How many bytes of the volume are hashed: all except the skipped sectors at the end.
     pub length: u64,
     /// The bytes that count as spaces: those that hold the MD5 itself.
     pub cleared: std::ops::Range<u64>,
@@ -29,7 +29,7 @@ pub struct ImplantedMd5 {
 }
 
 impl Volume<'_> {
-    /// The MD5 that is implanted in the volume, if there is one.
+    /// The MD5 that is embedded in the volume, if there is one.
     ///
     /// # Errors
     /// If the volume descriptor cannot be read.

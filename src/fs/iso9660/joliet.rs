@@ -1,22 +1,22 @@
-//! Joliet: a second tree of names in UCS-2, most significant byte first.
+//! Joliet: a second tree with names in big-endian UCS-2.
 
 use super::identifier::without_version;
 
-/// Escape sequences by which a supplementary volume descriptor says that it is Joliet's: UCS-2 levels 1, 2 and 3.
+/// Escape sequences that mark a supplementary volume descriptor as Joliet: UCS-2 levels 1, 2 and 3.
 const ESCAPES: [&[u8]; 3] = [b"%/@", b"%/C", b"%/E"];
 
-/// Whether the escape sequences of a supplementary volume descriptor are one of Joliet's.
+/// Whether the escape sequences of a supplementary volume descriptor mark it as Joliet.
 pub(super) fn is_escape(sequences: &[u8]) -> bool {
     ESCAPES.iter().any(|escape| sequences.starts_with(escape))
 }
 
-/// The text of a descriptor's field, in UTF-8. Half a surrogate pair becomes U+FFFD.
+/// The text of a descriptor's field, in UTF-8. An unpaired surrogate becomes U+FFFD.
 pub(super) fn text(bytes: &[u8]) -> String {
     decode(bytes).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
-/// The file name in an identifier: UTF-8, without its version. Pairs of surrogates are one character, as
-/// writers record them. Half a pair keeps its number, in the three bytes that UTF-8 would have for it (as WTF-8 does),
+/// The file name in an identifier: UTF-8, without its version. A surrogate pair is one character, as
+/// writers record it. An unpaired surrogate keeps its number, in the three bytes that UTF-8 would have for it (as in WTF-8),
 /// so that different names stay different.
 pub(super) fn name(identifier: &[u8]) -> Vec<u8> {
     let mut name = Vec::with_capacity(identifier.len());
@@ -31,7 +31,7 @@ pub(super) fn name(identifier: &[u8]) -> Vec<u8> {
     name
 }
 
-/// The characters of UTF-16; an odd last byte is dropped, as the fields of 37 bytes have one.
+/// The characters of UTF-16. An odd last byte is dropped: the fields of 37 bytes have one.
 fn decode(bytes: &[u8]) -> impl Iterator<Item = Result<char, u16>> + '_ {
     let units = bytes.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair));
     char::decode_utf16(units).map(|unit| unit.map_err(|half| half.unpaired_surrogate()))

@@ -15,7 +15,7 @@ struct Row {
     system: u8,
     /// First sector.
     start: u32,
-    /// Length in sectors; 0 where the row is not used.
+    /// Length in sectors. 0 if the row is unused.
     length: u32,
 }
 
@@ -39,16 +39,16 @@ fn table(input: &[u8]) -> Parsed<'_, Vec<Row>> {
     Ok((rest, rows))
 }
 
-/// The boot code of a master boot record: what a BIOS starts from a stick.
+/// The boot code of a master boot record, which a BIOS runs from a stick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mbr {
-    /// The sector of 512 bytes from which the code of ISOLINUX starts, if it is that code.
+    /// The sector of 512 bytes where ISOLINUX starts, if this is the code that starts it.
     pub isolinux: Option<u64>,
-    /// Whether there is any code.
+    /// Whether there is any boot code.
     pub has_code: bool,
 }
 
-/// What the boot code of SYSLINUX for isohybrid images says when it finds no ISOLINUX.
+/// The message in SYSLINUX's boot code for isohybrid images if ISOLINUX is missing.
 const ISOLINUX_MISSING: &[u8] = b"isolinux.bin missing or corrupt";
 
 impl Mbr {
@@ -65,7 +65,7 @@ impl Mbr {
             return Ok(None);
         }
         let code = bytes.get(..440).unwrap_or_default();
-        // `isohybrid` and xorriso write the address in the last bytes of the code.
+        // `isohybrid` and xorriso write the address into the last bytes of the code.
         let address = code.last_chunk::<8>().map(|bytes| u64::from_le_bytes(*bytes));
         let is_isolinux = memchr::memmem::find(code, ISOLINUX_MISSING).is_some();
         Ok(Some(Self { isolinux: address.filter(|_| is_isolinux), has_code: code.iter().any(|byte| *byte != 0) }))

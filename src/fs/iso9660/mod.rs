@@ -1,8 +1,8 @@
 //! ISO 9660 (ECMA-119, 2nd edition 1987), with Rock Ridge, Joliet, El Torito and the partition tables of isohybrid
 //! images.
 //!
-//! A [`Volume`] is a [`Tree`](crate::fs::Tree): by Rock Ridge unless it is empty, else by Joliet, else by the plain
-//! identifiers. Nothing is read before it is needed.
+//! A [`Volume`] is a [`Tree`](crate::fs::Tree). It uses Rock Ridge unless that tree is empty, otherwise Joliet, otherwise the plain
+//! identifiers. Everything is read only when needed.
 
 mod date;
 mod directory;
@@ -53,8 +53,8 @@ use zisofs::Compressed;
 
 /// A volume and its directory tree.
 ///
-/// A [`NodeId`] is the offset of the node's first directory record in the volume, which begins where the image does;
-/// that of the root is the record in the volume descriptor.
+/// A [`NodeId`] is the offset of the node's first directory record in the volume, which begins at the start of the image.
+/// For the root, it is the record in the volume descriptor.
 #[derive(Clone, Debug)]
 pub struct Volume<'a> {
     region: Region<'a>,
@@ -62,18 +62,18 @@ pub struct Volume<'a> {
     block_size: u64,
     names: Names,
     root: u64,
-    /// What was wrong with records that were read as far as possible.
+    /// Faults in records that were read as far as possible.
     faults: Arc<Mutex<Troubles>>,
 }
 
-/// Which tree is read, and how its names are recorded.
+/// The tree to read, and how its names are recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Names {
-    /// Alternate names in the primary tree, after `skip` bytes of other system use.
+    /// Alternate names in the primary tree, after `skip` bytes of system use for other purposes.
     RockRidge { skip: u8 },
     /// UCS-2 in the tree of a supplementary descriptor.
     Joliet,
-    /// Identifiers of ECMA-119 or ISO 9660:1999.
+    /// Identifiers according to ECMA-119 or ISO 9660:1999.
     Plain,
 }
 
@@ -92,7 +92,7 @@ impl<'a> Volume<'a> {
             volume.names = Names::RockRidge { skip };
         }
         let joliet = volume.descriptors.supplementary.iter().find(|found| found.is_joliet());
-        // Linux prefers Joliet to an empty tree of Rock Ridge, too.
+        // Linux also prefers Joliet to an empty Rock Ridge tree.
         if let Some(joliet) = joliet.map(VolumeDescriptor::root).filter(|_| skip.is_none() || volume.is_empty()) {
             (volume.names, volume.root) = (Names::Joliet, joliet);
         }
@@ -110,7 +110,7 @@ impl<'a> Volume<'a> {
         &self.descriptors
     }
 
-    /// The bytes of a regular file, uncopied, if they are recorded as they are.
+    /// The bytes of a regular file, uncopied, if they are stored uncompressed.
     ///
     /// # Errors
     /// [`Error::Unsupported`] for a compressed or interleaved file, [`Error::Truncated`] if the image ends before
@@ -135,7 +135,7 @@ impl<'a> Volume<'a> {
         Ok((section::contents(&self.region, self.block_size, &record)?, rock_ridge.compressed))
     }
 
-    /// The number of system use bytes to skip in each record, where the primary tree has Rock Ridge.
+    /// The number of system use bytes to skip in each record, if the primary tree has Rock Ridge.
     fn rock_ridge_skip(&self) -> Result<Option<u8>> {
         let sector = self.described(NodeId(self.root))?;
         let record = sector.record()?;
@@ -149,12 +149,12 @@ impl<'a> Volume<'a> {
         Ok(used.then_some(skip))
     }
 
-    /// The record at `offset`, with what follows it in its logical sector.
+    /// The record at `offset`, and the rest of its logical sector.
     fn sector(&self, offset: u64) -> Result<Sector<'a>> {
         Sector::of_record(&self.region, offset)
     }
 
-    /// The record that says most about a node. For the root, and for a relocated directory, this is the record
+    /// The record with the most information about a node. For the root, and for a relocated directory, this is the record
     /// in which the directory describes itself.
     fn described(&self, id: NodeId) -> Result<Sector<'a>> {
         let sector = self.sector(id.0)?;
@@ -175,19 +175,19 @@ impl<'a> Volume<'a> {
         }
     }
 
-    /// What Rock Ridge says in a record, up to the first fault; empty if the volume has no Rock Ridge.
+    /// The Rock Ridge entries of a record, up to the first fault. Empty if the volume has no Rock Ridge.
     fn rock_ridge(&self, record: &DirectoryRecord<'_>) -> RockRidge {
         let mut found = RockRidge::default();
         self.take_rock_ridge(record, &mut found).unwrap_or_else(|error| self.fault(error));
         found
     }
 
-    /// Keeps a fault that does not stop the reading.
+    /// Records a fault that does not stop the reading.
     fn fault(&self, error: Error) {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).push(error);
     }
 
-    /// Takes the faults of the records that have been read since the last time. What came before each fault was read.
+    /// Takes the faults of the records read since the last call. Everything before each fault was read.
     #[must_use]
     pub fn take_faults(&self) -> Troubles {
         let mut faults = mem::take(&mut *self.faults.lock().unwrap_or_else(PoisonError::into_inner));
@@ -195,7 +195,7 @@ impl<'a> Volume<'a> {
         faults
     }
 
-    /// Adds to `found` what Rock Ridge says in a record, up to the first error.
+    /// Adds the Rock Ridge entries of a record to `found`, up to the first error.
     fn take_rock_ridge(&self, record: &DirectoryRecord<'_>, found: &mut RockRidge) -> Result<()> {
         let Names::RockRidge { skip } = self.names else { return Ok(()) };
         let skip = SharedUse::find(record).map_or(skip, |shared| shared.start);

@@ -1,4 +1,4 @@
-//! The other trees of a volume, which other readers show.
+//! The other trees of a volume, which this reader does not show but others do.
 
 use super::{Names, Volume, section};
 use crate::error::Result;
@@ -7,9 +7,9 @@ use crate::fs::NodeId;
 /// A tree of the volume that other readers show.
 #[derive(Clone, Debug)]
 pub struct OtherTree<'a> {
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
-    /// Who reads it.
+    /// The systems that read it.
     pub readers: &'static str,
     /// The volume, with that tree.
     pub volume: Volume<'a>,
@@ -31,7 +31,7 @@ impl<'a> Volume<'a> {
         others.map(tree).collect()
     }
 
-    /// Where the contents of a file begin, counted from the start of the volume, and their length in bytes.
+    /// The offset of a file's contents, counted from the start of the volume, and their length in bytes.
     ///
     /// # Errors
     /// If the record cannot be read.

@@ -1,4 +1,4 @@
-//! The partition tables that also make a disc image bootable from a stick: MBR and GPT (UEFI 2.10, chapter 5).
+//! The partition tables that make a disc image bootable from a stick as well: MBR and GPT (UEFI 2.10, chapter 5).
 
 use std::fmt;
 
@@ -13,22 +13,22 @@ pub(super) const SECTOR: u64 = 512;
 /// The partitions of an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Partitions {
-    /// Those of the master boot record, if there is one.
+    /// The partitions of the master boot record, if there is one.
     pub mbr: Option<Vec<Partition>>,
-    /// Those of the GUID partition table, if there is one.
+    /// The GUID partition table, if there is one.
     pub gpt: Option<GuidTable>,
 }
 
 /// A GUID partition table (UEFI 2.10 §5.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuidTable {
-    /// Identifies the disk: made from the store path of the image by today's nixpkgs.
+    /// Identifies the disk. Recent nixpkgs derives it from the store path of the image.
     pub disk: Guid,
-    /// CRC-32 of the header as it is recorded; not enforced.
+    /// CRC-32 of the header as recorded. It is not checked.
     pub header_crc: u32,
-    /// CRC-32 of the entries as it is recorded; not enforced.
+    /// CRC-32 of the entries as recorded. It is not checked.
     pub entries_crc: u32,
-    /// The entries that are used.
+    /// The used entries.
     pub partitions: Vec<Partition>,
 }
 
@@ -37,7 +37,7 @@ pub struct GuidTable {
 pub struct Partition {
     /// Its number in the table, counted from 1.
     pub index: u32,
-    /// What it is for.
+    /// Its purpose.
     pub kind: PartitionKind,
     /// First byte, counted from the start of the image.
     pub start: u64,
@@ -45,11 +45,11 @@ pub struct Partition {
     pub length: u64,
     /// Whether it is marked active for the BIOS. Always false in a GUID partition table.
     pub active: bool,
-    /// Its name in a GUID partition table; empty elsewhere.
+    /// Its name in a GUID partition table. Empty in other tables.
     pub name: String,
 }
 
-/// What a partition is for: `0xef`, `ebd0a0a2-b9e5-4433-87c0-68b6b72699c7`.
+/// The purpose of a partition: `0xef`, `ebd0a0a2-b9e5-4433-87c0-68b6b72699c7`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartitionKind {
     /// The system id of an MBR partition.
@@ -67,7 +67,7 @@ impl fmt::Display for PartitionKind {
     }
 }
 
-/// A GUID as it is recorded: its first three groups have their least significant byte first (UEFI 2.10, appendix A).
+/// A GUID as recorded: its first three groups are little-endian (UEFI 2.10, appendix A).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Guid(pub [u8; 16]);
 
@@ -106,8 +106,8 @@ impl Partitions {
     /// Reads the tables of an image.
     ///
     /// # Errors
-    /// [`Error::Malformed`](crate::Error) and [`Error::Truncated`](crate::Error) where a GUID partition table begins
-    /// and cannot be read.
+    /// [`Error::Malformed`](crate::Error) and [`Error::Truncated`](crate::Error) if a GUID partition table begins
+    /// but cannot be read.
     pub fn read(image: &Region<'_>) -> Result<Self> {
         Ok(Self { mbr: mbr::read(image)?, gpt: gpt::read(image)? })
     }

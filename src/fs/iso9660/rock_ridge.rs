@@ -18,7 +18,7 @@ use crate::parse::{Parsed, both32, field, uint8};
 pub(super) struct RockRidge {
     /// The alternate name (NM).
     pub(super) name: Option<Vec<u8>>,
-    /// The next part of the name is still to come.
+    /// Whether the name continues in another entry.
     name_goes_on: bool,
     /// Type, permissions and owner (PX).
     pub(super) attributes: Option<Attributes>,
@@ -28,7 +28,7 @@ pub(super) struct RockRidge {
     pub(super) target: Option<Target>,
     /// Time of last modification (TF).
     pub(super) modified: Option<Date>,
-    /// The logical block of a directory that belongs here and is recorded elsewhere (CL).
+    /// The logical block of a directory that belongs here but is recorded elsewhere (CL).
     pub(super) child_link: Option<u32>,
     /// This directory belongs elsewhere (RE).
     pub(super) relocated: bool,
@@ -69,11 +69,11 @@ impl Attributes {
 }
 
 impl RockRidge {
-    /// Adds an entry, and skips those of other standards. If an entry is recorded twice and does not go
-    /// on, the first one counts.
+    /// Adds an entry. Entries of other standards are skipped. If an entry is recorded twice without a continuation,
+    /// the first one counts.
     ///
     /// # Errors
-    /// [`Error::Malformed`](crate::Error) where the entry is shorter than its fields.
+    /// [`Error::Malformed`](crate::Error) if the entry is shorter than its fields.
     pub(super) fn take(&mut self, entry: &SystemUseEntry<'_>) -> Result<()> {
         match &entry.signature {
             b"PX" => keep(&mut self.attributes, entry.parse("POSIX attributes", attributes)?),
@@ -93,8 +93,8 @@ impl RockRidge {
         Ok(())
     }
 
-    /// The type of the record's node. The file mode decides, as it does for Linux; a link to a relocated directory
-    /// counts as that directory, and without a mode there is only the file flag.
+    /// The type of the record's node. The file mode decides, as in Linux. A link to a relocated directory
+    /// counts as that directory. Without a mode, only the file flag is left.
     pub(super) fn file_type(&self, record: &DirectoryRecord<'_>) -> FileType {
         let flagged = match record.has(DirectoryRecord::DIRECTORY) {
             true => FileType::Directory,
@@ -107,8 +107,8 @@ impl RockRidge {
     }
 }
 
-/// Whether a volume whose root carries this entry has Rock Ridge: the extension is named (ER), or its entries are there
-/// (writers are known to forget the name).
+/// Whether a volume whose root has this entry uses Rock Ridge: the entry names the extension (ER), or is one of its own
+/// (some writers forget the name).
 pub(super) fn is_rock_ridge(entry: &SystemUseEntry<'_>) -> Result<bool> {
     match &entry.signature {
         b"RR" | b"PX" | b"NM" => Ok(true),
@@ -148,8 +148,8 @@ fn attributes(input: &[u8]) -> Parsed<'_, Attributes> {
     Ok((rest, Attributes { mode, uid, gid }))
 }
 
-/// Two halves of a device number (RRIP §4.1.2): major and minor as `genisoimage` writes them, or, where the high half
-/// is empty and the low one holds more than a minor number of eight bits, a `dev_t` as `xorriso` writes it.
+/// The two halves of a device number (RRIP §4.1.2): major and minor as `genisoimage` writes them. If the high half
+/// is empty and the low one exceeds a minor number of eight bits, it is a `dev_t` as `xorriso` writes it.
 fn device(input: &[u8]) -> Parsed<'_, Device> {
     let (rest, (high, low)) = (field("high half", both32), field("low half", both32)).parse(input)?;
     let device = match (high, low) {
@@ -159,7 +159,7 @@ fn device(input: &[u8]) -> Parsed<'_, Device> {
     Ok((rest, device))
 }
 
-/// Flags and a part of the name (RRIP §4.1.4). The flags CURRENT and PARENT replace the names `.` and `..`.
+/// Flags and part of the name (RRIP §4.1.4). The flags CURRENT and PARENT replace the names `.` and `..`.
 fn alternate_name(input: &[u8]) -> Parsed<'_, (u8, &[u8])> {
     let (empty, (flags, part)) = (field("flags", uint8), rest).parse(input)?;
     let name = match flags & 0x06 {
@@ -170,7 +170,7 @@ fn alternate_name(input: &[u8]) -> Parsed<'_, (u8, &[u8])> {
     Ok((empty, (flags, name)))
 }
 
-/// The second of the time stamps whose flags are set. They are in the order of their bits (RRIP §4.1.6).
+/// The second of the recorded time stamps. They are in the order of their flags' bits (RRIP §4.1.6).
 fn modified(input: &[u8]) -> Parsed<'_, Option<Date>> {
     const CREATION: u8 = 0x01;
     const MODIFY: u8 = 0x02;

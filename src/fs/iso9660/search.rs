@@ -1,4 +1,4 @@
-//! Finds the file to which an address leads: El Torito names its boot images by address alone.
+//! Finds the file at an address: El Torito names its boot images only by address.
 
 use std::collections::{HashSet, VecDeque};
 use std::ops::ControlFlow;
@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use super::{Volume, section};
 use crate::fs::{FileType, NodeId, Tree};
 
-/// The most directories that a search reads. Boot files lie near the root.
+/// Limit for the directories that a search reads. Boot files are near the root.
 const MAX_DIRECTORIES: usize = 4096;
 
 /// A file found by its address.
@@ -19,12 +19,12 @@ pub struct FoundFile {
 }
 
 impl Volume<'_> {
-    /// Finds the regular file whose first extent begins at the byte `offset` of the volume, if there
-    /// is one. The search is breadth first and skips `/nix`, as no boot image is in a store, and unreadable directories.
+    /// Finds the regular file whose first extent begins at the byte `offset` of the volume. The search is breadth first.
+    /// It skips unreadable directories and `/nix`, because stores contain no boot images.
     #[must_use]
     pub fn file_at(&self, offset: u64) -> Option<FoundFile> {
         let mut waiting = VecDeque::from([(Vec::new(), self.root())]);
-        // A directory that leads back to itself is read once.
+        // A directory that contains itself is read once.
         let mut seen = HashSet::new();
         while let Some((path, directory)) = waiting.pop_front() {
             let found = self.visit(directory, |record, entry| {

@@ -1,13 +1,13 @@
-//! File sections: the extents of a file, one a directory record.
+//! File sections: the extents of a file, with a directory record each.
 
 use super::directory::{DirectoryRecord, Sectors};
 use crate::error::{Error, Result};
 use crate::image::Region;
 
-/// The most sections of a file. Those of 4 GiB that writers make would fill the largest volume twice.
+/// Limit for the sections of a file. Sections of 4 GiB, as writers make them, would fill the largest volume twice.
 const MAX_SECTIONS: u64 = 4096;
 
-/// The contents of the file that begins with this record: its sections, one after the other.
+/// The contents of the file that begins with this record: its sections in sequence.
 ///
 /// # Errors
 /// [`Error::Truncated`] if a section ends past the volume, [`Error::Unsupported`] if it is interleaved.
@@ -21,7 +21,7 @@ pub(super) fn contents<'a>(volume: &Region<'a>, block_size: u64, first: &Directo
     Ok(Region::join(&sections).unwrap_or_else(|| volume.clamp(0, 0)))
 }
 
-/// The length of that file in bytes, whether or not its sections are there.
+/// The length of that file in bytes, even if some sections are missing.
 pub(super) fn size(volume: &Region<'_>, first: &DirectoryRecord<'_>) -> Result<u64> {
     let mut size = 0;
     each(volume, first, |record| {
@@ -43,7 +43,7 @@ pub(super) fn start(volume: &Region<'_>, block_size: u64, record: &DirectoryReco
     Ok((u64::from(record.extent.location) + u64::from(record.extended_attributes)) * block_size)
 }
 
-/// Shows the records of a file's sections, which follow one another, to `visitor`.
+/// Passes the records of a file's sections, which are consecutive, to `visitor`.
 fn each(
     volume: &Region<'_>,
     first: &DirectoryRecord<'_>,
@@ -52,7 +52,7 @@ fn each(
     if !first.has(DirectoryRecord::MULTI_EXTENT) {
         return visitor(first);
     }
-    // No directory says here where it ends: the last section does.
+    // The end of the directory is unknown here: the last section ends the loop.
     let length = (MAX_SECTIONS * 256).min(volume.length().saturating_sub(first.offset));
     for sector in Sectors::new(volume, first.offset, length)? {
         let sector = sector?;

@@ -9,7 +9,7 @@ use super::system_use::SystemUseEntry;
 use crate::error::{Error, Result};
 use crate::parse::{field, uint8};
 
-/// The target of a symbolic link, put together from the component records of one SL entry after another (RRIP §4.1.3).
+/// The target of a symbolic link, assembled from the component records of consecutive SL entries (RRIP §4.1.3).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Target {
     bytes: Vec<u8>,
@@ -17,7 +17,7 @@ pub(super) struct Target {
     separated: bool,
 }
 
-/// Component flag: goes on in the next component record (RRIP §4.1.3.1).
+/// Component flag: continues in the next component record (RRIP §4.1.3.1).
 const CONTINUE: u8 = 0x01;
 /// Component flag: `.`.
 const CURRENT: u8 = 0x02;

@@ -11,7 +11,7 @@ use crate::error::{Error, Place, Result};
 use crate::image::Region;
 use crate::parse::{Parsed, both32, field, parse, uint8};
 
-/// The most continuation areas that one record may have; Linux follows as many.
+/// Limit for the continuation areas of one record. It is the same in Linux.
 const MAX_CONTINUATIONS: usize = 32;
 
 /// The longest continuation area, in bytes. They are confined to one logical sector (SUSP §5.1).
@@ -20,9 +20,9 @@ const MAX_CONTINUATION: u32 = 2048;
 /// A system use entry (SUSP §4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SystemUseEntry<'s> {
-    /// Two characters that say what it is (SUSP §4.1).
+    /// Two characters for the kind of entry (SUSP §4.1).
     pub(super) signature: [u8; 2],
-    /// Version of that kind of entry (SUSP §4.3).
+    /// Version of this kind of entry (SUSP §4.3).
     pub(super) version: u8,
     /// The bytes after the version (SUSP §4.4).
     pub(super) data: &'s [u8],
@@ -31,7 +31,7 @@ pub(super) struct SystemUseEntry<'s> {
 }
 
 impl<'s> SystemUseEntry<'s> {
-    /// Runs `parser` over the data; `structure` names the entry in an error.
+    /// Parses the data. Errors name the entry `structure`.
     pub(super) fn parse<T>(&self, structure: &'static str, parser: impl Fn(&'s [u8]) -> Parsed<'s, T>) -> Result<T> {
         parse(structure, &self.place, self.data, parser)
     }
@@ -70,13 +70,13 @@ fn continuation(input: &[u8]) -> Parsed<'_, Continuation> {
     Ok((rest, Continuation { location, offset, length }))
 }
 
-/// Shows the system use entries of a record to `visitor`: first those in its system use field, after `skip` bytes that belong
-/// to others (SUSP §5.3), then those in the continuation areas that they lead to.
+/// Passes the system use entries of a record to `visitor`: first those in its system use field, after `skip` bytes that belong
+/// to others (SUSP §5.3), then those in its continuation areas.
 ///
 /// # Errors
 /// [`Error::Limit`] if continuation areas form a loop or are too long, [`Error::Truncated`]
-/// if one ends past the volume, [`Error::Malformed`] if an entry does not fit its area. Earlier entries have been
-/// shown.
+/// if one ends past the volume, [`Error::Malformed`] if an entry does not fit its area. Earlier entries have
+/// already been passed.
 pub(super) fn each_entry(
     volume: &Region<'_>,
     block_size: u64,
@@ -94,7 +94,7 @@ pub(super) fn each_entry(
                 _ => visitor(&entry)?,
             }
         }
-        // Only one entry of an area may say where they go on, and the rest of the area comes first (SUSP §5.1).
+        // Only one entry of an area may name the next area, and the rest of the area comes first (SUSP §5.1).
         let Some(next) = next else { return Ok(()) };
         let start = u64::from(next.location) * block_size + u64::from(next.offset);
         place = volume.place(start);
@@ -116,7 +116,7 @@ struct Entries<'s> {
 impl<'s> Iterator for Entries<'s> {
     type Item = Result<SystemUseEntry<'s>>;
 
-    /// Fewer than four bytes are no entry (SUSP §4); a signature of zeros is padding that some writers leave.
+    /// Fewer than four bytes are not an entry (SUSP §4). A signature of zeros is padding that some writers leave.
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.len() < 4 || self.rest.starts_with(&[0, 0]) || self.rest.starts_with(b"ST") {
             return None;
@@ -135,19 +135,19 @@ impl<'s> Iterator for Entries<'s> {
     }
 }
 
-/// What the SP entry in the root's own record says of all records (SUSP §5.3).
+/// The SP entry in the root's own record, which applies to all records (SUSP §5.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SharedUse {
-    /// Bytes in front of the system use entries of the root's own record.
+    /// Bytes before the system use entries in the root's own record.
     pub(super) start: u8,
-    /// Bytes before the system use of every other record.
+    /// Bytes before the system use entries in every other record.
     pub(super) skip: u8,
 }
 
 impl SharedUse {
-    /// Finds the entry in the root's own record; `None` where the volume has no system use entries.
+    /// Finds the entry in the root's own record. `None` if the volume has no system use entries.
     pub(super) fn find(record: &DirectoryRecord<'_>) -> Option<Self> {
-        // A CD-ROM XA record has fourteen bytes of its own first.
+        // A CD-ROM XA record begins with fourteen bytes of its own.
         [0, 14].into_iter().find_map(|start| match record.system_use.get(usize::from(start)..)? {
             [b'S', b'P', 7, _, 0xbe, 0xef, skip, ..] => Some(Self { start, skip: *skip }),
             _ => None,
@@ -166,7 +166,7 @@ mod tests {
         system_use(b"CE", &[both32(location), both32(offset), both32(length)].concat())
     }
 
-    /// An image of one record with that system use field in its first block, and `area` in the second.
+    /// An image with a record that has this system use field in its first block, and `area` in the second.
     fn signatures(field: &[u8], area: &[u8], skip: u8) -> Result<Vec<String>> {
         let mut image = vec![0; 4096];
         let record = record_with(b"A", 0, 0, 0, field);

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::fs::{Device, Entry, FileType, Kind, Listing, Node, NodeId, Tree};
 
 impl<'a> Volume<'a> {
-    /// Shows the entries of a directory to `visitor` as they are recorded, until it breaks off.
+    /// Passes the entries of a directory to `visitor` as recorded, until it stops.
     pub(super) fn visit<B>(
         &self,
         directory: NodeId,
@@ -29,16 +29,16 @@ impl<'a> Volume<'a> {
                         continue;
                     }
                 };
-                // Further sections of a file bear its name again.
+                // Further sections of a file repeat its name.
                 let first = !mem::replace(&mut goes_on, record.has(DirectoryRecord::MULTI_EXTENT));
                 if !first || record.is_dot() || record.has(DirectoryRecord::ASSOCIATED) {
                     continue;
                 }
-                // Damage of one node is reported when that node is asked for. The others can still be listed.
+                // Damage of a node is reported when that node is read. The others can still be listed.
                 let mut rock_ridge = RockRidge::default();
                 let _ = self.take_rock_ridge(&record, &mut rock_ridge);
                 if rock_ridge.relocated {
-                    continue; // it is listed where its child link is
+                    continue; // listed at its child link
                 }
                 let file_type = rock_ridge.file_type(&record);
                 let entry = Entry { name: self.name(&record, rock_ridge.name), id: NodeId(record.offset), file_type };
@@ -58,7 +58,7 @@ impl<'a> Volume<'a> {
             return Err(self.wrong("file type: not a directory", directory));
         }
         if record.has(DirectoryRecord::MULTI_EXTENT) {
-            // A directory is a single file section (§6.8.1).
+            // A directory is always a single file section (§6.8.1).
             let what = "directory of several sections".into();
             return Err(Error::Unsupported { what, place: self.region.place(record.offset) });
         }
@@ -66,7 +66,7 @@ impl<'a> Volume<'a> {
         Sectors::new(&self.region, start, record.extent.length.into())
     }
 
-    /// The name of an entry, made harmless.
+    /// The name of an entry, with `harmless` applied.
     fn name(&self, record: &DirectoryRecord<'_>, alternate: Option<Vec<u8>>) -> Vec<u8> {
         let name = match (self.names, alternate) {
             (_, Some(name)) if !name.is_empty() => name,
@@ -105,7 +105,7 @@ impl Tree for Volume<'_> {
             FileType::Fifo => Kind::Fifo,
             FileType::Socket => Kind::Socket,
         };
-        // Without Rock Ridge all may read and execute, as with mount(8).
+        // Without Rock Ridge everyone may read and execute, as in mount(8).
         let (mode, uid, gid) = match rock_ridge.attributes {
             Some(attributes) => (attributes.permissions(), attributes.uid, attributes.gid),
             None => (0o555, 0, 0),
@@ -113,7 +113,7 @@ impl Tree for Volume<'_> {
         Ok(Node { kind, mode, uid, gid, mtime: modified.map_or(0, |date| date.timestamp()) })
     }
 
-    /// If a name is recorded twice, the first record counts, as it does for Linux.
+    /// If a name is recorded twice, the first record counts, as in Linux.
     fn entries(&self, directory: NodeId) -> Result<Vec<Entry>> {
         let mut entries = Vec::new();
         self.visit(directory, |_, entry| {
@@ -157,17 +157,17 @@ mod tests {
     const DIRECTORY: u32 = 0o040_755;
     const SYMLINK: u32 = 0o120_777;
 
-    /// The records that a directory of one block has of itself and its parent.
+    /// The records for itself and its parent in a directory of one block.
     fn dots(location: u32, parent: u32, own: &[u8]) -> Vec<u8> {
         [record_with(&[0], location, 2048, 2, own), record(&[1], parent, 2048, 2)].concat()
     }
 
-    /// What the root of a Rock Ridge volume says of itself.
+    /// The Rock Ridge entries of the root's own record.
     fn own() -> Vec<u8> {
         [system_use(b"SP", &[0xbe, 0xef, 0]), mode(DIRECTORY)].concat()
     }
 
-    /// A volume with Rock Ridge and these records in its root.
+    /// A Rock Ridge volume with these records in its root.
     fn rock_ridge(records: &[Vec<u8>], blocks: &[(usize, Vec<u8>)]) -> Source {
         let root = [dots(30, 30, &own()), records.concat()].concat();
         let blocks = [&[(30, root)], blocks].concat();

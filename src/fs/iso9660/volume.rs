@@ -11,10 +11,10 @@ use crate::error::{Error, Result};
 use crate::image::Region;
 use crate::parse::{Parsed, both16, both32, field, little32, parse, uint8};
 
-/// The logical sector of the first volume descriptor: those before are the system area (ECMA-119 §6.2.1).
+/// The logical sector of the first volume descriptor. Those before it are the system area (ECMA-119 §6.2.1).
 const FIRST_SECTOR: u64 = 16;
 
-/// The most volume descriptors that are read; discs have three to five.
+/// Limit for volume descriptors. Discs have three to five.
 const MAX_DESCRIPTORS: u64 = 64;
 
 /// Offset of the root's directory record in a volume descriptor (§8.4.18).
@@ -31,54 +31,54 @@ pub struct VolumeDescriptors {
     pub enhanced: Vec<VolumeDescriptor>,
     /// Boot records (§8.2).
     pub boot_records: Vec<BootRecord>,
-    /// Whether a set terminator ended them, as one must (§8.3).
+    /// Whether a set terminator ends them, as required (§8.3).
     pub terminated: bool,
 }
 
 /// A volume descriptor with a directory tree: primary, supplementary or enhanced (§8.4, §8.5).
 ///
-/// Texts are UTF-8 without the spaces that fill their fields; invalid bytes are replaced by U+FFFD.
+/// Texts are UTF-8 without the spaces that fill their fields. Invalid bytes are replaced by U+FFFD.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VolumeDescriptor {
     /// First byte, counted from the start of the volume.
     pub offset: u64,
     /// The system that may use the system area (§8.4.5).
     pub system: String,
-    /// The volume's name, by which Linux finds the disc (§8.4.6).
+    /// The volume's name, which Linux finds the disc by (§8.4.6).
     pub volume: String,
     /// Length of the volume in logical blocks (§8.4.8).
     pub blocks: u32,
-    /// The character sets of a supplementary volume descriptor (§8.5.6); zeros elsewhere.
+    /// The character sets of a supplementary volume descriptor (§8.5.6). Zeros in other descriptors.
     pub(super) escape_sequences: [u8; 32],
-    /// Bytes of a logical block (§8.4.12).
+    /// Size of a logical block in bytes (§8.4.12).
     pub block_size: u16,
-    /// The name of the set that the volume is a member of (§8.4.19).
+    /// The name of the set that the volume belongs to (§8.4.19).
     pub volume_set: String,
-    /// Who had it made (§8.4.20).
+    /// The publisher (§8.4.20).
     pub publisher: String,
-    /// Who made it: `xorriso` writes its version here (§8.4.21).
+    /// The preparer: `xorriso` writes its version here (§8.4.21).
     pub preparer: String,
-    /// What for (§8.4.22); `genisoimage` writes its version here.
+    /// The application (§8.4.22): `genisoimage` writes its version here.
     pub application: String,
     /// When the volume was made (§8.4.26).
     pub created: Option<Date>,
     /// When it was last changed (§8.4.27).
     pub modified: Option<Date>,
-    /// From when on it is out of date (§8.4.28).
+    /// When it becomes obsolete (§8.4.28).
     pub expires: Option<Date>,
-    /// From when on it may be used (§8.4.29).
+    /// When it may first be used (§8.4.29).
     pub effective: Option<Date>,
 }
 
-/// A boot record: what the boot system of that name needs (§8.2).
+/// A boot record: data for the boot system with that name (§8.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BootRecord {
     /// First byte, counted from the start of the volume.
     pub offset: u64,
     /// The boot system (§8.2.4).
     pub system: String,
-    /// For El Torito, the logical sector of the boot catalog (El Torito 1.0, figure 7); the first bytes of boot
-    /// system use elsewhere.
+    /// For El Torito, the logical sector of the boot catalog (El Torito 1.0, figure 7). For others, the first bytes of
+    /// boot system use.
     pub catalog: u32,
 }
 
@@ -88,13 +88,13 @@ impl VolumeDescriptor {
         self.offset + ROOT_RECORD
     }
 
-    /// Whether the names of its tree are those of Joliet.
+    /// Whether the names in its tree are Joliet names.
     #[must_use]
     pub fn is_joliet(&self) -> bool {
         joliet::is_escape(&self.escape_sequences)
     }
 
-    /// Length of the volume in bytes, as the descriptor has it. A written disc may be longer than that.
+    /// Length of the volume in bytes, according to the descriptor. A written disc may be longer.
     #[must_use]
     pub fn length(&self) -> u64 {
         u64::from(self.blocks) * u64::from(self.block_size)
@@ -112,7 +112,7 @@ fn heading(input: &[u8]) -> Parsed<'_, (u8, u8)> {
     Ok((rest, (kind, version)))
 }
 
-/// Parses a descriptor with a directory tree, from its first byte on.
+/// Parses a descriptor with a directory tree, beginning with its first byte.
 fn volume_descriptor(input: &[u8]) -> Parsed<'_, VolumeDescriptor> {
     let (input, (_, _, system, volume, _, blocks, escape_sequences, _, _, block_size)) = (
         heading,                                     // §8.4.1 to §8.4.3
@@ -188,12 +188,12 @@ fn plain_text(bytes: &[u8]) -> String {
 }
 
 impl VolumeDescriptors {
-    /// Reads the descriptors from logical sector 16 on. A missing terminator is not an error: the first sector without a
+    /// Reads the descriptors, beginning with logical sector 16. A missing terminator is not an error: the first sector without a
     /// descriptor also ends them.
     ///
     /// # Errors
     /// [`Error::Malformed`] if there is no descriptor or no primary one, [`Error::Truncated`] if the image ends
-    /// before, [`Error::Unsupported`] for a logical block size other than 512, 1024 and 2048.
+    /// before that, [`Error::Unsupported`] for a logical block size other than 512, 1024 and 2048.
     pub fn read(volume: &Region<'_>) -> Result<Self> {
         let mut primary = None;
         let (mut supplementary, mut enhanced, mut boot_records) = (Vec::new(), Vec::new(), Vec::new());

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::image::Region;
 use crate::parse::{Parsed, both32, field, little32, little64, parse, uint8};
 
-/// What the ZF entry says of a compressed file.
+/// The ZF entry of a compressed file.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Compressed {
     /// Two characters: `pz`, or `PZ` for zisofs2.
@@ -23,16 +23,16 @@ pub(super) struct Compressed {
     pub(super) size: u64,
 }
 
-/// How the blocks of a file are found.
+/// How to find the blocks of a file.
 struct Layout {
     /// Where the block pointers begin, in bytes.
     pointers: u64,
-    /// Bytes of a block pointer.
+    /// Size of a block pointer in bytes.
     width: u64,
 }
 
 impl Compressed {
-    /// Parses the data of a ZF entry. The second version widens the size to 64 bits, least significant byte first.
+    /// Parses the data of a ZF entry. Version 2 widens the size to 64 bits, little-endian.
     pub(super) fn parse(input: &[u8]) -> Parsed<'_, Self> {
         let (input, (first, second, _, block_log)) = (
             field("algorithm", uint8), // BP 5
@@ -52,8 +52,8 @@ impl Compressed {
     /// Opens the compressed `contents`.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for other algorithms, [`Error::Malformed`] if the contents do not begin as the entry
-    /// says.
+    /// [`Error::Unsupported`] for other algorithms, [`Error::Malformed`] if the beginning of the contents contradicts the
+    /// entry.
     pub(super) fn open<'a>(&self, contents: Region<'a>) -> Result<ZisofsReader<'a>> {
         let place = contents.place(0);
         let layout = match &self.algorithm {
@@ -82,7 +82,7 @@ impl Compressed {
         })
     }
 
-    /// Parses the header before the block pointers. It repeats the entry; Linux uses the block size given here.
+    /// Parses the header before the block pointers. It repeats the entry. Linux uses this block size.
     fn header<'s>(&self, input: &'s [u8]) -> Parsed<'s, Layout> {
         let block_log = |log: &u8| *log == self.block_log && (15..=17).contains(log);
         let (rest, (_, _, header_size, _, _)) = (
@@ -96,7 +96,7 @@ impl Compressed {
         Ok((rest, Layout { pointers: u64::from(header_size) * 4, width: 4 }))
     }
 
-    /// The same of zisofs2, whose blocks may have a mebibyte.
+    /// The same for zisofs2, with blocks of up to a mebibyte.
     fn second_header<'s>(&self, input: &'s [u8]) -> Parsed<'s, Layout> {
         let block_log = |log: &u8| *log == self.block_log && (15..=20).contains(log);
         let (rest, (_, _, header_size, _, _, _, _)) = (
@@ -126,20 +126,20 @@ impl Layout {
 pub(super) struct ZisofsReader<'a> {
     contents: Region<'a>,
     layout: Layout,
-    /// Uncompressed bytes of a block; the last may be shorter.
+    /// Uncompressed size of a block in bytes. The last block may be shorter.
     block_size: u64,
-    /// Uncompressed bytes that are not decompressed yet.
+    /// Uncompressed bytes not yet decompressed.
     left: u64,
     /// Number of the next block.
     block: u64,
     decompressor: Decompressor,
     buffer: Vec<u8>,
-    /// Bytes of the buffer that were read.
+    /// Bytes already read from the buffer.
     read: usize,
 }
 
 impl ZisofsReader<'_> {
-    /// Decompresses the next block into the buffer. A pointer says where it begins, the next one where it ends.
+    /// Decompresses the next block into the buffer. One pointer gives its beginning, the next one its end.
     fn fill(&mut self) -> Result<()> {
         let wanted = self.left.min(self.block_size);
         let at = self.layout.pointers + self.block * self.layout.width;
@@ -152,7 +152,7 @@ impl ZisofsReader<'_> {
         let Some(length) = length else { return Err(malformed("length", place)) };
         self.buffer.resize(usize::try_from(wanted).unwrap_or(0), 0);
         if length > 0 {
-            // A block without bytes is one of zeros.
+            // An empty block means zeros.
             let packed = self.contents.bytes("zisofs block", start, length)?;
             let filled = self.decompressor.zlib_decompress(&packed, &mut self.buffer);
             if filled != Ok(self.buffer.len()) {
@@ -190,7 +190,7 @@ mod tests {
     use super::*;
     use crate::image::Source;
 
-    /// A file of one block of letters, one of zeros and a short one of digits.
+    /// A file with a block of letters, a block of zeros, and a short block of digits.
     fn file() -> (Vec<u8>, Vec<u8>) {
         let plain = [vec![b'a'; 32768], vec![0; 32768], b"0123456789".to_vec()].concat();
         let pack = |bytes: &[u8]| {

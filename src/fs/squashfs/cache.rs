@@ -1,38 +1,38 @@
-//! A bounded cache of what was decompressed last, shared by threads.
+//! A bounded cache of recently decompressed values, shared by threads.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::Result;
 
-/// Parts that are locked on their own, so that threads seldom meet.
+/// Parts that are locked separately, so that threads rarely wait for each other.
 const SHARDS: u8 = 64;
 
-/// Values by number. The oldest of a part goes when a new one comes to it: archives are mostly read in the order in
-/// which they were written, where nothing cleverer does better.
+/// Values by number. A new value replaces the oldest one in its part. Archives are mostly read in the order in
+/// which they were written, and for that no cleverer strategy is better.
 #[derive(Debug)]
 pub(super) struct Cache<T> {
     shards: Vec<Mutex<Shard<T>>>,
-    /// Values kept in each part.
+    /// Limit for values in each part.
     capacity: usize,
 }
 
 type Shard<T> = VecDeque<(u64, Arc<T>)>;
 
 impl<T> Cache<T> {
-    /// A cache in one part. It always holds the last `capacity` values.
+    /// A cache with a single part. It always holds the last `capacity` values.
     pub(super) fn small(capacity: usize) -> Self {
         Self { shards: vec![Mutex::default()], capacity: capacity.max(1) }
     }
 
-    /// A cache of up to `capacity` values in many parts, which many threads can use at once.
+    /// A cache of up to `capacity` values in many parts, for concurrent use by many threads.
     pub(super) fn sharded(capacity: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
         Self { shards, capacity: (capacity / usize::from(SHARDS)).max(1) }
     }
 
-    /// The value with this number, made if it is not there. Nothing is locked meanwhile: if two threads now and
-    /// then make the same value, that costs less than waiting. Only one of the two is kept, and both threads get it.
+    /// The value with this number. If it is missing, `make` is called without holding a lock. Two threads may occasionally
+    /// make the same value, but that costs less than waiting. Only one of the two is kept, and both threads get it.
     pub(super) fn get(&self, number: u64, make: impl FnOnce() -> Result<T>) -> Result<Arc<T>> {
         let find =
             |shard: &Shard<T>| shard.iter().rev().find(|(key, _)| *key == number).map(|(_, value)| Arc::clone(value));
@@ -59,7 +59,7 @@ impl<T> Cache<T> {
     }
 
     fn shard(&self, number: u64) -> Option<MutexGuard<'_, Shard<T>>> {
-        // Fibonacci hashing spreads neighbours; its best bits are the highest.
+        // Fibonacci hashing spreads neighbouring numbers. The highest bits are the best.
         let mixed = usize::try_from(number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).unwrap_or(0);
         let shard = self.shards.get(mixed.checked_rem(self.shards.len())?)?;
         Some(shard.lock().unwrap_or_else(PoisonError::into_inner))

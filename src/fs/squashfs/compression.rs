@@ -1,4 +1,4 @@
-//! The six compressors of a squashfs. One is named in the superblock and packs every block on its own.
+//! The six compressors of a squashfs. The superblock names one. Every block is compressed separately.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -9,39 +9,39 @@ use zstd::zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer, ResetDirective};
 
 use crate::error::{Error, Place, Result};
 
-/// Bytes that a decoder of xz or lzma may take for its dictionary and itself. mksquashfs makes no dictionary of over
-/// 1 MiB; the limit leaves room for 8 MiB, the default of the xz tools. A block that asks for more is refused.
+/// Memory limit for a decoder of xz or lzma, in bytes, including its dictionary. mksquashfs uses dictionaries of up to
+/// 1 MiB. The limit leaves room for 8 MiB, the default of the xz tools. Blocks that need more are refused.
 const DICTIONARY_LIMIT: u64 = 9 << 20;
 
-/// Binary logarithm of the bytes that a stream of zstd may take for its window: no block is longer than 1 MiB.
+/// Binary logarithm of the limit for the window of a zstd stream, in bytes: no block is longer than 1 MiB.
 const WINDOW_LOG_LIMIT: u32 = 20;
 
-/// Bytes that are thrown away at a time: a zstd block has no more.
+/// Bytes skipped at a time. A zstd block has no more.
 const SKIPPED: usize = 128 << 10;
 
 /// How the blocks of an archive are compressed (superblock field `compression`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compression {
-    /// 1: zlib streams, named gzip by every tool.
+    /// 1: zlib streams. All tools call them gzip.
     Gzip,
-    /// 2: the header of the lzma tool and a raw LZMA stream. Older than xz, and read by no kernel since.
+    /// 2: the header of the lzma tool and a raw LZMA stream. It is older than xz, and no kernel reads it any more.
     Lzma,
     /// 3: LZO1X.
     Lzo,
-    /// 4: whole xz streams. Each block has its own filter chain: mksquashfs keeps the smaller of the result with and
-    /// without a branch filter.
+    /// 4: whole xz streams. Each block has its own filter chain: mksquashfs compresses with and without a branch filter, and
+    /// keeps the smaller result.
     Xz,
     /// 5: LZ4 blocks without a frame.
     Lz4,
     /// 6: zstd frames.
     Zstd,
     /// Another number. The archive can still be read where its blocks are stored
-    /// uncompressed, which may be everywhere.
+    /// uncompressed. That may be all of them.
     Unknown(u16),
 }
 
 impl Compression {
-    /// Takes the number in the superblock.
+    /// Converts the number in the superblock.
     pub(super) fn from_id(id: u16) -> Self {
         match id {
             1 => Self::Gzip,
@@ -54,7 +54,7 @@ impl Compression {
         }
     }
 
-    /// The name that `mksquashfs -comp` takes.
+    /// The name for `mksquashfs -comp`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -68,12 +68,12 @@ impl Compression {
         }
     }
 
-    /// Decompresses the whole of `input` into the front of `output`, and says how many bytes that made. No more is
-    /// written than `output` has room for: a block that would be longer is refused.
+    /// Decompresses all of `input` to the beginning of `output`. Returns the number of bytes. It never writes more
+    /// than fits into `output`: a longer block is refused.
     ///
     /// # Errors
-    /// [`Error::Malformed`] at `place` in `structure` where the compressor refuses the input, [`Error::Unsupported`]
-    /// where the compressor is unknown.
+    /// [`Error::Malformed`] at `place` in `structure` if the compressor refuses the input, [`Error::Unsupported`]
+    /// if the compressor is unknown.
     pub(super) fn decompress(
         self,
         (structure, place): (&'static str, Place),
@@ -94,9 +94,9 @@ impl Compression {
         length.ok_or(Error::Malformed { structure, field: "compressed data", place })
     }
 
-    /// Decompresses `input`, drops the first `skip` bytes, and fills `output` with the next ones. Does not read further.
-    /// False if that cannot be done: decompressing all of it may show why. Only for zstd, which mksquashfs writes without
-    /// checksums. In xz they follow all data.
+    /// Decompresses `input`, skips the first `skip` bytes, and fills `output` with the next ones. It reads no further.
+    /// False if that fails: decompressing all of the input may show why. Only for zstd, which mksquashfs writes without
+    /// checksums. In xz, the checksums come after all data.
     pub(super) fn decompress_part(self, input: &[u8], skip: usize, output: &mut [u8]) -> bool {
         self == Self::Zstd
             && CODECS.with_borrow_mut(|codecs| {
@@ -115,14 +115,14 @@ impl fmt::Display for Compression {
 }
 
 thread_local! {
-    /// Setting up these two costs more than a metadata block does, so each thread keeps its own.
+    /// Setting up these two takes longer than decompressing a metadata block, so each thread keeps its own.
     static CODECS: RefCell<Codecs> = const { RefCell::new(Codecs { gzip: None, zstd: None, skipped: Vec::new() }) };
 }
 
 struct Codecs {
     gzip: Option<Decompressor>,
     zstd: Option<DCtx<'static>>,
-    /// What goes before the part that was asked for.
+    /// The skipped bytes before the wanted part.
     skipped: Vec<u8>,
 }
 
@@ -140,12 +140,12 @@ impl Codecs {
         self.zstd.as_mut()
     }
 
-    /// Begins a new stream of zstd.
+    /// Begins a new zstd stream.
     fn rewind(&mut self) -> Option<()> {
         self.zstd()?.reset(ResetDirective::SessionOnly).ok().map(|_| ())
     }
 
-    /// Throws bytes of a stream of zstd away.
+    /// Skips bytes of a zstd stream.
     fn skip(&mut self, input: &mut InBuffer<'_>, mut left: usize) -> Option<()> {
         let mut skipped = std::mem::take(&mut self.skipped);
         skipped.resize(SKIPPED, 0);
@@ -159,7 +159,7 @@ impl Codecs {
     }
 }
 
-/// Runs a stream of liblzma to its end, which must come before the input's and the output's.
+/// Runs a stream of liblzma to its end. `None` if the input or the output ends earlier.
 fn finish(mut stream: Stream, input: &[u8], output: &mut [u8]) -> Option<usize> {
     match stream.process(input, output, Action::Finish) {
         Ok(Status::StreamEnd) => usize::try_from(stream.total_out()).ok(),
@@ -167,7 +167,7 @@ fn finish(mut stream: Stream, input: &[u8], output: &mut [u8]) -> Option<usize> 
     }
 }
 
-/// Runs a zstd stream until the output is full. `None` if it ends before that.
+/// Runs a zstd stream until the output is full. `None` if the stream ends earlier.
 fn fill(context: &mut DCtx<'_>, input: &mut InBuffer<'_>, output: &mut [u8]) -> Option<()> {
     let (room, mut output) = (output.len(), OutBuffer::around(output));
     while output.pos() < room {

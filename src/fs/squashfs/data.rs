@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::fs::NodeId;
 use crate::parse::{Parsed, field, little32, little64};
 
-/// The bit of a block's size that says the block is stored uncompressed (`SQUASHFS_COMPRESSED_BIT_BLOCK`).
+/// The bit of a block's size that marks the block as stored uncompressed (`SQUASHFS_COMPRESSED_BIT_BLOCK`).
 const UNCOMPRESSED: u32 = 1 << 24;
 
 /// How the contents of a file are stored.
@@ -24,14 +24,14 @@ pub struct FileData<'s> {
     pub size: u64,
     /// The data blocks, in the order of the contents.
     pub blocks: Blocks<'s>,
-    /// The tail of the contents that is not in data blocks.
+    /// The rest of the contents after the data blocks.
     pub fragment: Option<Fragment>,
 }
 
-/// Bytes of the archive that are decompressed together.
+/// A range of bytes in the archive that is decompressed as a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// First byte, counted from the start of the archive; [`Archive::place`] finds it in the image.
+    /// First byte, counted from the start of the archive. [`Archive::place`] converts it to a place in the image.
     pub start: u64,
     /// Length in bytes in the archive.
     pub length: u32,
@@ -42,13 +42,13 @@ pub struct Stored {
 /// A block of a file's contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DataBlock {
-    /// Where it is stored. A block without length is sparse: all zeros, and not stored.
+    /// Where it is stored. A block with length zero is sparse: all zeros, and not stored.
     pub stored: Stored,
-    /// Length in bytes of the contents.
+    /// Length of the contents in bytes.
     pub size: u32,
 }
 
-/// What has been decompressed of a fragment block. Many are asked for one small file; who asks for a second one gets the whole.
+/// The decompressed part of a fragment block. Many are read for one small file. The second request decompresses the whole block.
 #[derive(Debug, Default)]
 pub(super) enum Known {
     #[default]
@@ -70,22 +70,22 @@ impl Known {
     }
 }
 
-/// A part of a fragment block: the end of a file, or all of a small one.
+/// A part of a fragment block: the end of a file, or all of a small file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fragment {
     /// Number of the fragment block in the fragment table.
     pub number: u32,
     /// First byte in the decompressed block.
     pub offset: u32,
-    /// Length in bytes, less than a data block has.
+    /// Length in bytes, less than that of a data block.
     pub size: u32,
 }
 
 impl Archive<'_> {
-    /// How the contents of the regular file at `file` are stored. No data is read for it.
+    /// How the contents of the regular file at `file` are stored. This reads no data.
     ///
     /// # Errors
-    /// If the node is no regular file, or its inode cannot be read.
+    /// If the node is not a regular file, or its inode cannot be read.
     pub fn blocks(&self, file: NodeId) -> Result<FileData<'_>> {
         let inode = self.inode(file)?;
         let Body::File(File { start, size, fragment }) = inode.body else {
@@ -99,7 +99,7 @@ impl Archive<'_> {
         Ok(FileData { size, blocks: Blocks { sizes: inode.tail, start, left, block_size }, fragment })
     }
 
-    /// Where the fragment block of that number is stored.
+    /// Where the fragment block with this number is stored.
     ///
     /// # Errors
     /// If there is no such block, or the fragment table cannot be read.
@@ -113,16 +113,16 @@ impl Archive<'_> {
         })
     }
 
-    /// Decompresses a data block. Bytes that are stored uncompressed are lent from the image if it can lend; others
-    /// are made in `buffer`, which is best used again and again.
+    /// Decompresses a data block. Uncompressed bytes are borrowed from the image if possible. Others are written
+    /// to `buffer`, which is best reused.
     ///
     /// # Errors
-    /// If it cannot be read or decompressed, or is not as long as it should be.
+    /// If it cannot be read or decompressed, or has the wrong length.
     pub fn data_block<'b>(&'b self, block: DataBlock, buffer: &'b mut Vec<u8>) -> Result<&'b [u8]> {
         Ok(self.lend_or_fill(block, buffer)?.unwrap_or(buffer))
     }
 
-    /// As [`Self::data_block`]; `None` says that the contents are in the buffer.
+    /// As [`Self::data_block`]. `None` means that the contents are in the buffer.
     pub(super) fn lend_or_fill(&self, block: DataBlock, buffer: &mut Vec<u8>) -> Result<Option<&[u8]>> {
         let DataBlock { stored, size } = block;
         if stored.length == 0 {
@@ -147,8 +147,8 @@ impl Archive<'_> {
         Ok(lent.unwrap_or(buffer))
     }
 
-    /// The bytes of a fragment whose block is stored uncompressed, lent from the image if it can lend. Nothing else of the
-    /// block is read.
+    /// The bytes of a fragment in an uncompressed block, borrowed from the image if possible. The rest of the
+    /// block is not read.
     ///
     /// # Errors
     /// If the fragment ends past its block, or cannot be read.
@@ -161,8 +161,8 @@ impl Archive<'_> {
         self.region.bytes("fragment block", stored.start.saturating_add(offset), size)
     }
 
-    /// The bytes of a fragment, out of a cache of the last few blocks. Threads that ask for the same block at the same time
-    /// wait for the first of them: a block may be 1 MiB.
+    /// The bytes of a fragment, from a cache of the last few blocks. If several threads need the same block at the same time, all
+    /// but the first wait: a block may be 1 MiB.
     ///
     /// # Errors
     /// If the block cannot be read or decompressed, or the fragment ends past it.
@@ -190,7 +190,7 @@ impl Archive<'_> {
         })
     }
 
-    /// A fragment without the rest of its block, if that costs less.
+    /// A fragment without the rest of its block, if that is cheaper.
     fn first_part(&self, stored: Stored, fragment: Fragment) -> Result<Option<Vec<u8>>> {
         if !stored.compressed {
             return self.fragment_part(stored, fragment).map(|part| Some(part.into_owned()));
@@ -201,7 +201,7 @@ impl Archive<'_> {
         Ok(there.then_some(part))
     }
 
-    /// Decompresses up to `limit` bytes into `buffer`, or lends them where they need no decompression.
+    /// Decompresses up to `limit` bytes into `buffer`, or borrows them if they are uncompressed.
     fn decompress(
         &self,
         structure: &'static str,
@@ -230,11 +230,11 @@ impl Archive<'_> {
 /// The data blocks of a file, read one by one from the list that follows its inode.
 #[derive(Clone, Debug)]
 pub struct Blocks<'s> {
-    /// Stands at the next size in the list.
+    /// Positioned at the next size in the list.
     sizes: Cursor<'s>,
     /// First byte of the next block, counted from the start of the archive.
     start: u64,
-    /// Bytes of the file's contents in the blocks that are left.
+    /// Bytes of the file's contents in the remaining blocks.
     left: u64,
     block_size: u32,
 }
@@ -260,14 +260,14 @@ impl Iterator for Blocks<'_> {
         let stored = self.sizes.record("block list", 4, |input| stored(input, start, block_size));
         match &stored {
             Ok(stored) => self.start = start.saturating_add(u64::from(stored.length)),
-            Err(_) => self.left = 0, // nothing says where the next blocks begin
+            Err(_) => self.left = 0, // the start of the next blocks is unknown
         }
         Some(stored.map(|stored| DataBlock { stored, size }))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         let blocks = self.left.div_ceil(u64::from(self.block_size));
-        // A list that is cut short has fewer, so there may not even be a first one.
+        // A truncated list has fewer blocks, so even the first may be missing.
         (usize::try_from(blocks).unwrap_or(usize::MAX).min(1), usize::try_from(blocks).ok())
     }
 }

@@ -1,4 +1,4 @@
-//! Directories: runs of entries that share a header. An index of the runs follows the inode of an extended directory.
+//! Directories: runs of entries that share a header. In extended directories, an index of the runs follows the inode.
 
 use std::sync::OnceLock;
 
@@ -11,19 +11,19 @@ use crate::error::{Error, Result};
 use crate::fs::{Entry, FileType, Listing, NodeId};
 use crate::parse::{Parsed, field, little16, little32, refuse};
 
-/// Most entries after one header (`SQUASHFS_DIR_COUNT`).
+/// Limit for entries after one header (`SQUASHFS_DIR_COUNT`).
 const ENTRIES_OF_A_RUN: u32 = 256;
 
 /// Longest name in bytes (`SQUASHFS_NAME_LEN`).
 const NAME_LIMIT: u16 = 256;
 
-/// Longest listing in bytes: 200,000 store paths in one directory. Only a made-up image asks for more.
+/// Longest listing in bytes: 200,000 store paths in one directory. Only a crafted image has more.
 const LISTING_LIMIT: u32 = 16 << 20;
 
-/// Numbers of metadata blocks that cannot be counted begin here. A table has fewer blocks.
+/// Numbers for metadata blocks that cannot be counted begin here. Real tables have fewer blocks.
 const AFTER_DAMAGE: u64 = 1 << 40;
 
-/// What `file_size` counts for `.` and `..`, which are not stored.
+/// The amount that `file_size` counts for `.` and `..`, which are not stored.
 const DOTS: u32 = 3;
 
 /// The metadata blocks that hold the listings of all directories.
@@ -32,14 +32,14 @@ pub(super) struct DirectoryTable<'m> {
     pub(super) metadata: &'m Metadata<'m>,
     /// First metadata block, counted in bytes from the start of the archive.
     pub(super) start: u64,
-    /// End of the table, likewise.
+    /// End of the table, counted likewise.
     pub(super) end: u64,
-    /// Where its metadata blocks start, once they have been listed.
+    /// The starts of its metadata blocks, once listed.
     pub(super) blocks: &'m OnceLock<Vec<u64>>,
 }
 
 impl<'m> DirectoryTable<'m> {
-    /// All entries in the order of their names. They are stored in that order, but only if the writer kept to it.
+    /// All entries, sorted by name. The format requires that order, but a writer may not have kept to it.
     pub(super) fn entries(&self, directory: Directory) -> Result<Vec<Entry>> {
         let mut entries = Vec::new();
         let Some(mut listing) = self.listing(directory, Section::whole(directory))? else { return Ok(entries) };
@@ -53,11 +53,11 @@ impl<'m> DirectoryTable<'m> {
         Ok(entries)
     }
 
-    /// The node called `wanted`. `index` is at the directory's index. If there is one, the section of the
-    /// listing that should have the name is searched first.
+    /// The node called `wanted`. `index` is positioned at the directory's index. If there is an index, the section of the
+    /// listing where the name belongs is searched first.
     ///
-    /// Linux trusts the index and the order of names, but what [`Self::entries`] lists must be found here even
-    /// if the index is wrong. So a name is missing only if it is nowhere in the listing.
+    /// Linux trusts the index and the order of names. But every name that [`Self::entries`] lists must be found here, even
+    /// if the index is wrong. So a name is only missing if the whole listing does not have it.
     pub(super) fn lookup(&self, directory: Directory, index: Cursor<'_>, wanted: &[u8]) -> Result<Option<NodeId>> {
         if directory.index > 0 {
             let section = Section::of(wanted, directory, index);
@@ -68,7 +68,7 @@ impl<'m> DirectoryTable<'m> {
         self.search(directory, Section::whole(directory), wanted)
     }
 
-    /// Where the entries of a directory are in the whole table, decompressed. All blocks but the last are full.
+    /// The location of a directory's entries in the whole decompressed table. All blocks but the last are full.
     pub(super) fn place(&self, directory: Directory) -> Result<Listing> {
         let size = directory.size.saturating_sub(DOTS);
         if size == 0 {
@@ -78,7 +78,7 @@ impl<'m> DirectoryTable<'m> {
         let block = self.start.saturating_add(u64::from(directory.block));
         let number = match blocks.binary_search(&block) {
             Ok(index) => u64::try_from(index).unwrap_or(u64::MAX),
-            // After a damaged block the number is unknown, but it is less than the distance in bytes.
+            // After a damaged block, the number is unknown but less than the distance in bytes.
             Err(_) => AFTER_DAMAGE.saturating_add(directory.block.into()),
         };
         let start = number.saturating_mul(BLOCK_LENGTH.into()).saturating_add(directory.offset.into());
@@ -96,14 +96,14 @@ impl<'m> DirectoryTable<'m> {
         Ok(None)
     }
 
-    /// Begins to read a section. An empty directory has none: its address may be one past the last
+    /// Starts reading a section. An empty directory has none: its address may be one past the last
     /// block.
     fn listing(&self, directory: Directory, section: Section) -> Result<Option<Entries<'m>>> {
         let left = section.to.saturating_sub(section.from);
         if left == 0 {
             return Ok(None);
         }
-        // All blocks of a listing but the last are full, so the offset in the first gives the offset in every other.
+        // All blocks of a listing but the last are full, so the offset in the first block gives the offset in all others.
         let offset = (u64::from(directory.offset) + u64::from(section.from)) % u64::from(BLOCK_LENGTH);
         let block = self.start.saturating_add(u64::from(section.block));
         let cursor = self.metadata.cursor(block, self.end, u16::try_from(offset).unwrap_or(0))?;
@@ -129,7 +129,7 @@ impl Section {
         Self { from: 0, to: directory.size.saturating_sub(DOTS), block: directory.block }
     }
 
-    /// Reads the index up to the first name that comes after `wanted`.
+    /// Reads the index up to the first name after `wanted`.
     fn of(wanted: &[u8], directory: Directory, mut index: Cursor<'_>) -> Result<Self> {
         let mut section = Self::whole(directory);
         let mut name = Vec::new();
@@ -154,7 +154,7 @@ struct Entries<'m> {
     run: Run,
 }
 
-/// The rest of a run: entries whose inodes are in the same metadata block.
+/// The rest of a run: its entries have their inodes in the same metadata block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Run {
     entries: u32,
@@ -163,7 +163,7 @@ struct Run {
 }
 
 impl Entries<'_> {
-    /// The next entry, whose name it puts into `name`.
+    /// Reads the next entry. Its name is written to `name`.
     fn next(&mut self, name: &mut Vec<u8>) -> Result<Option<(NodeId, FileType)>> {
         if self.run.entries == 0 {
             if self.left == 0 {
@@ -185,7 +185,7 @@ impl Entries<'_> {
         Ok(Some((NodeId(u64::from(self.run.block) << 16 | u64::from(offset)), file_type)))
     }
 
-    /// Counts `length` bytes that are about to be read.
+    /// Counts `length` bytes before they are read.
     fn take(&mut self, length: usize) -> Result<()> {
         match self.left.checked_sub(length) {
             Some(left) => self.left = left,
@@ -201,7 +201,7 @@ impl Entries<'_> {
 /// Reads `struct squashfs_dir_header`, 12 bytes.
 fn header(input: &[u8]) -> Parsed<'_, Run> {
     let (rest, (count, block, _)) = (
-        field("count", verify(little32, |&count| count < ENTRIES_OF_A_RUN)), // one less than there are
+        field("count", verify(little32, |&count| count < ENTRIES_OF_A_RUN)), // one less than the number of entries
         field("start_block", little32),
         field("inode_number", little32),
     )
@@ -209,31 +209,31 @@ fn header(input: &[u8]) -> Parsed<'_, Run> {
     Ok((rest, Run { entries: count + 1, block }))
 }
 
-/// Reads `struct squashfs_dir_entry`, 8 bytes: where the inode is in its metadata block, its type, the name's length.
+/// Reads `struct squashfs_dir_entry`, 8 bytes: the offset of the inode in its metadata block, its type, the length of the name.
 fn entry(input: &[u8]) -> Parsed<'_, (u16, FileType, u16)> {
     let (rest, (offset, _, file_type, size)) = (
         field("offset", little16),
         field("inode_number", little16), // relative to the header's
         field("type", file_type),
-        field("size", verify(little16, |&size| size < NAME_LIMIT)), // one less than it is
+        field("size", verify(little16, |&size| size < NAME_LIMIT)), // one less than the length
     )
         .parse(input)?;
     Ok((rest, (offset, file_type, size + 1)))
 }
 
-/// Reads `struct squashfs_dir_index`, 12 bytes: where in the listing a run begins, in which metadata block, and the
-/// length of the run's first name.
+/// Reads `struct squashfs_dir_index`, 12 bytes: the offset of a run in the listing, its metadata block, and the
+/// length of its first name.
 fn index_entry(input: &[u8]) -> Parsed<'_, (u32, u32, u16)> {
     let (rest, (index, block, size)) = (
         field("index", little32),
         field("start_block", little32),
-        field("size", verify(little32, |&size| size < u32::from(NAME_LIMIT))), // one less than it is
+        field("size", verify(little32, |&size| size < u32::from(NAME_LIMIT))), // one less than the length
     )
         .parse(input)?;
     Ok((rest, (index, block, u16::try_from(size + 1).unwrap_or(NAME_LIMIT))))
 }
 
-/// The type in an entry is the number of the basic inode, whatever form the inode has.
+/// The type of an entry. It is the number of the basic inode, even if the inode is extended.
 fn file_type(input: &[u8]) -> Parsed<'_, FileType> {
     let (rest, number) = little16(input)?;
     let file_type = match number {
@@ -254,7 +254,7 @@ mod tests {
     use super::super::metadata::tests::{blocks, metadata};
     use super::*;
 
-    /// A run of files whose inodes are one byte apart from byte 16 of metadata block 96 on.
+    /// A run of files whose inodes are one byte apart, beginning at byte 16 of metadata block 96.
     fn run(names: &[&str]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for number in [u32::try_from(names.len() - 1).unwrap(), 96, 1] {
@@ -269,7 +269,7 @@ mod tests {
         bytes
     }
 
-    /// The index of runs, each with its first byte in the listing and its first name; all are in the first block.
+    /// An index of runs, each given by its offset in the listing and its first name. All are in the first block.
     fn index(runs: &[(u32, &str)]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for (from, name) in runs {

@@ -1,4 +1,4 @@
-//! Inodes: seven types of file, each in a basic form and an extended one.
+//! Inodes: seven types of file, each in a basic and an extended form.
 
 use nom::Parser;
 use nom::bytes::complete::take;
@@ -8,10 +8,10 @@ use crate::error::{Error, Result};
 use crate::fs::Device;
 use crate::parse::{Parsed, field, little16, little32, little64};
 
-/// Length in bytes of what all inodes begin with (`struct squashfs_base_inode`).
+/// Length in bytes of the common header of all inodes (`struct squashfs_base_inode`).
 const HEADER_LENGTH: usize = 16;
 
-/// Longest target of a symbolic link in bytes: mksquashfs takes no longer one, and Linux follows none over 4095.
+/// Longest target of a symbolic link in bytes. This is the limit of mksquashfs. Linux follows no target over 4095.
 const TARGET_LIMIT: u32 = 65_535;
 
 /// The number that means "not in a fragment" (`SQUASHFS_INVALID_FRAG`).
@@ -26,22 +26,22 @@ pub(super) struct Inode<'m> {
     pub(super) tail: Cursor<'m>,
 }
 
-/// What all inodes begin with.
+/// The common header of all inodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     /// Selects the body (`inode_type`).
     inode_type: u16,
     /// Permission bits.
     pub(super) mode: u16,
-    /// Entry of the owner in the id table.
+    /// Index of the owner in the id table.
     pub(super) uid: u16,
-    /// Entry of the group in the id table.
+    /// Index of the group in the id table.
     pub(super) gid: u16,
     /// Seconds since 1970-01-01 UTC.
     pub(super) mtime: u32,
 }
 
-/// What belongs to a type alone, the basic and the extended form in one.
+/// The data of each type. The basic and the extended form share a variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Body {
     Directory(Directory),
@@ -57,27 +57,27 @@ pub(super) enum Body {
 /// Reads the body of one type.
 type BodyParser = fn(&[u8]) -> Parsed<'_, Body>;
 
-/// Where a directory's listing is.
+/// The location of a directory's listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Directory {
     /// Metadata block of the listing, counted in bytes from the start of the directory table (`start_block`).
     pub(super) block: u32,
     /// First byte of the listing in the decompressed block (`offset`).
     pub(super) offset: u16,
-    /// Length of the listing in bytes, and 3 more for `.` and `..`, which are not stored (`file_size`).
+    /// Length of the listing in bytes, plus 3 for `.` and `..`, which are not stored (`file_size`).
     pub(super) size: u32,
     /// Number of entries in the index after the inode (`i_count`). A basic directory has no index.
     pub(super) index: u16,
 }
 
-/// Where a file's contents are.
+/// The location of a file's contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct File {
     /// First data block, counted in bytes from the start of the archive (`start_block`).
     pub(super) start: u64,
     /// Length of the contents in bytes (`file_size`).
     pub(super) size: u64,
-    /// The fragment block that holds the end of the file, and the first byte in it (`fragment`, `offset`).
+    /// The fragment block with the end of the file, and the offset in it (`fragment`, `offset`).
     pub(super) fragment: Option<(u32, u32)>,
 }
 
@@ -107,7 +107,7 @@ impl<'m> Inode<'m> {
         Ok(Self { header, body, tail: cursor })
     }
 
-    /// Reads the target of a symbolic link, which has this `length`.
+    /// Reads the target of a symbolic link. `length` is its length in bytes.
     pub(super) fn target(mut self, length: u32) -> Result<Vec<u8>> {
         if length > TARGET_LIMIT {
             return Err(Error::Limit { what: "target of a symbolic link", place: self.tail.place() });
@@ -117,7 +117,7 @@ impl<'m> Inode<'m> {
         Ok(target)
     }
 
-    /// The error for an inode whose type is not the one in its directory entry.
+    /// The error for an inode whose type differs from the one in its directory entry.
     pub(super) fn mistyped(&self, field: &'static str) -> Error {
         Error::Malformed { structure: "inode", field, place: self.tail.place() }
     }
@@ -130,7 +130,7 @@ fn header(input: &[u8]) -> Parsed<'_, Header> {
         field("uid", little16),
         field("guid", little16),
         field("mtime", little32),
-        field("inode_number", little32), // the reference is the better name
+        field("inode_number", little32), // the reference identifies it better
     )
         .parse(input)?;
     Ok((rest, Header { inode_type, mode: mode & 0o7777, uid, gid, mtime }))
@@ -199,7 +199,7 @@ fn char_device(input: &[u8]) -> Parsed<'_, Body> {
     device.map(Body::CharDevice).parse(input)
 }
 
-/// The number as Linux packs it: 12 bits of major between the lower 8 and the upper 12 of minor.
+/// The device number as Linux packs it: 12 bits of the major number between the lower 8 and the upper 12 of the minor number.
 fn device(input: &[u8]) -> Parsed<'_, Device> {
     let (rest, (_, number)) = (field("nlink", little32), field("rdev", little32)).parse(input)?;
     let (major, minor) = (number >> 8 & 0xfff, number & 0xff | number >> 12 & 0xf_ff00);

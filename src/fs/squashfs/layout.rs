@@ -1,11 +1,11 @@
-//! What a byte of an archive belongs to.
+//! Finds the structure that a byte of an archive belongs to.
 
 use nom::Parser;
 
 use super::Archive;
 use crate::parse::little64;
 
-/// Fields of the superblock with their first bytes (`struct squashfs_super_block`).
+/// Fields of the superblock and their offsets (`struct squashfs_super_block`).
 const FIELDS: [(u64, &str); 19] = [
     (0, "squashfs superblock, magic"),
     (4, "squashfs superblock, number of inodes"),
@@ -28,11 +28,11 @@ const FIELDS: [(u64, &str); 19] = [
     (96, DATA),
 ];
 
-/// The bytes between the superblock and the inodes. Options of a compressor may precede the first block.
+/// The bytes between the superblock and the inodes. Compressor options may precede the first block.
 const DATA: &str = "squashfs data";
 
 impl Archive<'_> {
-    /// The structure that has the byte at `offset`, which is counted from the start of the archive.
+    /// The structure that contains the byte at `offset`, counted from the start of the archive.
     #[must_use]
     pub fn structure_at(&self, offset: u64) -> &'static str {
         let it = &self.superblock;
@@ -45,7 +45,7 @@ impl Archive<'_> {
             (it.id_table, u32::from(it.ids), "squashfs id table"),
             (it.xattr_table, 1, "squashfs extended attributes"),
         ] {
-            // An index follows its blocks and begins with the address of the first one, as do extended attributes.
+            // An index follows its blocks, and begins with the address of the first one. So do extended attributes.
             if table != u64::MAX {
                 let first = if count > 0 { self.number_at(table) } else { None };
                 parts.push((first.unwrap_or(table).min(table), name));
@@ -56,7 +56,7 @@ impl Archive<'_> {
         before.max_by_key(|(start, _)| *start).map_or(DATA, |(_, name)| name)
     }
 
-    /// Whether the byte at `offset` is one of data: blocks of files, and fragment blocks.
+    /// Whether the byte at `offset` is data: in a file's block or a fragment block.
     #[must_use]
     pub fn is_data(&self, offset: u64) -> bool {
         self.structure_at(offset) == DATA

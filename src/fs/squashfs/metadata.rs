@@ -1,4 +1,4 @@
-//! Metadata blocks: inodes, directories and lookup tables are cut into blocks of 8 KiB, each compressed on its own.
+//! Metadata blocks: inodes, directories and lookup tables are divided into blocks of 8 KiB, each compressed separately.
 
 use std::sync::Arc;
 
@@ -8,19 +8,19 @@ use crate::error::{Error, Place, Result};
 use crate::image::Region;
 use crate::parse::{Parsed, little16, little64, parse};
 
-/// Length of a decompressed metadata block in bytes (`SQUASHFS_METADATA_SIZE`); only the last of a table is shorter.
+/// Length of a decompressed metadata block in bytes (`SQUASHFS_METADATA_SIZE`). Only the last block of a table is shorter.
 pub(super) const BLOCK_LENGTH: u16 = 8192;
 
-/// The bit of a metadata block's header that says the block is stored uncompressed.
+/// The bit of a metadata block's header that marks the block as stored uncompressed.
 const UNCOMPRESSED: u16 = 1 << 15;
 
-/// The longest record that [`Cursor::record`] reads: an extended file's inode is one of 40 bytes.
+/// Limit for the records that [`Cursor::record`] reads, in bytes. The inode of an extended file has 40.
 const RECORD_LIMIT: usize = 64;
 
-/// Decompressed blocks kept: 8 MiB, which holds all metadata of 100,000 files and more.
+/// Limit for decompressed blocks kept. Their 8 MiB hold all metadata of more than 100,000 files.
 const BLOCKS_KEPT: usize = 1024;
 
-/// The metadata blocks of an archive, decompressed when they are first asked for.
+/// The metadata blocks of an archive, decompressed when first needed.
 #[derive(Debug)]
 pub(super) struct Metadata<'a> {
     region: Region<'a>,
@@ -33,7 +33,7 @@ pub(super) struct Metadata<'a> {
 struct Block {
     /// First byte of the next block, counted from the start of the archive.
     next: u64,
-    /// First byte, counted from the start of the image: for messages.
+    /// First byte, counted from the start of the image. Used in messages.
     address: u64,
     bytes: Vec<u8>,
 }
@@ -41,7 +41,7 @@ struct Block {
 /// A lookup table: records of the same length in metadata blocks, and an index of those blocks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Table {
-    /// What an error calls it.
+    /// Its name in errors.
     pub(super) name: &'static str,
     /// First byte of the index, counted from the start of the archive.
     pub(super) start: u64,
@@ -56,7 +56,7 @@ impl<'a> Metadata<'a> {
         Self { region, compression, cache: Cache::sharded(BLOCKS_KEPT) }
     }
 
-    /// Begins to read at byte `offset` of the metadata block at `start`. The blocks that follow it are those before
+    /// Starts reading at byte `offset` of the metadata block at `start`. Reading continues in the following blocks up to
     /// `end`, the end of the table.
     pub(super) fn cursor(&self, start: u64, end: u64, offset: u16) -> Result<Cursor<'_>> {
         let malformed = |place| Error::Malformed { structure: "metadata block", field: "reference", place };
@@ -71,7 +71,7 @@ impl<'a> Metadata<'a> {
         Ok(cursor)
     }
 
-    /// Reads one record of a lookup table: eight bytes of its index and one metadata block. `None`
+    /// Reads one record of a lookup table: eight bytes of its index, and one metadata block. `None`
     /// if the number is past the last record.
     pub(super) fn lookup<T>(
         &self,
@@ -88,7 +88,7 @@ impl<'a> Metadata<'a> {
         let entry = table.start.saturating_add(8 * block);
         let bytes = self.region.bytes(table.name, entry, 8)?;
         let start = parse(table.name, &self.region.place(entry), &bytes, little64)?;
-        // A lookup table precedes its own index.
+        // A lookup table ends where its index begins.
         let mut cursor = self.cursor(start, table.start, offset)?;
         cursor.record(table.name, usize::from(table.record), record).map(Some)
     }
@@ -99,7 +99,7 @@ impl<'a> Metadata<'a> {
         self.cache.len()
     }
 
-    /// Where the metadata blocks from `start` to `end` start. Only their headers are read, up to one that is damaged.
+    /// The starts of the metadata blocks from `start` to `end`. Only their headers are read, up to the first damaged one.
     pub(super) fn starts(&self, mut start: u64, end: u64) -> Vec<u64> {
         let mut starts = Vec::new();
         while start < end {
@@ -148,25 +148,25 @@ impl<'a> Metadata<'a> {
     }
 }
 
-/// Reads on from a byte of a metadata block, across blocks to the end of the table.
+/// Reads from a byte of a metadata block, across block boundaries, to the end of the table.
 #[derive(Clone, Debug)]
 pub(super) struct Cursor<'m> {
     metadata: &'m Metadata<'m>,
     block: Arc<Block>,
-    /// Bytes of the block that have been read.
+    /// How many bytes of the block have been read.
     offset: usize,
     /// End of the table, counted from the start of the archive.
     end: u64,
 }
 
 impl Cursor<'_> {
-    /// Where the next byte is.
+    /// The place of the next byte.
     pub(super) fn place(&self) -> Place {
         Place::Metadata { block: self.block.address, offset: u64::try_from(self.offset).unwrap_or(u64::MAX) }
     }
 
-    /// Reads a record of fixed length. In an error, a field past the end of the metadata block in which the record
-    /// begins is in the next block.
+    /// Reads a record of fixed length. If an error names a field past the end of the record's first metadata block, the field
+    /// is in the next block.
     pub(super) fn record<T>(
         &mut self,
         structure: &'static str,
@@ -184,7 +184,7 @@ impl Cursor<'_> {
         parse(structure, &place, &joined, record)
     }
 
-    /// Reads `length` bytes onto the end of `output`, which grows no faster than they are found.
+    /// Appends `length` bytes to `output`. The buffer grows only as bytes are found.
     pub(super) fn append(&mut self, structure: &'static str, length: usize, output: &mut Vec<u8>) -> Result<()> {
         let place = self.place();
         let mut wanted = length;
@@ -212,7 +212,7 @@ pub(super) mod tests {
     use crate::image::Source;
     use crate::parse::{little32, uint8};
 
-    /// Each part as a metadata block that is stored uncompressed.
+    /// Stores each part as an uncompressed metadata block.
     pub(in crate::fs::squashfs) fn blocks(parts: &[&[u8]]) -> Source {
         let mut bytes = Vec::new();
         for part in parts {

@@ -1,7 +1,7 @@
 //! SquashFS 4.0, read in place.
 //!
-//! The fields have the names of Linux (`fs/squashfs/squashfs_fs.h`). Little is read at a time: a
-//! question about one path decompresses the metadata blocks on the way to it, and no others.
+//! The fields have the names used by Linux (`fs/squashfs/squashfs_fs.h`). Little is read at a time: looking up
+//! a path decompresses only the metadata blocks on the way to it.
 
 mod cache;
 mod compression;
@@ -33,29 +33,29 @@ use crate::fs::{Entry, Kind, Listing, Node, NodeId, Tree};
 use crate::image::Region;
 use crate::parse::{little32, little64};
 
-/// Bytes of decompressed fragment blocks that are kept: 32 of the largest size. Who asks for access reads some thirty small
-/// files, which lie all over the store, of each system.
+/// Limit for the decompressed fragment blocks kept, in bytes: 32 of the largest size. For each system, `access` reads some thirty
+/// small files, which are spread over the whole store.
 const FRAGMENTS_KEPT: u32 = 32 << 20;
 
-/// Entries of the id table that are kept.
+/// Limit for the entries of the id table kept.
 const IDS_KEPT: usize = 16;
 
-/// A squashfs archive. A [`NodeId`] in it is an inode reference: a metadata block, counted in bytes from the start of
-/// the inode table, times 2¹⁶, and the inode's first byte in the decompressed block.
+/// A squashfs archive. A [`NodeId`] in it is an inode reference: the offset of a metadata block from the start of
+/// the inode table, times 2¹⁶, plus the offset of the inode in the decompressed block.
 #[derive(Debug)]
 pub struct Archive<'a> {
     region: Region<'a>,
     superblock: Superblock,
     metadata: Metadata<'a>,
     fragments: Cache<Mutex<Known>>,
-    /// Entries of the id table: every node asks for two of them, mostly the same.
+    /// Entries of the id table. Every node needs two of them, mostly the same.
     ids: Cache<u32>,
-    /// The metadata blocks of the directory table, once a walk has asked for them.
+    /// The metadata blocks of the directory table, once a walk has needed them.
     listings: OnceLock<Vec<u64>>,
 }
 
 impl<'a> Archive<'a> {
-    /// Opens the archive at the start of `region`, by its superblock alone.
+    /// Opens the archive at the start of `region`. This reads only the superblock.
     ///
     /// # Errors
     /// If there is no superblock, or its version is not 4.0.
@@ -66,19 +66,19 @@ impl<'a> Archive<'a> {
         Ok(Self { region, superblock, metadata, fragments, ids: Cache::small(IDS_KEPT), listings: OnceLock::new() })
     }
 
-    /// What the archive says about itself.
+    /// The superblock.
     #[must_use]
     pub fn superblock(&self) -> &Superblock {
         &self.superblock
     }
 
-    /// The place in the image of a byte of the archive.
+    /// The place of an archive's byte in the image.
     #[must_use]
     pub fn place(&self, offset: u64) -> Place {
         self.region.place(offset)
     }
 
-    /// The node with an inode number, from the export table, which an archive may lack.
+    /// The node with an inode number, from the export table. `None` if the archive has no such table.
     ///
     /// # Errors
     /// If the table cannot be read.
@@ -105,7 +105,7 @@ impl<'a> Archive<'a> {
         Inode::read(cursor)
     }
 
-    /// The number of a user or group.
+    /// The id of a user or group.
     fn id(&self, index: u16) -> Result<u32> {
         let (start, count) = (self.superblock.id_table, u32::from(self.superblock.ids));
         let table = Table { name: "id table", start, count, record: 4 };

@@ -1,4 +1,4 @@
-//! Reads the contents of a file, some blocks ahead.
+//! Reads the contents of a file, decompressing some blocks ahead.
 
 use std::io::{self, Read};
 
@@ -8,32 +8,32 @@ use super::Archive;
 use super::data::{DataBlock, FileData};
 use crate::error::{Error, Result};
 
-/// Bytes that are decompressed ahead for each thread: two blocks of the largest size.
+/// Bytes decompressed ahead per thread: two blocks of the largest size.
 const AHEAD_OF_A_THREAD: usize = 2 << 20;
 
-/// Bytes that are decompressed ahead for all threads together.
+/// Limit for the bytes decompressed ahead by all threads together.
 const AHEAD_LIMIT: usize = 16 << 20;
 
-/// Reads a file from start to end. The first read decompresses one block: a question about the head of a file wants no
-/// more. Who reads on gets the next blocks decompressed together, by all threads of the pool.
+/// Reads a file from start to end. The first read decompresses one block, because some callers only need the beginning. For further
+/// reads, all threads of the pool decompress the next blocks together.
 pub(super) struct FileReader<'s> {
     archive: &'s Archive<'s>,
     data: FileData<'s>,
-    /// Blocks in order, decompressed.
+    /// The next blocks in order, decompressed.
     ready: Vec<Ready<'s>>,
-    /// The block that is being handed out, and how many of its bytes were.
+    /// The block being returned, and how many of its bytes have been.
     current: usize,
     offset: usize,
-    /// What stopped the reading. It is reported after everything before it.
+    /// The error that ended reading. It is reported after everything before it.
     trouble: Option<Error>,
 }
 
 /// A block's contents.
 #[derive(Default)]
 struct Ready<'s> {
-    /// Used again for another block.
+    /// Reused for another block.
     buffer: Vec<u8>,
-    /// The contents, if the image can lend them. They replace the buffer.
+    /// The contents, if they can be borrowed from the image. They replace the buffer.
     lent: Option<&'s [u8]>,
 }
 
@@ -42,7 +42,7 @@ impl<'s> FileReader<'s> {
         Self { archive, data, ready: Vec::new(), current: 0, offset: 0, trouble: None }
     }
 
-    /// Decompresses what comes next. Afterwards nothing is ready if the file is at its end.
+    /// Decompresses the next blocks. At the end of the file, no block is ready afterwards.
     fn refill(&mut self) -> Result<()> {
         (self.current, self.offset) = (0, 0);
         if let Some(trouble) = self.trouble.take() {
@@ -83,7 +83,7 @@ impl<'s> FileReader<'s> {
 
     /// How many blocks to decompress together.
     fn ahead(&self) -> usize {
-        // The pool is not even asked for, and so not started, for the many files of one block.
+        // Most files have one block. For these the pool is not used, and so not started.
         if self.ready.is_empty() || self.data.blocks.size_hint().1.is_some_and(|blocks| blocks < 2) {
             return 1;
         }
@@ -96,7 +96,7 @@ impl<'s> FileReader<'s> {
         }
     }
 
-    /// Nothing after an error is read.
+    /// Ends reading with an error.
     fn stop(&mut self, error: Error) {
         self.data.blocks.stop();
         self.data.fragment = None;

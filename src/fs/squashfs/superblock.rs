@@ -12,7 +12,7 @@ use crate::parse::{Parsed, field, little16, little32, little64, parse};
 /// Length of the superblock in bytes (`struct squashfs_super_block`).
 const LENGTH: u64 = 96;
 
-/// The superblock: what an archive says about itself, and where its tables are. All places are counted in bytes from
+/// The superblock: general facts about an archive, and where its tables are. All positions are counted in bytes from
 /// the start of the archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Superblock {
@@ -34,7 +34,7 @@ pub struct Superblock {
     pub(super) root: u64,
     /// Index of the id table (`id_table_start`).
     pub(super) id_table: u64,
-    /// Index of the table of extended attributes, all ones if there is no table (`xattr_id_table_start`).
+    /// Index of the table of extended attributes. All ones if there is no table (`xattr_id_table_start`).
     pub(super) xattr_table: u64,
     /// First metadata block of the inodes (`inode_table_start`).
     pub(super) inode_table: u64,
@@ -42,12 +42,12 @@ pub struct Superblock {
     pub(super) directory_table: u64,
     /// Index of the fragment table (`fragment_table_start`).
     pub(super) fragment_table: u64,
-    /// Index of the export table, all ones if there is no table (`lookup_table_start`).
+    /// Index of the export table. All ones if there is no table (`lookup_table_start`).
     pub(super) export_table: u64,
 }
 
 impl Superblock {
-    /// Reads the superblock of the archive that fills `region`. Where its tables lie is not checked before they are
+    /// Reads the superblock of the archive that fills `region`. The positions of its tables are only checked when they are
     /// needed: a truncated archive still opens.
     ///
     /// # Errors
@@ -60,7 +60,7 @@ impl Superblock {
         parse("squashfs superblock", &region.place(0), &bytes, superblock)
     }
 
-    /// The upper bound for the end of the table at `start`: every table ends where the next one begins.
+    /// The upper bound for the end of the table at `start`: every table ends where the next begins.
     pub(super) fn end_of(&self, start: u64) -> u64 {
         let tables = [
             self.inode_table,
@@ -87,9 +87,9 @@ fn superblock(input: &[u8]) -> Parsed<'_, Superblock> {
         .parse(input)?;
     let (input, (_, _, ids, _, root, bytes_used)) = (
         field("block_log", verify(little16, |&log| u32::from(log) == block_size.ilog2())),
-        field("flags", little16), // repeats what the block headers say
+        field("flags", little16), // repeats the block headers
         field("no_ids", little16),
-        field("version", little32), // seen by the caller
+        field("version", little32), // checked by the caller
         field("root_inode", verify(little64, |&root| root < 1 << 48)),
         field("bytes_used", little64),
     )
@@ -123,7 +123,7 @@ fn superblock(input: &[u8]) -> Parsed<'_, Superblock> {
 }
 
 /// Names the version of an archive that is not of version 4.0. All versions have their number at byte 28, in the byte
-/// order that the magic shows; versions before 4 had both orders.
+/// order that the magic indicates. Versions before 4 existed in both orders.
 fn other_version(bytes: &[u8]) -> Option<String> {
     let number = |at: usize| bytes.get(at..at + 2).and_then(|pair| <[u8; 2]>::try_from(pair).ok());
     let (major, minor) = (number(28)?, number(30)?);
@@ -142,7 +142,7 @@ pub(super) mod tests {
     use super::*;
     use crate::image::Source;
 
-    /// A superblock with every field at another value.
+    /// A superblock in which all fields have different values.
     pub(in crate::fs::squashfs) fn example() -> Vec<u8> {
         let mut bytes = b"hsqs".to_vec();
         for number in [7_u32, 315_532_800, 131_072, 3] {

@@ -1,4 +1,4 @@
-//! Whole archives: those that mksquashfs made, and damaged ones.
+//! Whole archives made by mksquashfs, and damaged ones.
 
 use std::io::Read;
 use std::path::Path;
@@ -40,7 +40,7 @@ fn find(archive: &Archive<'_>, path: &str) -> NodeId {
     path.split('/').fold(archive.root(), step)
 }
 
-/// Path, type, permissions, owner, group and contents (of a file) or target (of a link) of all that is in an archive.
+/// A file of an archive: path, type, permissions, owner, group, and the contents of a file or the target of a link.
 type Row = (Vec<u8>, FileType, u16, u32, u32, Vec<u8>);
 
 fn rows(archive: &Archive<'_>) -> Vec<Row> {
@@ -198,7 +198,7 @@ fn errors_name_bytes_of_the_image_around_the_archive() {
     assert_eq!(error.to_string(), format!("metadata block at {:#x}: invalid length", 4096 + table));
 }
 
-/// An archive of one file of 4 KiB blocks. Each is a size as the block list has it, and the bytes that are stored.
+/// An archive with one file in 4 KiB blocks. Each block is given by its size as in the block list, and its stored bytes.
 fn one_file(size: u64, blocks: &[(u32, &[u8])]) -> (Source, NodeId) {
     let data: Vec<u8> = blocks.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
     let mut table = Vec::new();
@@ -296,7 +296,7 @@ fn a_block_of_another_length_than_its_place_asks_for_is_refused() {
     }
 }
 
-/// Reads a little of everything in a damaged archive. Whatever is in it, that must end.
+/// Reads a little of everything in a damaged archive. That must end, whatever the archive contains.
 fn exercise(bytes: Vec<u8>) {
     let source = Source::memory(bytes);
     let Ok(archive) = Archive::open(Region::whole(&source)) else { return };
@@ -316,7 +316,7 @@ fn exercise(bytes: Vec<u8>) {
     }
 }
 
-/// A generator of numbers, the same on every run (xorshift).
+/// A random number generator with a fixed seed (xorshift).
 fn numbers() -> impl FnMut(usize) -> usize {
     let mut state: u64 = 0x2545_f491_4f6c_dd1d;
     move |below| {

@@ -1,4 +1,4 @@
-//! Secrets by the name that they are assigned to: credentials of units, and parameters on a kernel line.
+//! Secrets recognized by the name that they are assigned to: credentials of units, and kernel parameters.
 
 use data_encoding::BASE64;
 
@@ -8,10 +8,10 @@ use crate::nixos::credential::Credential;
 use crate::nixos::kernel_line::{Encoding, Secret, secret};
 use crate::secrets::subject::Subject;
 
-/// The longest parameter, in bytes. On most machines the kernel's whole line is no longer.
+/// The longest parameter, in bytes. On most machines this is the limit for the whole kernel line.
 const LONGEST: usize = 4096;
 
-/// Who makes the assignment.
+/// Where the assignment is.
 pub(super) enum Assignment {
     /// `SetCredential=NAME:VALUE`
     OfUnit,
@@ -45,7 +45,7 @@ impl Assignment {
     }
 }
 
-/// What a parameter is the secret of: the user, the credential, or the parameter itself.
+/// Whose secret a parameter has: the user's, the credential's, or the parameter's own.
 fn subject(secret: &Secret<'_>) -> Option<Subject> {
     let name = secret.shown.trim_end_matches([':', '=']);
     match name.split_once('=') {
@@ -54,7 +54,7 @@ fn subject(secret: &Secret<'_>) -> Option<Subject> {
     }
 }
 
-/// Cuts one parameter off. It may contain blanks if it, or its value, is in quotes.
+/// Cuts off one parameter. It may contain blanks if it, or its value, is quoted.
 fn parameter(text: &[u8], before: Option<u8>) -> Option<&str> {
     let quote = before.filter(|byte| matches!(byte, b'"' | b'\'' | b'`'));
     let value = text.iter().position(|byte| *byte == b'=')?;
@@ -74,7 +74,7 @@ fn until(text: &[u8], ends: impl Fn(u8) -> bool) -> Option<&str> {
     std::str::from_utf8(text.get(..length)?).ok()
 }
 
-/// Judges the value. Hashes that begin with a dollar sign have rules of their own, which also give a fingerprint.
+/// Checks the value. Hashes that begin with a dollar sign have rules of their own, which also give a fingerprint.
 fn found(secret: Secret<'_>, what: &'static str, length: usize) -> Option<Found> {
     let decoded = match secret.encoding {
         Encoding::Text => secret.value.as_bytes().to_vec(),
@@ -103,7 +103,7 @@ fn begins_with_dollar(value: &str) -> bool {
     value.starts_with('$')
 }
 
-/// Whether this is no value, but the pattern of a script or a name in brackets from a description.
+/// Whether this is not a value, but the pattern of a script or a name in brackets from a description.
 fn is_documented(value: &[u8]) -> bool {
     value.first().is_some_and(|byte| matches!(byte, b'*' | b'<' | b'(' | b'{' | b'['))
 }

@@ -6,7 +6,7 @@ use super::places::ACCOUNTS;
 use super::{Before, EVERYWHERE, Identity, Needle, Pattern, Rule, Test, Whose, needle};
 use crate::nixos::Scheme;
 
-/// The end of a hash: a character that cannot belong to it. Argon2's base 64 also has `+`.
+/// The end of a hash: a character that cannot be part of it. Argon2's base 64 also has `+`.
 const END: &str = "(?:[^./A-Za-z0-9]|$)";
 const END_OF_BASE64: &str = "(?:[^A-Za-z0-9+/]|$)";
 
@@ -33,9 +33,9 @@ pub(super) static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     Scheme::all().map(of_scheme).chain(others).collect()
 });
 
-/// A hash with a dollar sign is found anywhere. Others look like any word, and count only as the hash of a user.
+/// A hash with a dollar sign is found anywhere. Others look like any word, and count only as a user's hash.
 fn of_scheme(scheme: Scheme) -> Rule {
-    // Without a salt, a table lists the password for every digest.
+    // Without a salt, tables list the password for every digest.
     let identity = if scheme.is_salted() { Identity::Told } else { Identity::Hidden };
     let pattern = scheme.pattern();
     match scheme.begins_with_dollar() {

@@ -16,7 +16,7 @@ pub(super) static RULES: [Rule; 7] = [
         test: Test::Pem,
     },
     Rule {
-        // `-----BEGIN ` in base64, but for the last two bits.
+        // `-----BEGIN ` in base64, without the last two bits.
         noticed: Cow::Borrowed(&[needle("LS0tLS1CRUdJTi", 6)]),
         kind: "private-key",
         places: EVERYWHERE,

@@ -34,7 +34,7 @@ const LONGEST_PASSWORD: usize = 512;
 /// A random secret has at least this many different bytes; `XXXXXXXX` is a placeholder.
 const FEWEST_DIFFERENT: usize = 8;
 
-/// Bytes before and after a line that tell a text from a program, which has zero bytes between its strings.
+/// Bytes before and after a line that distinguish a text from a program, which has zero bytes between its strings.
 const NEAR: usize = 256;
 
 /// Words in placeholders, in lower case. The last one is `{"sub":"1234567890",` in base64, the beginning of example tokens.
@@ -70,7 +70,7 @@ pub(super) struct Found {
     pub(super) what: String,
     /// Its length in bytes, counted from the candidate.
     pub(super) length: usize,
-    /// Bytes by which two secrets can be compared. `None` if a digest of them would give the secret away.
+    /// Bytes for comparing two secrets. `None` if a digest of them would give the secret away.
     pub(super) identity: Option<Vec<u8>>,
     /// Whose it is, or what it opens.
     pub(super) subject: Option<Subject>,
@@ -78,9 +78,9 @@ pub(super) struct Found {
 
 /// How a candidate is tested.
 enum Test {
-    /// A private key in an armour.
+    /// An armoured private key.
     Pem,
-    /// A private key in an armour in base64.
+    /// A base64-encoded armoured private key.
     WrappedPem,
     /// A credential of a unit, or a parameter of the kernel.
     Assigned(Assignment),
@@ -99,7 +99,7 @@ struct Pattern {
 /// Whether a digest of the secret may be shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Identity {
-    /// The secret is random, so nobody can guess it from a digest.
+    /// The secret is random, so it cannot be guessed from a digest.
     Told,
     /// The secret may be a word.
     Hidden,
@@ -109,19 +109,19 @@ enum Identity {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Before {
     Anything,
-    /// No letter or digit: inside a word, the candidate is part of something else, such as base64.
+    /// No letter or digit: within a word, the candidate is part of something else, such as base64.
     NoWord,
 }
 
-/// One rule.
+/// A rule.
 struct Rule {
-    /// The texts to search for. Each begins a secret, or the text that names one.
+    /// The texts to search for. A secret begins with one of them, or with the text that names it.
     noticed: Cow<'static, [Needle]>,
     kind: &'static str,
     /// The files to which the rule applies.
     places: Places,
     before: Before,
-    /// Where the text around the secret says whose it is.
+    /// Which part of the text around the secret says whose it is.
     whose: Whose,
     test: Test,
 }
@@ -139,7 +139,7 @@ impl Pattern {
         Self { what, identity, source: Cow::Owned(source), compiled: OnceLock::new() }
     }
 
-    /// Most patterns are never needed, so each is compiled when it is first used.
+    /// Compiled at first use, because most patterns are never needed.
     fn regex(&self) -> Option<&Regex> {
         self.compiled.get_or_init(|| Regex::new(&format!("(?-u)^{}", self.source)).ok()).as_ref()
     }
@@ -151,7 +151,7 @@ fn all() -> impl Iterator<Item = &'static Rule> {
     sorts.into_iter().flatten()
 }
 
-/// The texts of the rules that apply to every file, and those of all rules.
+/// The texts for the rules that apply to every file, and those for all rules.
 static OF_ANY: LazyLock<Filter> =
     LazyLock::new(|| Filter::new(all().filter(|rule| rule.places.is_none()).flat_map(|rule| &*rule.noticed)));
 static OF_SOME: LazyLock<Filter> = LazyLock::new(|| Filter::new(all().flat_map(|rule| &*rule.noticed)));
@@ -167,11 +167,11 @@ pub(super) fn filter(places: Places) -> &'static Filter {
     if places.is_none() { &OF_ANY } else { &OF_SOME }
 }
 
-/// A text that begins with one that was searched for, and its surroundings.
+/// A text that begins with a needle, and its surroundings.
 #[derive(Clone, Copy)]
 pub(super) struct Candidate<'t> {
     pub(super) text: &'t [u8],
-    /// What precedes it, a limited number of bytes. Empty at the beginning of the file.
+    /// The bytes before it, up to a limit. Empty at the beginning of the file.
     pub(super) past: &'t [u8],
     pub(super) of: FileKind,
 }
@@ -201,7 +201,7 @@ impl FileKind {
 }
 
 impl FileKind {
-    /// Whether a password hash in such a file is that of somebody who can log in, also where the hash is well known.
+    /// Whether a password hash in such a file belongs to a user who can log in, even if the hash is well known.
     pub(super) const fn has_accounts(self) -> bool {
         self.places.meet(ACCOUNTS.and(SHADOW).and(CONFIGURATION))
     }
@@ -234,7 +234,7 @@ impl Rule {
     fn matching(&self, pattern: &Pattern, candidate: Candidate<'_>) -> Option<Found> {
         let Candidate { mut text, past, of } = candidate;
         if pattern.identity == Identity::Hidden {
-            // A line that begins a password again and again would be read from each.
+            // Limits the cost of a line with many beginnings of a password: each would be read to its end.
             text = text.get(..LONGEST_PASSWORD).unwrap_or(text);
         }
         let captures = pattern.regex()?.captures(text)?;
@@ -243,7 +243,7 @@ impl Rule {
         let (name, rest) = (text.get(..secret.start())?, candidate.text.get(secret.end()..)?);
         let counts = match pattern.identity {
             Identity::Told => is_random(value),
-            // A program that reads or writes such files contains their words.
+            // A program that reads or writes such files contains the same words.
             Identity::Hidden if !self.places.is_none() && !is_in_text(past, rest) => false,
             Identity::Hidden => !stands_for_another(value) && !is_an_example(value, past, of),
         };
@@ -259,8 +259,8 @@ impl Rule {
         counts.then(found).filter(|found| pattern.identity == Identity::Told || self.is_in_place(found, past, rest))
     }
 
-    /// Whether a hash that anyone can compute stands where the hash of a user does, or alone: sources of programs have tables of
-    /// them.
+    /// Whether a hash that anyone can compute is in the place of a user's hash, or is alone. Source code of programs has tables of
+    /// such hashes.
     fn is_in_place(&self, found: &Found, past: &[u8], rest: &[u8]) -> bool {
         let alone = past.last().is_none_or(|byte| *byte == b'\n') && rest.first().is_none_or(u8::is_ascii_whitespace);
         self.kind != "password-hash" || !self.places.is_none() || found.subject.is_some() || alone
@@ -268,13 +268,13 @@ impl Rule {
 }
 
 impl Candidate<'_> {
-    /// The byte before it, if it does not begin the file.
+    /// The byte before it. `None` at the beginning of the file.
     fn before(&self) -> Option<u8> {
         self.past.last().copied()
     }
 }
 
-/// Whether a line is one of a text, with nothing of a program near it.
+/// Whether a line is part of a text, without traces of a program nearby.
 fn is_in_text(past: &[u8], rest: &[u8]) -> bool {
     let past = past.get(past.len().saturating_sub(NEAR)..).unwrap_or(past);
     let rest = rest.get(..NEAR).unwrap_or(rest);
@@ -292,7 +292,7 @@ fn is_random(secret: &[u8]) -> bool {
         && !STANDING_IN.iter().any(|word| memmem::find(&lower, word).is_some())
 }
 
-/// Whether a value stands for another: a format string, `ext:NAME`, `@NAME@`, `${NAME}`, `<password>`, or a locked account's field.
+/// Whether a value is a placeholder: a format string, `ext:NAME`, `@NAME@`, `${NAME}`, `<password>`, or a locked account's field.
 fn stands_for_another(value: &[u8]) -> bool {
     let value = unquoted(value).trim_ascii();
     let within = |open: &[u8], close: &[u8]| value.strip_prefix(open).is_some_and(|rest| rest.ends_with(close));
@@ -313,7 +313,7 @@ fn stands_for_another(value: &[u8]) -> bool {
         || matches!(value, b"*" | b"!" | b"!!" | b"!*")
 }
 
-/// Whether a value is one of the examples in a package's documentation. Many are in comments.
+/// Whether a value is one of the examples in a package's documentation, which are often in comments.
 fn is_an_example(value: &[u8], past: &[u8], of: FileKind) -> bool {
     let line = past.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
     let is_comment = line.trim_ascii_start().starts_with(b"#");

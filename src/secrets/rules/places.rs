@@ -1,4 +1,4 @@
-//! Kinds of files, by their paths: some texts are secrets in such files only.
+//! Kinds of files, by their paths: some texts are secrets only in certain files.
 
 use std::sync::LazyLock;
 
@@ -31,15 +31,15 @@ pub(super) const NPM: Places = Places(1 << 7);
 /// A WireGuard key as a whole file; NixOS writes `privateKey` to one named `wg-key`.
 pub(in crate::secrets) const WIREGUARD: Places = Places(1 << 8);
 
-/// Documentation of packages. No rule applies because of it.
+/// Documentation of packages. No rule applies to it specifically.
 pub(super) const DOCUMENTATION: Places = Places(1 << 9);
-/// Text that was written for this system. Packages and sources are not: their documentation is full of examples.
+/// Text written for this system. Packages and sources are not: their documentation is full of examples.
 pub(super) const CONFIGURATION: Places = Places(1 << 10);
 
-/// Where packages are.
+/// The directory of packages.
 const STORE: &[u8] = b"/nix/store/";
 
-/// Words in the names of trees of sources, which have no version.
+/// Words in the names of source trees, which have no version.
 const SOURCES: [&str; 3] = ["source", "nixpkgs", "nixos"];
 
 /// Kinds by the end of the path.
@@ -88,12 +88,12 @@ const PARTS: [(&str, Places); 8] = [
     ("/share/doc/", DOCUMENTATION),
 ];
 
-/// All parts at once: this runs for every path of the image.
+/// All parts at once, because this runs for every path of the image.
 static PARTS_OF: LazyLock<Option<AhoCorasick>> =
     LazyLock::new(|| AhoCorasick::new(PARTS.iter().map(|(part, _)| part)).ok());
 
-/// Whether a file belongs to a package, or to a tree of sources: a directory in the store with a version, or called so. Other
-/// directories are written for the system, as is what lies in the store by itself.
+/// Whether a file belongs to a package or a source tree: a directory in the store with a version, or with the name of one. Other
+/// directories are written for the system, and so are single files in the store.
 fn is_of_a_package(path: &[u8]) -> bool {
     let Some(below) = path.strip_prefix(STORE) else { return false };
     let Some(end) = memchr::memchr(b'/', below) else { return false };

@@ -1,4 +1,4 @@
-//! Tokens of services, recognized by their prefixes or by the file that they are in.
+//! Tokens of services, recognized by their prefixes or by their files.
 
 use std::borrow::Cow;
 
@@ -33,7 +33,7 @@ pub(super) static RULES: [Rule; 23] = [
             r#"A[KS]IA[A-Z2-7]{16}[^A-Za-z0-9][\s\S]{0,200}?(?i:secret[a-z_ ]{0,20})["']?\s*[:=]\s*["']?([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)"#,
         ),
     ),
-    // Half of a secret; the other half is not far.
+    // Half of a secret. The other half is usually nearby.
     token(&[needle("AKIA", 0)], pattern("AWS access key id", Told, r"(AKIA[A-Z2-7]{16})(?:[^A-Za-z0-9/+=_]|$)")),
     token(
         &[needle("xoxb-", 0), needle("xoxp-", 0)],
@@ -47,7 +47,7 @@ pub(super) static RULES: [Rule; 23] = [
     token(&[needle("hf_", 0)], pattern("Hugging Face", Told, r"(hf_[A-Za-z]{34})(?:[^A-Za-z0-9_]|$)")),
     token(
         &[needle("AIza", 0)],
-        // A zero byte ends it in a program, whose own keys are public.
+        // In a program, a zero byte ends it. A program's own keys are public.
         pattern("Google", Told, r"(AIza[A-Za-z0-9_-]{35})(?:[^A-Za-z0-9_\x00-]|$)"),
     ),
     token(

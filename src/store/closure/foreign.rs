@@ -1,6 +1,7 @@
-//! Files that somebody may give for a list of store paths.
+//! Files that are given as a list of store paths by mistake.
 
-/// How files begin that are no closure, and what they are. A squashfs, a NAR and the formats of compression by their magic numbers.
+/// How files begin that are not a closure, and what they are. A squashfs, a NAR and compressed files are recognized by magic
+/// numbers.
 const BEGINNINGS: [(&[u8], &str); 14] = [
     (b"\x7fELF", "a program (ELF)"),
     (b"hsqs", "a squashfs"),
@@ -18,10 +19,10 @@ const BEGINNINGS: [(&[u8], &str); 14] = [
     (b"ssh-", "a public key"),
 ];
 
-/// Where an ISO 9660 volume has its first descriptor, after the type (ECMA-119 §6.2.1, §8.1.2).
+/// Offset of the first descriptor of an ISO 9660 volume, after the type (ECMA-119 §6.2.1, §8.1.2).
 const VOLUME: usize = 0x8001;
 
-/// What a file is, if it can be told that it is no closure.
+/// What a file is, if it is clearly not a closure.
 pub(super) fn kind(text: &[u8]) -> Option<&'static str> {
     if text.get(VOLUME..).is_some_and(|rest| rest.starts_with(b"CD001")) {
         return Some("an ISO image");
@@ -31,7 +32,7 @@ pub(super) fn kind(text: &[u8]) -> Option<&'static str> {
     if let Some((_, what)) = known {
         return Some(what);
     }
-    // `[image]`, `[[package]]`: a list in JSON begins otherwise.
+    // `[image]`, `[[package]]`: a JSON list begins differently.
     let name = start.strip_prefix(b"[").map(|rest| rest.strip_prefix(b"[").unwrap_or(rest));
     name.and_then(<[u8]>::first).is_some_and(u8::is_ascii_lowercase).then_some("TOML, perhaps a policy")
 }

@@ -1,15 +1,15 @@
-//! `nix path-info --json`, in the forms that it has had since Nix 2.3, and lists of the same kind.
+//! `nix path-info --json` in all its forms since Nix 2.3, and similar lists.
 
 use serde_json::{Map, Value};
 
 use super::{Closure, EXPECTED, Member};
 use crate::store::{StorePath, sha256};
 
-/// Documents of other tools, by a field that only they have, and what they are.
+/// Documents of other tools: a field that only they have, and what they are.
 const OTHERS: [(&str, &str); 3] =
     [("bomFormat", "a bill of materials"), ("spdxVersion", "a bill of materials"), ("runs", "a SARIF report")];
 
-/// Fields of our own documents that list store paths in the same way, and of the newest form of Nix's.
+/// Fields that hold the store paths in our own documents, and in the newest form of Nix's.
 const INNER: [&str; 3] = ["info", "paths", "packages"];
 
 pub(super) fn read(closure: &mut Closure, text: &[u8]) -> Result<(), String> {

@@ -1,4 +1,4 @@
-//! A closure known from elsewhere: store paths, with what somebody recorded of them.
+//! A closure from elsewhere: store paths, with what is recorded of them.
 
 mod foreign;
 mod json;
@@ -12,7 +12,7 @@ use super::registration::Registration;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Closure(BTreeMap<StorePath, Member>);
 
-/// What is recorded of a store path. A list of paths records nothing, and neither does Nix of a path that is not valid.
+/// What is recorded of a store path. A list of paths records nothing. Nix records nothing of an invalid path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Member {
     /// SHA-256 of its NAR.
@@ -24,11 +24,11 @@ pub struct Member {
 }
 
 impl Closure {
-    /// Adds the store paths in a text: the output of `nix path-info --json -r` in any of its forms, a manifest, a registration, or
+    /// Adds the store paths in a text: any form of the output of `nix path-info --json -r`, a manifest, a registration, or
     /// the list of `nix-store -qR`.
     ///
     /// # Errors
-    /// What the text is instead, or what is wrong with it.
+    /// Says what the text is instead, or what is wrong with it.
     pub fn add(&mut self, text: &[u8]) -> Result<(), String> {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         let before = self.0.len();
@@ -43,18 +43,18 @@ impl Closure {
         if self.0.len() == before { Err("no store path found".to_owned()) } else { Ok(()) }
     }
 
-    /// What is recorded of a path, if it is in the closure.
+    /// The record of a path, if it is in the closure.
     #[must_use]
     pub fn get(&self, path: &StorePath) -> Option<&Member> {
         self.0.get(path)
     }
 
-    /// All paths, in their order.
+    /// All paths, sorted.
     pub fn iter(&self) -> impl Iterator<Item = (&StorePath, &Member)> {
         self.0.iter()
     }
 
-    /// How many paths there are.
+    /// The number of paths.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
@@ -132,7 +132,7 @@ mod tests {
         let structured = format!(r#"{{"algorithm":"sha256","format":"base64","hash":"{hash}"}}"#);
         let base = OTHER.strip_prefix("/nix/store/").unwrap();
         for text in [
-            // 2.3 to 2.18, and Lix: a list, with invalid paths among them.
+            // 2.3 to 2.18, and Lix: a list that includes invalid paths.
             format!(
                 r#"[{{"path":"{PATH}","narHash":"{HASH}","narSize":120,"references":["{PATH}","{OTHER}"]}},{{"path":"{OTHER}","valid":false}}]"#
             ),

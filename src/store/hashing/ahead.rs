@@ -1,19 +1,19 @@
-//! Blocks decompressed ahead of the thread that hashes them, by threads that have no object of their own left.
+//! Blocks decompressed ahead of the thread that hashes them, by idle threads.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::error::Result;
 use crate::fs::squashfs::{Archive, DataBlock};
 
-/// What an idle thread can do for one that hashes.
+/// What an idle thread can do for a hashing thread.
 pub(super) enum Task {
     /// Decompress a data block.
     Block(std::sync::Arc<AheadBlock>),
-    /// Decompress the fragment block of that number.
+    /// Decompress the fragment block with this number.
     Fragment(u32),
 }
 
-/// A data block that any thread may decompress, and one will hash.
+/// A data block that any thread may decompress, and one thread hashes.
 pub(super) struct AheadBlock {
     block: DataBlock,
     state: Mutex<State>,
@@ -32,7 +32,7 @@ impl AheadBlock {
         Self { block, state: Mutex::new(State::Waiting), changed: Condvar::new() }
     }
 
-    /// Decompresses the block if nobody has begun to; false if somebody has.
+    /// Decompresses the block unless another thread has begun. Returns false in that case.
     pub(super) fn run(&self, archive: &Archive<'_>, buffer: impl FnOnce() -> Vec<u8>) -> bool {
         {
             let mut state = self.state();
@@ -42,15 +42,15 @@ impl AheadBlock {
             }
         }
         let mut buffer = buffer();
-        // The block is compressed, so nothing is lent.
+        // The block is compressed, so the result is never borrowed.
         let done = archive.data_block(self.block, &mut buffer).map(|_| ());
         *self.state() = State::Done(done.map(|()| buffer));
         self.changed.notify_all();
         true
     }
 
-    /// The contents for the thread that hashes. `None` if nobody has begun, and nobody else will. Instead of waiting for
-    /// another thread it calls `otherwise`, as long as that returns that there was something to do.
+    /// The contents, for the thread that hashes. `None` if no thread has begun: then none will. While another thread is still at
+    /// it, this calls `otherwise` instead of waiting, until `otherwise` returns that it found nothing to do.
     pub(super) fn take(&self, mut otherwise: impl FnMut() -> bool) -> Option<Result<Vec<u8>>> {
         loop {
             let mut state = self.state();
@@ -68,7 +68,7 @@ impl AheadBlock {
         }
     }
 
-    /// Says that the contents are not needed any more.
+    /// Marks the contents as no longer needed.
     pub(super) fn cancel(&self) {
         let mut state = self.state();
         if matches!(*state, State::Waiting) {

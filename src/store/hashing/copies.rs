@@ -6,16 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::fs::squashfs::DataBlock;
 
-/// Bytes that are kept at most.
+/// Limit for the bytes that are kept.
 const LIMIT: usize = 32 << 20;
 
-/// Blocks that are kept for equal files, which share them on the disc.
+/// Blocks kept for equal files, which share them on the disc.
 ///
-/// The plan knows how many files begin with which block. What is kept first stays until the last file has used it: if a
-/// file is too long to be kept whole, at least a part is decompressed only once.
+/// The plan knows how many files begin with each block. A kept block stays until the last file has used it. If a file is too
+/// long to be kept whole, at least a part of it is decompressed only once.
 #[derive(Default)]
 pub(super) struct Copies {
-    /// Files that have not been begun, by where the first block is stored that they share.
+    /// Files not yet begun, by the address of the first block that they share.
     files: HashMap<u64, AtomicU64>,
     shelf: Mutex<Shelf>,
 }
@@ -26,20 +26,20 @@ struct Shelf {
     bytes: usize,
 }
 
-/// A block, and how many files will still ask for it.
+/// A block, and how many files still need it.
 struct Copy {
     bytes: Arc<[u8]>,
     left: u64,
 }
 
 impl Copies {
-    /// For files that share their first blocks, given how many begin with the block at each address.
+    /// For files that share their first blocks. `files` counts those that begin with the block at each address.
     pub(super) fn new(files: HashMap<u64, u64>) -> Self {
         let files = files.into_iter().filter(|&(_, count)| count > 1);
         Self { files: files.map(|(start, count)| (start, AtomicU64::new(count))).collect(), shelf: Mutex::default() }
     }
 
-    /// The contents of a block, if they are there, for one of the files that begin with the block at `first`.
+    /// The contents of a block if they are kept, for one of the files that begin with the block at `first`.
     pub(super) fn take(&self, first: u64, block: DataBlock) -> Option<Arc<[u8]>> {
         let files = self.files.get(&first)?;
         if block.stored.start == first {
@@ -59,12 +59,12 @@ impl Copies {
         Some(bytes)
     }
 
-    /// Whether the contents of a block are there.
+    /// Whether the contents of a block are kept.
     pub(super) fn has(&self, first: u64, block: DataBlock) -> bool {
         self.files.contains_key(&first) && self.shelf().blocks.contains_key(&block.stored.start)
     }
 
-    /// Keeps the contents of a block if other files will ask for them.
+    /// Keeps the contents of a block if other files still need them.
     pub(super) fn keep(&self, first: u64, block: DataBlock, contents: &[u8]) {
         let left = self.files.get(&first).map_or(0, |files| files.load(Ordering::Relaxed));
         if left == 0 || !block.stored.compressed {

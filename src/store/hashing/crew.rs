@@ -1,4 +1,4 @@
-//! The threads that hash. Each takes the next object. When no object is left, it helps with those that others have begun.
+//! The threads that hash. Each takes the next object. When no objects are left, it helps the threads that are still hashing.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -15,14 +15,14 @@ use crate::fs::squashfs::Archive;
 use crate::image::Progress;
 use crate::store::{Carrier, Store};
 
-/// Bytes of decompressed fragment blocks that are kept: for all threads together, and for each thread.
+/// Limits for decompressed fragment blocks that are kept, in bytes: for all threads together, and for each thread.
 const FRAGMENTS: usize = 16 << 20;
 const FRAGMENTS_OF_A_THREAD: usize = 8 << 20;
 
-/// Blocks that are decompressed ahead for each thread that could do it.
+/// Blocks decompressed ahead, for each thread that could decompress one.
 const AHEAD_OF_A_THREAD: usize = 4;
 
-/// Bytes that are decompressed ahead of one object at most.
+/// Limit for the bytes decompressed ahead for one object.
 const AHEAD_LIMIT: usize = 128 << 20;
 
 /// What the threads share.
@@ -35,7 +35,7 @@ pub(super) struct Crew<'s> {
     pub(super) total: u64,
     board: Mutex<Board>,
     changed: Condvar,
-    /// Threads that have no object left to begin.
+    /// Threads without an object, when no objects are left to begin.
     helpers: AtomicUsize,
     pub(super) spare: Mutex<Vec<Vec<u8>>>,
     pub(super) done: AtomicU64,
@@ -83,7 +83,7 @@ impl<'s> Crew<'s> {
         }
     }
 
-    /// Reads all objects. The outcomes come in no particular order, each with the object's index.
+    /// Reads all objects. The outcomes are in no particular order, each with the index of its object.
     pub(super) fn run(&self) -> Vec<(usize, Outcome)> {
         thread::scope(|scope| {
             let others: Vec<_> = (1..self.threads).map(|_| scope.spawn(|| self.work())).collect();
@@ -120,7 +120,7 @@ impl<'s> Crew<'s> {
         outcomes
     }
 
-    /// Waits for something to do; `None` when everything is done.
+    /// Waits for work. `None` when everything is done.
     fn next(&self, helps: &mut bool) -> Option<Work> {
         let mut board = self.board();
         loop {
@@ -142,8 +142,8 @@ impl<'s> Crew<'s> {
         }
     }
 
-    /// How many bytes to decompress ahead of an object. That is zero while all threads have objects of their own, unless
-    /// hashing this one takes a thread longer than everything takes all of them.
+    /// How many bytes to decompress ahead for an object. Zero while all threads have objects of their own, unless one thread needs
+    /// longer to hash this object than all threads need for everything.
     pub(super) fn ahead(&self, item: Item) -> u64 {
         let helpers = match self.helpers.load(Ordering::Relaxed) {
             0 if item.size / 2 > self.total / u64::try_from(self.threads).unwrap_or(u64::MAX).max(1) => {
@@ -157,7 +157,7 @@ impl<'s> Crew<'s> {
         u64::try_from(bytes).unwrap_or(0)
     }
 
-    /// Offers work to the threads that have none.
+    /// Offers work to idle threads.
     pub(super) fn offer(&self, task: Task) {
         self.board().tasks.push_back(task);
         self.changed.notify_one();
@@ -173,7 +173,7 @@ impl<'s> Crew<'s> {
     }
 }
 
-/// A thread is working on an object as long as it holds this.
+/// Marks a thread as working on an object until it is dropped.
 struct Busy<'c, 's>(&'c Crew<'s>);
 
 impl Drop for Busy<'_, '_> {

@@ -1,4 +1,4 @@
-//! Fragment blocks, each shared by many small files and decompressed about once.
+//! Fragment blocks. Many small files share each of them, and each is decompressed about once.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -7,45 +7,45 @@ use super::object::Damage;
 use crate::error::Result;
 use crate::fs::squashfs::{Archive, Fragment, Stored};
 
-/// Bytes of fragments that are kept for equal files.
+/// Limit for the fragments kept for equal files, in bytes.
 const COPIES: usize = 16 << 20;
 
-/// Buffers that are kept for the next block.
+/// Buffers kept for later blocks.
 const SPARE: usize = 4;
 
-/// The fragment blocks that are in use. Whoever asks for one that is being decompressed waits for it.
+/// The fragment blocks in use. A thread that needs a block waits while another decompresses it.
 ///
-/// The plan knows how many files have which fragment. If equal files, which may be far from one another, share a fragment,
-/// a copy is kept for the others; so a block is dropped after the last of its fragments. Above a budget, the block
-/// that was not used for the longest time is dropped earlier, and decompressed again if it is needed.
+/// The plan knows how many files use each fragment. Equal files share a fragment, but may be far apart, so a copy of it is kept for
+/// the others. A block can then be dropped after the last of its fragments. Over budget, the least recently used block is dropped
+/// earlier, and decompressed again if it is needed.
 pub(super) struct Fragments<'s> {
     archive: &'s Archive<'s>,
-    /// Blocks that are kept at most.
+    /// Limit for the number of blocks kept.
     most: usize,
     shelf: Mutex<Shelf>,
 }
 
 #[derive(Default)]
 struct Shelf {
-    /// Fragments that nobody has asked for yet, by the number of their block.
+    /// How many fragments of each block are still unread, by block number.
     uses: HashMap<u32, u64>,
-    /// Files that have not asked yet, of fragments that several have.
+    /// How many files have yet to read each fragment that several files use.
     shared: HashMap<Fragment, u64>,
-    /// Copies for them.
+    /// Copies of these fragments.
     copies: HashMap<Fragment, Arc<[u8]>>,
-    /// Bytes of the copies.
+    /// Total size of the copies, in bytes.
     copied: usize,
     blocks: HashMap<u32, Arc<Block>>,
-    /// The blocks in the order in which they were last asked for.
+    /// The blocks, the least recently used first.
     order: VecDeque<u32>,
     spare: Vec<Vec<u8>>,
 }
 
-/// A block: empty until it is decompressed, then its bytes or why there are none.
+/// A block: empty until it is decompressed, then its bytes or the error.
 type Block = OnceLock<std::result::Result<Vec<u8>, String>>;
 
 impl<'s> Fragments<'s> {
-    /// The blocks of an archive, with the number of files that will ask for each fragment.
+    /// The blocks of an archive. `shared` counts the files that use each fragment.
     pub(super) fn new(archive: &'s Archive<'s>, mut shared: HashMap<Fragment, u64>, budget: usize) -> Self {
         let most = (budget / archive.superblock().block_size as usize).max(1);
         let mut uses: HashMap<u32, u64> = HashMap::new();
@@ -54,7 +54,7 @@ impl<'s> Fragments<'s> {
         Self { archive, most, shelf: Mutex::new(Shelf { uses, shared, ..Shelf::default() }) }
     }
 
-    /// Hands the bytes of a fragment to `take`.
+    /// Passes the bytes of a fragment to `take`.
     pub(super) fn read(&self, fragment: Fragment, take: impl FnOnce(&[u8])) -> std::result::Result<(), Damage> {
         let stored = self.archive.fragment(fragment.number).map_err(|error| Damage::of(&error))?;
         let damaged = |message: String| Damage::new(message).at(self.archive, stored);
@@ -86,7 +86,7 @@ impl<'s> Fragments<'s> {
         read
     }
 
-    /// Decompresses a block that somebody will soon ask for.
+    /// Decompresses a block that will soon be needed.
     pub(super) fn prepare(&self, number: u32) {
         let Ok(stored) = self.archive.fragment(number) else { return };
         if stored.compressed && self.shelf().uses.get(&number).is_some_and(|&uses| uses > 0) {
@@ -114,7 +114,7 @@ impl<'s> Fragments<'s> {
         block
     }
 
-    /// Counts one file as done with a block.
+    /// Counts one more file as done with a block.
     fn release(&self, number: u32, block: Arc<Block>) {
         let mut shelf = self.shelf();
         let left = shelf.uses.get_mut(&number).map_or(0, |uses| {
@@ -130,7 +130,7 @@ impl<'s> Fragments<'s> {
     fn decompress(&self, stored: Stored) -> Result<Vec<u8>> {
         let mut buffer = self.shelf().spare.pop().unwrap_or_default();
         self.archive.fragment_block(stored, &mut buffer)?;
-        Ok(buffer) // a compressed block is never lent
+        Ok(buffer) // a compressed block is never borrowed
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
@@ -139,7 +139,7 @@ impl<'s> Fragments<'s> {
 }
 
 impl Shelf {
-    /// The copy of a fragment, for one more of the files that have it.
+    /// The copy of a fragment, for one more of the files that use it.
     fn copy(&mut self, fragment: Fragment) -> Option<Arc<[u8]>> {
         let copy = Arc::clone(self.copies.get(&fragment)?);
         if self.last(fragment) {
@@ -149,7 +149,7 @@ impl Shelf {
         Some(copy)
     }
 
-    /// Keeps a copy of a fragment if other files have it.
+    /// Keeps a copy of a fragment if other files use it.
     fn keep(&mut self, fragment: Fragment, part: &[u8]) {
         let wanted = self.shared.contains_key(&fragment) && !self.last(fragment);
         if wanted && self.copied.saturating_add(part.len()) <= COPIES && !self.copies.contains_key(&fragment) {
@@ -158,7 +158,7 @@ impl Shelf {
         }
     }
 
-    /// Counts a file of a shared fragment; true for the last.
+    /// Counts one more file of a shared fragment. Returns true for the last.
     fn last(&mut self, fragment: Fragment) -> bool {
         let left = self.shared.get_mut(&fragment).map_or(0, |files| {
             *files = files.saturating_sub(1);
@@ -168,13 +168,13 @@ impl Shelf {
     }
 
     fn remove_from_order(&mut self, number: u32) {
-        // Mostly the last one.
+        // Usually it is the last one.
         if let Some(at) = self.order.iter().rposition(|&other| other == number) {
             self.order.remove(at);
         }
     }
 
-    /// Keeps the buffer of a block that nobody reads any more.
+    /// Keeps the buffer of a block that is no longer in use.
     fn recycle(&mut self, block: Arc<Block>) {
         if let Some(Ok(buffer)) = Arc::into_inner(block).and_then(OnceLock::into_inner)
             && self.spare.len() < SPARE

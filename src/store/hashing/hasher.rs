@@ -1,4 +1,4 @@
-//! Hashes one object: its NAR, step by step, while other threads decompress what comes later.
+//! Hashes one object: its NAR, step by step, while other threads decompress later blocks.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -16,10 +16,10 @@ use crate::fs::squashfs::Archive;
 use crate::store::Carrier;
 use crate::store::nar::Contents;
 
-/// Steps that are looked ahead for blocks: small files have three each.
+/// How many steps to look ahead for blocks. Small files have three each.
 const LOOK_AHEAD: usize = 4096;
 
-/// Bytes of a file of the disc that are hashed at once, and bytes between two reports of progress.
+/// Bytes of a file on the disc that are hashed at once, and bytes between two progress reports.
 const PART: u64 = 1 << 20;
 
 /// Hashes one object.
@@ -27,11 +27,11 @@ pub(super) struct Hasher<'h, 's> {
     crew: &'h Crew<'s>,
     buffer: &'h mut Vec<u8>,
     outcome: Outcome,
-    /// Bytes that have not been reported as progress.
+    /// Bytes not yet reported as progress.
     unreported: u64,
 }
 
-/// A step that has been looked at ahead, and the block that another thread may decompress for it.
+/// A step found by looking ahead, and the block that another thread may decompress for it.
 type Seen = (Step, Option<Arc<AheadBlock>>);
 
 impl<'h, 's> Hasher<'h, 's> {
@@ -42,7 +42,7 @@ impl<'h, 's> Hasher<'h, 's> {
     pub(super) fn run(mut self, item: Item) -> Outcome {
         let mut digest = NarHash(item.hashed.then(Sha256::new));
         let mut steps = Steps::new(self.crew.store, item.node);
-        // The steps looked at ahead, and how many bytes their blocks take when decompressed.
+        // The steps found by looking ahead, and the decompressed size of their blocks.
         let mut window: VecDeque<Seen> = VecDeque::new();
         let (mut open, mut last) = (0u64, None);
         loop {
@@ -62,7 +62,7 @@ impl<'h, 's> Hasher<'h, 's> {
         Outcome { hash: hash.map(|digest| digest.finalize().into()), ..self.outcome }
     }
 
-    /// Offers what a step needs to other threads.
+    /// Offers the block that a step needs to other threads.
     fn offer(&self, step: &Step, last: &mut Option<u32>) -> Option<Arc<AheadBlock>> {
         match step {
             Step::Block(_, FileBlock { first, data })
@@ -111,7 +111,7 @@ impl<'h, 's> Hasher<'h, 's> {
             Step::Trouble(path, error) => self.outcome.damaged(&path, Damage::of(&error)),
         }
         if !self.outcome.damages.is_empty() {
-            digest.0 = None; // nothing is left to compare
+            digest.0 = None; // nothing to compare any more
         }
     }
 
@@ -128,7 +128,7 @@ impl<'h, 's> Hasher<'h, 's> {
             block.iter().for_each(|block| block.cancel());
             return digest.take(&copy);
         }
-        // Instead of waiting for a block, decompress a later one.
+        // Decompress a later block instead of waiting for this one.
         let later =
             || window.iter().filter_map(|seen| seen.1.as_ref()).any(|block| block.run(archive, || crew.spare()));
         let made = match block.and_then(|block| block.take(later)) {
@@ -150,7 +150,7 @@ impl<'h, 's> Hasher<'h, 's> {
         }
     }
 
-    /// Hashes a file of the disc.
+    /// Hashes a file on the disc itself.
     fn file(&mut self, contents: &Contents, digest: &mut NarHash) -> Result<(), Error> {
         let Carrier::Directory(volume) = &self.crew.store.carrier else { return Ok(()) };
         let mut hashed = 0u64;
@@ -163,7 +163,7 @@ impl<'h, 's> Hasher<'h, 's> {
                     self.count(length);
                 }
             }
-            // Compressed by zisofs.
+            // Compressed with zisofs.
             Err(Error::Unsupported { .. }) => {
                 let mut reader = self.crew.store.tree().open(contents.id)?;
                 self.buffer.resize(usize::try_from(PART).unwrap_or(0), 0);
@@ -193,7 +193,7 @@ impl<'h, 's> Hasher<'h, 's> {
         self.report(bytes, PART);
     }
 
-    /// Reports `bytes` more as progress, once `enough` have gathered.
+    /// Reports `bytes` more as progress once at least `enough` have accumulated.
     fn report(&mut self, bytes: u64, enough: u64) {
         self.unreported = self.unreported.saturating_add(bytes);
         if self.unreported >= enough {
@@ -204,7 +204,7 @@ impl<'h, 's> Hasher<'h, 's> {
     }
 }
 
-/// The hash of what has been read so far, if it is wanted.
+/// The hash so far. `None` if it is not wanted.
 struct NarHash(Option<Sha256>);
 
 impl NarHash {
@@ -215,7 +215,7 @@ impl NarHash {
     }
 }
 
-/// Bytes that a step takes when decompressed ahead.
+/// Decompressed size of a step's block, in bytes.
 fn weight(step: &Step) -> u64 {
     match step {
         Step::Block(_, FileBlock { data, .. }) if data.stored.compressed => u64::from(data.size),

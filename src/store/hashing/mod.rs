@@ -1,8 +1,8 @@
 //! Hashes the NARs of all store objects in parallel, straight from the image.
 //!
-//! A block is hashed on the core that has just decompressed it. `plan` says which objects are read in which order, and which
-//! blocks they share; `crew` is the threads. A thread without an object decompresses blocks for the others (`ahead`). Blocks that
-//! several files share are kept (`fragments`, `copies`) until the last of these files has been hashed.
+//! A block is hashed on the core that has just decompressed it. `plan` decides the order of the objects, and which blocks they
+//! share. `crew` runs the threads. A thread without an object decompresses blocks for the others (`ahead`). Blocks that several
+//! files share are kept (`fragments`, `copies`) until the last of these files is hashed.
 
 mod ahead;
 mod copies;
@@ -21,17 +21,17 @@ use crate::image::Progress;
 use crew::Crew;
 use plan::Plan;
 
-/// Bytes of contents that are read of one image. No image holds more: this takes most of an hour. Metadata that compress to nothing
-/// can ask for millions of times as much.
+/// Limit for the bytes of contents that are read from one image. Real images hold less: this takes most of an hour. Metadata that
+/// compress to nothing can ask for millions of times as much.
 pub(crate) const LARGEST: u64 = 4 << 40;
 
-/// The error for an image with more contents.
+/// The error for an image whose contents exceed the limit.
 pub(crate) fn too_much() -> Error {
     Error::Limit { what: "contents of 4 TiB", place: Place::File(super::STORE.as_bytes().to_vec()) }
 }
 
-/// Reads the NARs of the registered objects that are present, and hashes those that `wanted` accepts. The outcomes come in no
-/// particular order, each with the index of its object in [`Contents::objects`]. `progress` hears of bytes of NARs.
+/// Reads the NARs of the registered objects that are present, and hashes those that `wanted` accepts. The outcomes are in no
+/// particular order, each with the index of its object in [`Contents::objects`]. `progress` receives bytes of NARs.
 #[must_use]
 pub fn run(
     store: &Store<'_>,

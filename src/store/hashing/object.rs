@@ -1,4 +1,4 @@
-//! One store object: its NAR, step by step, and the outcome of hashing it.
+//! One store object: its NAR, step by step, and the result of hashing it.
 
 use std::rc::Rc;
 
@@ -8,10 +8,10 @@ use crate::fs::squashfs::{Archive, Blocks, DataBlock, Fragment, Stored};
 use crate::store::nar::{Contents, Piece, Pieces, Trouble};
 use crate::store::{Carrier, Store};
 
-/// Damages of one object that are listed.
+/// Limit for the listed damages of one object.
 const MOST_DAMAGES: usize = 16;
 
-/// What came of reading an object.
+/// The result of reading an object.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// Length of its NAR in bytes.
@@ -20,16 +20,16 @@ pub struct Outcome {
     pub hash: Option<[u8; 32]>,
     /// What could not be read.
     pub damages: Vec<Damage>,
-    /// Damages beyond those.
+    /// Further damages that are not listed.
     pub further: u64,
 }
 
 /// A part of an object that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
-    /// The first file that needs it, from the object on.
+    /// The first file that needs it, relative to the object.
     pub path: Vec<u8>,
-    /// Further files of the object that need it.
+    /// How many more files of the object need it.
     pub files: u64,
     /// What is wrong.
     pub message: String,
@@ -57,7 +57,7 @@ impl Damage {
 }
 
 impl Outcome {
-    /// Keeps a damage of the file at `path`. A block that several files share is reported once.
+    /// Records a damage of the file at `path`. A block that several files share is reported once.
     pub(super) fn damaged(&mut self, path: &[u8], damage: Damage) {
         let same = |known: &&mut Damage| known.bytes.is_some() && known.bytes == damage.bytes;
         if let Some(known) = self.damages.iter_mut().find(same) {
@@ -78,16 +78,16 @@ pub(super) enum Step {
     Block(Rc<[u8]>, FileBlock),
     /// The end of a file of a squashfs, in a fragment block.
     Fragment(Rc<[u8]>, Fragment),
-    /// A file of the disc.
+    /// A file on the disc itself.
     File(Contents),
-    /// Something that cannot be read.
+    /// A part that cannot be read.
     Trouble(Rc<[u8]>, Error),
 }
 
 /// A data block of a file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FileBlock {
-    /// Where the file's first block is stored.
+    /// Where the first block of the file is stored.
     pub(super) first: u64,
     /// The block.
     pub(super) data: DataBlock,
@@ -97,13 +97,13 @@ pub(super) struct FileBlock {
 pub(super) struct Steps<'s> {
     carrier: &'s Carrier<'s>,
     pieces: Pieces<'s>,
-    /// The file whose contents are being given.
+    /// The file that is being read.
     file: Option<OpenFile<'s>>,
 }
 
 struct OpenFile<'s> {
     path: Rc<[u8]>,
-    /// Where the first block is stored, once that is known.
+    /// Where the first block is stored, once it is known.
     first: Option<u64>,
     blocks: Blocks<'s>,
     fragment: Option<Fragment>,

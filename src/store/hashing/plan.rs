@@ -1,4 +1,4 @@
-//! Which objects are read, and in which order.
+//! Which objects to read, and in which order.
 
 use std::collections::HashMap;
 
@@ -19,35 +19,35 @@ type Wanted<'w> = dyn Fn(&Object) -> bool + Sync + 'w;
 /// The objects to read.
 #[derive(Default)]
 pub(super) struct Plan {
-    /// In the order in which work on them begins.
+    /// In the order in which they are begun.
     pub(super) items: Vec<Item>,
-    /// Those that will not be read, and why.
+    /// Objects that will not be read, and why.
     pub(super) refused: Vec<(usize, Damage)>,
-    /// Bytes of all their NARs.
+    /// Total size of their NARs, in bytes.
     pub(super) total: u64,
-    /// How many files have each fragment.
+    /// How many files use each fragment.
     pub(super) fragments: HashMap<Fragment, u64>,
-    /// How many files begin with the data block that is stored there.
+    /// How many files begin with the data block stored at each address.
     pub(super) files: HashMap<u64, u64>,
 }
 
 /// An object to read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Item {
-    /// Its index in [`Contents::objects`].
+    /// Index in [`Contents::objects`].
     pub(super) object: usize,
     /// Its node.
     pub(super) node: NodeId,
-    /// Length in bytes of the readable part of its NAR.
+    /// Size of the readable part of its NAR, in bytes.
     pub(super) size: u64,
-    /// The highest address of its contents. Contents shared with another object are stored before.
+    /// The highest address of its contents. Contents shared with another object are stored earlier.
     pub(super) last: u64,
     /// Whether its hash is wanted.
     pub(super) hashed: bool,
 }
 
 impl Plan {
-    /// Measures the registered objects that are there. Only inodes and directories are read.
+    /// Measures the registered objects that are present. This reads only inodes and directories.
     pub(super) fn of(store: &Store<'_>, contents: &Contents, wanted: &Wanted<'_>, threads: usize) -> Self {
         let measured: Vec<(Item, Parts)> = contents
             .objects
@@ -73,8 +73,8 @@ impl Plan {
         plan
     }
 
-    /// Large objects first, so that none of them is begun last; the others as they lie on the disc, where those that share
-    /// a fragment block lie together.
+    /// Large objects come first, so that no large one is begun last. The others follow in their order on the disc, where objects
+    /// that share a fragment block are neighbours.
     fn order(&mut self, threads: usize) {
         let share = self.total / u64::try_from(threads).unwrap_or(u64::MAX).max(1);
         let rank = |item: &Item| match item.size > share {
@@ -85,7 +85,7 @@ impl Plan {
     }
 }
 
-/// What files of an object may share with others.
+/// What files of an object may share with other files.
 #[derive(Default)]
 struct Parts {
     fragments: Vec<Fragment>,
@@ -102,7 +102,7 @@ fn measure(store: &Store<'_>, wanted: &Wanted<'_>, (index, object): (usize, &Obj
         let added = match piece {
             Ok(Piece::Text(text)) => u64::try_from(text.len()).unwrap_or(u64::MAX),
             Ok(Piece::Contents(contents)) => {
-                // What cannot be read is reported when it is hashed.
+                // Errors are reported when the file is hashed.
                 let start = start(store, &contents, &mut parts).ok().flatten();
                 item.last = item.last.max(start.unwrap_or(0));
                 contents.size
@@ -114,7 +114,7 @@ fn measure(store: &Store<'_>, wanted: &Wanted<'_>, (index, object): (usize, &Obj
     Some((item, parts))
 }
 
-/// Where the contents of a file begin, if they are stored anywhere.
+/// Where the contents of a file begin, if any are stored.
 fn start(store: &Store<'_>, contents: &nar::Contents, parts: &mut Parts) -> Result<Option<u64>> {
     match &store.carrier {
         Carrier::Squashfs { archive, .. } => {

@@ -1,11 +1,11 @@
-//! Rules of doas, as doas itself follows them.
+//! Rules of doas, compared with doas itself.
 
 use nixoscope::nixos::access::{People, Rule, Tool};
 
 use super::generator::Generator;
 use super::world::{Files, Probe, accesses, judged, number};
 
-/// Configurations in each run, unless the environment says otherwise.
+/// Configurations per run, unless the environment says otherwise.
 const COUNT: usize = 150;
 
 const PROBES: [Probe; 12] = [
@@ -65,13 +65,13 @@ fn disagreement(access: &People, (user, target, command): Probe, theirs: bool) -
     }
     let claims = |rule: &Rule| match command {
         "/srv/generic" => rule.commands == "ALL" && rule.target.is_none(),
-        // Without arguments a rule means any.
+        // A rule without arguments allows any arguments.
         _ => {
             (rule.commands == command || command == format!("{} zz", rule.commands))
                 && target == rule.target.as_deref().unwrap_or("root")
         }
     };
-    // By way of somebody else it takes more than one command.
+    // Through another user, it takes more than one command.
     if !theirs && rules().filter(|rule| rule.through.is_none()).any(claims) {
         return Some(format!("FALSE ALARM: {user} runs {command} as {target}"));
     }

@@ -1,8 +1,8 @@
-//! Picks at random what configurations are made of.
+//! Picks parts of configurations at random.
 
 use crate::random::Random;
 
-/// Makes texts by picking.
+/// Makes texts from random picks.
 pub(crate) struct Generator {
     random: Random,
 }
@@ -12,17 +12,17 @@ impl Generator {
         Self { random: Random::new(seed) }
     }
 
-    /// One of these.
+    /// Picks one of these.
     pub(crate) fn of<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.random.below(all.len())]
     }
 
-    /// Whether it happens, in so many of a hundred cases.
+    /// True in so many percent of cases.
     pub(crate) fn percent(&mut self, percent: usize) -> bool {
         self.random.below(100) < percent
     }
 
-    /// A number of things, joined.
+    /// One to `most` things, joined.
     pub(crate) fn some(&mut self, most: usize, joint: &[&str], thing: &mut dyn FnMut(&mut Self) -> String) -> String {
         let mut all = thing(self);
         for _ in 0..self.random.below(most) {

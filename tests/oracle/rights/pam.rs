@@ -1,4 +1,4 @@
-//! Rules of PAM, as Linux-PAM follows them.
+//! Rules of PAM, compared with Linux-PAM.
 
 use nixoscope::nixos::access::{Entrance, Needs, People};
 use nixoscope::nixos::answer::Verdict;
@@ -6,7 +6,7 @@ use nixoscope::nixos::answer::Verdict;
 use super::generator::Generator;
 use super::world::{Files, Probe, accesses, judged, number};
 
-/// Configurations in each run, unless the environment says otherwise.
+/// Configurations per run, unless the environment says otherwise.
 const COUNT: usize = 60;
 
 /// `eve` has the password `secret`, `ann` an empty one, and `bob` is locked.
@@ -57,7 +57,7 @@ fn disagreements(texts: &[String]) -> Vec<String> {
     for (index, (access, text)) in accesses(&configurations).iter().zip(texts).enumerate() {
         for (user, _, typed) in PROBES {
             let opens = |typed: &str| open.contains(&format!("{index:05} {user} - {typed}"));
-            // Where nothing is needed, something that opens can be typed; it need not be the password.
+            // If nothing is needed, some input opens. It need not be the password.
             let theirs = opens(typed) || needs_nothing(access, user) && (opens("enter") || opens("secret"));
             if let Some(ours) = answer(access, user, typed).filter(|ours| *ours != theirs) {
                 let kind = if ours { "FALSE ALARM" } else { "MISSED" };
@@ -68,7 +68,7 @@ fn disagreements(texts: &[String]) -> Vec<String> {
     wrong
 }
 
-/// Whether the user gets in at the console with what is typed. `None` if the image does not tell.
+/// Whether the user gets in at the console by typing this. `None` if the image does not say.
 fn answer(access: &People, user: &str, typed: &str) -> Option<bool> {
     let account = access.accounts.iter().find(|account| account.user.name == user).unwrap();
     let mut console = account.entrances.iter().filter(|grant| grant.entrance == Entrance::Console);
@@ -78,7 +78,7 @@ fn answer(access: &People, user: &str, typed: &str) -> Option<bool> {
             (Verdict::Unknown, _) => None,
             (Verdict::Denied, _) => Some(false),
             (Verdict::Granted, Needs::Nothing) => Some(true),
-            // pam_unix does not look at what is typed where nothing is needed.
+            // If nothing is needed, pam_unix ignores the input.
             (Verdict::Granted, Needs::EmptyPassword) => Some(typed == "enter" || user == "ann"),
             (Verdict::Granted, _) => Some(typed == "secret"),
         })

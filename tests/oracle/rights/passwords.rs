@@ -1,4 +1,4 @@
-//! Fields of `/etc/shadow`, as pam_unix and crypt(3) take them.
+//! Fields of `/etc/shadow`, compared with pam_unix and crypt(3).
 
 use nixoscope::nixos::access::{Entrance, People};
 use nixoscope::nixos::answer::Verdict;
@@ -7,15 +7,15 @@ use super::generator::Generator;
 use super::world::{Files, Probe, accesses, judged, number};
 use crate::tool::{text, tool};
 
-/// Fields in each run, unless the environment says otherwise.
+/// Fields per run, unless the environment says otherwise.
 const COUNT: usize = 80;
 
-/// Passwords of the fields that open: one of each length that bigcrypt distinguishes.
+/// Passwords of the fields that open: one for each length that bigcrypt distinguishes.
 const PASSWORDS: [&str; 2] = ["secret", "secretsecret"];
 
 const PROBES: [Probe; 3] = [("eve", "-", "enter"), ("eve", "-", PASSWORDS[0]), ("eve", "-", PASSWORDS[1])];
 
-/// Salts and parameters of every scheme; the last is DES.
+/// Salts and parameters of every scheme. The last one is DES.
 const SETTINGS: [&str; 13] = [
     "$y$j75$abcdefghijklmnop$",
     "$gy$j75$abcdefghijklmnop$",
@@ -59,20 +59,20 @@ fn random_fields_of_shadow_open_what_pam_unix_opens() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Whether some password opens the account. Whether NixOS's libcrypt still has the scheme is not the question.
+/// Whether some password opens the account. It does not matter whether NixOS's libcrypt still has the scheme.
 fn opens(people: &People) -> bool {
     let eve = people.account("eve").unwrap();
     eve.entrances.iter().any(|grant| grant.entrance == Entrance::Console && grant.verdict() != Verdict::Denied)
 }
 
-/// The passwords by all schemes.
+/// The hashes of the passwords by all schemes.
 fn hashes() -> Vec<String> {
     let crypt = "print map { crypt($ARGV[0], $_) . \"\\n\" } @ARGV[1..$#ARGV]";
     let all = text(tool("perl").args(["-e", crypt, PASSWORDS[0]]).args(SETTINGS));
     let mut hashes: Vec<String> = all.lines().map(str::to_owned).collect();
     assert_eq!(hashes.len(), SETTINGS.len());
     assert!(hashes.iter().all(|hash| !hash.is_empty() && !hash.starts_with('*')), "{hashes:?}");
-    // bigcrypt: each further eight letters are hashed with the first two characters of the hash before them as salt.
+    // bigcrypt hashes each further eight letters with the first two characters of the previous hash as salt.
     let big = "my $h = crypt(substr($ARGV[0], 0, 8), 'ab'); \
         print $h . substr(crypt(substr($ARGV[0], 8), substr($h, 2, 2)), 2)";
     hashes.push(text(tool("perl").args(["-e", big, PASSWORDS[1]])));

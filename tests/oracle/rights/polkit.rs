@@ -1,11 +1,11 @@
-//! Rules of polkit, as polkit itself follows them.
+//! Rules of polkit, compared with polkit itself.
 
 use nixoscope::nixos::access::{People, Rule, Tool};
 
 use super::generator::Generator;
 use super::world::{Files, Probe, accesses, judged, number};
 
-/// Configurations in each run, unless the environment says otherwise. polkit starts anew for each.
+/// Configurations per run, unless the environment says otherwise. polkit is restarted for each.
 const COUNT: usize = 40;
 
 const EXEC: &str = "org.freedesktop.policykit.exec";
@@ -65,7 +65,7 @@ fn disagreement(people: &People, (user, action): (&str, &str), theirs: bool) -> 
 }
 
 fn script(generator: &mut Generator) -> String {
-    // An action that only a pattern matches is not among those that nixoscope asks about.
+    // nixoscope does not ask about an action that only a pattern matches.
     let named = format!("var named = [\"{TIME}\"];\n");
     named
         + &generator.some(3, &["\n"], &mut |generator| {

@@ -1,4 +1,4 @@
-//! Rules of sudo, as sudo itself follows them.
+//! Rules of sudo, compared with sudo itself.
 
 use nixoscope::nixos::access::{People, Rule, Tool};
 
@@ -10,10 +10,10 @@ const USERS: [&str; 3] = ["ann", "bob", "eve"];
 /// Programs that are asked about; rules name the others only by `ALL` and patterns.
 const COMMANDS: [&str; 3] = ["/srv/generic", "/opt/a zz", "/opt/bin/c"];
 
-/// A program that makes whoever runs it as root as good as root.
+/// A program that gives root to anyone who may run it as root.
 const SHELL: &str = "/usr/bin/env true";
 
-/// Configurations in each run, unless the environment says otherwise.
+/// Configurations per run, unless the environment says otherwise.
 const COUNT: usize = 300;
 
 fn probes() -> Vec<Probe> {
@@ -47,7 +47,7 @@ fn sudoers_that_were_misread_once_open_what_sudo_opens() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The files of a case: `sudoers`, and others behind a line with their name.
+/// The files of a case: `sudoers`, and others, each after a line with its name.
 fn case(text: &str) -> Files {
     let mut files: Files = vec![("sudoers".to_owned(), String::new())];
     for line in text.lines() {
@@ -87,9 +87,9 @@ fn disagreement(access: &People, (user, target, command): Probe, theirs: bool) -
     if theirs && !rules().any(allows) {
         return Some(format!("MISSED: {user} runs {command} as {target}"));
     }
-    // By way of somebody else it takes more than one command.
+    // Through another user, it takes more than one command.
     let sure = |rule: &&Rule| rule.conditions.is_empty() && rule.through.is_none();
-    // A rule that names the command, or any other for a command that no rule names.
+    // A rule that names the command. For a command that no rule names, any rule.
     let claims = |rule: &Rule| match command {
         "/srv/generic" => rule.target.is_none() && rule.is_everything(),
         SHELL => rule.makes_root(),
@@ -109,7 +109,7 @@ fn program(command: &str) -> &str {
     command.split(' ').next().unwrap()
 }
 
-/// Whether one of the commands of a rule is the command, or a pattern for it.
+/// Whether one of the commands of a rule is this command or a pattern for it.
 fn covers(rule: &Rule, command: &str) -> bool {
     let command = program(command);
     let (directory, _) = command.rsplit_once('/').unwrap();
@@ -149,7 +149,7 @@ fn sudoers(seed: u64) -> Files {
     files
 }
 
-/// Without carriage returns, which Debian's sudo takes for letters and newer ones for the end of a line.
+/// Text without carriage returns. Debian's sudo reads them as letters, newer versions as the end of a line.
 fn text(generator: &mut Generator, most: usize) -> String {
     generator.some(most, &["\n", "\n", "\n", "\n\n", " # NOPASSWD: ALL\n"], &mut statement) + "\n"
 }

@@ -11,7 +11,7 @@ use nixoscope::{Image, StorePath};
 use crate::listing::scratch;
 use crate::tool::{output, tool};
 
-/// Files of `/etc`, by their names there.
+/// Files of `/etc`, by their names in it.
 pub(crate) type Files = Vec<(String, String)>;
 
 /// The users of all configurations.
@@ -20,10 +20,10 @@ pub(crate) const PASSWD: &str = "root:x:0:0::/root:/bin/sh\nann:x:1000:100::/hom
 pub(crate) const GROUP: &str = "root:x:0:\nwheel:x:1:eve\nusers:x:100:\nweb:x:101:\nstaff:x:1006:bob\n";
 pub(crate) const SHADOW: &str = "root:!:1::::::\nann:!:1::::::\nbob:!:1::::::\neve:!:1::::::\nweb:!:1::::::\n";
 
-/// One question to a real program: user, target, command.
+/// A question to a real program: user, target, command.
 pub(crate) type Probe = (&'static str, &'static str, &'static str);
 
-/// How many systems an image has.
+/// Systems per image.
 const BATCH: usize = 250;
 
 /// A number from the environment.
@@ -31,7 +31,7 @@ pub(crate) fn number(name: &str, default: usize) -> usize {
     std::env::var(name).ok().map_or(default, |value| value.parse().ok().unwrap_or_else(|| panic!("{name}={value}")))
 }
 
-/// Who gets in, by configuration, as nixoscope reads it from an image that has a system for each.
+/// Who gets in with each configuration, as nixoscope reads it from an image with one system per configuration.
 pub(crate) fn accesses(configurations: &[Files]) -> Vec<People> {
     configurations.chunks(BATCH).flat_map(batch).collect()
 }
@@ -42,7 +42,7 @@ fn batch(configurations: &[Files]) -> Vec<People> {
     for (index, files) in configurations.iter().enumerate() {
         let toplevel = tree.join(&toplevel(index)[1..]);
         let known = [("passwd", PASSWD), ("group", GROUP), ("shadow", SHADOW), ("hostname", "nixos\n")];
-        // Systems with the same entries are taken for one.
+        // Systems with the same entries would count as one.
         for (name, contents) in [("init", ""), ("sw", ""), ("nixos-version", "25.11"), (&format!("own-{index}"), "")] {
             write(&toplevel.join(name), contents);
         }
@@ -70,9 +70,9 @@ fn write(file: &Path, contents: &str) {
     fs::write(file, contents).unwrap();
 }
 
-/// The verdicts of a judge on the configurations, one a line. The judge is a shell script in its own namespaces.
+/// The verdicts of a judge on the configurations, one per line. The judge is a shell script in its own namespaces.
 pub(crate) fn judged(judge: &str, configurations: &[(Files, Vec<Probe>)]) -> BTreeSet<String> {
-    // Two judges at a time; each has files of its own.
+    // Two judges run at a time, each with its own files.
     let half = configurations.len().div_ceil(2).max(1);
     std::thread::scope(|scope| {
         let judges: Vec<_> = configurations

@@ -1,17 +1,17 @@
-//! A system in question: its users, its files, and what is asked about it.
+//! A system to test: its users, its files, and the questions about it.
 
 use std::collections::BTreeMap;
 
-/// Addresses of clients; the names that `/etc/hosts` gives them are [`HOSTS`].
+/// Addresses of clients. `/etc/hosts` gives them the names in [`HOSTS`].
 pub(crate) const ADDRESSES: [&str; 4] = ["127.0.0.1", "10.1.2.3", "192.0.2.7", "fd00::7"];
 
 pub(crate) const HOSTS: &str = "127.0.0.1 localhost\n10.1.2.3 inside.example.org\n192.0.2.7 outside.example.net\n";
 
-/// The password of everybody who has one, hashed with few rounds.
+/// The password of every user who has one, hashed with few rounds.
 pub(crate) const PASSWORD: &str = "Tr0ub4dor";
 pub(crate) const HASH: &str = "$6$rounds=1000$abcdefgh$";
 
-/// PAM's file for sshd, in the form of NixOS.
+/// PAM's file for sshd, as NixOS writes it.
 pub(crate) const PAM: &str = "account required pam_unix.so\n\
     auth sufficient pam_unix.so likeauth try_first_pass nodelay\n\
     auth required pam_deny.so\n\
@@ -35,14 +35,14 @@ impl Person {
     }
 }
 
-/// What a client shows.
+/// A client's credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Credential {
-    /// The key of that name.
+    /// The key with this name.
     Key(&'static str),
-    /// The certificate of that name.
+    /// The certificate with this name.
     Certificate(&'static str),
-    /// The password; empty where the field of shadow(5) is.
+    /// The password. Empty if the field of shadow(5) is empty.
     Password,
 }
 
@@ -52,9 +52,9 @@ pub(crate) struct Case {
     pub(crate) people: Vec<Person>,
     /// Files below `/etc`, with their modes.
     pub(crate) files: BTreeMap<String, (String, u32)>,
-    /// Owners of those that do not belong to root.
+    /// Owners of the files that do not belong to root.
     pub(crate) owners: BTreeMap<String, u32>,
-    /// From where clients ask: one address is enough where the answer does not depend on it.
+    /// Addresses of clients. One is enough if the answer does not depend on it.
     pub(crate) addresses: Vec<&'static str>,
     pub(crate) credentials: Vec<Credential>,
 }
@@ -91,20 +91,20 @@ impl Case {
         }
     }
 
-    /// With another file below `/etc`.
+    /// Adds a file below `/etc`.
     pub(crate) fn with(mut self, path: &str, text: &str) -> Self {
         self.files.insert(path.to_owned(), (text.to_owned(), 0o444));
         self
     }
 
-    /// With another mode and owner of a file.
+    /// Changes the mode and owner of a file.
     pub(crate) fn with_mode(mut self, path: &str, mode: u32, owner: u32) -> Self {
         self.files.get_mut(path).expect("a file").1 = mode;
         self.owners.insert(path.to_owned(), owner);
         self
     }
 
-    /// All questions: the user, what is shown, and from where.
+    /// All questions: the user, the credential, and the client's address.
     pub(crate) fn questions(&self) -> Vec<(&Person, Credential, &'static str)> {
         let people = self.people.iter();
         let shown = people.flat_map(|person| self.credentials.iter().map(move |credential| (person, *credential)));

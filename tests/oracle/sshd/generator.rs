@@ -1,10 +1,10 @@
-//! Configurations of sshd by chance: every keyword, quoted in every way, in any order, included, under any `Match`.
+//! Random configurations of sshd: every keyword, quoted in every way, in any order, included, under any `Match`.
 
 use super::case::{ADDRESSES, Case, Credential};
 use super::judge::Keys;
 use crate::random::Random;
 
-/// Keywords that decide who gets in, with values; `|` divides the words of a value. They may stand under a `Match`.
+/// Keywords that decide who gets in, with values. `|` separates the words of a value. They may be under a `Match`.
 const DECIDING: [(&str, &[&str]); 26] = [
     ("AllowGroups", &["wheel", "users", "ops|root", "w*", "nobody", "!ops|*"]),
     (
@@ -85,7 +85,7 @@ const DECIDING: [(&str, &[&str]); 26] = [
     ("LogLevel", &["INFO", "VERBOSE", "QUIET"]),
 ];
 
-/// Keywords that may stand in the global part only.
+/// Keywords that are only allowed in the global part.
 const GLOBAL: [(&str, &[&str]); 27] = [
     ("AddressFamily", &["any", "inet"]),
     ("Ciphers", &["aes128-ctr,aes256-gcm@openssh.com", "^aes256-ctr"]),
@@ -116,7 +116,7 @@ const GLOBAL: [(&str, &[&str]); 27] = [
     ("PubkeyAcceptedKeyTypes", &["ssh-ed25519,ssh-rsa", "ecdsa*"]),
 ];
 
-/// Lines with which sshd does not start.
+/// Lines that prevent sshd from starting.
 const BROKEN: [&str; 15] = [
     "PermitRootLogin maybe",
     "PasswordAuthentication nope",
@@ -147,7 +147,7 @@ const CRITERIA: [(&str, &[&str]); 8] = [
     ("all", &[]),
 ];
 
-/// A case, the same one for the same numbers.
+/// A case. It depends only on the numbers.
 pub(crate) fn case(seed: u64, number: u64, keys: &Keys) -> Case {
     let mut random = Random::new(seed.wrapping_mul(1_000_003).wrapping_add(number));
     let mut files = Vec::new();
@@ -215,7 +215,7 @@ pub(crate) fn case(seed: u64, number: u64, keys: &Keys) -> Case {
     if ["match", "@", "principals"].iter().any(|word| text.contains(word)) {
         case.addresses = ADDRESSES[..3].to_vec();
     }
-    // One of the types, so that a case takes no longer than another.
+    // One of the types, so that no case takes longer than the others.
     case.credentials = vec![Credential::Key(["own", "own", "rsa", "ecdsa"][random.below(4)]), Credential::Password];
     if text.contains("trustedusercakeys") {
         case.credentials.push(Credential::Certificate(["named", "ops", "anybody", "strange"][random.below(4)]));
@@ -233,7 +233,7 @@ fn shuffle(random: &mut Random, lines: &mut [String]) {
     }
 }
 
-/// A line with a keyword of the table, written in one of the ways that sshd takes.
+/// A line with a keyword of the table, written in one of the ways that sshd accepts.
 fn line(random: &mut Random, table: &[(&str, &[&str])]) -> String {
     let (keyword, values) = loop {
         let (keyword, values) = table[random.below(table.len())];

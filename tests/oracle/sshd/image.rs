@@ -1,4 +1,4 @@
-//! The same systems in an image, as nixoscope reads them.
+//! The same systems in an image, read by nixoscope.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,16 +16,16 @@ use super::case::{Case, Credential};
 use super::judge::{CERTIFICATES, Keys};
 use crate::tool::{output, tool};
 
-/// What nixoscope says of a system.
+/// nixoscope's answers about a system.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ours {
     pub(crate) mistakes: Vec<String>,
     pub(crate) ports: Vec<u16>,
-    /// For each user and credential, the verdict with the reasons for it.
+    /// For each user and credential, the verdict and the reasons for it.
     pub(crate) says: BTreeMap<(String, Credential), Says>,
 }
 
-/// An answer, short.
+/// A short answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Says {
     Yes,
@@ -54,9 +54,9 @@ impl Says {
     }
 }
 
-/// Asks nixoscope: one image with a system for each case.
+/// Asks nixoscope. An image has a system for each case.
 pub(crate) fn ask(cases: &[Case], keys: &Keys) -> Vec<Ours> {
-    // An image with more systems than that is refused.
+    // An image with more systems is refused.
     cases.chunks(500).flat_map(|cases| ask_image(cases, keys)).collect()
 }
 
@@ -125,7 +125,7 @@ fn certificate(account: &Account, name: &str, keys: &Keys) -> Says {
     });
     match trusted {
         true => {
-            // The grants have the conditions of an authority.
+            // These grants have the conditions of an authority.
             let grants = account.entrances.iter().filter(|grant| grant.entrance == Entrance::SshCertificate);
             grants.map(|grant| Says::of(&grant.answer)).reduce(Says::or).expect("an answer for certificates")
         }
@@ -165,7 +165,7 @@ pub(crate) fn image(cases: &[Case], folder: &Path) -> PathBuf {
             fs::create_dir_all(file.parent().unwrap()).unwrap();
             fs::write(&file, text).unwrap();
             fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
-            // As environment.etc of NixOS has the mode of a copy.
+            // environment.etc of NixOS stores the mode of a copy like this.
             fs::write(at(&format!("etc/{path}.mode")), format!("{mode:04o}\n")).unwrap();
             if let Some(owner) = case.owners.get(path) {
                 fs::write(at(&format!("etc/{path}.uid")), format!("+{owner}\n")).unwrap();
@@ -180,7 +180,7 @@ pub(crate) fn image(cases: &[Case], folder: &Path) -> PathBuf {
     image
 }
 
-/// The users, as `users-groups.json` has them.
+/// The users, in the format of `users-groups.json`.
 fn accounts(case: &Case) -> String {
     let users: Vec<_> = case
         .people

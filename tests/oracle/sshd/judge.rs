@@ -1,4 +1,4 @@
-//! The real sshd, in a root of its own.
+//! The real sshd, in its own root.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,14 +11,14 @@ use std::process::Stdio;
 use super::case::{Case, Credential, GROUPS, HASH, HOSTS, PASSWORD, Person};
 use crate::tool::{text, tool};
 
-/// Keys that clients show, made anew for each run.
+/// Keys for clients, made anew for each run.
 pub(crate) struct Keys {
     folder: tempfile::TempDir,
     /// The hash of the password.
     pub(crate) hash: String,
 }
 
-/// The keys: a name, a type and its bits. `ca` signs the certificates of `certified`, `stranger` signs others.
+/// The keys: name, type and bits. `ca` signs the certificates of `certified`, `stranger` signs others.
 const KEYS: [(&str, &str, &str); 8] = [
     ("own", "ed25519", "256"),
     ("rsa", "rsa", "2048"),
@@ -30,7 +30,7 @@ const KEYS: [(&str, &str, &str); 8] = [
     ("certified", "ed25519", "256"),
 ];
 
-/// Certificates: a name, who signs, the principals, and further arguments of ssh-keygen(1).
+/// Certificates: name, signer, principals, and further arguments of ssh-keygen(1).
 pub(crate) const CERTIFICATES: [(&str, &str, &str, &[&str]); 6] = [
     ("named", "ca", "root,eve,bob", &[]),
     ("ops", "ca", "ops", &[]),
@@ -63,7 +63,7 @@ impl Keys {
         Self { folder, hash }
     }
 
-    /// The line of a `.pub` file, without its end.
+    /// The line of a `.pub` file, without the line end.
     pub(crate) fn public(&self, name: &str) -> String {
         let line = fs::read_to_string(self.path().join(format!("{name}.pub"))).expect("a public key");
         line.trim_end().to_owned()
@@ -74,13 +74,13 @@ impl Keys {
     }
 }
 
-/// What the real sshd did.
+/// The behaviour of the real sshd.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Theirs {
     /// Why it does not start.
     pub(crate) broken: Option<String>,
     pub(crate) ports: Vec<u16>,
-    /// For each user and credential, whether it opens from each address; not for users who get in without it.
+    /// For each user and credential, whether it opens from each address. Users who get in without one are left out.
     pub(crate) open: BTreeMap<(String, Credential), Vec<bool>>,
 }
 
@@ -102,7 +102,7 @@ pub(crate) fn ask(case: &Case, keys: &Keys) -> Theirs {
     judge.args(["--mount", "--net", "--pid", "--fork", "--kill-child"]).arg(script()).arg(root.path()).arg(keys.path());
     judge.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut running = judge.spawn().expect("unshare of util-linux (this test needs root)");
-    // It may end without reading them, where sshd does not start.
+    // If sshd does not start, the judge may end without reading them.
     _ = running.stdin.take().unwrap().write_all(lines.as_bytes());
     let output = running.wait_with_output().unwrap();
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -128,7 +128,7 @@ pub(crate) fn ask(case: &Case, keys: &Keys) -> Theirs {
     }
     let mut otherwise = Vec::new();
     for ((person, credential, _), answer) in questions.iter().zip(opens) {
-        // A sshd that does not start lets in nobody.
+        // A sshd that does not start lets no one in.
         let answer = answer.unwrap_or_else(|| {
             assert!(theirs.broken.is_some(), "{}: a question without an answer\n{told}", case.name);
             "no".to_owned()
@@ -147,7 +147,7 @@ fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/sshd/judge.sh")
 }
 
-/// The etc and homes of the system, where programs of this machine can be mounted.
+/// The etc and homes of the system, in a root where programs of this machine can be mounted.
 fn root(case: &Case, keys: &Keys) -> tempfile::TempDir {
     let root = tempfile::tempdir().expect("a root");
     fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();

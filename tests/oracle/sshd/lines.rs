@@ -1,10 +1,10 @@
-//! Lines of `authorized_keys`, each in the file of a user of its own: by chance, and those that were once misread.
+//! Lines of `authorized_keys`, each in the file of its own user: random lines, and lines that were once misread.
 
 use super::case::{Case, Credential, Person};
 use super::judge::Keys;
 use crate::random::Random;
 
-/// What stands before a key, between its parts and after it; `K` is the key, `T` its type, `B` its base64.
+/// Text before a key, between its parts and after it. `K` is the key, `T` its type, `B` its base64.
 const FORMS: [&str; 34] = [
     "K",
     "K comment with blanks",
@@ -42,7 +42,7 @@ const FORMS: [&str; 34] = [
     "\nK",
 ];
 
-/// Options, right and wrong.
+/// Valid and invalid options.
 const OPTIONS: [&str; 60] = [
     "restrict",
     "Restrict",
@@ -106,7 +106,7 @@ const OPTIONS: [&str; 60] = [
     "restrict,pty",
 ];
 
-/// A system whose users have one line each: every form and option once, and then combinations.
+/// A system whose users have one line each: every form and option once, then combinations.
 pub(crate) fn case(seed: u64, count: usize, keys: &Keys) -> Case {
     let mut random = Random::new(seed);
     let config = "AuthorizedKeysFile /etc/ssh/keys/%u\nUsePAM yes\nMaxSessions 100\n";
@@ -125,13 +125,13 @@ pub(crate) fn case(seed: u64, count: usize, keys: &Keys) -> Case {
         forms.push(match random.below(4) {
             0 => format!("{one},{other} K"),
             1 => format!("{one},{other},{third} K comment"),
-            // A line that counts may follow one that does not.
+            // A valid line may follow an invalid one.
             2 => format!("{one} K\n{other} K"),
             _ => format!("{one}\t{}", FORMS[random.below(FORMS.len())]),
         });
     }
     for (number, form) in (0u32..).zip(forms) {
-        // Letters of the options must not be taken for the key.
+        // Letters of the options must not be mistaken for the key.
         let text: String = match form.split_once('K') {
             Some((before, after)) => format!("{before}{line}{}", after.replace('K', line)),
             None => filled(&form),

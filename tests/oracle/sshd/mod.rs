@@ -1,10 +1,10 @@
-//! Who gets in through ssh: the real sshd and nixoscope are asked the same questions about the same files.
+//! Who gets in through ssh: the real sshd and nixoscope answer the same questions about the same files.
 //!
-//! Not asked, because an OpenSSH of an image may be newer than the one here: names of algorithms that are unknown here, and
-//! the keywords `RefuseConnection`, `PerSourcePenalties`, `PAMServiceName` and `SshdSessionPath`.
+//! The OpenSSH of an image may be newer than the one here, so two things are left out: names of algorithms that are unknown here,
+//! and the keywords `RefuseConnection`, `PerSourcePenalties`, `PAMServiceName` and `SshdSessionPath`.
 //!
-//! `NIXOSCOPE_ORACLE_SEED` and `NIXOSCOPE_ORACLE_COUNT` choose other configurations and how many, `NIXOSCOPE_ORACLE_FIRST`
-//! the first of them, and `NIXOSCOPE_ORACLE_LOG` prints what sshd logs. Thousands with any seed:
+//! `NIXOSCOPE_ORACLE_SEED` and `NIXOSCOPE_ORACLE_COUNT` choose other configurations and their number, `NIXOSCOPE_ORACLE_FIRST`
+//! the first of them. `NIXOSCOPE_ORACLE_LOG` prints the log of sshd. For thousands, with any seed:
 //!
 //! ```text
 //! NIXOSCOPE_ORACLE_SEED=7 NIXOSCOPE_ORACLE_COUNT=5000 cargo test --test oracle sshd::
@@ -25,7 +25,7 @@ use case::Case;
 use image::{Ours, Says};
 use judge::{Keys, Theirs};
 
-/// Configurations that are compared unless the environment says otherwise.
+/// Configurations to compare, unless the environment says otherwise.
 const COUNT: u64 = 300;
 
 fn number<T: FromStr>(name: &str, default: T) -> T {
@@ -51,12 +51,12 @@ fn nobody_gets_into_a_system_by_a_way_that_is_not_reported() {
     }
     let started = theirs.iter().filter(|theirs| theirs.broken.is_none()).count();
     let open = theirs.iter().flat_map(|theirs| theirs.open.values().flatten()).filter(|open| **open).count();
-    // Otherwise nothing was compared.
+    // Otherwise nothing would have been compared.
     assert!(count < 100 || started * 10 > cases.len() * 5 && open > cases.len(), "{started} start, {open} open");
     assert!(wrong == 0, "{wrong} of {count} configurations of seed {seed} disagree\n{told}");
 }
 
-/// Lines of `authorized_keys` that are compared unless the environment says otherwise.
+/// Lines of `authorized_keys` to compare, unless the environment says otherwise.
 const LINES: usize = 150;
 
 #[test]
@@ -79,7 +79,7 @@ fn a_line_of_authorized_keys_lets_in_whom_sshd_lets_in() {
     assert!(told.is_empty(), "{} of {} lines disagree\n{}", told.len(), case.people.len(), told.join("\n"));
 }
 
-/// Asks the real sshd about all cases. Most of the time a client waits for its server, so many run at once.
+/// Asks the real sshd about all cases. A client mostly waits for its server, so many run at once.
 fn ask_sshd(cases: &[Case], keys: &Keys) -> Vec<Theirs> {
     let next = AtomicUsize::new(0);
     let work = || {
@@ -99,7 +99,7 @@ fn ask_sshd(cases: &[Case], keys: &Keys) -> Vec<Theirs> {
     answers.into_iter().map(|(_, theirs)| theirs).collect()
 }
 
-/// Where nixoscope is wrong, the worst first.
+/// The errors of nixoscope, the worst first.
 fn differences(case: &Case, ours: &Ours, theirs: &Theirs) -> Vec<String> {
     let mut found = Vec::new();
     for ((user, credential), says) in &ours.says {
@@ -107,7 +107,7 @@ fn differences(case: &Case, ours: &Ours, theirs: &Theirs) -> Vec<String> {
         let told = match says {
             Says::No(why) if open.contains(&true) => format!("0 LETS IN UNSEEN: nixoscope says no ({why})"),
             Says::Yes if open.contains(&false) => "1 FALSE ALARM: nixoscope says yes".to_owned(),
-            // Where nothing depends on the client, what opens under conditions opens.
+            // If nothing depends on the client, an entrance with conditions must open.
             Says::Perhaps(why) if case.addresses.len() == 1 && open == &[false] && !may_stay_shut(why) => {
                 format!("1 FALSE ALARM: nixoscope says perhaps ({why})")
             }
@@ -128,7 +128,7 @@ fn differences(case: &Case, ours: &Ours, theirs: &Theirs) -> Vec<String> {
     found
 }
 
-/// Conditions that the client here does not meet, wherever it connects from.
+/// Conditions that the client here never meets, whatever its address.
 fn may_stay_shut(why: &str) -> bool {
     ["AuthenticationMethods", "RevokedKeys", "from=", "certificate that has a command"]
         .iter()

@@ -1,4 +1,4 @@
-//! Systems in which somebody was once misjudged, each with a nearly equal twin that opens.
+//! Systems that were once judged wrongly, each with a nearly identical twin that opens.
 
 use serde_json::Value;
 
@@ -11,24 +11,24 @@ use crate::support::run;
 const KEY: Credential = Credential::Key("own");
 const NAMED: Credential = Credential::Certificate("named");
 
-/// What a twin differs in: lines of the configuration, and a file below `/etc/ssh`.
+/// The difference of a twin: lines of the configuration, and a file below `/etc/ssh`.
 struct Twin {
     config: &'static str,
-    /// Its name, its text with the names of keys in braces, its mode and its owner.
+    /// Name, text with the names of keys in braces, mode and owner.
     file: Option<(&'static str, &'static str, u32, u32)>,
 }
 
-/// A twin with other lines.
+/// A twin with different lines.
 const fn lines(config: &'static str) -> Twin {
     Twin { config, file: None }
 }
 
-/// A twin with another file of eve's keys.
+/// A twin whose file of eve's keys has another mode and owner.
 const fn keys(mode: u32, owner: u32) -> Twin {
     Twin { config: "", file: Some(("keys/eve", "{own}", mode, owner)) }
 }
 
-/// A twin with another text in a file.
+/// A twin with a different text in a file.
 const fn file(config: &'static str, name: &'static str, text: &'static str) -> Twin {
     Twin { config, file: Some((name, text, 0o444, 0)) }
 }
@@ -37,7 +37,7 @@ const REVOKED: &str = "RevokedKeys /etc/ssh/revoked\n";
 const TRUSTED: &str = "TrustedUserCAKeys /etc/ssh/ca.pub\n";
 const PRINCIPALS: &str = "TrustedUserCAKeys /etc/ssh/ca.pub\nAuthorizedPrincipalsFile /etc/ssh/principals\n";
 
-/// For eve: what is shown, the twin that shuts her out and the one that lets her in.
+/// For eve: the credential, the twin that keeps her out, and the twin that lets her in.
 const TWINS: [(&str, Credential, Twin, Twin); 22] = [
     ("a file that only root reads", KEY, keys(0o600, 0), keys(0o644, 0)),
     ("a file that its owner reads", KEY, keys(0o600, 0), keys(0o600, 1000)),
@@ -113,7 +113,7 @@ const TWINS: [(&str, Credential, Twin, Twin); 22] = [
     ("a revoked authority", NAMED, file("", "revoked", "{ca}"), file("", "revoked", "{rsa}")),
 ];
 
-/// A system with that twin.
+/// A system with this twin.
 fn case(name: &str, credential: Credential, twin: &Twin, keys: &Keys) -> Case {
     let trusted = if name == "a revoked authority" {
         "TrustedUserCAKeys /etc/ssh/ca.pub\nRevokedKeys /etc/ssh/revoked\n"
