@@ -23,9 +23,9 @@ pub(super) struct SizeTable {
     pub(super) growth: Option<Size>,
     /// What `growth` compares with, from the policy's own folder on: a manifest, or the output of `nix path-info --json -r`.
     pub(super) manifest: Option<String>,
-    /// Shown where it fails.
+    /// Shown if it fails.
     pub(super) reason: Option<String>,
-    /// What follows where it fails.
+    /// What a failure means for the check.
     #[serde(default)]
     pub(super) severity: SeverityWord,
 }

@@ -18,9 +18,9 @@ pub(super) struct ClosureTable {
     /// A file that lists store paths, from the policy's own folder on: the output of `nix path-info --json -r` or `nix-store -qR`,
     /// or a manifest.
     pub(super) file: String,
-    /// Shown where it fails.
+    /// Shown if it fails.
     pub(super) reason: Option<String>,
-    /// What follows where it fails.
+    /// What a failure means for the check.
     #[serde(default)]
     pub(super) severity: SeverityWord,
 }

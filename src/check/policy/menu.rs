@@ -19,9 +19,9 @@ pub(super) struct MenuTable {
     /// Whether no menu may have such an entry; otherwise each must have one.
     #[serde(default)]
     pub(super) absent: bool,
-    /// Shown where it fails.
+    /// Shown if it fails.
     pub(super) reason: Option<String>,
-    /// What follows where it fails.
+    /// What a failure means for the check.
     #[serde(default)]
     pub(super) severity: SeverityWord,
 }
