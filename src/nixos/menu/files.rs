@@ -4,7 +4,7 @@ use super::include::{self, Words};
 use super::volume::{self, BootPartition, Lookup};
 use super::{LONGEST, Loader, MOST_FILES, MenuEntry, grub, isolinux, legacy, limine, loader, located, refind};
 use crate::error::{Error, Place, Result, Troubles};
-use crate::fs::path::{any_case, join};
+use crate::fs::path::{AnyCase, join};
 use crate::fs::{FileType, Kind, NodeId, Tree, path};
 
 /// Reads one menu format. Returns the entries without their `file`.
@@ -114,6 +114,9 @@ const MOST_BYTES: u64 = 16 << 20;
 /// A volume whose menus are read.
 struct Home<'t> {
     disc: &'t dyn Tree,
+    names_of_disc: &'t AnyCase<'t>,
+    /// The names of the volume itself.
+    names: &'t AnyCase<'t>,
     /// The number of the partition. `None` for the disc itself.
     partition: Option<(usize, &'t BootPartition<'t>)>,
 }
@@ -122,9 +125,11 @@ impl Menus {
     /// Reads all menus in order. Errors are added to `troubles`.
     pub(in crate::nixos) fn read(disc: &dyn Tree, partitions: &[BootPartition<'_>], troubles: &mut Troubles) -> Self {
         let mut menus = Self::default();
+        let names_of_disc = &AnyCase::new(disc);
         let on_partitions = partitions.iter().enumerate().map(Some);
         for partition in std::iter::once(None).chain(on_partitions) {
-            let home = Home { disc, partition };
+            let names = partition.map(|(_, partition)| AnyCase::new(&partition.tree));
+            let home = Home { disc, names_of_disc, names: names.as_ref().unwrap_or(names_of_disc), partition };
             for format in &FORMATS {
                 troubles.extend(menus.take(&home, format).err());
             }
@@ -149,7 +154,7 @@ impl Menus {
         let own = home.tree();
         for place in format.paths {
             let names: Vec<&[u8]> = place.split('/').map(str::as_bytes).collect();
-            let Some((id, file)) = any_case(own, &names)? else { continue };
+            let Some((id, file)) = home.names.find(&names)? else { continue };
             self.spend(home, id, &file)?;
             if home.is_copy(&file)? {
                 return Ok(());
@@ -187,11 +192,11 @@ impl Menus {
 
     fn loader_entries(&mut self, home: &Home<'_>) -> Result<()> {
         let own = home.tree();
-        let default = match any_case(own, &[b"loader", b"loader.conf"])? {
+        let default = match home.names.find(&[b"loader", b"loader.conf"])? {
             Some((_, file)) => loader::default(&text(own, &file)?),
             None => None,
         };
-        let Some((id, directory)) = any_case(own, &[b"loader", b"entries"])? else { return Ok(()) };
+        let Some((id, directory)) = home.names.find(&[b"loader", b"entries"])? else { return Ok(()) };
         let files = own.entries(id)?.into_iter().filter(|entry| entry.file_type == FileType::File);
         let (mut entries, mut names) = (Vec::new(), Vec::new());
         for (index, entry) in files.enumerate() {
@@ -221,7 +226,7 @@ impl Menus {
     /// Notes the unified kernel images that systemd-boot would offer.
     fn unified(&mut self, home: &Home<'_>) -> Result<()> {
         let own = home.tree();
-        let Some((id, directory)) = any_case(own, &[b"EFI", b"Linux"])? else { return Ok(()) };
+        let Some((id, directory)) = home.names.find(&[b"EFI", b"Linux"])? else { return Ok(()) };
         let programs = own.entries(id)?.into_iter();
         let programs = programs.filter(|entry| entry.name.to_ascii_lowercase().ends_with(b".efi")).take(MOST_FILES);
         let gaps = programs.map(|entry| home.shown(&join(&directory, &entry.name)));
@@ -244,7 +249,7 @@ impl Home<'_> {
     fn is_copy(&self, file: &[u8]) -> Result<bool> {
         let Some((_, partition)) = self.partition else { return Ok(false) };
         let names: Vec<&[u8]> = file.split(|&byte| byte == b'/').filter(|name| !name.is_empty()).collect();
-        let Some((_, of_disc)) = any_case(self.disc, &names)? else { return Ok(false) };
+        let Some((_, of_disc)) = self.names_of_disc.find(&names)? else { return Ok(false) };
         let read = |tree: &dyn Tree, path: &[u8]| match path::read(tree, path, LONGEST) {
             Err(Error::WrongType { .. } | Error::NotFound { .. }) => Ok(None),
             other => other.map(Some),
