@@ -7,7 +7,7 @@ use super::finding::{Finding, FindingId, Severity};
 use super::grants::{Entrance, Needs};
 use super::kernel_line;
 use super::login::Way;
-use super::rule::Tool;
+use super::rule::{Rule, Tool};
 use super::{Account, Facts, Shells};
 use crate::nixos::menu::MenuEntry;
 use crate::nixos::password::{PasswordState, Quirk, Scheme};
@@ -281,54 +281,7 @@ fn written(accounts: &[Account]) -> Vec<Finding> {
 }
 
 fn rules(facts: &Facts) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for rule in &facts.rules {
-        let place = format!("{}:{}", rule.source, rule.line);
-        let users = match rule.users.as_slice() {
-            [] => "nobody here".to_owned(),
-            users if rule.who.starts_with('%') || rule.who == "ALL" => users.join(", "),
-            _ => rule.who.clone(),
-        };
-        let becomes = match rule.who.as_str() {
-            "ALL" => "everyone becomes",
-            who if who.starts_with('%') => "members become",
-            _ => "becomes",
-        };
-        let (id, message) = match (rule.tool, &rule.target) {
-            (Tool::Nix, _) => (FindingId::TrustedUser, format!("trusted by Nix, which is as good as root ({users})")),
-            (tool, None) if let Some(way) = &rule.through => {
-                let commands = rule.told_commands();
-                let way = match way.strip_prefix('%') {
-                    Some(group) => format!("the group {group}, with which {tool} runs {commands}"),
-                    None => format!("{way}, as whom {tool} runs {commands}"),
-                };
-                (FindingId::PasswordlessRoot, format!("{becomes} root without a password by way of {way} ({users})"))
-            }
-            (tool, None) if rule.is_everything() => {
-                (FindingId::PasswordlessRoot, format!("{becomes} root through {tool} without a password ({users})"))
-            }
-            (tool, None) if rule.makes_root() => {
-                let commands = rule.told_commands();
-                (
-                    FindingId::PasswordlessRoot,
-                    format!("{becomes} root through {tool} without a password, by {commands} ({users})"),
-                )
-            }
-            (Tool::Polkit, _) => {
-                let actions = rule.told_commands();
-                (FindingId::PasswordlessCommand, format!("polkit allows {actions} without a password ({users})"))
-            }
-            (tool, target) => {
-                let target = target.as_ref().map(|target| format!(" as {target}")).unwrap_or_default();
-                let commands = rule.told_commands();
-                (FindingId::PasswordlessCommand, format!("{tool} runs {commands}{target} without a password ({users})"))
-            }
-        };
-        let finding = Finding::new(id, &rule.who, format!("{message}{}", rule.provisos()), Some(&place));
-        // polkit actions short of root, such as joining a network, are meant to be allowed.
-        let severity = if rule.tool == Tool::Polkit && !rule.makes_root() { Severity::Info } else { finding.severity };
-        findings.push(Finding { severity, ..finding });
-    }
+    let mut findings: Vec<Finding> = facts.rules.iter().map(of_rule).collect();
     for become_root::Malformed { tool, file, line } in &facts.malformed {
         let message = match tool {
             Tool::Sudo => "sudo ignores this malformed line",
@@ -350,6 +303,55 @@ fn rules(facts: &Facts) -> Vec<Finding> {
         findings.push(Finding::new(FindingId::Autologin, &login.user, message, Some(&login.source)));
     }
     findings
+}
+
+/// A rule by which users act as others without a password.
+fn of_rule(rule: &Rule) -> Finding {
+    let place = format!("{}:{}", rule.source, rule.line);
+    let users = match rule.users.as_slice() {
+        [] => "nobody here".to_owned(),
+        users if rule.who.starts_with('%') || rule.who == "ALL" => users.join(", "),
+        _ => rule.who.clone(),
+    };
+    let becomes = match rule.who.as_str() {
+        "ALL" => "everyone becomes",
+        who if who.starts_with('%') => "members become",
+        _ => "becomes",
+    };
+    let (id, message) = match (rule.tool, &rule.target) {
+        (Tool::Nix, _) => (FindingId::TrustedUser, format!("trusted by Nix, which is as good as root ({users})")),
+        (tool, None) if let Some(way) = &rule.through => {
+            let commands = rule.told_commands();
+            let way = match way.strip_prefix('%') {
+                Some(group) => format!("the group {group}, with which {tool} runs {commands}"),
+                None => format!("{way}, as whom {tool} runs {commands}"),
+            };
+            (FindingId::PasswordlessRoot, format!("{becomes} root without a password by way of {way} ({users})"))
+        }
+        (tool, None) if rule.is_everything() => {
+            (FindingId::PasswordlessRoot, format!("{becomes} root through {tool} without a password ({users})"))
+        }
+        (tool, None) if rule.makes_root() => {
+            let commands = rule.told_commands();
+            (
+                FindingId::PasswordlessRoot,
+                format!("{becomes} root through {tool} without a password, by {commands} ({users})"),
+            )
+        }
+        (Tool::Polkit, _) => {
+            let actions = rule.told_commands();
+            (FindingId::PasswordlessCommand, format!("polkit allows {actions} without a password ({users})"))
+        }
+        (tool, target) => {
+            let target = target.as_ref().map(|target| format!(" as {target}")).unwrap_or_default();
+            let commands = rule.told_commands();
+            (FindingId::PasswordlessCommand, format!("{tool} runs {commands}{target} without a password ({users})"))
+        }
+    };
+    let finding = Finding::new(id, &rule.who, format!("{message}{}", rule.provisos()), Some(&place));
+    // polkit actions short of root, such as joining a network, are meant to be allowed.
+    let severity = if rule.tool == Tool::Polkit && !rule.makes_root() { Severity::Info } else { finding.severity };
+    Finding { severity, ..finding }
 }
 
 /// The emergency shell of the system itself.
