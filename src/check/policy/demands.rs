@@ -5,174 +5,20 @@ use std::path::Path;
 use globset::Glob;
 
 use super::super::kind::{
-    Assertion, Boot, Command, Copies, File, FileName, Forbid, Installed, Integrity, Kernel, Key, MaxSize, NoFile,
-    NoParam, NoSecrets, NotInstalled, OnlyKeys, Package, Param, Platform, SecureBoot, Ssh, State, Unit, Usb, User,
-    VolumeId,
+    Assertion, Boot, Copies, File, FileName, Forbid, Installed, Kernel, MaxSize, NoFile, NoParam, NotInstalled,
+    Package, Param, Platform, SecureBoot, Ssh, State, Unit, Usb, User, VolumeId,
 };
 use super::super::query::{PackageQuery, WantedKey};
 use super::super::size;
-use super::file::{Check, Checked, ItsLines, Placed, Policy};
+use super::file::Check;
 use super::tables::{
     CommandTable, FileTable, FileWord, ImageTable, IntegrityTable, KeyTable, OneOrMany, PackageState, PackageTable,
-    ParamsTable, RootLogin, RootLoginWord, SecretsTable, SeverityWord, Size, SshTable, UnitTable, UserTable,
+    ParamsTable, RootLogin, RootLoginWord, SecretsTable, Size, SshTable, UnitTable, UserTable,
 };
 use super::values::requirement;
-use super::{Demand, PolicyError, PolicyErrors, Severity};
 use crate::fs::FileType;
 use crate::secrets::Allow;
 use crate::store::sha256;
-
-/// A `[[key]]` with what is made of it, or why its keys cannot be read.
-type OfKeys<'t, T> = (&'t Checked<KeyTable>, Result<Vec<T>, String>);
-
-/// What a table says about all its assertions.
-#[derive(Clone, Copy)]
-struct Said<'t> {
-    severity: &'t SeverityWord,
-    reason: &'t Option<String>,
-    system: &'t Option<String>,
-    lines: &'t ItsLines,
-}
-
-impl<'t> Said<'t> {
-    /// A table that names no system.
-    fn of(severity: &'t SeverityWord, reason: &'t Option<String>, lines: &'t ItsLines) -> Self {
-        Self { severity, reason, system: &None, lines }
-    }
-
-    fn in_system(self, system: &'t Option<String>) -> Self {
-        Self { system, ..self }
-    }
-}
-
-/// The demands of a policy, while they are collected.
-struct Demands<'p> {
-    /// The policy's name.
-    policy: &'p str,
-    all: Vec<Demand>,
-    /// Tables that cannot be turned into assertions, by their lines.
-    mistakes: Vec<(usize, String)>,
-}
-
-impl Demands<'_> {
-    fn add(&mut self, assertions: Result<Vec<Assertion>, String>, said: Said<'_>) {
-        let severity = match said.severity {
-            SeverityWord::Error => Severity::Error,
-            SeverityWord::Warning => Severity::Warning,
-        };
-        match assertions {
-            Ok(assertions) => self.all.extend(assertions.into_iter().map(|assertion| Demand {
-                line: Some(said.lines.of_kind(assertion.kind().name)),
-                assertion,
-                severity,
-                reason: said.reason.clone(),
-                policy: Some(self.policy.to_owned()),
-                system: said.system.clone(),
-            })),
-            Err(message) => self.mistakes.push((said.lines.first, message)),
-        }
-    }
-}
-
-impl Policy {
-    /// The assertions, in the order of the tables in the documentation. Files that tables name are read from `folder` on.
-    ///
-    /// # Errors
-    /// Which of these files cannot be read, or do not hold what they should.
-    pub fn demands(&self, name: &str, folder: &Path) -> Result<Vec<Demand>, PolicyErrors> {
-        let mut demands = Demands { policy: name, all: Vec::new(), mistakes: Vec::new() };
-        self.collect(folder, &mut demands);
-        if demands.mistakes.is_empty() {
-            return Ok(demands.all);
-        }
-        demands.mistakes.sort_by_key(|(line, _)| *line);
-        let error = |(line, message)| PolicyError { file: name.into(), line, column: 1, message };
-        Err(PolicyErrors(demands.mistakes.into_iter().map(error).collect()))
-    }
-
-    fn collect(&self, folder: &Path, to: &mut Demands<'_>) {
-        if let Some(Placed(presets, lines)) = &self.preset {
-            let assertions = presets.as_slice().iter().flat_map(|preset| preset.assertions());
-            to.add(Ok(assertions.collect()), Said::of(&SeverityWord::Error, &None, lines));
-        }
-        if let Some(table) = &self.image {
-            to.add(table.assertions(), Said::of(&table.severity, &table.reason, &table.1));
-        }
-        for table in &self.package {
-            let said = Said::of(&table.severity, &table.reason, &table.1).in_system(&table.system);
-            to.add(table.assertions(), said);
-        }
-        for table in &self.closure {
-            let assertion = table.assertion(folder).map(|assertion| vec![assertion]);
-            to.add(assertion, Said::of(&table.severity, &table.reason, &table.1));
-        }
-        for table in &self.menu {
-            let assertion = table.assertion().map(|assertion| vec![assertion]);
-            to.add(assertion, Said::of(&table.severity, &table.reason, &table.1));
-        }
-        if let Some(table) = &self.size {
-            to.add(table.assertions(folder), Said::of(&table.severity, &table.reason, &table.1));
-        }
-        for table in &self.command {
-            let assertion = Command(table.name.0.clone()).into();
-            let said = Said::of(&table.severity, &table.reason, &table.1).in_system(&table.system);
-            to.add(Ok(vec![assertion]), said);
-        }
-        for table in &self.file {
-            let assertion = table.assertion().map(|assertion| vec![assertion]);
-            to.add(assertion, Said::of(&table.severity, &table.reason, &table.1).in_system(&table.system));
-        }
-        for table in &self.unit {
-            let assertion = table.assertion().map(|assertion| vec![assertion]);
-            to.add(assertion, Said::of(&table.severity, &table.reason, &table.1).in_system(&table.system));
-        }
-        for table in &self.user {
-            let said = Said::of(&table.severity, &table.reason, &table.1).in_system(&table.system);
-            to.add(Ok(vec![table.assertion()]), said);
-        }
-        for (table, assertions) in self.keys(folder) {
-            to.add(assertions, Said::of(&table.severity, &table.reason, &table.1).in_system(&table.system));
-        }
-        if let Some(table) = &self.ssh {
-            let said = Said::of(&table.severity, &table.reason, &table.1).in_system(&table.system);
-            to.add(Ok(table.assertions()), said);
-        }
-        if let Some(table) = &self.secrets {
-            let assertion = table.allowed().map(|allowed| vec![NoSecrets(allowed).into()]);
-            to.add(assertion, Said::of(&table.severity, &table.reason, &table.1));
-        }
-        if let Some(table) = &self.integrity {
-            to.add(Ok(vec![Integrity.into()]), Said::of(&table.severity, &table.reason, &table.1));
-        }
-    }
-
-    /// What each `[[key]]` asserts, or why its keys cannot be read.
-    fn keys(&self, folder: &Path) -> Vec<OfKeys<'_, Assertion>> {
-        let tables: Vec<OfKeys<'_, WantedKey>> = self.key.iter().map(|table| (table, table.keys(folder))).collect();
-        // All keys that the policy names for that user, or for any, may let the user in.
-        let allowed = |table: &KeyTable| {
-            let same = |other: &KeyTable| {
-                let same_user = table.user.is_none() || other.user.is_none() || other.user == table.user;
-                same_user && (other.system.is_none() || other.system == table.system)
-            };
-            let keys = tables.iter().filter(|(other, _)| same(other)).filter_map(|(_, keys)| keys.as_ref().ok());
-            keys.flatten().cloned().collect::<Vec<WantedKey>>()
-        };
-        let assertions = tables.iter().map(|(table, wanted)| {
-            let keys = wanted.as_ref().map_err(Clone::clone).map(|wanted| {
-                let assertion =
-                    |key: &WantedKey| -> Assertion { Key { key: key.clone(), user: table.user.clone() }.into() };
-                let mut all: Vec<Assertion> = wanted.iter().map(assertion).collect();
-                if table.only == Some(true) {
-                    all.push(OnlyKeys { user: table.user.clone(), allowed: allowed(table) }.into());
-                }
-                all
-            });
-            (*table, keys)
-        });
-        assertions.collect()
-    }
-}
 
 /// Refuses a table without any of these.
 fn nothing(given: &[bool], what: &str) -> Result<(), String> {
@@ -180,7 +26,7 @@ fn nothing(given: &[bool], what: &str) -> Result<(), String> {
 }
 
 impl ImageTable {
-    fn assertions(&self) -> Result<Vec<Assertion>, String> {
+    pub(super) fn assertions(&self) -> Result<Vec<Assertion>, String> {
         let mut all: Vec<Assertion> = Vec::new();
         if let Some(size) = &self.max_size {
             all.push(MaxSize(size.bytes()?).into());
@@ -253,7 +99,7 @@ impl PackageTable {
         self.name.as_slice().iter().map(query).collect()
     }
 
-    fn assertions(&self) -> Result<Vec<Assertion>, String> {
+    pub(super) fn assertions(&self) -> Result<Vec<Assertion>, String> {
         let mut all: Vec<Assertion> = Vec::new();
         for query in self.queries()? {
             match (self.state, self.installed) {
@@ -287,7 +133,7 @@ impl Check for PackageTable {
 }
 
 impl FileTable {
-    fn assertion(&self) -> Result<Assertion, String> {
+    pub(super) fn assertion(&self) -> Result<Assertion, String> {
         if self.absent == Some(true) {
             return Ok(NoFile(self.path.clone().into_bytes()).into());
         }
@@ -339,7 +185,7 @@ impl Check for FileTable {
 }
 
 impl UnitTable {
-    fn assertion(&self) -> Result<Assertion, String> {
+    pub(super) fn assertion(&self) -> Result<Assertion, String> {
         let states = match (&self.state, self.enabled, self.exists) {
             (Some(words), ..) => words.as_slice().to_vec(),
             (None, None | Some(true), None) | (None, Some(true), _) => Unit::ENABLED.to_vec(),
@@ -365,7 +211,7 @@ impl Check for UnitTable {
 }
 
 impl UserTable {
-    fn assertion(&self) -> Assertion {
+    pub(super) fn assertion(&self) -> Assertion {
         User {
             name: self.name.clone(),
             exists: self.exists.unwrap_or(true),
@@ -392,7 +238,7 @@ impl Check for UserTable {
 }
 
 impl KeyTable {
-    fn keys(&self, folder: &Path) -> Result<Vec<WantedKey>, String> {
+    pub(super) fn keys(&self, folder: &Path) -> Result<Vec<WantedKey>, String> {
         if let Some(file) = &self.file {
             let path = folder.join(file);
             let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -427,7 +273,7 @@ impl Check for KeyTable {
 }
 
 impl SshTable {
-    fn assertions(&self) -> Vec<Assertion> {
+    pub(super) fn assertions(&self) -> Vec<Assertion> {
         let word = |word: &RootLoginWord| {
             match word {
                 RootLoginWord::Yes => "yes",
@@ -458,7 +304,7 @@ impl Check for SshTable {
 }
 
 impl SecretsTable {
-    fn allowed(&self) -> Result<Allow, String> {
+    pub(super) fn allowed(&self) -> Result<Allow, String> {
         Allow::parse(&self.allow)
     }
 }

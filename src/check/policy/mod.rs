@@ -2,6 +2,7 @@
 
 mod budget;
 mod closure;
+mod collect;
 mod contradiction;
 mod demands;
 mod draft;
