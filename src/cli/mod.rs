@@ -89,7 +89,7 @@ enum Command {
     Packages(packages::Args),
     /// Show which chain of references brings a package in
     Why(why::Args),
-    /// Show what starts at boot, as whom, and which ports are open
+    /// Show what starts at boot in the default system, as whom, and which ports are open
     Services(services::Args),
     /// Show who can log in, how, and from where
     Access(access::Args),

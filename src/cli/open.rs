@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use nixoscope::image::Image;
+use nixoscope::nixos::software::Software;
 use nixoscope::nixos::{Disc, netboot};
 use nixoscope::{Error, Troubles};
 
-use super::Global;
 use super::progress::Watch;
+use super::{Global, cause};
 
 /// The image to look at.
 #[derive(clap::Args)]
@@ -34,4 +35,10 @@ pub(super) fn disc(image: &Image) -> anyhow::Result<(Disc<'_>, Troubles)> {
     })?;
     let troubles = std::mem::take(&mut disc.troubles);
     Ok((disc, troubles))
+}
+
+/// Reads the software of a disc.
+pub(super) fn software(disc: &Disc<'_>, troubles: &mut Troubles) -> anyhow::Result<Software> {
+    // What is broken on the disc explains more than the missing store.
+    Software::of(disc, troubles).map_err(|error| cause(std::mem::take(troubles), error))
 }

@@ -5,12 +5,11 @@ use std::io::Write;
 use clap::ValueEnum;
 use nixoscope::check::PackageQuery;
 use nixoscope::nixos::package::{self, Column, Order, Package};
-use nixoscope::nixos::software::Software;
 use nixoscope::report::About;
 use nixoscope::report::packages;
 
-use super::open::{ImageArg, disc, open};
-use super::{Global, Outcome, cause, output, report_troubles};
+use super::open::{ImageArg, disc, open, software};
+use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `packages`.
 #[derive(clap::Args)]
@@ -46,10 +45,7 @@ enum Sort {
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(&args.image.path, global)?;
     let (disc, mut troubles) = disc(&image)?;
-    let software = match Software::of(&disc, &mut troubles) {
-        Ok(software) => software,
-        Err(error) => return Err(cause(troubles, error)),
-    };
+    let software = software(&disc, &mut troubles)?;
     let order = match args.sort {
         Some(Sort::Size) => Order::Size,
         Some(Sort::Closure) => Order::Closure,

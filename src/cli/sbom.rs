@@ -6,11 +6,10 @@ use clap::ValueEnum;
 use nixoscope::Error;
 use nixoscope::fs::digest;
 use nixoscope::nixos::bill::Bill;
-use nixoscope::nixos::software::Software;
 use nixoscope::report::sbom::{self, Cpes};
 
-use super::open::{ImageArg, disc, open};
-use super::{Global, Outcome, cause, output, report_troubles};
+use super::open::{ImageArg, disc, open, software};
+use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `sbom`.
 #[derive(clap::Args)]
@@ -42,10 +41,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     anyhow::ensure!(!(global.json && args.format == Format::Csv), "--format csv writes no JSON; leave out --json");
     let image = open(&args.image.path, global)?;
     let (disc, mut troubles) = disc(&image)?;
-    let software = match Software::of(&disc, &mut troubles) {
-        Ok(software) => software,
-        Err(error) => return Err(cause(troubles, error)),
-    };
+    let software = software(&disc, &mut troubles)?;
     let mut bill = Bill::of(&disc, &software, &mut troubles)?;
     if args.hash {
         let hash = digest::sha256(&mut image.region().reader());

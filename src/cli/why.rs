@@ -13,8 +13,8 @@ use nixoscope::report::why::{self, LinkFiles};
 use nixoscope::store::StorePath;
 use nixoscope::{Error, Troubles};
 
-use super::open::{ImageArg, disc, open};
-use super::{Global, Outcome, cause, output, report_troubles};
+use super::open::{ImageArg, disc, open, software};
+use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `why`.
 #[derive(clap::Args)]
@@ -22,7 +22,7 @@ use super::{Global, Outcome, cause, output, report_troubles};
 pub(super) struct Args {
     #[command(flatten)]
     image: ImageArg,
-    /// The package, as NAME, NAME@VERSION or a path; before it, where chains start [default: the default system]
+    /// The package, as NAME, NAME@VERSION or a path. With two, chains start at the first [default: the default system]
     #[arg(required = true, num_args = 1..=2, value_name = "PACKAGE")]
     names: Vec<String>,
     /// Show a chain for each reference of FROM that leads to the package, not only the shortest
@@ -42,10 +42,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(&args.image.path, global)?;
     let (disc, mut troubles) = disc(&image)?;
-    let software = match Software::of(&disc, &mut troubles) {
-        Ok(software) => software,
-        Err(error) => return Err(cause(troubles, error)),
-    };
+    let software = software(&disc, &mut troubles)?;
     let mut asked = Vec::new();
     for name in &args.names {
         let found = objects(&disc, &software, name)?;

@@ -1,7 +1,5 @@
 //! A bill of materials: everything that an image ships, and the references between its parts.
 
-use std::path::Path;
-
 use sha2::{Digest, Sha256};
 
 use super::package::{self, Package};
@@ -120,7 +118,7 @@ impl Subject {
         };
         let name = disc.path().file_name().unwrap_or_else(|| disc.path().as_os_str());
         Ok(Self {
-            name: Path::new(name).display().to_string(),
+            name: name.to_string_lossy().into_owned(),
             bytes: disc.image().region().length(),
             volume: volume.map(|volume| volume.volume.clone()),
             created: volume.and_then(|volume| volume.created).map(|date| date.timestamp()),
