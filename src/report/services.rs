@@ -58,7 +58,7 @@ pub fn table(out: &mut dyn Write, services: &Services, rows: Rows, width: Option
 
 fn firewall(out: &mut dyn Write, firewall: &Firewall) -> io::Result<()> {
     let Some(unit) = &firewall.unit else {
-        return writeln!(out, "firewall: NixOS sets up none; every port that something listens on is open");
+        return writeln!(out, "firewall: NixOS sets up none");
     };
     let (mut open, mut limited): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     for opening in &firewall.openings {

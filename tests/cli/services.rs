@@ -15,7 +15,7 @@ register-nix-paths.service  at boot  root           nix-2.31.2/bin/nix-store
 sshd.service                at boot  root  tcp 22   openssh-10.2p1/bin/sshd
 
 3 more units start only by hand, --all shows them
-firewall: NixOS sets up none; every port that something listens on is open
+firewall: NixOS sets up none
 "
     );
     let all = run(&["services", "--all", &today]);
