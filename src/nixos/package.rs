@@ -2,6 +2,8 @@
 
 use std::cmp::{Ordering, Reverse};
 
+use rayon::prelude::*;
+
 use super::software::Software;
 use super::{Disc, ObjectKind};
 use crate::error::{Result, Troubles};
@@ -84,10 +86,13 @@ pub fn list(disc: &Disc<'_>, software: &Software, columns: &[Column], troubles: 
         },
         false => None,
     };
-    let rows = software.present().map(|(index, object)| Package {
+    let present: Vec<_> = software.present().collect();
+    // The kind depends on the listing of each object.
+    let kinds: Vec<_> = present.par_iter().map(|&(index, _)| software.kind(disc, index)).collect();
+    let rows = present.into_iter().zip(kinds).map(|((index, object), kind)| Package {
         path: object.path.clone(),
         index,
-        kind: troubles.keep(software.kind(disc, index)).flatten(),
+        kind: troubles.keep(kind).flatten(),
         installed: software.is_installed(index),
         nar_size: nar_size(index),
         closure_size: closures
