@@ -13,6 +13,9 @@ const CHUNK: usize = 1 << 20;
 /// Limit for the unpacked size of an image, in bytes.
 const LARGEST: u64 = 64 << 30;
 
+/// The endings of names of compressed images.
+pub const PACKED: [&str; 5] = [".zst", ".xz", ".gz", ".bz2", ".lz4"];
+
 /// The first bytes of a cpio archive, as in an initrd.
 const CPIO: [u8; 6] = *b"070701";
 

@@ -14,8 +14,11 @@ const LISTED: usize = 6;
 /// Limit for the directories that one name may lead through: a result, and a directory in it with the name of an image.
 const DEEPEST: usize = 4;
 
-/// Finds the file. A directory's name proves nothing: out paths of image builds also end in `.iso`.
-pub(super) fn find(name: &Path) -> Result<PathBuf> {
+/// Finds the image file that `name` leads to. A directory's name proves nothing: out paths of image builds also end in `.iso`.
+///
+/// # Errors
+/// [`Error::NoImage`] if the path leads to no image, [`Error::Io`] if a directory cannot be read.
+pub fn find(name: &Path) -> Result<PathBuf> {
     find_below(name, 0)
 }
 

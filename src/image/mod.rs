@@ -8,7 +8,8 @@ mod source;
 
 use std::path::{Path, PathBuf};
 
-pub use compressed::is_initrd;
+pub use compressed::{PACKED, is_initrd};
+pub use find::find;
 pub use products::{PRODUCTS, products};
 pub use region::{Region, RegionReader};
 pub use source::Source;
@@ -34,7 +35,7 @@ impl Image {
     /// [`Error::NoImage`](crate::Error::NoImage) if the path leads to no image, [`Error::Io`](crate::Error::Io) if it
     /// cannot be read.
     pub fn open(name: &Path, progress: Progress<'_>) -> Result<Self> {
-        let path = find::find(name)?;
+        let path = find(name)?;
         let source = Source::open(&path)?;
         let source = compressed::unpack(source, progress)?;
         Ok(Self { path, source })

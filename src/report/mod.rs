@@ -29,5 +29,6 @@ pub mod tap;
 pub mod verify;
 pub mod why;
 
-pub use document::About;
+pub use document::{About, unreadable};
 pub use escape::escape;
+pub use style::STRONG;

@@ -26,6 +26,7 @@ mod reproducible;
 mod sbom;
 mod secrets;
 mod services;
+mod several;
 mod truncation;
 mod usage;
 mod why;
