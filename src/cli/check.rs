@@ -8,6 +8,7 @@ use nixoscope::check::{self, Answer, Demand, Policy, Report};
 use nixoscope::report::{About, check as report_check};
 
 use super::asked::{self, Asked};
+use super::format::FormatArg;
 use super::images::{Form, Images, each};
 use super::open::{disc, open};
 use super::progress::Watch;
@@ -27,6 +28,8 @@ pub(super) struct Args {
     /// Also write a report: junit=FILE, sarif=FILE, markdown=FILE or tap=FILE; `-` writes it instead of the table
     #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = ReportFile::parse)]
     reports: Vec<ReportFile>,
+    #[command(flatten)]
+    format: FormatArg,
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
@@ -97,7 +100,7 @@ impl Checks<'_> {
             self.global,
             |out| Ok(report_check::json(out, About { image, troubles: &report.troubles }, &report)?),
             |out| match form {
-                Form::Page => Ok(report_check::table(out, &report, output::width())?),
+                Form::Page => Ok(report_check::table(out, &report, self.args.format.layout())?),
                 Form::Document => Ok(()),
             },
         )?;

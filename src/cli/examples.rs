@@ -6,7 +6,7 @@ use clap::Command;
 const EXAMPLES: [(&str, &[&str]); 17] = [
     (
         "inspect",
-        &["nixoscope inspect result", "nixoscope inspect result --json", "nixoscope inspect - < result/iso/*.iso"],
+        &["nixoscope inspect result", "nixoscope inspect result --json", "cat result/iso/*.iso | nixoscope inspect -"],
     ),
     (
         "ls",

@@ -9,6 +9,7 @@ mod diff;
 mod examples;
 mod file;
 mod find;
+mod format;
 mod images;
 mod inspect;
 mod ls;
@@ -26,6 +27,7 @@ mod services;
 mod usage;
 mod verify;
 mod why;
+mod wrap;
 
 use std::collections::HashSet;
 use std::process::ExitCode;

@@ -8,6 +8,7 @@ use anstream::{AutoStream, ColorChoice};
 use nixoscope::report::escape;
 
 use super::Global;
+use super::wrap::Wrap;
 
 /// Applies `--color`. With `auto`, `NO_COLOR`, `CLICOLOR_FORCE` and the terminal decide.
 pub(super) fn choose_color(choice: clap::ColorChoice) {
@@ -19,9 +20,9 @@ pub(super) fn choose_color(choice: clap::ColorChoice) {
     .write_global();
 }
 
-/// Standard output for text. Styles are removed unless a terminal shows them.
-pub(super) fn results() -> BufWriter<AutoStream<io::Stdout>> {
-    BufWriter::with_capacity(1 << 16, AutoStream::auto(io::stdout()))
+/// Standard output for text. Styles are removed unless a terminal shows them, and lines are wrapped for its width.
+pub(super) fn results() -> Wrap<BufWriter<AutoStream<io::Stdout>>> {
+    Wrap::new(BufWriter::with_capacity(1 << 16, AutoStream::auto(io::stdout())), width())
 }
 
 /// Standard output for bytes: JSON, and contents of files.

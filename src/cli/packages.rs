@@ -1,7 +1,6 @@
 //! `nixoscope packages`
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
@@ -11,6 +10,7 @@ use nixoscope::nixos::package::{self, Column, Order, Package};
 use nixoscope::report::About;
 use nixoscope::report::packages;
 
+use super::format::FormatArg;
 use super::images::{Form, each, is_image};
 use super::open::{ImageArg, disc, open, software};
 use super::{Global, Outcome, output, report_troubles};
@@ -33,6 +33,11 @@ pub(super) struct Args {
     /// Sort order
     #[arg(long, value_enum, value_name = "KEY")]
     sort: Option<Sort>,
+    /// Print only store paths, one a line
+    #[arg(long = "path", conflicts_with_all = ["json", "format"])]
+    only_paths: bool,
+    #[command(flatten)]
+    format: FormatArg,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -103,23 +108,14 @@ fn one(path: &Path, args: &Args, names: &[PackageQuery], global: &Global) -> any
             }
         }
     }
-    output::unless_closed(|| {
-        if global.json {
-            let mut out = output::bytes();
-            packages::json(&mut out, About { image: disc.path(), troubles: &troubles }, &software, &rows)?;
-            out.flush()?;
-        } else {
-            let mut out = output::results();
-            packages::table(
-                &mut out,
-                &rows,
-                &columns,
-                if args.all { packages::Rows::All } else { packages::Rows::Software },
-                output::width(),
-            )?;
-            out.flush()?;
-        }
-        Ok(())
-    })?;
+    let which = if args.all { packages::Rows::All } else { packages::Rows::Software };
+    output::present(
+        global,
+        |out| Ok(packages::json(out, About { image: disc.path(), troubles: &troubles }, &software, &rows)?),
+        |out| match args.only_paths {
+            true => Ok(packages::paths(out, &rows, which)?),
+            false => Ok(packages::table(out, &rows, &columns, which, args.format.layout())?),
+        },
+    )?;
     Ok(report_troubles(&disc, &troubles, outcome))
 }

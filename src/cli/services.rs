@@ -6,6 +6,7 @@ use nixoscope::nixos::services::Services;
 use nixoscope::report::About;
 use nixoscope::report::services::{self, Rows};
 
+use super::format::FormatArg;
 use super::images::{Form, Images, each};
 use super::open::{disc, open};
 use super::{Global, Outcome, cause, output, report_troubles};
@@ -18,6 +19,8 @@ pub(super) struct Args {
     /// List units that start only by hand, too
     #[arg(short, long)]
     all: bool,
+    #[command(flatten)]
+    format: FormatArg,
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
@@ -35,7 +38,7 @@ fn one(path: &Path, args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     output::present(
         global,
         |out| Ok(services::json(out, About { image: disc.path(), troubles: &troubles }, &found)?),
-        |out| Ok(services::table(out, &found, rows, output::width())?),
+        |out| Ok(services::table(out, &found, rows, args.format.layout())?),
     )?;
     Ok(report_troubles(&disc, &troubles, Outcome::Holds))
 }

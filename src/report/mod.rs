@@ -30,5 +30,7 @@ pub mod verify;
 pub mod why;
 
 pub use document::{About, unreadable};
-pub use escape::escape;
+pub use escape::{escape, unescape};
 pub use style::STRONG;
+#[cfg(feature = "cli")]
+pub use table::Layout;
