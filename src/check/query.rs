@@ -21,6 +21,9 @@ pub enum AssertionError {
     /// The version has none of the known forms.
     #[error("{0} is not a version: write 1.2, >=1.2, ^1 or 1.*")]
     Version(String),
+    /// The version is missing, as after `vim@>=9` without quotes.
+    #[error("no version after the @; the shell takes > for itself, so write 'NAME@>=9' in quotes, or NAME@ge:9")]
+    NoVersion,
     /// The fingerprint is not one of SHA-256.
     #[error("a fingerprint is SHA256: and 43 letters, as ssh-keygen -l prints it")]
     Fingerprint,
@@ -54,6 +57,7 @@ impl PackageQuery {
     /// [`AssertionError`] if the name or the version is invalid.
     pub fn parse(text: &str) -> Result<Self, AssertionError> {
         let (name, version) = match text.split_once('@') {
+            Some((_, "")) => return Err(AssertionError::NoVersion),
             Some((name, version)) => {
                 let parsed = Requirement::parse(version).ok_or_else(|| AssertionError::Version(version.to_owned()))?;
                 (name, Some(parsed))

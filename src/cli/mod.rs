@@ -4,10 +4,16 @@ mod access;
 mod asked;
 mod cat;
 mod check;
+mod completions;
 mod diff;
+mod examples;
+mod file;
 mod find;
+mod format;
+mod images;
 mod inspect;
 mod ls;
+mod man;
 mod manifest;
 mod open;
 mod output;
@@ -18,13 +24,15 @@ mod report_file;
 mod sbom;
 mod secrets;
 mod services;
+mod usage;
 mod verify;
 mod why;
+mod wrap;
 
 use std::collections::HashSet;
 use std::process::ExitCode;
 
-use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use nixoscope::check::policy::PolicyErrors;
 use nixoscope::nixos::Disc;
@@ -41,12 +49,14 @@ struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-IMAGE is an ISO file or device, the result of a nix-build, an .iso.zst or .iso.bz2, or a bare squashfs.
+IMAGE is an ISO file or device, the result of a nix-build, a compressed ISO (.zst, .xz, .gz, .bz2, .lz4),
+a bare squashfs, a netboot initrd, an http:// or https:// address, or - for standard input.
 
 Exit codes: 0 everything holds or nothing differs, 1 something is missing, damaged or different,
 2 could not tell.";
 
 #[derive(Args)]
+#[command(next_help_heading = "Global options")]
 struct Global {
     /// Print one JSON document
     #[arg(long, global = true)]
@@ -54,6 +64,9 @@ struct Global {
     /// When to use color
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     color: Color,
+    /// Also print how much was read from a server
+    #[arg(short, long, global = true)]
+    verbose: bool,
     /// Threads to use [default: one per core]
     #[arg(short, long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
@@ -107,6 +120,10 @@ enum Command {
     Secrets(secrets::Args),
     /// Check the store against its registered hashes, and that everything needed to boot is there
     Verify(verify::Args),
+    /// Print a script that completes command lines in a shell
+    Completions(completions::Args),
+    /// Print the manual, or write a page for each command
+    Man(man::Args),
 }
 
 /// How a command ended.
@@ -132,27 +149,36 @@ impl Outcome {
 
 /// Runs the command line.
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match command().try_get_matches().and_then(|mut found| Cli::from_arg_matches_mut(&mut found)) {
+        Ok(cli) => cli,
+        Err(error) => usage::exit(&error),
+    };
     let color = match cli.global.color {
         Color::Auto => ColorChoice::Auto,
         Color::Always => ColorChoice::Always,
         Color::Never => ColorChoice::Never,
     };
     output::choose_color(color);
-    let context = match run(&cli) {
-        Ok(outcome) => return outcome.code(),
-        Err(error) => error,
-    };
-    if output::is_broken_pipe(&context) {
-        return Outcome::Holds.code();
+    run(&cli).unwrap_or_else(|error| explain(&error)).code()
+}
+
+/// The command line, with the examples of each command.
+fn command() -> clap::Command {
+    examples::add(Cli::command())
+}
+
+/// Prints why a command could not end, and returns its outcome.
+fn explain(error: &anyhow::Error) -> Outcome {
+    if output::is_broken_pipe(error) {
+        return Outcome::Holds;
     }
-    if let Some(PolicyErrors(mistakes)) = context.downcast_ref() {
+    if let Some(PolicyErrors(mistakes)) = error.downcast_ref() {
         mistakes.iter().for_each(|mistake| output::complain(&mistake.to_string()));
-        return Outcome::Unsure.code();
+        return Outcome::Unsure;
     }
-    let known = context.chain().find_map(|cause| cause.downcast_ref::<Error>()).map_or("", advice);
-    output::complain(&format!("{}{known}", told(&context)));
-    Outcome::Unsure.code()
+    let known = error.chain().find_map(|cause| cause.downcast_ref::<Error>()).map_or("", advice);
+    output::complain(&format!("{}{known}", told(error)));
+    Outcome::Unsure
 }
 
 fn run(cli: &Cli) -> anyhow::Result<Outcome> {
@@ -175,6 +201,8 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Sbom(args) => sbom::run(args, &cli.global),
         Command::Secrets(args) => secrets::run(args, &cli.global),
         Command::Verify(args) => verify::run(args, &cli.global),
+        Command::Completions(args) => completions::run(args, &cli.global),
+        Command::Man(args) => man::run(args, &cli.global),
     }
 }
 

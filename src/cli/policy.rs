@@ -41,7 +41,8 @@ through ssh. Neither accepts a password in clear text, or an empty one through s
 #[derive(clap::Args)]
 #[command(after_help = TABLES)]
 pub(super) struct Args {
-    /// ISO file or device, nix-build result, .iso.zst, .iso.bz2, squashfs, or netboot initrd
+    /// ISO file or device, nix-build result, compressed image, squashfs, netboot initrd, https:// address, or - for
+    /// standard input
     #[arg(value_name = "IMAGE", required_unless_present = "schema")]
     image: Option<PathBuf>,
     /// Write to a file that does not exist yet

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 #[cfg(feature = "cli")]
-use super::table;
+use super::table::{self, Layout};
 use super::{About, document, escape};
 use crate::check::{Answer, Report, Severity, Verdict};
 
@@ -21,8 +21,8 @@ const SHOWN: usize = 8;
 /// # Errors
 /// If the writer fails.
 #[cfg(feature = "cli")]
-pub fn table(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Result<()> {
-    let mut table = table::new(&["", "ASSERTION", "SUBJECT", "WHAT IS THERE"], width);
+pub fn table(out: &mut dyn Write, report: &Report, layout: Layout) -> io::Result<()> {
+    let mut table = table::new(&["", "ASSERTION", "SUBJECT", "WHAT IS THERE"], layout);
     for verdict in &report.verdicts {
         let status = status(verdict);
         table.add_row([
@@ -39,6 +39,9 @@ pub fn table(out: &mut dyn Write, report: &Report, width: Option<u16>) -> io::Re
             Some("warn" | "unkn") => Some(WARN),
             _ => None,
         })?;
+    }
+    if layout == Layout::Tabs {
+        return Ok(());
     }
     let explained = |verdict: &&Verdict| {
         verdict.answer != Answer::Holds && (verdict.reason.is_some() || !verdict.evidence.is_empty())

@@ -29,6 +29,15 @@ pub(super) fn write(
     line(out, &Document { schema, image: about.image.display().to_string(), body, troubles: Messages(about.troubles) })
 }
 
+/// Writes the document for an image that could not be opened, so that each of several images has one.
+///
+/// # Errors
+/// If the writer fails.
+pub fn unreadable(out: &mut dyn Write, image: &str, reason: &str) -> serde_json::Result<()> {
+    let document = serde_json::json!({"schema": "nixoscope.unreadable.v1", "image": image, "troubles": [reason]});
+    line(out, &document)
+}
+
 /// Writes a value on one line.
 pub(super) fn line(out: &mut dyn Write, value: &impl Serialize) -> serde_json::Result<()> {
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Harmless))?;

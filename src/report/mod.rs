@@ -29,5 +29,8 @@ pub mod tap;
 pub mod verify;
 pub mod why;
 
-pub use document::About;
-pub use escape::escape;
+pub use document::{About, unreadable};
+pub use escape::{escape, unescape};
+pub use style::STRONG;
+#[cfg(feature = "cli")]
+pub use table::Layout;

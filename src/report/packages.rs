@@ -8,7 +8,7 @@ use super::count::counted;
 use super::document::{self, About};
 use super::size;
 #[cfg(feature = "cli")]
-use super::table;
+use super::table::{self, Layout};
 use crate::nixos::ObjectKind;
 use crate::nixos::package::{Column, Package};
 use crate::nixos::software::Software;
@@ -29,13 +29,7 @@ pub enum Rows {
 /// # Errors
 /// If the writer fails.
 #[cfg(feature = "cli")]
-pub fn table(
-    out: &mut dyn Write,
-    rows: &[Package],
-    columns: &[Column],
-    which: Rows,
-    width: Option<u16>,
-) -> io::Result<()> {
+pub fn table(out: &mut dyn Write, rows: &[Package], columns: &[Column], which: Rows, layout: Layout) -> io::Result<()> {
     let mut headers = vec!["NAME", "VERSION", "OUTPUT", "INSTALLED", "SIZE"];
     if which == Rows::All {
         headers.insert(3, "KIND");
@@ -44,7 +38,7 @@ pub fn table(
         Column::Closure => "CLOSURE",
         Column::Disk => "ON DISK",
     }));
-    let mut table = table::new(&headers, width);
+    let mut table = table::new(&headers, layout);
     let known = |size: Option<u64>| table::number(size.map_or_else(|| "?".to_owned(), size::format));
     let mut hidden = 0;
     for row in rows {
@@ -72,7 +66,7 @@ pub fn table(
     if table.row_count() > 0 {
         table::write(out, table)?;
     }
-    if rows.is_empty() {
+    if rows.is_empty() || layout == Layout::Tabs {
         return Ok(());
     }
     writeln!(out)?;
@@ -90,6 +84,15 @@ pub fn table(
             "; {hidden} that are not software (units, configuration, sources …) are not shown, --all shows them"
         ),
     }
+}
+
+/// The store paths alone, one a line.
+///
+/// # Errors
+/// If the writer fails.
+pub fn paths(out: &mut dyn Write, rows: &[Package], which: Rows) -> io::Result<()> {
+    let shown = rows.iter().filter(|row| which == Rows::All || row.is_software() || row.installed);
+    shown.map(|row| &row.path).try_for_each(|path| writeln!(out, "{path}"))
 }
 
 /// The document of `packages`.

@@ -13,19 +13,30 @@ use crate::check::{Answer, Kind, Report, Severity, Verdict};
 
 /// The names of files in a report.
 #[derive(Clone, Copy, Debug)]
-pub struct Names<'n> {
+struct Names<'n> {
     /// The image.
-    pub image: &'n str,
+    image: &'n str,
     /// The folder of the sources. Files below it are named from there on.
-    pub root: &'n Path,
+    root: &'n Path,
 }
 
-/// Writes one run: a rule for each kind, and a result for each verdict that does not hold. If something could not be read, the
-/// run was not successful.
+/// Writes one run for each image: a rule for each kind, and a result for each verdict that does not hold. If something could not be read, the
+/// run was not successful. `root` is the folder of the sources: files below it are named from there on.
 ///
 /// # Errors
 /// If the writer fails.
-pub fn write(out: &mut dyn Write, report: &Report, names: Names<'_>) -> io::Result<()> {
+pub fn write(out: &mut dyn Write, reports: &[(String, Report)], root: &Path) -> io::Result<()> {
+    let runs: Vec<Value> = reports.iter().map(|(image, report)| run(report, Names { image, root })).collect();
+    let document = json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": runs,
+    });
+    document::line(out, &document)?;
+    Ok(())
+}
+
+fn run(report: &Report, names: Names<'_>) -> Value {
     let kinds: BTreeMap<&str, &Kind> =
         report.verdicts.iter().map(|verdict| (verdict.kind.name, verdict.kind)).collect();
     let index = |kind: &Kind| kinds.keys().position(|known| *known == kind.name);
@@ -34,25 +45,19 @@ pub fn write(out: &mut dyn Write, report: &Report, names: Names<'_>) -> io::Resu
     let results: Vec<Value> = failing.map(|verdict| result(verdict, index(verdict.kind), names)).collect();
     let notifications: Vec<Value> =
         report.troubles.iter().map(|error| json!({"level": "error", "message": {"text": error.to_string()}})).collect();
-    let document = json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": {
-                "name": "nixoscope",
-                "version": env!("CARGO_PKG_VERSION"),
-                "rules": rules,
-            }},
-            "artifacts": [{"location": location(names.image, names), "description": {"text": "the image"}}],
-            "invocations": [{
-                "executionSuccessful": report.troubles.is_empty() && report.unknown() == 0,
-                "toolExecutionNotifications": notifications,
-            }],
-            "results": results,
+    json!({
+        "tool": {"driver": {
+            "name": "nixoscope",
+            "version": env!("CARGO_PKG_VERSION"),
+            "rules": rules,
+        }},
+        "artifacts": [{"location": location(names.image, names), "description": {"text": "the image"}}],
+        "invocations": [{
+            "executionSuccessful": report.troubles.is_empty() && report.unknown() == 0,
+            "toolExecutionNotifications": notifications,
         }],
-    });
-    document::line(out, &document)?;
-    Ok(())
+        "results": results,
+    })
 }
 
 fn result(verdict: &Verdict, index: Option<usize>, names: Names<'_>) -> Value {

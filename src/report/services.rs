@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::document::{self, About};
 use super::escape;
 #[cfg(feature = "cli")]
-use super::table;
+use super::table::{self, Layout};
 use crate::nixos::firewall::{Firewall, Opening, Rule};
 use crate::nixos::services::{Service, Services};
 use crate::nixos::unit::{Port, Start};
@@ -27,8 +27,8 @@ pub enum Rows {
 /// # Errors
 /// What the writer meets.
 #[cfg(feature = "cli")]
-pub fn table(out: &mut dyn Write, services: &Services, rows: Rows, width: Option<u16>) -> io::Result<()> {
-    let mut table = table::new(&["UNIT", "STARTS", "AS", "LISTENS", "RUNS"], width);
+pub fn table(out: &mut dyn Write, services: &Services, rows: Rows, layout: Layout) -> io::Result<()> {
+    let mut table = table::new(&["UNIT", "STARTS", "AS", "LISTENS", "RUNS"], layout);
     let mut hidden = 0;
     for service in &services.services {
         if rows == Rows::Started && service.start == Start::Manual {
@@ -45,6 +45,9 @@ pub fn table(out: &mut dyn Write, services: &Services, rows: Rows, width: Option
     }
     if table.row_count() > 0 {
         table::write(out, table)?;
+        if layout == Layout::Tabs {
+            return Ok(());
+        }
         writeln!(out)?;
     }
     if hidden > 0 {

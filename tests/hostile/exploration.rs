@@ -49,7 +49,7 @@ pub(crate) fn explore(bytes: Vec<u8>) {
     let demands: Vec<Demand> = assertions().into_iter().map(Demand::from).collect();
     let verdicts = check::run(&disc, &demands, &|_, _| {});
     verdicts.troubles.iter().for_each(one_line);
-    report::check::table(&mut io::sink(), &verdicts, Some(100)).unwrap();
+    report::check::table(&mut io::sink(), &verdicts, Some(100).into()).unwrap();
     for system in disc.systems.iter().filter(|system| system.present) {
         if let Some(access) = told(Access::of(&disc, system)) {
             report::access::page(&mut io::sink(), (system, &access), report::access::Shown::All, Some(80)).unwrap();
