@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use nixoscope::Error;
-use nixoscope::check::{self, Answer, Demand, Policy, Report};
+use nixoscope::check::{self, Acceptance, Accepted, Answer, Demand, Policy, Report};
 use nixoscope::report::{About, check as report_check};
 
 use super::asked::{self, Asked};
@@ -30,7 +30,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
-    let demands = args.demands()?;
+    let (demands, acceptances) = args.demands()?;
+    let today = std::env::var("SOURCE_DATE_EPOCH").ok();
+    let today = check::accept::today(today.as_deref()).map_err(anyhow::Error::msg)?;
+    let accepted = Accepted::on(today, acceptances);
     if demands.is_empty() {
         bail!("nothing to check; assert something with --policy, {} or --key", asked::flags_with_commas());
     }
@@ -48,7 +51,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         Err(error) => return args.unreadable(&demands, error, global),
     };
     let watch = Watch::new("verifying", global);
-    let mut report = check::run(&disc, &demands, &|done, of| watch.tell(done, of));
+    let mut report = check::run_accepting(&disc, &demands, accepted, &|done, of| watch.tell(done, of));
     watch.finish();
     troubles.append(std::mem::take(&mut report.troubles));
     report.troubles = troubles;
@@ -102,15 +105,18 @@ impl Args {
         Err(error)
     }
 
-    /// What the flags ask for, then what the policies do.
-    fn demands(&self) -> anyhow::Result<Vec<Demand>> {
+    /// What the flags ask for, then what the policies do; and what the policies accept.
+    fn demands(&self) -> anyhow::Result<(Vec<Demand>, Vec<Acceptance>)> {
         let mut all: Vec<Demand> = self.asked.assertions()?.into_iter().map(Demand::from).collect();
+        let mut accepted = Vec::new();
         for file in &self.policies {
             let text = std::fs::read_to_string(file).with_context(|| format!("--policy {}", file.display()))?;
             let policy = Policy::parse(&text, file)?;
             let folder = file.parent().unwrap_or(Path::new(""));
-            all.extend(policy.demands(&file.display().to_string(), folder)?);
+            let name = file.display().to_string();
+            all.extend(policy.demands(&name, folder)?);
+            accepted.extend(policy.acceptances(&name));
         }
-        Ok(all)
+        Ok((all, accepted))
     }
 }

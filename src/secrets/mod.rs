@@ -30,6 +30,9 @@ use crate::error::{Result, Troubles};
 use crate::image::Progress;
 use crate::nixos::Disc;
 
+/// The kinds of secrets.
+pub const KINDS: [&str; 5] = ["private-key", "password", "password-hash", "wifi-password", "token"];
+
 /// Limit for listed secrets.
 const MOST: usize = 10_000;
 
@@ -42,7 +45,7 @@ pub struct Secret {
     pub offset: u64,
     /// Its line, counted from 1. `None` if the file is not text.
     pub line: Option<u64>,
-    /// The kind of secret: `private-key`, `password-hash`.
+    /// The kind of secret, one of [`KINDS`].
     pub kind: &'static str,
     /// What exactly it is: `OPENSSH PRIVATE KEY`, `sha512`.
     pub what: String,
