@@ -85,6 +85,15 @@ impl PackageQuery {
         is_plain.then(|| (name.pname, format!("{}@{}.*", name.pname, name.version)))
     }
 
+    /// Whether the store path is a part of the package under a longer name in the same version: nixpkgs lists
+    /// `electron-25.9.0` as insecure, whose store path is `electron-unwrapped-25.9.0`.
+    #[must_use]
+    pub fn is_relative(&self, path: &StorePath) -> bool {
+        let (own, other) = (Name::parse(&self.name), Name::parse(path.name()));
+        let longer = || other.pname.strip_prefix(own.pname).is_some_and(|rest| rest.starts_with('-'));
+        self.as_version().is_some() && own.version == other.version && longer()
+    }
+
     /// The name alone.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -256,6 +265,21 @@ mod tests {
             assert_eq!(PackageQuery::parse(name).unwrap_err(), AssertionError::Name(name.to_owned()));
         }
         assert_eq!(PackageQuery::parse("git@new*er").unwrap_err(), AssertionError::Version("new*er".to_owned()));
+    }
+
+    #[test]
+    fn a_part_of_a_package_has_a_longer_name_and_the_same_version() {
+        for (query, name, relative) in [
+            ("electron-25.9.0", "electron-unwrapped-25.9.0", true),
+            ("electron-25.9.0", "electron-unwrapped-25.9.0-man", true),
+            ("electron-25.9.0", "electron-unwrapped-26.0", false),
+            ("electron-25.9.0", "electron-25.9.0", false),
+            ("electron-25.9.0", "electronics-25.9.0", false),
+            ("electron@25.9.0", "electron-unwrapped-25.9.0", false),
+            ("electron", "electron-unwrapped-25.9.0", false),
+        ] {
+            assert_eq!(PackageQuery::parse(query).unwrap().is_relative(&path(name)), relative, "{query} {name}");
+        }
     }
 
     #[test]

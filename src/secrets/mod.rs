@@ -7,6 +7,7 @@ mod allow;
 mod filter;
 mod initrds;
 mod known;
+mod logins;
 mod luks;
 mod pem;
 mod reading;

@@ -293,7 +293,7 @@ fn is_random(secret: &[u8]) -> bool {
 }
 
 /// Whether a value is a placeholder: a format string, `ext:NAME`, `@NAME@`, `${NAME}`, `<password>`, or a locked account's field.
-fn stands_for_another(value: &[u8]) -> bool {
+pub(super) fn stands_for_another(value: &[u8]) -> bool {
     let value = unquoted(value).trim_ascii();
     let within = |open: &[u8], close: &[u8]| value.strip_prefix(open).is_some_and(|rest| rest.ends_with(close));
     let is_name = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
