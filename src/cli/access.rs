@@ -5,10 +5,9 @@ use std::io::Write;
 use nixoscope::Troubles;
 use nixoscope::nixos::access::Access;
 use nixoscope::nixos::{Disc, System};
-use nixoscope::report::About;
 use nixoscope::report::access::{self, Shown};
 
-use super::open::{ImageArg, disc, open};
+use super::open::{ImageArg, about, disc, open};
 use super::{Global, Outcome, cause, output, report_troubles};
 
 /// Arguments of `access`.
@@ -30,7 +29,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let systems = systems(&disc, &mut troubles);
     if global.json {
         let mut out = output::bytes();
-        access::json(&mut out, About { image: disc.path(), troubles: &troubles }, &systems)?;
+        access::json(&mut out, about(&disc, &mut troubles), &systems)?;
         out.flush()?;
     } else {
         let mut out = output::results();
@@ -38,7 +37,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         write(&mut out, &systems, shown)?;
         out.flush()?;
     }
-    Ok(report_troubles(&disc, &troubles, Outcome::Holds))
+    Ok(report_troubles(&disc, &mut troubles, Outcome::Holds))
 }
 
 /// Who gets into each system in the image, the default one first.

@@ -9,7 +9,7 @@ use nixoscope::check::{self, Acceptance, Accepted, Answer, Demand, Policy, Repor
 use nixoscope::report::{About, check as report_check};
 
 use super::asked::{self, Asked};
-use super::open::{ImageArg, disc, open};
+use super::open::{ImageArg, disc, gather, open};
 use super::progress::Watch;
 use super::report_file::{Json, ReportFile};
 use super::{Global, Outcome, output, report_file, report_troubles};
@@ -55,9 +55,10 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     watch.finish();
     troubles.append(std::mem::take(&mut report.troubles));
     report.troubles = troubles;
+    gather(&disc, &mut report.troubles);
     args.present(&report, image.path(), global)?;
     let outcome = outcome(&report);
-    let told = report_troubles(&disc, &report.troubles, outcome);
+    let told = report_troubles(&disc, &mut report.troubles, outcome);
     // A failure stays one, whatever else could not be read.
     Ok(if outcome == Outcome::Fails { outcome } else { told })
 }

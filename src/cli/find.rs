@@ -7,10 +7,9 @@ use anyhow::Context;
 use globset::{Glob, GlobBuilder, GlobMatcher};
 use nixoscope::fs::path;
 use nixoscope::fs::walk::Walk;
-use nixoscope::report::About;
 use nixoscope::report::files;
 
-use super::open::{ImageArg, disc, open};
+use super::open::{ImageArg, about, disc, open};
 use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `find`.
@@ -52,7 +51,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     output::unless_closed(|| {
         if global.json {
             let mut out = output::bytes();
-            files::owned_json(&mut out, About { image: disc.path(), troubles: &troubles }, &found)?;
+            files::owned_json(&mut out, about(&disc, &mut troubles), &found)?;
             out.flush()?;
         } else {
             let mut out = output::results();
@@ -68,7 +67,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
             output::complain(&format!("{}: no file matches", pattern.text));
         }
     }
-    Ok(report_troubles(&disc, &troubles, outcome))
+    Ok(report_troubles(&disc, &mut troubles, outcome))
 }
 
 struct Pattern {

@@ -5,7 +5,7 @@ use std::io::Write;
 use nixoscope::nixos::Summary;
 use nixoscope::report::inspect;
 
-use super::open::{ImageArg, disc, open};
+use super::open::{ImageArg, disc, gather, open};
 use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `inspect`.
@@ -19,7 +19,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(&args.image.path, global)?;
     let (disc, mut troubles) = disc(&image)?;
     let summary = Summary::of(&disc, &mut troubles);
-    troubles.append(disc.take_faults());
+    gather(&disc, &mut troubles);
     troubles.extend(disc.missing_end());
     if global.json {
         let mut out = output::bytes();
@@ -30,5 +30,5 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         inspect::page(&mut out, &summary, output::width())?;
         out.flush()?;
     }
-    Ok(report_troubles(&disc, &troubles, Outcome::Holds))
+    Ok(report_troubles(&disc, &mut troubles, Outcome::Holds))
 }

@@ -69,7 +69,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     out.flush()?;
     missing.iter().for_each(|error| output::complain(&error.to_string()));
     let outcome = if missing.is_empty() { Outcome::Holds } else { Outcome::Fails };
-    Ok(report_troubles(&disc, &troubles, outcome))
+    Ok(report_troubles(&disc, &mut troubles, outcome))
 }
 
 fn with_node(tree: &dyn Tree, visit: Visit) -> Result<(Visit, Node)> {

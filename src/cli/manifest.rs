@@ -5,7 +5,7 @@ use std::io::Write;
 use nixoscope::diff::Manifest;
 use nixoscope::report::manifest;
 
-use super::open::{ImageArg, disc, open};
+use super::open::{ImageArg, disc, gather, open};
 use super::{Global, Outcome, TOLD, cause, output, report_troubles};
 
 /// Arguments of `manifest`.
@@ -23,10 +23,11 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         Err(error) => return Err(cause(troubles, error)),
     };
     found.read_rest(&disc, &mut troubles);
+    gather(&disc, &mut troubles);
     troubles.extend(disc.missing_end());
     found.incomplete = troubles.iter().take(TOLD).map(ToString::to_string).collect();
     let mut out = output::bytes();
     manifest::json(&mut out, &found, &troubles)?;
     out.flush()?;
-    Ok(report_troubles(&disc, &troubles, Outcome::Holds))
+    Ok(report_troubles(&disc, &mut troubles, Outcome::Holds))
 }

@@ -5,10 +5,9 @@ use std::io::Write;
 use clap::ValueEnum;
 use nixoscope::check::PackageQuery;
 use nixoscope::nixos::package::{self, Column, Order, Package};
-use nixoscope::report::About;
 use nixoscope::report::packages;
 
-use super::open::{ImageArg, disc, open, software};
+use super::open::{ImageArg, about, disc, open, software};
 use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `packages`.
@@ -80,7 +79,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     output::unless_closed(|| {
         if global.json {
             let mut out = output::bytes();
-            packages::json(&mut out, About { image: disc.path(), troubles: &troubles }, &software, &rows)?;
+            packages::json(&mut out, about(&disc, &mut troubles), &software, &rows)?;
             out.flush()?;
         } else {
             let mut out = output::results();
@@ -95,5 +94,5 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         }
         Ok(())
     })?;
-    Ok(report_troubles(&disc, &troubles, outcome))
+    Ok(report_troubles(&disc, &mut troubles, outcome))
 }

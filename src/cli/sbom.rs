@@ -57,5 +57,5 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         }
         Ok(out.flush()?)
     })?;
-    Ok(report_troubles(&disc, &troubles, Outcome::Holds))
+    Ok(report_troubles(&disc, &mut troubles, Outcome::Holds))
 }

@@ -3,11 +3,10 @@
 use std::io::Write;
 
 use anyhow::anyhow;
-use nixoscope::report::About;
 use nixoscope::report::secrets as report_secrets;
 use nixoscope::secrets::{self, Allow};
 
-use super::open::{ImageArg, disc, open};
+use super::open::{ImageArg, about, disc, open};
 use super::progress::Watch;
 use super::{Global, Outcome, output, report_troubles};
 
@@ -32,7 +31,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     troubles.append(std::mem::take(&mut report.troubles));
     if global.json {
         let mut out = output::bytes();
-        report_secrets::json(&mut out, About { image: disc.path(), troubles: &troubles }, &report)?;
+        report_secrets::json(&mut out, about(&disc, &mut troubles), &report)?;
         out.flush()?;
     } else {
         let mut out = output::results();
@@ -40,5 +39,5 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         out.flush()?;
     }
     let outcome = if report.secrets.is_empty() { Outcome::Holds } else { Outcome::Fails };
-    Ok(report_troubles(&disc, &troubles, outcome))
+    Ok(report_troubles(&disc, &mut troubles, outcome))
 }

@@ -3,10 +3,9 @@
 use std::io::Write;
 
 use nixoscope::nixos::services::Services;
-use nixoscope::report::About;
 use nixoscope::report::services::{self, Rows};
 
-use super::open::{ImageArg, disc, open};
+use super::open::{ImageArg, about, disc, open};
 use super::{Global, Outcome, cause, output, report_troubles};
 
 /// Arguments of `services`.
@@ -29,7 +28,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     output::unless_closed(|| {
         if global.json {
             let mut out = output::bytes();
-            services::json(&mut out, About { image: disc.path(), troubles: &troubles }, &found)?;
+            services::json(&mut out, about(&disc, &mut troubles), &found)?;
             out.flush()?;
         } else {
             let mut out = output::results();
@@ -39,5 +38,5 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         }
         Ok(())
     })?;
-    Ok(report_troubles(&disc, &troubles, Outcome::Holds))
+    Ok(report_troubles(&disc, &mut troubles, Outcome::Holds))
 }

@@ -4,12 +4,11 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
-use nixoscope::report::About;
 use nixoscope::report::verify as report_verify;
 use nixoscope::store::Closure;
 use nixoscope::verify::{self, Expectations, Signatures};
 
-use super::open::{ImageArg, disc, open};
+use super::open::{ImageArg, about, disc, open};
 use super::progress::Watch;
 use super::{Global, Outcome, output};
 
@@ -43,7 +42,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let closure = self::closure(&args.against)?;
     let signatures = self::signatures(args)?;
     let image = open(&args.image.path, global)?;
-    let (disc, troubles) = disc(&image)?;
+    let (disc, mut troubles) = disc(&image)?;
     let digest = published.map(|text| verify::published(&text, image.path())).transpose();
     let digest = digest.map_err(|reason| anyhow!("--sha256 {}: {reason}", sha256.unwrap_or_default()))?;
     let expectations = Expectations { sha256: digest, closure, signatures };
@@ -55,7 +54,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     }
     if global.json {
         let mut out = output::bytes();
-        report_verify::json(&mut out, About { image: disc.path(), troubles: &troubles }, &report)?;
+        report_verify::json(&mut out, about(&disc, &mut troubles), &report)?;
         out.flush()?;
     } else {
         let mut out = output::results();

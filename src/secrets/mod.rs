@@ -77,7 +77,7 @@ pub struct Report {
     pub secrets: Vec<Secret>,
     /// How many more there are.
     pub further: usize,
-    /// Places with well-known test keys.
+    /// Places with well-known test keys, and keys in the documentation of packages.
     pub known: usize,
     /// Secrets in allowed files.
     pub allowed: usize,

@@ -201,6 +201,11 @@ impl FileKind {
 }
 
 impl FileKind {
+    /// Whether a key in such a file is published with a package: it is one of the examples in its documentation.
+    pub(super) const fn is_published(self) -> bool {
+        matches!(self.documentation, Documentation::Everywhere) && !self.places.meet(CONFIGURATION)
+    }
+
     /// Whether a password hash in such a file belongs to a user who can log in, even if the hash is well known.
     pub(super) const fn has_accounts(self) -> bool {
         self.places.meet(ACCOUNTS.and(SHADOW).and(CONFIGURATION))
