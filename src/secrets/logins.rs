@@ -36,8 +36,8 @@ pub(super) fn test(bytes: &[u8], places: Places) -> Vec<(usize, Found)> {
     }
     let mut found = Vec::new();
     match () {
-        () if places.meet(Places::CHAP) => each(bytes, &|fields| chap(fields), &mut found),
-        () if places.meet(Places::DAVFS) => each(bytes, &|fields| davfs(fields), &mut found),
+        () if places.meet(Places::CHAP) => each(bytes, chap, &mut found),
+        () if places.meet(Places::DAVFS) => each(bytes, davfs, &mut found),
         () => sections(bytes, &mut found),
     }
     found
@@ -105,15 +105,17 @@ fn unquoted(text: &[u8]) -> (usize, &[u8]) {
     inside(b"\"").or_else(|| inside(b"'")).map_or((0, text), |inside| (1, inside))
 }
 
-/// A password with its offset, and whose it is.
-type Login<'t> = ((usize, &'t [u8]), Option<Subject>);
+/// A word of a line, with its offset.
+type Field<'t> = (usize, &'t [u8]);
+
+/// A password, and whose it is.
+type Login<'t> = (Field<'t>, Option<Subject>);
+
+/// Finds the login in the fields of a line.
+type Format = for<'t> fn(&[Field<'t>]) -> Option<Login<'t>>;
 
 /// Finds the login of each line with fields.
-fn each(
-    bytes: &[u8],
-    login: &dyn for<'t> Fn(&[(usize, &'t [u8])]) -> Option<Login<'t>>,
-    found: &mut Vec<(usize, Found)>,
-) {
+fn each(bytes: &[u8], login: Format, found: &mut Vec<(usize, Found)>) {
     for (offset, line) in lines(bytes) {
         if let Some(((start, value), user)) = login(&fields(line)) {
             add((offset + start, value), user, found);
@@ -122,7 +124,7 @@ fn each(
 }
 
 /// The words of a line, which may be quoted, each with its offset.
-fn fields(line: &[u8]) -> Vec<(usize, &[u8])> {
+fn fields(line: &[u8]) -> Vec<Field<'_>> {
     let (mut fields, mut at) = (Vec::new(), 0);
     while let Some(rest) = line.get(at..).filter(|rest| !rest.is_empty()) {
         let blanks = rest.len() - rest.trim_ascii_start().len();
@@ -142,20 +144,20 @@ fn fields(line: &[u8]) -> Vec<(usize, &[u8])> {
 }
 
 /// Client, server, secret, and the addresses that the client may use (pppd(8)).
-fn chap<'t>(fields: &[(usize, &'t [u8])]) -> Option<Login<'t>> {
+fn chap<'t>(fields: &[Field<'t>]) -> Option<Login<'t>> {
     let [(_, client), (_, server), secret, ..] = fields else { return None };
     let name = if *client == b"*" { server } else { client };
     Some((*secret, Subject::user(name)))
 }
 
 /// Mount point or address, user, password (mount.davfs(8)).
-fn davfs<'t>(fields: &[(usize, &'t [u8])]) -> Option<Login<'t>> {
+fn davfs<'t>(fields: &[Field<'t>]) -> Option<Login<'t>> {
     let [(_, place), (_, user), password] = fields else { return None };
     let is_place = place.starts_with(b"/") || place.starts_with(b"http");
     is_place.then(|| (*password, Subject::user(user)))
 }
 
-fn add((offset, value): (usize, &[u8]), subject: Option<Subject>, found: &mut Vec<(usize, Found)>) {
+fn add((offset, value): Field<'_>, subject: Option<Subject>, found: &mut Vec<(usize, Found)>) {
     let is_reference = value.first().is_none_or(|first| REFERENCES.contains(first));
     if is_reference || value.len() < 3 || stands_for_another(value) || found.len() >= MOST {
         return;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::nixos::firewall::{Firewall, Passage};
+use crate::nixos::firewall::{Firewall, Opening, Passage};
 use crate::nixos::services::Services;
 use crate::nixos::unit::Start;
 
@@ -45,6 +45,6 @@ impl DraftNetwork {
 /// The ports that a firewall opens for everyone. `None` if it also opens some in part, or has rules that nobody has judged.
 fn openings(firewall: &Firewall, protocol: &str) -> Option<Vec<(u16, u16)>> {
     let mut own = firewall.openings.iter().filter(|opening| opening.protocol == protocol && !opening.is_stock());
-    let plain = firewall.unit.is_some() && firewall.further.is_empty() && own.all(|opening| opening.is_for_all());
+    let plain = firewall.unit.is_some() && firewall.further.is_empty() && own.all(Opening::is_for_all);
     plain.then(|| firewall.for_all(protocol).collect())
 }
