@@ -49,7 +49,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     }
     out.flush()?;
     // Only what was wrong with the records of these files.
-    Ok(report_troubles(&disc, &Troubles::default(), outcome))
+    Ok(report_troubles(&disc, &mut Troubles::default(), outcome))
 }
 
 /// Prints one file.

@@ -76,7 +76,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     output::unless_closed(|| args.write((disc.path(), tree), visits, &mut troubles, global))?;
     missing.iter().for_each(|error| output::complain(&error.to_string()));
     let outcome = if missing.is_empty() { Outcome::Holds } else { Outcome::Fails };
-    Ok(report_troubles(&disc, &troubles, outcome))
+    Ok(report_troubles(&disc, &mut troubles, outcome))
 }
 
 impl Args {

@@ -29,7 +29,6 @@ mod verify;
 mod why;
 mod wrap;
 
-use std::collections::HashSet;
 use std::process::ExitCode;
 
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -219,33 +218,29 @@ fn told(error: &anyhow::Error) -> String {
 }
 
 /// Prints what could not be read, and returns the outcome.
-fn report_troubles(disc: &Disc<'_>, troubles: &Troubles, outcome: Outcome) -> Outcome {
-    // Opening the disc may have met some of them.
-    let known: HashSet<String> = troubles.iter().map(ToString::to_string).collect();
-    let mut faults = Troubles::default();
-    faults.extend(disc.take_faults().into_iter().filter(|fault| !known.contains(&fault.to_string())));
+fn report_troubles(disc: &Disc<'_>, troubles: &mut Troubles, outcome: Outcome) -> Outcome {
+    open::gather(disc, troubles);
     let truncated = |trouble: &Error| matches!(trouble, Error::Truncated { .. });
     // The missing end explains every truncated structure.
-    let cause = disc.missing_end().filter(|_| troubles.iter().chain(&faults).any(truncated));
+    let cause = disc.missing_end().filter(|_| troubles.iter().any(truncated));
     if let Some(cause) = &cause {
         output::complain(&format!("{}: {cause}{}", disc.path().display(), advice(cause)));
     }
     let broken_store = |trouble: &Error| matches!(trouble, Error::NoStore { .. }) && troubles.len() > 1;
     let own = |trouble: &&Error| !(broken_store(trouble) || cause.is_some() && truncated(trouble));
-    for trouble in troubles.iter().chain(&faults).filter(own).take(TOLD) {
+    for trouble in troubles.iter().filter(own).take(TOLD) {
         let advice = match trouble {
             Error::Truncated { .. } if disc.missing_end().is_none() => "; it points past the end of the image",
             other => advice(other),
         };
         output::complain(&format!("{trouble}{advice}"));
     }
-    let all = troubles.len() + faults.len();
-    let others = all - troubles.iter().chain(&faults).filter(|trouble| !own(trouble)).count();
+    let others = troubles.len() - troubles.iter().filter(|trouble| !own(trouble)).count();
     match others.saturating_sub(TOLD) {
         0 => {}
         more => output::complain(&format!("{more} more errors")),
     }
-    if troubles.is_empty() && faults.is_empty() { outcome } else { Outcome::Unsure }
+    if troubles.is_empty() { outcome } else { Outcome::Unsure }
 }
 
 /// Why a command cannot start. What is broken on the disc explains more than the missing store or system.

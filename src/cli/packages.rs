@@ -7,12 +7,11 @@ use anyhow::anyhow;
 use clap::ValueEnum;
 use nixoscope::check::PackageQuery;
 use nixoscope::nixos::package::{self, Column, Order, Package};
-use nixoscope::report::About;
 use nixoscope::report::packages;
 
 use super::format::FormatArg;
 use super::images::{Form, each, is_image};
-use super::open::{ImageArg, disc, open, software};
+use super::open::{ImageArg, about, disc, open, software};
 use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `packages`.
@@ -111,11 +110,11 @@ fn one(path: &Path, args: &Args, names: &[PackageQuery], global: &Global) -> any
     let which = if args.all { packages::Rows::All } else { packages::Rows::Software };
     output::present(
         global,
-        |out| Ok(packages::json(out, About { image: disc.path(), troubles: &troubles }, &software, &rows)?),
+        |out| Ok(packages::json(out, about(&disc, &mut troubles), &software, &rows)?),
         |out| match args.only_paths {
             true => Ok(packages::paths(out, &rows, which)?),
             false => Ok(packages::table(out, &rows, &columns, which, args.format.layout())?),
         },
     )?;
-    Ok(report_troubles(&disc, &troubles, outcome))
+    Ok(report_troubles(&disc, &mut troubles, outcome))
 }

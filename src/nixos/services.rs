@@ -78,6 +78,6 @@ fn add_sshd(services: &mut [Service], sshd: &Sshd) {
     let Some(unit) = sshd.unit.as_deref().filter(|_| !sshd.socket) else { return };
     let name = unit.rsplit('/').next().unwrap_or(unit);
     if let Some(service) = services.iter_mut().find(|service| service.unit == name) {
-        service.ports = sshd.ports().into_iter().map(|number| Port { protocol: "tcp", number }).collect();
+        service.ports = sshd.ports().into_iter().map(Port::tcp).collect();
     }
 }

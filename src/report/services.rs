@@ -65,10 +65,10 @@ fn firewall(out: &mut dyn Write, firewall: &Firewall) -> io::Result<()> {
     };
     let (mut open, mut limited): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     for opening in &firewall.openings {
-        if opening.interface.is_none() && opening.destination.is_none() {
-            open.push(self::opening(opening));
+        if opening.is_for_all() {
+            open.push(opening.to_string());
         } else {
-            limited.push(self::opening(opening));
+            limited.push(opening.to_string());
         }
     }
     let nothing = if open.is_empty() { "no port open to everyone".to_owned() } else { open.join(", ") };
@@ -83,15 +83,6 @@ fn firewall(out: &mut dyn Write, firewall: &Firewall) -> io::Result<()> {
         writeln!(out, "    {}:{}", escape(rule.file.as_bytes()), rule.line)?;
     }
     Ok(())
-}
-
-/// An opening in words: `tcp 22`, `udp 8000-8010 on eth0`.
-fn opening(opening: &Opening) -> String {
-    let Opening { protocol, first, last, interface, destination } = opening;
-    let ports = if first == last { first.to_string() } else { format!("{first}-{last}") };
-    let interface = interface.as_ref().map(|name| format!(" on {name}")).unwrap_or_default();
-    let destination = destination.as_ref().map(|address| format!(" to {address}")).unwrap_or_default();
-    format!("{protocol} {ports}{interface}{destination}")
 }
 
 fn start(start: &Start) -> String {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use super::{Ask, Kind};
+use crate::check::accept::Standing;
 use crate::check::systems::Scope;
 use crate::check::{Judgement, Subject};
 use crate::error::Result;
@@ -51,22 +52,31 @@ pub(super) fn no_findings(subject: &Subject<'_, '_>, ids: &[FindingId], except: 
         Ok(systems) => systems,
         Err(none) => return Ok(none),
     };
-    let (mut found, mut unread, mut unknown) = (Found::default(), Found::default(), None);
+    let (mut found, mut unread, mut accepted) = (Found::default(), Found::default(), Found::default());
+    let mut unknown = None;
     for system in systems {
         let access = subject.access_of(system)?;
         unknown = unknown.or_else(|| undecided(access, ids, except));
         for finding in access.findings.iter().filter(|finding| !except.contains(&finding.subject)) {
-            if ids.contains(&finding.id) {
-                found.add(system, finding);
-            } else if may_hide(finding.id, ids) {
-                unread.add(system, finding);
+            let to = match ids.contains(&finding.id) {
+                true => &mut found,
+                false if may_hide(finding.id, ids) => &mut unread,
+                false => continue,
+            };
+            match subject.accepted.standing(finding.id.name(), &[&finding.subject]) {
+                Standing::Counts => to.add(system, finding, ""),
+                Standing::Over(why) => to.add(system, finding, &why),
+                Standing::Accepted(why) => accepted.add(system, finding, &why),
             }
         }
     }
     Ok(match (found.message(), unknown.or_else(|| unread.message())) {
         (Some(message), _) => Judgement::fail(message, found.places),
         (None, Some(message)) => Judgement::unknown(message, unread.places),
-        (None, None) => Judgement::pass("none", Vec::new()),
+        (None, None) => match accepted.message() {
+            Some(message) => Judgement::pass(message, accepted.places),
+            None => Judgement::pass("none", Vec::new()),
+        },
     })
 }
 
@@ -103,8 +113,9 @@ struct Found {
 }
 
 impl Found {
-    fn add(&mut self, system: &System, finding: &Finding) {
-        let text = format!("{}: {}", finding.subject, finding.message);
+    fn add(&mut self, system: &System, finding: &Finding, why: &str) {
+        let blank = if why.is_empty() { "" } else { " " };
+        let text = format!("{}: {}{blank}{why}", finding.subject, finding.message);
         if !self.seen.insert(text.clone()) {
             return;
         }
