@@ -36,6 +36,8 @@ enum Sort {
     Size,
     /// Largest closure first
     Closure,
+    /// Largest first, counting what only this package brings in
+    Added,
     /// Largest on the disc (compressed) first
     Disk,
     /// By name and version
@@ -49,6 +51,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let order = match args.sort {
         Some(Sort::Size) => Order::Size,
         Some(Sort::Closure) => Order::Closure,
+        Some(Sort::Added) => Order::Added,
         Some(Sort::Disk) => Order::Disk,
         Some(Sort::Name) => Order::Name,
         None if global.json => Order::Path,
@@ -58,13 +61,17 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     if global.json || matches!(order, Order::Closure) {
         columns.push(Column::Closure);
     }
+    if global.json || matches!(order, Order::Added) {
+        columns.push(Column::Added);
+    }
     if global.json || matches!(order, Order::Disk) {
         columns.push(Column::Disk);
     }
-    let mut rows = package::list(&disc, &software, &columns, &mut troubles)?;
+    let mut found = package::list(&disc, &software, &columns, &mut troubles)?;
+    let rows = &mut found.rows;
     rows.retain(|row| !args.installed || row.installed);
     rows.retain(|row| args.names.is_empty() || args.names.iter().any(|query| query.matches(&row.path)));
-    package::sort(&mut rows, order);
+    package::sort(rows, order);
     let mut outcome = Outcome::Holds;
     for query in &args.names {
         let counts = |row: &Package| args.all || row.is_software();
@@ -80,17 +87,20 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     output::unless_closed(|| {
         if global.json {
             let mut out = output::bytes();
-            packages::json(&mut out, About { image: disc.path(), troubles: &troubles }, &software, &rows)?;
+            packages::json(&mut out, About { image: disc.path(), troubles: &troubles }, &software, &found)?;
             out.flush()?;
         } else {
             let mut out = output::results();
             packages::table(
                 &mut out,
-                &rows,
+                &found.rows,
                 &columns,
                 if args.all { packages::Rows::All } else { packages::Rows::Software },
                 output::width(),
             )?;
+            if let Some(space) = found.space {
+                packages::space(&mut out, space)?;
+            }
             out.flush()?;
         }
         Ok(())
