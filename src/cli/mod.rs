@@ -5,6 +5,7 @@ mod asked;
 mod cat;
 mod check;
 mod diff;
+mod du;
 mod find;
 mod inspect;
 mod ls;
@@ -87,6 +88,8 @@ enum Command {
     Find(find::Args),
     /// List software with versions and sizes
     Packages(packages::Args),
+    /// Show where the bytes of the disc went, by directory
+    Du(du::Args),
     /// Show which chain of references brings a package in
     Why(why::Args),
     /// Show what starts at boot in the default system, as whom, and which ports are open
@@ -165,6 +168,7 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Cat(args) => cat::run(args, &cli.global),
         Command::Find(args) => find::run(args, &cli.global),
         Command::Packages(args) => packages::run(args, &cli.global),
+        Command::Du(args) => du::run(args, &cli.global),
         Command::Why(args) => why::run(args, &cli.global),
         Command::Services(args) => services::run(args, &cli.global),
         Command::Access(args) => access::run(args, &cli.global),

@@ -23,6 +23,8 @@ use crate::fs::squashfs::Archive;
 pub struct Usage {
     /// For each object: the object itself, and the directories and files in it that are counted on their own.
     pub objects: Vec<Vec<Branch>>,
+    /// The registration file and other files beside the store paths.
+    pub beside: Vec<Branch>,
     /// The bytes, by what they are for.
     pub space: Space,
 }
@@ -71,7 +73,7 @@ pub fn usage(store: &Store<'_>, contents: &Contents, depth: usize) -> Result<Usa
     });
     let mut walked = objects.collect::<Result<Vec<_>>>()?;
     let present = walked.len();
-    walked.extend(beside(store, contents, &Walker { depth: 0, ..walker })?);
+    walked.extend(beside(store, contents, &walker)?);
     let uses = numbered(&mut walked);
     let owners = walked.iter().map(|walked| walked.branches.len()).sum();
     let (owned, space) = match &store.carrier {
@@ -100,7 +102,7 @@ pub fn usage(store: &Store<'_>, contents: &Contents, depth: usize) -> Result<Usa
     let (registration, others) = beside.split_at(beside.len().min(1));
     let (registration, other_files) = (sum(registration), sum(others));
     let space = Space { store_paths: sum(&all), registration, other_files, ..space };
-    Ok(Usage { objects: all, space })
+    Ok(Usage { objects: all, beside: beside.into_iter().flatten().collect(), space })
 }
 
 fn source<'s, 'i>(store: &'s Store<'i>) -> Source<'s, 'i> {
@@ -114,7 +116,10 @@ fn source<'s, 'i>(store: &'s Store<'i>) -> Source<'s, 'i> {
 fn beside(store: &Store<'_>, contents: &Contents, walker: &Walker<'_, '_>) -> Result<Vec<Walked>> {
     let mut beside = Vec::new();
     beside.push(match store.registration() {
-        Some(id) => walker.walk(Place { id, file_type: FileType::File }, registration::FILE.as_bytes())?,
+        Some(id) => walker.walk(
+            Place { id, file_type: FileType::File },
+            &join(STORE.as_bytes(), registration::FILE.as_bytes()),
+        )?,
         None => Walked::default(),
     });
     if !contents.strays.is_empty() {

@@ -15,7 +15,7 @@ use crate::fs::{FileType, Listings, NodeId, Tree};
 const MOST_USES: usize = 8_000_000;
 
 /// Limit for directories and files that are counted on their own.
-const MOST_BRANCHES: usize = 1_000_000;
+const MOST_BRANCHES: usize = 2_000_000;
 
 /// A file system whose files are counted.
 #[derive(Clone, Copy)]
@@ -119,7 +119,7 @@ impl Walker<'_, '_> {
             let mut branch = step.branch;
             if level <= self.depth && Some(entry.id) != self.skipped {
                 if self.counted.branches.fetch_add(1, Ordering::Relaxed) > MOST_BRANCHES {
-                    return Err(Error::Limit { what: "1 million directories and files", place: error::Place::Byte(0) });
+                    return Err(Error::Limit { what: "2 million directories and files", place: error::Place::Byte(0) });
                 }
                 branch = walked.branches.len();
                 let above = walked.branches.get(step.branch).map_or(&[][..], |above| &above.path);
