@@ -6,6 +6,7 @@ mod cat;
 mod check;
 mod completions;
 mod diff;
+mod du;
 mod examples;
 mod file;
 mod find;
@@ -99,6 +100,8 @@ enum Command {
     Find(find::Args),
     /// List software with versions and sizes
     Packages(packages::Args),
+    /// Show where the bytes of the disc went, by directory
+    Du(du::Args),
     /// Show which chain of references brings a package in
     Why(why::Args),
     /// Show what starts at boot in the default system, as whom, and which ports are open
@@ -190,6 +193,7 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Cat(args) => cat::run(args, &cli.global),
         Command::Find(args) => find::run(args, &cli.global),
         Command::Packages(args) => packages::run(args, &cli.global),
+        Command::Du(args) => du::run(args, &cli.global),
         Command::Why(args) => why::run(args, &cli.global),
         Command::Services(args) => services::run(args, &cli.global),
         Command::Access(args) => access::run(args, &cli.global),

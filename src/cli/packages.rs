@@ -45,6 +45,8 @@ enum Sort {
     Size,
     /// Largest closure first
     Closure,
+    /// Largest first, counting what only this package brings in
+    Added,
     /// Largest on the disc (compressed) first
     Disk,
     /// By name and version
@@ -79,6 +81,7 @@ fn one(path: &Path, args: &Args, names: &[PackageQuery], global: &Global) -> any
     let order = match args.sort {
         Some(Sort::Size) => Order::Size,
         Some(Sort::Closure) => Order::Closure,
+        Some(Sort::Added) => Order::Added,
         Some(Sort::Disk) => Order::Disk,
         Some(Sort::Name) => Order::Name,
         None if global.json => Order::Path,
@@ -88,13 +91,17 @@ fn one(path: &Path, args: &Args, names: &[PackageQuery], global: &Global) -> any
     if global.json || matches!(order, Order::Closure) {
         columns.push(Column::Closure);
     }
+    if global.json || matches!(order, Order::Added) {
+        columns.push(Column::Added);
+    }
     if global.json || matches!(order, Order::Disk) {
         columns.push(Column::Disk);
     }
-    let mut rows = package::list(&disc, &software, &columns, &mut troubles)?;
+    let mut found = package::list(&disc, &software, &columns, &mut troubles)?;
+    let rows = &mut found.rows;
     rows.retain(|row| !args.installed || row.installed);
     rows.retain(|row| names.is_empty() || names.iter().any(|query| query.matches(&row.path)));
-    package::sort(&mut rows, order);
+    package::sort(rows, order);
     let mut outcome = Outcome::Holds;
     for query in names {
         let counts = |row: &Package| args.all || row.is_software();
@@ -110,10 +117,13 @@ fn one(path: &Path, args: &Args, names: &[PackageQuery], global: &Global) -> any
     let which = if args.all { packages::Rows::All } else { packages::Rows::Software };
     output::present(
         global,
-        |out| Ok(packages::json(out, about(&disc, &mut troubles), &software, &rows)?),
+        |out| Ok(packages::json(out, about(&disc, &mut troubles), &software, &found)?),
         |out| match args.only_paths {
-            true => Ok(packages::paths(out, &rows, which)?),
-            false => Ok(packages::table(out, &rows, &columns, which, args.format.layout())?),
+            true => Ok(packages::paths(out, &found.rows, which)?),
+            false => {
+                packages::table(out, &found.rows, &columns, which, args.format.layout())?;
+                Ok(found.space.map_or(Ok(()), |space| packages::space(out, space))?)
+            }
         },
     )?;
     Ok(report_troubles(&disc, &mut troubles, outcome))

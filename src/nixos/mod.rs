@@ -6,7 +6,9 @@ mod authenticode;
 pub mod bill;
 pub(crate) mod credential;
 mod disc;
+pub mod du;
 pub mod firewall;
+pub mod hints;
 pub(crate) mod initrd;
 pub(crate) mod kernel_line;
 #[cfg(test)]

@@ -64,9 +64,10 @@ fn every_document_has_its_schema_and_its_fields() {
         (
             &["packages", "--json", &today],
             &[
-                ("", "schema image packages troubles"),
+                ("", "schema image packages disk troubles"),
                 ("packages[].", "path name pname version output kind installed"),
-                ("packages[].", "narSize closureSize diskSize narHash references"),
+                ("packages[].", "narSize closureSize addedSize diskSize narHash references"),
+                ("disk.", "total storePaths registration otherFiles metadata unused padding"),
             ],
         ),
         (
