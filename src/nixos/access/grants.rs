@@ -188,7 +188,9 @@ fn ends_at_once(shell: &str) -> bool {
 
 fn autologin(login: &Autologin) -> Grant {
     let cause = Cause { path: login.source.as_str().into(), line: None };
-    Grant { entrance: Entrance::Autologin, needs: Needs::Nothing, answer: Answer::default(), opened_by: Some(cause) }
+    let conditions = login.condition.iter().map(|condition| Caused::by_default(Condition::Holds(condition.clone())));
+    let answer = Answer { conditions: conditions.collect(), ..Answer::default() };
+    Grant { entrance: Entrance::Autologin, needs: Needs::Nothing, answer, opened_by: Some(cause) }
 }
 
 fn console(facts: &Facts, user: &User) -> Vec<Grant> {

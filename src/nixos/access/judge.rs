@@ -299,7 +299,7 @@ fn rules(facts: &Facts) -> Vec<Finding> {
         findings.push(Finding::new(FindingId::UnreadFile, file, message, None));
     }
     for login in &facts.autologin {
-        let message = format!("is logged in at boot by {}", login.by);
+        let message = format!("is logged in at boot by {}{}", login.by, login.proviso());
         findings.push(Finding::new(FindingId::Autologin, &login.user, message, Some(&login.source)));
     }
     findings

@@ -83,6 +83,8 @@ pub enum Condition {
     StartedByHand,
     /// This condition of sshd's unit must hold.
     OfUnit(String),
+    /// This condition of the unit that logs the user in must hold.
+    Holds(String),
     /// Only to forward ports or to use sftp: this shell ends at once.
     NoShell(String),
     /// A condition of a rule of sudo or doas.

@@ -52,6 +52,7 @@ impl Display for Condition {
             Self::NotRevoked(file) => write!(out, "unless RevokedKeys {file} lists the key"),
             Self::Rule(condition) => condition.fmt(out),
             Self::NoShell(shell) => write!(out, "no shell ({shell}); port forwarding and sftp work"),
+            Self::Holds(condition) => write!(out, "only if {condition} holds"),
             Self::OfUnit(condition) => write!(out, "only if sshd starts, which needs {condition}"),
             Self::StartedByHand => out.write_str("once somebody starts sshd: nothing does at boot"),
         }
