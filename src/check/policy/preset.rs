@@ -46,6 +46,7 @@ const TABLE: &[(FindingId, Stance, Stance)] = &[
     (FindingId::BrokenHash, Accepted, Accepted),
     (FindingId::OldHash, Accepted, Accepted),
     (FindingId::PasswordNotInImage, Accepted, Accepted),
+    (FindingId::PasswordsWrittenAtBoot, Accepted, Refused),
     (FindingId::HashInStore, Accepted, Accepted),
     (FindingId::UsersUnknown, Accepted, Accepted), // all others are unknown then
     // sshd. One that does not start lets nobody in.

@@ -175,6 +175,7 @@ impl Display for Doubt {
             Self::Pam(module) => write!(out, "the image does not tell whom {module} of PAM lets in"),
             Self::OldScheme(scheme) => write!(out, "libcrypt may refuse {scheme} hashes"),
             Self::PasswordFile(file) => write!(out, "the password comes from {file}, which is not in the image"),
+            Self::PasswordsWritten(file) => write!(out, "{file} of the initrd may set passwords"),
             Self::UntoldPassword => out.write_str("the image does not tell the password"),
         }
     }
