@@ -40,8 +40,8 @@ A policy is TOML or JSON; check --policy FILE holds an image to it. Tables:
 Every table but [[accept]] takes reason, shown when it fails, and severity = \"error\" | \"warning\".
 
 The preset installer accepts what stock installers do on purpose: empty passwords of root and
-nixos, a login at boot, root without a password. The preset appliance refuses that, and passwords
-through ssh. Neither accepts a password in clear text, or an empty one through ssh.";
+nixos, a login at boot, root without a password. The preset appliance refuses that, passwords
+through ssh, programs other than sshd that let somebody in, and keys written at boot. Neither accepts a password in clear text, or an empty one through ssh.";
 
 /// Arguments of `policy`.
 #[derive(clap::Args)]

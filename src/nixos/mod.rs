@@ -30,7 +30,7 @@ pub mod package;
 pub mod software;
 pub use authenticode::Authenticode;
 pub use disc::{Disc, Medium};
-pub use initrd::Initrd;
+pub use initrd::{Initrd, IntoSystem};
 pub use object_kind::ObjectKind;
 pub use password::{Password, PasswordState, Quirk, Scheme};
 pub use root::Root;

@@ -98,7 +98,7 @@ fn every_document_has_its_schema_and_its_fields() {
             &["services", "--json", &today],
             &[
                 ("", "schema image services firewall troubles"),
-                ("services[].", "unit start triggeredBy user program ports"),
+                ("services[].", "unit start triggeredBy condition conditionsHold user program ports"),
                 ("services[].ports[].", "protocol port"),
                 ("firewall.", "unit open trustedInterfaces further"),
             ],
@@ -116,7 +116,7 @@ fn every_document_has_its_schema_and_its_fields() {
                 ("sshd.", "enabled startsAtBoot socket unit config version permitRootLogin passwordAuthentication"),
                 ("sshd.", "authorizedKeysFiles ports"),
                 ("sudo[].", "tool who users target becomes through root commands conditions source line"),
-                ("autologin[].", "user by source"),
+                ("autologin[].", "user by source condition"),
                 ("findings[].", "id severity subject message path"),
                 ("systems[].", "path default specialisation sameAsDefault access"),
             ],

@@ -250,9 +250,9 @@ fn what_the_image_does_not_tell_is_unknown_and_a_failure_weighs_more() {
             &[
                 "unknown access no plaintext-password",
                 "pass access no empty-password-over-ssh",
-                "pass access no password-on-kernel-line",
-                "pass access no initrd-host-key",
                 "pass access no empty-password except for root, nixos",
+                "pass access no initrd-host-key",
+                "pass access no password-on-kernel-line",
             ],
         ),
     ] {

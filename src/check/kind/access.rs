@@ -17,6 +17,14 @@ pub(super) const KIND: Kind = Kind { name: "access", says: "nobody gets in who s
 /// Findings that are undecided if a password is unknown. The last one is only undecided if the system has an sshd.
 const OF_PASSWORDS: [FindingId; 2] = [FindingId::EmptyPassword, FindingId::PlaintextPassword];
 
+/// Findings that a configuration of sshd that is not in the image may cause.
+const OF_SSHD: [FindingId; 4] = [
+    FindingId::EmptyPasswordOverSsh,
+    FindingId::RootPasswordOverSsh,
+    FindingId::OtherSshMethod,
+    FindingId::KeysByCommand,
+];
+
 /// Why nothing can be said about users.
 pub(super) const UNLISTED: &str = "the image does not list its users in any known form";
 
@@ -100,6 +108,7 @@ fn may_hide(id: FindingId, asked: &[FindingId]) -> bool {
     match id {
         FindingId::InitrdUnreadable | FindingId::InitrdUnread => asked.iter().any(|asked| asked.is_of_initrd()),
         FindingId::UnreadFile => asked.contains(&FindingId::PasswordlessRoot),
+        FindingId::SshdConfigMissing => OF_SSHD.iter().any(|of_sshd| asked.contains(of_sshd)),
         _ => false,
     }
 }

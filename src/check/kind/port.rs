@@ -8,7 +8,6 @@ use crate::check::{Judgement, Subject};
 use crate::error::Result;
 use crate::nixos::firewall::{Firewall, Passage};
 use crate::nixos::services::{Service, Services};
-use crate::nixos::unit::Start;
 
 /// The row in the table of kinds.
 pub(super) const KIND: Kind =
@@ -108,7 +107,7 @@ impl<'s> Listeners<'s> {
     fn of(services: &'s [Service], port: &Port) -> Self {
         let (first, last) = port.range;
         let mut listeners = Self::default();
-        for service in services.iter().filter(|service| service.start != Start::Manual) {
+        for service in services.iter().filter(|service| service.starts()) {
             let own = || {
                 let of_protocol = service.ports.iter().filter(|own| own.protocol == port.protocol);
                 of_protocol.filter(|own| (first..=last).contains(&own.number))
@@ -178,11 +177,11 @@ mod tests {
     use super::*;
     use crate::check::Answer;
     use crate::nixos::firewall::{Opening, Rule};
-    use crate::nixos::unit;
+    use crate::nixos::unit::{self, Start};
 
     fn service(name: &str, number: u16, loopback: bool, start: Start) -> Service {
         let ports = vec![unit::Port { protocol: "tcp", number, loopback }];
-        Service { unit: name.to_owned(), start, user: None, program: None, ports }
+        Service { unit: name.to_owned(), start, conditions: unit::Conditions::Met, user: None, program: None, ports }
     }
 
     fn opening(first: u16, last: u16, interface: Option<&str>) -> Opening {
