@@ -11,6 +11,7 @@
 )]
 
 mod bills;
+mod builds;
 mod compressed;
 mod fat;
 mod initrd;
