@@ -1,13 +1,14 @@
 //! IMAGE: the argument that all commands take.
 
 use std::borrow::Cow;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use nixoscope::fs::{Tree, path};
 use nixoscope::image::Image;
 use nixoscope::nixos::software::Software;
 use nixoscope::nixos::{Disc, netboot};
-use nixoscope::report::unescape;
+use nixoscope::report::{size, unescape};
 use nixoscope::{Error, Troubles};
 
 use super::progress::Watch;
@@ -22,8 +23,32 @@ pub(super) struct ImageArg {
     pub(super) path: PathBuf,
 }
 
+/// An open image. When it is closed, `--verbose` says how much was read from a server.
+pub(super) struct Opened {
+    image: Image,
+    verbose: bool,
+}
+
+impl Deref for Opened {
+    type Target = Image;
+
+    fn deref(&self) -> &Image {
+        &self.image
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if let Some((requests, bytes)) = self.image.traffic().filter(|_| self.verbose) {
+            let (length, received) = (size::format(self.image.region().length()), size::format(bytes));
+            let path = self.image.path().display();
+            output::complain(&format!("{path}: {requests} requests, {received} of {length} received"));
+        }
+    }
+}
+
 /// Opens an image, with a progress bar on a terminal.
-pub(super) fn open(path: &Path, global: &Global) -> anyhow::Result<Image> {
+pub(super) fn open(path: &Path, global: &Global) -> anyhow::Result<Opened> {
     let watch = Watch::new("unpacking", global);
     let image = Image::open(path, &|done, of| watch.tell(done, of));
     watch.finish();
@@ -31,7 +56,7 @@ pub(super) fn open(path: &Path, global: &Global) -> anyhow::Result<Image> {
     if !global.quiet {
         image.notes().iter().for_each(|note| output::complain(note));
     }
-    Ok(netboot::unpacked(image)?)
+    Ok(Opened { image: netboot::unpacked(image)?, verbose: global.verbose })
 }
 
 /// Opens the disc in an image. The caller reports its troubles.

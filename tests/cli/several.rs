@@ -39,7 +39,7 @@ fn several_images_have_one_json_document_each_in_the_order_given() {
         let run = run(&arguments);
         let documents: Vec<serde_json::Value> =
             run.out.lines().map(|line| serde_json::from_str(line).expect("one document a line")).collect();
-        let images: Vec<&str> = documents.iter().map(|document| image(document)).collect();
+        let images: Vec<&str> = documents.iter().map(image).collect();
         assert_eq!(images.len(), 3, "{command:?}: {}", run.errors);
         assert!(images[0].ends_with(".iso") && images[1] == broken && images[0] == images[2], "{images:?}");
         assert_eq!(documents[0], documents[2]);
