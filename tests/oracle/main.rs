@@ -11,6 +11,7 @@
 )]
 
 mod bills;
+mod checks;
 mod compressed;
 mod fat;
 mod initrd;
