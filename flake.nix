@@ -28,7 +28,7 @@
 
       overlays.default = final: _: { nixoscope = nixoscope final; };
 
-      nixosModules.default = ./nix/module.nix;
+      nixosModules.default = import ./nix/module.nix;
 
       devShells = each (pkgs: {
         default = pkgs.mkShell {

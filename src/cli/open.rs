@@ -49,7 +49,8 @@ impl Drop for Opened {
 
 /// Opens an image, with a progress bar on a terminal.
 pub(super) fn open(path: &Path, global: &Global) -> anyhow::Result<Opened> {
-    let watch = Watch::new("unpacking", global);
+    let arrives = path.as_os_str() == "-" || path.to_string_lossy().contains("://");
+    let watch = Watch::new(if arrives { "receiving" } else { "unpacking" }, global);
     let image = Image::open(path, &|done, of| watch.tell(done, of));
     watch.finish();
     let image = image?;

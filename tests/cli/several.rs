@@ -87,9 +87,12 @@ fn a_report_contains_all_images() {
 #[test]
 fn the_verdict_on_each_of_several_images_survives_a_closed_pipe() {
     let [first, broken, _] = images();
-    for arguments in
-        [&["verify", &first, &broken][..], &["packages", &first, &broken, "emacs"], &["secrets", &first, &first]]
-    {
+    for arguments in [
+        &["cat", &first, "/no-such-file", "/isolinux/isolinux.cfg"][..],
+        &["verify", &first, &broken],
+        &["packages", &first, &broken, "emacs"],
+        &["secrets", &first, &first],
+    ] {
         let expected = run(arguments).code;
         let mut child = program().args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         drop(child.stdout.take());

@@ -131,6 +131,35 @@ fn two_images_are_compared_and_a_manifest_stands_for_one() {
 }
 
 #[test]
+fn a_configuration_has_its_check_and_the_image_that_depends_on_it() {
+    let nix = Nix::new("nix-module");
+    let world = r#"let
+              nothing = _: null;
+              lib = {
+                mkOption = option: option; mkEnableOption = _: { }; literalExpression = text: text;
+                mkIf = _: content: content; optional = one: item: if one then [ item ] else [ ];
+                types = { package = null; path = null; str = null; bool = null; anything = null; either = _: nothing;
+                  attrsOf = nothing; listOf = nothing; };
+              };
+              config = (import ROOT/nix/module.nix {
+                inherit lib;
+                pkgs = { inherit runCommand writeText; };
+                config = {
+                  image.check = {
+                    enable = true; package = null; image = today; policy = POLICY; arguments = [ ]; keepFailed = false;
+                  };
+                  system.build = config.system.build;
+                };
+              }).config;
+            in config.system.build.checkedImage"#;
+    let world = world.replace("ROOT", env!("CARGO_MANIFEST_DIR"));
+    let build = |policy| world.replace("POLICY", policy);
+    let image = nix.built(&build(r#"{ package = [{ name = "git"; }]; }"#));
+    assert!(image.join("nix-support/hydra-build-products").exists());
+    assert!(nix.failure(&build(r#"{ package = [{ name = "emacs"; }]; }"#)).contains("FAIL  package"));
+}
+
+#[test]
 fn every_nix_file_parses() {
     let nix = Nix::new("nix-parse");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
