@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use nixoscope::check::Report;
 use nixoscope::image;
-use nixoscope::report::{github, junit, markdown, sarif, tap};
+use nixoscope::report::{About, check, github, junit, markdown, sarif, tap};
 
 use super::file::{self, is_same};
 use super::output;
@@ -29,6 +29,7 @@ pub(super) enum Json {
 
 #[derive(Clone, Copy, Debug)]
 enum Format {
+    Json,
     Junit,
     Sarif,
     Markdown,
@@ -37,13 +38,15 @@ enum Format {
 
 impl ReportFile {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let (format, path) = text.split_once('=').ok_or("write junit=FILE, sarif=FILE, markdown=FILE or tap=FILE")?;
+        let (format, path) =
+            text.split_once('=').ok_or("write json=FILE, junit=FILE, sarif=FILE, markdown=FILE or tap=FILE")?;
         let format = match format {
+            "json" => Format::Json,
             "junit" => Format::Junit,
             "sarif" => Format::Sarif,
             "markdown" => Format::Markdown,
             "tap" => Format::Tap,
-            other => return Err(format!("unknown format {other}; use junit, sarif, markdown or tap")),
+            other => return Err(format!("unknown format {other}; use json, junit, sarif, markdown or tap")),
         };
         if path.is_empty() {
             return Err("a file is needed after the =".to_owned());
@@ -91,6 +94,11 @@ impl ReportFile {
 impl Format {
     fn write(self, out: &mut dyn Write, reports: &[(String, Report)]) -> anyhow::Result<()> {
         match self {
+            Self::Json => {
+                for (image, report) in reports {
+                    check::json(out, About { image: Path::new(image), troubles: &report.troubles }, report)?;
+                }
+            }
             Self::Junit => junit::write(out, reports)?,
             Self::Sarif => sarif::write(out, reports, &root()?)?,
             Self::Markdown => markdown::write_all(out, reports)?,

@@ -39,7 +39,7 @@ fn several_images_have_one_json_document_each_in_the_order_given() {
         let run = run(&arguments);
         let documents: Vec<serde_json::Value> =
             run.out.lines().map(|line| serde_json::from_str(line).expect("one document a line")).collect();
-        let images: Vec<&str> = documents.iter().map(|document| image(document)).collect();
+        let images: Vec<&str> = documents.iter().map(image).collect();
         assert_eq!(images.len(), 3, "{command:?}: {}", run.errors);
         assert!(images[0].ends_with(".iso") && images[1] == broken && images[0] == images[2], "{images:?}");
         assert_eq!(documents[0], documents[2]);
@@ -87,9 +87,12 @@ fn a_report_contains_all_images() {
 #[test]
 fn the_verdict_on_each_of_several_images_survives_a_closed_pipe() {
     let [first, broken, _] = images();
-    for arguments in
-        [&["verify", &first, &broken][..], &["packages", &first, &broken, "emacs"], &["secrets", &first, &first]]
-    {
+    for arguments in [
+        &["cat", &first, "/no-such-file", "/isolinux/isolinux.cfg"][..],
+        &["verify", &first, &broken],
+        &["packages", &first, &broken, "emacs"],
+        &["secrets", &first, &first],
+    ] {
         let expected = run(arguments).code;
         let mut child = program().args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         drop(child.stdout.take());
