@@ -1,44 +1,45 @@
 //! `nixoscope access`
 
 use std::io::Write;
+use std::path::Path;
 
 use nixoscope::Troubles;
 use nixoscope::nixos::access::Access;
 use nixoscope::nixos::{Disc, System};
-use nixoscope::report::About;
 use nixoscope::report::access::{self, Shown};
 
-use super::open::{ImageArg, disc, open};
+use super::images::{Form, Images, each};
+use super::open::{about, disc, open};
 use super::{Global, Outcome, cause, output, report_troubles};
 
 /// Arguments of `access`.
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    image: ImageArg,
+    images: Images,
     /// Also show service accounts that cannot log in
     #[arg(short, long)]
     all: bool,
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
-    let image = open(&args.image.path, global)?;
+    each(&args.images.paths, Form::Page, global, |path| one(path, args, global))
+}
+
+fn one(path: &Path, args: &Args, global: &Global) -> anyhow::Result<Outcome> {
+    let image = open(path, global)?;
     let (disc, mut troubles) = disc(&image)?;
     if let Err(error) = disc.default_system() {
         return Err(cause(troubles, error));
     }
     let systems = systems(&disc, &mut troubles);
-    if global.json {
-        let mut out = output::bytes();
-        access::json(&mut out, About { image: disc.path(), troubles: &troubles }, &systems)?;
-        out.flush()?;
-    } else {
-        let mut out = output::results();
-        let shown = if args.all { Shown::All } else { Shown::Interesting };
-        write(&mut out, &systems, shown)?;
-        out.flush()?;
-    }
-    Ok(report_troubles(&disc, &troubles, Outcome::Holds))
+    let shown = if args.all { Shown::All } else { Shown::Interesting };
+    output::present(
+        global,
+        |out| Ok(access::json(out, about(&disc, &mut troubles), &systems)?),
+        |out| write(out, &systems, shown),
+    )?;
+    Ok(report_troubles(&disc, &mut troubles, Outcome::Holds))
 }
 
 /// Who gets into each system in the image, the default one first.

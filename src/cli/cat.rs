@@ -8,7 +8,7 @@ use nixoscope::fs::{Kind, Tree, path};
 use nixoscope::report::escape;
 use nixoscope::{Error, Troubles};
 
-use super::open::{ImageArg, disc, open};
+use super::open::{ImageArg, disc, open, shown_name};
 use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `cat`.
@@ -49,12 +49,12 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     }
     out.flush()?;
     // Only what was wrong with the records of these files.
-    Ok(report_troubles(&disc, &Troubles::default(), outcome))
+    Ok(report_troubles(&disc, &mut Troubles::default(), outcome))
 }
 
 /// Prints one file.
 fn print(tree: &dyn Tree, asked: &[u8], out: &mut dyn Write) -> anyhow::Result<()> {
-    let found = path::resolve(tree, asked)?;
+    let found = path::resolve(tree, &shown_name(tree, asked))?;
     if tree.node(found.id)?.kind == Kind::Directory {
         anyhow::bail!("{} is a directory; list it with ls", escape(asked));
     }

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::io::Write;
 
 use anyhow::Context;
+use clap::ValueEnum;
 use globset::{Glob, GlobBuilder, GlobMatcher};
-use nixoscope::fs::path;
-use nixoscope::fs::walk::Walk;
-use nixoscope::report::About;
+use nixoscope::fs::walk::{Visit, Walk};
+use nixoscope::fs::{Kind, Node, path};
+use nixoscope::report::escape;
 use nixoscope::report::files;
 
-use super::open::{ImageArg, disc, open};
+use super::format::FormatArg;
+use super::open::{ImageArg, about, disc, open};
 use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `find`.
@@ -24,10 +26,48 @@ pub(super) struct Args {
     /// Search only the disc's own tree, without the store and the links that booting adds
     #[arg(short = 'x', long)]
     own: bool,
+    /// Ignore case
+    #[arg(short, long)]
+    ignore_case: bool,
+    /// Find only this type; repeat it for several
+    #[arg(short = 't', long = "type", value_enum, value_name = "TYPE")]
+    types: Vec<Type>,
+    /// Print only paths, each ended by a zero byte, as xargs -0 reads them
+    #[arg(short = '0', long, conflicts_with_all = ["json", "format"])]
+    null: bool,
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Type {
+    /// Regular files
+    F,
+    /// Directories
+    D,
+    /// Symbolic links
+    L,
+    /// Executable files
+    X,
+}
+
+impl Type {
+    fn admits(self, node: &Node) -> bool {
+        match self {
+            Self::F => matches!(node.kind, Kind::File { .. }),
+            Self::D => node.kind == Kind::Directory,
+            Self::L => matches!(node.kind, Kind::Symlink { .. }),
+            Self::X => matches!(node.kind, Kind::File { .. }) && node.mode & 0o111 != 0,
+        }
+    }
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
-    let mut patterns = args.globs.iter().map(|glob| Pattern::new(glob)).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut patterns = args
+        .globs
+        .iter()
+        .map(|glob| Pattern::new(glob, args.ignore_case.into()))
+        .collect::<anyhow::Result<Vec<_>>>()?;
     let image = open(&args.image.path, global)?;
     let (disc, mut troubles) = disc(&image)?;
     let tree = if args.own { disc.own_tree() } else { disc.tree() };
@@ -40,8 +80,13 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
             let step = visit.and_then(|visit| {
                 // Every pattern is tried, because each has to report whether it matched anything.
                 let here = patterns.iter_mut().filter(|pattern| pattern.base == base);
-                if here.fold(false, |any, pattern| any | pattern.matches(&visit.path)) {
-                    let node = tree.node(visit.id)?;
+                let matching: Vec<&mut Pattern> = here.filter(|pattern| pattern.matches(&visit.path)).collect();
+                if matching.is_empty() {
+                    return Ok(());
+                }
+                let node = tree.node(visit.id)?;
+                if args.types.is_empty() || args.types.iter().any(|kind| kind.admits(&node)) {
+                    matching.into_iter().for_each(|pattern| pattern.found = true);
                     found.push((visit, node));
                 }
                 Ok(())
@@ -49,18 +94,22 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
             troubles.keep(step);
         }
     }
-    output::unless_closed(|| {
-        if global.json {
+    if args.null {
+        output::unless_closed(|| {
             let mut out = output::bytes();
-            files::owned_json(&mut out, About { image: disc.path(), troubles: &troubles }, &found)?;
-            out.flush()?;
-        } else {
-            let mut out = output::results();
-            files::owned_table(&mut out, &found, output::width())?;
-            out.flush()?;
-        }
-        Ok(())
-    })?;
+            for (visit, _) in &found {
+                out.write_all(&visit.path)?;
+                out.write_all(b"\0")?;
+            }
+            Ok(out.flush()?)
+        })?;
+    } else {
+        output::present(
+            global,
+            |out| Ok(files::owned_json(out, about(&disc, &mut troubles), &found)?),
+            |out| Ok(args.write(out, &found)?),
+        )?;
+    }
     let mut outcome = Outcome::Holds;
     for pattern in patterns.iter().filter(|pattern| !pattern.found) {
         outcome = Outcome::Fails;
@@ -68,7 +117,30 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
             output::complain(&format!("{}: no file matches", pattern.text));
         }
     }
-    Ok(report_troubles(&disc, &troubles, outcome))
+    Ok(report_troubles(&disc, &mut troubles, outcome))
+}
+
+impl Args {
+    /// Writes a table for people, and paths alone for programs.
+    fn write(&self, out: &mut dyn Write, found: &[(Visit, Node)]) -> std::io::Result<()> {
+        if self.format.format.is_none() && output::width().is_none() {
+            return found.iter().try_for_each(|(visit, _)| writeln!(out, "{}", escape(&visit.path)));
+        }
+        files::owned_table(out, found, self.format.layout())
+    }
+}
+
+/// Whether letters match in both cases.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Case {
+    Exact,
+    Ignored,
+}
+
+impl From<bool> for Case {
+    fn from(ignored: bool) -> Self {
+        if ignored { Self::Ignored } else { Self::Exact }
+    }
 }
 
 struct Pattern {
@@ -81,20 +153,20 @@ struct Pattern {
 }
 
 impl Pattern {
-    fn new(text: &str) -> anyhow::Result<Self> {
+    fn new(text: &str, case: Case) -> anyhow::Result<Self> {
         let whole_path = text.contains('/');
         let anchored = if whole_path && !text.starts_with(['/', '*']) { format!("**/{text}") } else { text.to_owned() };
-        let glob: Result<Glob, _> = GlobBuilder::new(&anchored).literal_separator(true).build();
+        let mut builder = GlobBuilder::new(&anchored);
+        let glob: Result<Glob, _> = builder.literal_separator(true).case_insensitive(case == Case::Ignored).build();
         let matcher = glob.with_context(|| format!("invalid pattern {text}"))?.compile_matcher();
-        Ok(Self { text: text.to_owned(), matcher, whole_path, base: base(text), found: false })
+        let base = if case == Case::Exact { base(text) } else { b"/".to_vec() };
+        Ok(Self { text: text.to_owned(), matcher, whole_path, base, found: false })
     }
 
-    fn matches(&mut self, path: &[u8]) -> bool {
+    fn matches(&self, path: &[u8]) -> bool {
         use std::os::unix::ffi::OsStrExt;
         let name = if self.whole_path { path } else { path.rsplit(|&byte| byte == b'/').next().unwrap_or_default() };
-        let matches = self.matcher.is_match(std::ffi::OsStr::from_bytes(name));
-        self.found |= matches;
-        matches
+        self.matcher.is_match(std::ffi::OsStr::from_bytes(name))
     }
 }
 

@@ -1,19 +1,23 @@
 //! `nixoscope ls`
 
+use std::cmp::Reverse;
 use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
+use clap::ArgAction;
 use nixoscope::fs::walk::{Visit, Walk};
-use nixoscope::fs::{FileType, Node, Tree, path};
-use nixoscope::report::files;
-use nixoscope::{Error, Result};
+use nixoscope::fs::{FileType, Kind, Node, Tree, path};
+use nixoscope::report::files::{self, Sizes};
+use nixoscope::{Error, Result, Troubles};
 
-use super::open::{ImageArg, disc, open};
+use super::open::{ImageArg, disc, open, shown_name};
 use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `ls`.
 #[derive(clap::Args)]
+#[command(disable_help_flag = true)]
 pub(super) struct Args {
     #[command(flatten)]
     image: ImageArg,
@@ -32,6 +36,24 @@ pub(super) struct Args {
     /// List only the disc's own tree, without the store and the links that booting adds
     #[arg(short = 'x', long)]
     own: bool,
+    /// Show sizes in binary units
+    #[arg(short = 'h', long)]
+    human_readable: bool,
+    /// Sort by size, largest first
+    #[arg(short = 'S')]
+    by_size: bool,
+    /// Sort by time, newest first
+    #[arg(short = 't', conflicts_with = "by_size")]
+    by_time: bool,
+    /// Accepted as by ls: names that begin with a dot are always shown
+    #[arg(short = 'a', long = "all")]
+    _all: bool,
+    /// Accepted as by ls: there is always one name a line
+    #[arg(short = '1')]
+    _one: bool,
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    _help: Option<bool>,
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
@@ -41,7 +63,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let mut visits: Box<dyn Iterator<Item = Result<Visit>>> = Box::new(std::iter::empty());
     let mut missing = Vec::new();
     for asked in &args.paths {
-        match listing(tree, args, asked.as_bytes()) {
+        match listing(tree, args, &shown_name(tree, asked.as_bytes())) {
             Ok(listed) => visits = Box::new(visits.chain(listed)),
             // What is broken elsewhere on the disc may be why it is not found.
             Err(error @ Error::NotFound { .. }) if troubles.is_empty() => missing.push(error),
@@ -51,25 +73,64 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     // What was wrong with the records on the way is known at the end.
     let faults = std::iter::once_with(|| disc.take_faults()).flatten().map(Err);
     let visits = visits.chain(faults);
-    let mut out = output::bytes();
-    if global.json || args.long {
-        let nodes = visits.map(|visit| visit.and_then(|visit| with_node(tree, visit)));
-        if global.json {
-            files::json(&mut out, disc.path(), &mut troubles, nodes)?;
-        } else {
-            for (visit, node) in nodes.filter_map(|node| troubles.keep(node)) {
-                files::long_line(&mut out, &visit, &node)?;
-            }
-        }
-    } else {
-        for visit in visits.filter_map(|visit| troubles.keep(visit)) {
-            files::short_line(&mut out, &visit)?;
-        }
-    }
-    out.flush()?;
+    output::unless_closed(|| args.write((disc.path(), tree), visits, &mut troubles, global))?;
     missing.iter().for_each(|error| output::complain(&error.to_string()));
     let outcome = if missing.is_empty() { Outcome::Holds } else { Outcome::Fails };
-    Ok(report_troubles(&disc, &troubles, outcome))
+    Ok(report_troubles(&disc, &mut troubles, outcome))
+}
+
+impl Args {
+    fn write(
+        &self,
+        (image, tree): (&Path, &dyn Tree),
+        visits: impl Iterator<Item = Result<Visit>>,
+        troubles: &mut Troubles,
+        global: &Global,
+    ) -> anyhow::Result<()> {
+        let mut out = output::bytes();
+        if !(global.json || self.long || self.by_size || self.by_time) {
+            for visit in visits.filter_map(|visit| troubles.keep(visit)) {
+                files::short_line(&mut out, &visit)?;
+            }
+            return Ok(out.flush()?);
+        }
+        let nodes = visits.map(|visit| visit.and_then(|visit| with_node(tree, visit)));
+        let nodes: Box<dyn Iterator<Item = Result<(Visit, Node)>>> = match self.by_size || self.by_time {
+            true => Box::new(self.sorted(nodes)),
+            false => Box::new(nodes),
+        };
+        if global.json {
+            files::json(&mut out, image, troubles, nodes)?;
+            return Ok(out.flush()?);
+        }
+        let sizes = if self.human_readable { Sizes::Units } else { Sizes::Bytes };
+        for (visit, node) in nodes.filter_map(|node| troubles.keep(node)) {
+            match self.long {
+                true => files::long_line(&mut out, &visit, &node, sizes)?,
+                false => files::short_line(&mut out, &visit)?,
+            }
+        }
+        Ok(out.flush()?)
+    }
+
+    /// Sorts by size or time, and by name among equals. Errors come first.
+    fn sorted(
+        &self,
+        nodes: impl Iterator<Item = Result<(Visit, Node)>>,
+    ) -> impl Iterator<Item = Result<(Visit, Node)>> {
+        let mut all: Vec<Result<(Visit, Node)>> = nodes.collect();
+        all.sort_by_cached_key(|entry| {
+            entry.as_ref().ok().map(|(visit, node)| {
+                let size = match node.kind {
+                    Kind::File { size } => size,
+                    _ => 0,
+                };
+                let key = if self.by_size { i128::from(size) } else { i128::from(node.mtime) };
+                (Reverse(key), visit.path.clone())
+            })
+        });
+        all.into_iter()
+    }
 }
 
 fn with_node(tree: &dyn Tree, visit: Visit) -> Result<(Visit, Node)> {

@@ -4,10 +4,17 @@ mod access;
 mod asked;
 mod cat;
 mod check;
+mod completions;
 mod diff;
+mod du;
+mod examples;
+mod file;
 mod find;
+mod format;
+mod images;
 mod inspect;
 mod ls;
+mod man;
 mod manifest;
 mod open;
 mod output;
@@ -18,13 +25,14 @@ mod report_file;
 mod sbom;
 mod secrets;
 mod services;
+mod usage;
 mod verify;
 mod why;
+mod wrap;
 
-use std::collections::HashSet;
 use std::process::ExitCode;
 
-use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use nixoscope::check::policy::PolicyErrors;
 use nixoscope::nixos::Disc;
@@ -41,12 +49,14 @@ struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-IMAGE is an ISO file or device, the result of a nix-build, an .iso.zst or .iso.bz2, or a bare squashfs.
+IMAGE is an ISO file or device, the result of a nix-build, a compressed ISO (.zst, .xz, .gz, .bz2, .lz4),
+a bare squashfs, a netboot initrd, an http:// or https:// address, or - for standard input.
 
 Exit codes: 0 everything holds or nothing differs, 1 something is missing, damaged or different,
 2 could not tell.";
 
 #[derive(Args)]
+#[command(next_help_heading = "Global options")]
 struct Global {
     /// Print one JSON document
     #[arg(long, global = true)]
@@ -54,6 +64,9 @@ struct Global {
     /// When to use color
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     color: Color,
+    /// Also print how much was read from a server
+    #[arg(short, long, global = true)]
+    verbose: bool,
     /// Threads to use [default: one per core]
     #[arg(short, long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
@@ -87,6 +100,8 @@ enum Command {
     Find(find::Args),
     /// List software with versions and sizes
     Packages(packages::Args),
+    /// Show where the bytes of the disc went, by directory
+    Du(du::Args),
     /// Show which chain of references brings a package in
     Why(why::Args),
     /// Show what starts at boot in the default system, as whom, and which ports are open
@@ -107,6 +122,10 @@ enum Command {
     Secrets(secrets::Args),
     /// Check the store against its registered hashes, and that everything needed to boot is there
     Verify(verify::Args),
+    /// Print a script that completes command lines in a shell
+    Completions(completions::Args),
+    /// Print the manual, or write a page for each command
+    Man(man::Args),
 }
 
 /// How a command ended.
@@ -132,27 +151,36 @@ impl Outcome {
 
 /// Runs the command line.
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match command().try_get_matches().and_then(|mut found| Cli::from_arg_matches_mut(&mut found)) {
+        Ok(cli) => cli,
+        Err(error) => usage::exit(&error),
+    };
     let color = match cli.global.color {
         Color::Auto => ColorChoice::Auto,
         Color::Always => ColorChoice::Always,
         Color::Never => ColorChoice::Never,
     };
     output::choose_color(color);
-    let context = match run(&cli) {
-        Ok(outcome) => return outcome.code(),
-        Err(error) => error,
-    };
-    if output::is_broken_pipe(&context) {
-        return Outcome::Holds.code();
+    run(&cli).unwrap_or_else(|error| explain(&error)).code()
+}
+
+/// The command line, with the examples of each command.
+fn command() -> clap::Command {
+    examples::add(Cli::command())
+}
+
+/// Prints why a command could not end, and returns its outcome.
+fn explain(error: &anyhow::Error) -> Outcome {
+    if output::is_broken_pipe(error) {
+        return Outcome::Holds;
     }
-    if let Some(PolicyErrors(mistakes)) = context.downcast_ref() {
+    if let Some(PolicyErrors(mistakes)) = error.downcast_ref() {
         mistakes.iter().for_each(|mistake| output::complain(&mistake.to_string()));
-        return Outcome::Unsure.code();
+        return Outcome::Unsure;
     }
-    let known = context.chain().find_map(|cause| cause.downcast_ref::<Error>()).map_or("", advice);
-    output::complain(&format!("{}{known}", told(&context)));
-    Outcome::Unsure.code()
+    let known = error.chain().find_map(|cause| cause.downcast_ref::<Error>()).map_or("", advice);
+    output::complain(&format!("{}{known}", told(error)));
+    Outcome::Unsure
 }
 
 fn run(cli: &Cli) -> anyhow::Result<Outcome> {
@@ -165,6 +193,7 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Cat(args) => cat::run(args, &cli.global),
         Command::Find(args) => find::run(args, &cli.global),
         Command::Packages(args) => packages::run(args, &cli.global),
+        Command::Du(args) => du::run(args, &cli.global),
         Command::Why(args) => why::run(args, &cli.global),
         Command::Services(args) => services::run(args, &cli.global),
         Command::Access(args) => access::run(args, &cli.global),
@@ -175,6 +204,8 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Sbom(args) => sbom::run(args, &cli.global),
         Command::Secrets(args) => secrets::run(args, &cli.global),
         Command::Verify(args) => verify::run(args, &cli.global),
+        Command::Completions(args) => completions::run(args, &cli.global),
+        Command::Man(args) => man::run(args, &cli.global),
     }
 }
 
@@ -191,33 +222,29 @@ fn told(error: &anyhow::Error) -> String {
 }
 
 /// Prints what could not be read, and returns the outcome.
-fn report_troubles(disc: &Disc<'_>, troubles: &Troubles, outcome: Outcome) -> Outcome {
-    // Opening the disc may have met some of them.
-    let known: HashSet<String> = troubles.iter().map(ToString::to_string).collect();
-    let mut faults = Troubles::default();
-    faults.extend(disc.take_faults().into_iter().filter(|fault| !known.contains(&fault.to_string())));
+fn report_troubles(disc: &Disc<'_>, troubles: &mut Troubles, outcome: Outcome) -> Outcome {
+    open::gather(disc, troubles);
     let truncated = |trouble: &Error| matches!(trouble, Error::Truncated { .. });
     // The missing end explains every truncated structure.
-    let cause = disc.missing_end().filter(|_| troubles.iter().chain(&faults).any(truncated));
+    let cause = disc.missing_end().filter(|_| troubles.iter().any(truncated));
     if let Some(cause) = &cause {
         output::complain(&format!("{}: {cause}{}", disc.path().display(), advice(cause)));
     }
     let broken_store = |trouble: &Error| matches!(trouble, Error::NoStore { .. }) && troubles.len() > 1;
     let own = |trouble: &&Error| !(broken_store(trouble) || cause.is_some() && truncated(trouble));
-    for trouble in troubles.iter().chain(&faults).filter(own).take(TOLD) {
+    for trouble in troubles.iter().filter(own).take(TOLD) {
         let advice = match trouble {
             Error::Truncated { .. } if disc.missing_end().is_none() => "; it points past the end of the image",
             other => advice(other),
         };
         output::complain(&format!("{trouble}{advice}"));
     }
-    let all = troubles.len() + faults.len();
-    let others = all - troubles.iter().chain(&faults).filter(|trouble| !own(trouble)).count();
+    let others = troubles.len() - troubles.iter().filter(|trouble| !own(trouble)).count();
     match others.saturating_sub(TOLD) {
         0 => {}
         more => output::complain(&format!("{more} more errors")),
     }
-    if troubles.is_empty() && faults.is_empty() { outcome } else { Outcome::Unsure }
+    if troubles.is_empty() { outcome } else { Outcome::Unsure }
 }
 
 /// Why a command cannot start. What is broken on the disc explains more than the missing store or system.

@@ -1,19 +1,24 @@
 //! IMAGE: the argument that all commands take.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use nixoscope::fs::{Tree, path};
 use nixoscope::image::Image;
 use nixoscope::nixos::software::Software;
 use nixoscope::nixos::{Disc, netboot};
+use nixoscope::report::{About, unescape};
 use nixoscope::{Error, Troubles};
 
 use super::progress::Watch;
-use super::{Global, cause};
+use super::{Global, cause, output};
 
 /// The image to look at.
 #[derive(clap::Args)]
 pub(super) struct ImageArg {
-    /// ISO file or device, nix-build result, .iso.zst, .iso.bz2, squashfs, or netboot initrd
+    /// ISO file or device, nix-build result, compressed image, squashfs, netboot initrd, https:// address, or - for
+    /// standard input
     #[arg(value_name = "IMAGE")]
     pub(super) path: PathBuf,
 }
@@ -23,7 +28,11 @@ pub(super) fn open(path: &Path, global: &Global) -> anyhow::Result<Image> {
     let watch = Watch::new("unpacking", global);
     let image = Image::open(path, &|done, of| watch.tell(done, of));
     watch.finish();
-    Ok(netboot::unpacked(image?)?)
+    let image = image?;
+    if !global.quiet {
+        image.notes().iter().for_each(|note| output::complain(note));
+    }
+    Ok(netboot::unpacked(image)?)
 }
 
 /// Opens the disc in an image. The caller reports its troubles.
@@ -35,6 +44,27 @@ pub(super) fn disc(image: &Image) -> anyhow::Result<(Disc<'_>, Troubles)> {
     })?;
     let troubles = std::mem::take(&mut disc.troubles);
     Ok((disc, troubles))
+}
+
+/// The path that an argument names. `ls` and `find` show some names escaped, and these work as well if no file is really called so.
+pub(super) fn shown_name<'a>(tree: &dyn Tree, argument: &'a [u8]) -> Cow<'a, [u8]> {
+    let exists = |path: &[u8]| path::resolve_link(tree, path).is_ok();
+    match unescape(argument) {
+        Some(path) if !exists(argument) && exists(&path) => Cow::Owned(path),
+        _ => Cow::Borrowed(argument),
+    }
+}
+
+/// What a document says of a disc: its image, and all that could not be read so far.
+pub(super) fn about<'t>(disc: &'t Disc<'_>, troubles: &'t mut Troubles) -> About<'t> {
+    gather(disc, troubles);
+    About { image: disc.path(), troubles }
+}
+
+/// Adds the faults that were found in the disc's directories after it was opened. Opening may have met some of them.
+pub(super) fn gather(disc: &Disc<'_>, troubles: &mut Troubles) {
+    let known: HashSet<String> = troubles.iter().map(ToString::to_string).collect();
+    troubles.extend(disc.take_faults().into_iter().filter(|fault| !known.contains(&fault.to_string())));
 }
 
 /// Reads the software of a disc.

@@ -42,11 +42,13 @@ impl Watch {
         Self { what, begun: Instant::now(), watched, bar: OnceLock::new() }
     }
 
-    /// Updates the bar: bytes done, and bytes in total.
+    /// Updates the bar: bytes done, and bytes in total. A total of zero is not known.
     pub(super) fn tell(&self, done: u64, of: u64) {
         if self.watched && self.begun.elapsed() > PATIENCE {
             let bar = self.bar.get_or_init(|| self.bar(of));
-            bar.set_length(of);
+            if of > 0 {
+                bar.set_length(of);
+            }
             bar.set_position(done);
         }
     }
@@ -59,6 +61,14 @@ impl Watch {
     }
 
     fn bar(&self, of: u64) -> ProgressBar {
+        if of == 0 {
+            let bar = ProgressBar::no_length().with_elapsed(self.begun.elapsed());
+            let style = format!("{} {{spinner}} {{binary_bytes}} {{binary_bytes_per_sec}}", self.what);
+            return match ProgressStyle::with_template(&style) {
+                Ok(style) => bar.with_style(style),
+                Err(_) => bar,
+            };
+        }
         let bar = ProgressBar::new(of).with_elapsed(self.begun.elapsed());
         let style = format!(
             "{} {{wide_bar}} {{binary_bytes}}/{{binary_total_bytes}} {{binary_bytes_per_sec}} {{eta}}",

@@ -1,13 +1,15 @@
 //! `--report FORMAT=FILE`, and what GitHub Actions asks for by its environment.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use nixoscope::check::Report;
+use nixoscope::image;
 use nixoscope::report::{github, junit, markdown, sarif, tap};
 
+use super::file::{self, is_same};
 use super::output;
 
 /// A report to write.
@@ -49,9 +51,11 @@ impl ReportFile {
         Ok(Self { format, path: PathBuf::from(path) })
     }
 
-    /// Refuses reports that would write over each other, over the document, or over the image itself.
-    pub(super) fn refuse_clashes(reports: &[Self], image: &Path, json: Json) -> anyhow::Result<()> {
+    /// Refuses reports that would write over each other, over the document, or over an image.
+    pub(super) fn refuse_clashes(reports: &[Self], images: &[PathBuf], json: Json) -> anyhow::Result<()> {
         let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let images: Vec<PathBuf> =
+            images.iter().map(|name| image::find(name).unwrap_or_else(|_| name.clone())).collect();
         for (index, report) in reports.iter().enumerate() {
             let path = report.path.display();
             if reports.iter().take(index).any(|other| real(&other.path) == real(&report.path)) {
@@ -60,7 +64,7 @@ impl ReportFile {
             if report.is_standard_output() && json == Json::Asked {
                 bail!("--json and a report cannot both be written to standard output; give the report a file");
             }
-            if real(&report.path) == real(image) {
+            if images.iter().any(|image| is_same(&report.path, image) || real(&report.path) == real(image)) {
                 bail!("--report {path}: that is the image");
             }
         }
@@ -72,21 +76,27 @@ impl ReportFile {
         self.path.as_os_str() == "-"
     }
 
-    pub(super) fn write(&self, report: &Report, image: &str) -> anyhow::Result<()> {
+    /// Writes the reports on all images, each with the name of its image.
+    pub(super) fn write(&self, reports: &[(String, Report)]) -> anyhow::Result<()> {
         let context = || format!("--report {}", self.path.display());
-        let mut out: Box<dyn Write> = if self.is_standard_output() {
-            Box::new(output::bytes())
-        } else {
-            Box::new(BufWriter::new(File::create(&self.path).with_context(context)?))
-        };
-        match self.format {
-            Format::Junit => junit::write(&mut out, report, image),
-            Format::Sarif => sarif::write(&mut out, report, sarif::Names { image, root: &root()? }),
-            Format::Markdown => markdown::write(&mut out, report, image),
-            Format::Tap => tap::write(&mut out, report),
+        if self.is_standard_output() {
+            let mut out = output::bytes();
+            self.format.write(&mut out, reports)?;
+            return out.flush().with_context(context);
         }
-        .and_then(|()| out.flush())
-        .with_context(context)
+        file::replace(&self.path, |out| self.format.write(out, reports)).with_context(context)
+    }
+}
+
+impl Format {
+    fn write(self, out: &mut dyn Write, reports: &[(String, Report)]) -> anyhow::Result<()> {
+        match self {
+            Self::Junit => junit::write(out, reports)?,
+            Self::Sarif => sarif::write(out, reports, &root()?)?,
+            Self::Markdown => markdown::write_all(out, reports)?,
+            Self::Tap => tap::write(out, reports)?,
+        }
+        Ok(())
     }
 }
 

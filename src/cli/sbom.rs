@@ -1,6 +1,6 @@
 //! `nixoscope sbom`
 
-use std::io::Write;
+use std::path::Path;
 
 use clap::ValueEnum;
 use nixoscope::Error;
@@ -8,17 +8,21 @@ use nixoscope::fs::digest;
 use nixoscope::nixos::bill::Bill;
 use nixoscope::report::sbom::{self, Cpes};
 
-use super::open::{ImageArg, disc, open, software};
-use super::{Global, Outcome, output, report_troubles};
+use super::file::OutputArg;
+use super::images::{Form, Images, each};
+use super::open::{disc, open, software};
+use super::{Global, Outcome, report_troubles};
 
 /// Arguments of `sbom`.
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    image: ImageArg,
+    images: Images,
     /// The format to write
     #[arg(long, value_enum, default_value_t = Format::Cyclonedx, value_name = "FORMAT")]
     format: Format,
+    #[command(flatten)]
+    output: OutputArg,
     /// Add CPEs, which are guessed from package names and marked as guesses
     #[arg(long)]
     cpe: bool,
@@ -39,7 +43,17 @@ enum Format {
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     anyhow::ensure!(!(global.json && args.format == Format::Csv), "--format csv writes no JSON; leave out --json");
-    let image = open(&args.image.path, global)?;
+    let several = args.images.paths.len() > 1;
+    anyhow::ensure!(
+        !(several && args.output.is_file()),
+        "--output takes the bill of one image; give one image at a time"
+    );
+    each(&args.images.paths, Form::Document, global, |path| one(path, args, global))
+}
+
+fn one(path: &Path, args: &Args, global: &Global) -> anyhow::Result<Outcome> {
+    let image = open(path, global)?;
+    args.output.refuse_image(image.path())?;
     let (disc, mut troubles) = disc(&image)?;
     let software = software(&disc, &mut troubles)?;
     let mut bill = Bill::of(&disc, &software, &mut troubles)?;
@@ -48,14 +62,13 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         bill.subject.sha256 = Some(hash.map_err(|error| Error::from_read(error, disc.path()))?);
     }
     let cpes = if args.cpe { Cpes::Guessed } else { Cpes::None };
-    output::unless_closed(|| {
-        let mut out = output::bytes();
+    args.output.write(|out| {
         match args.format {
-            Format::Cyclonedx => sbom::cyclonedx::write(&mut out, &bill, cpes)?,
-            Format::Spdx => sbom::spdx::write(&mut out, &bill, cpes)?,
-            Format::Csv => sbom::csv(&mut out, &bill)?,
+            Format::Cyclonedx => sbom::cyclonedx::write(out, &bill, cpes)?,
+            Format::Spdx => sbom::spdx::write(out, &bill, cpes)?,
+            Format::Csv => sbom::csv(out, &bill)?,
         }
-        Ok(out.flush()?)
+        Ok(())
     })?;
-    Ok(report_troubles(&disc, &troubles, Outcome::Holds))
+    Ok(report_troubles(&disc, &mut troubles, Outcome::Holds))
 }

@@ -1,13 +1,13 @@
 //! `nixoscope secrets`
 
-use std::io::Write;
+use std::path::Path;
 
 use anyhow::anyhow;
-use nixoscope::report::About;
 use nixoscope::report::secrets as report_secrets;
 use nixoscope::secrets::{self, Allow};
 
-use super::open::{ImageArg, disc, open};
+use super::images::{Form, Images, each};
+use super::open::{about, disc, open};
 use super::progress::Watch;
 use super::{Global, Outcome, output, report_troubles};
 
@@ -15,7 +15,7 @@ use super::{Global, Outcome, output, report_troubles};
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    image: ImageArg,
+    images: Images,
     /// Ignore secrets in files matching GLOB
     #[arg(long, value_name = "GLOB")]
     allow: Vec<String>,
@@ -23,22 +23,22 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let allow = Allow::parse(&args.allow).map_err(|reason| anyhow!("--allow {reason}"))?;
-    let image = open(&args.image.path, global)?;
+    each(&args.images.paths, Form::Page, global, |path| one(path, &allow, global))
+}
+
+fn one(path: &Path, allow: &Allow, global: &Global) -> anyhow::Result<Outcome> {
+    let image = open(path, global)?;
     let (disc, mut troubles) = disc(&image)?;
     let watch = Watch::new("searching", global);
-    let mut report = secrets::scan(&disc, &allow, &|done, of| watch.tell(done, of))?;
+    let mut report = secrets::scan(&disc, allow, &|done, of| watch.tell(done, of))?;
     watch.finish();
     let unsearched = report.troubles.len();
     troubles.append(std::mem::take(&mut report.troubles));
-    if global.json {
-        let mut out = output::bytes();
-        report_secrets::json(&mut out, About { image: disc.path(), troubles: &troubles }, &report)?;
-        out.flush()?;
-    } else {
-        let mut out = output::results();
-        report_secrets::page(&mut out, &report, unsearched, output::width())?;
-        out.flush()?;
-    }
+    output::present(
+        global,
+        |out| Ok(report_secrets::json(out, about(&disc, &mut troubles), &report)?),
+        |out| Ok(report_secrets::page(out, &report, unsearched, output::width())?),
+    )?;
     let outcome = if report.secrets.is_empty() { Outcome::Holds } else { Outcome::Fails };
-    Ok(report_troubles(&disc, &troubles, outcome))
+    Ok(report_troubles(&disc, &mut troubles, outcome))
 }

@@ -1,43 +1,43 @@
 //! `nixoscope services`
 
-use std::io::Write;
+use std::path::Path;
 
 use nixoscope::nixos::services::Services;
-use nixoscope::report::About;
 use nixoscope::report::services::{self, Rows};
 
-use super::open::{ImageArg, disc, open};
+use super::format::FormatArg;
+use super::images::{Form, Images, each};
+use super::open::{about, disc, open};
 use super::{Global, Outcome, cause, output, report_troubles};
 
 /// Arguments of `services`.
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    image: ImageArg,
+    images: Images,
     /// List units that start only by hand, too
     #[arg(short, long)]
     all: bool,
+    #[command(flatten)]
+    format: FormatArg,
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
-    let image = open(&args.image.path, global)?;
+    each(&args.images.paths, Form::Page, global, |path| one(path, args, global))
+}
+
+fn one(path: &Path, args: &Args, global: &Global) -> anyhow::Result<Outcome> {
+    let image = open(path, global)?;
     let (disc, mut troubles) = disc(&image)?;
     let found = match disc.default_system().and_then(|system| Services::of(&disc, system, &mut troubles)) {
         Ok(found) => found,
         Err(error) => return Err(cause(troubles, error)),
     };
-    output::unless_closed(|| {
-        if global.json {
-            let mut out = output::bytes();
-            services::json(&mut out, About { image: disc.path(), troubles: &troubles }, &found)?;
-            out.flush()?;
-        } else {
-            let mut out = output::results();
-            let rows = if args.all { Rows::All } else { Rows::Started };
-            services::table(&mut out, &found, rows, output::width())?;
-            out.flush()?;
-        }
-        Ok(())
-    })?;
-    Ok(report_troubles(&disc, &troubles, Outcome::Holds))
+    let rows = if args.all { Rows::All } else { Rows::Started };
+    output::present(
+        global,
+        |out| Ok(services::json(out, about(&disc, &mut troubles), &found)?),
+        |out| Ok(services::table(out, &found, rows, args.format.layout())?),
+    )?;
+    Ok(report_troubles(&disc, &mut troubles, Outcome::Holds))
 }

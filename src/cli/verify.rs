@@ -1,15 +1,16 @@
 //! `nixoscope verify`
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
-use nixoscope::report::About;
+use nixoscope::image::Image;
 use nixoscope::report::verify as report_verify;
 use nixoscope::store::Closure;
 use nixoscope::verify::{self, Expectations, Signatures};
 
-use super::open::{ImageArg, disc, open};
+use super::images::{Form, Images, each};
+use super::open::{about, disc, open};
 use super::progress::Watch;
 use super::{Global, Outcome, output};
 
@@ -17,7 +18,7 @@ use super::{Global, Outcome, output};
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    image: ImageArg,
+    images: Images,
     /// Fail if store paths have no recorded hash, as in images before 18.03
     #[arg(long)]
     require_hashes: bool,
@@ -42,26 +43,29 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let published = self::published(sha256)?;
     let closure = self::closure(&args.against)?;
     let signatures = self::signatures(args)?;
-    let image = open(&args.image.path, global)?;
-    let (disc, troubles) = disc(&image)?;
-    let digest = published.map(|text| verify::published(&text, image.path())).transpose();
-    let digest = digest.map_err(|reason| anyhow!("--sha256 {}: {reason}", sha256.unwrap_or_default()))?;
-    let expectations = Expectations { sha256: digest, closure, signatures };
+    let mut expectations = Expectations { sha256: None, closure, signatures };
+    each(&args.images.paths, Form::Page, global, |path| {
+        let image = open(path, global)?;
+        let digest = published.as_ref().map(|text| verify::published(text, image.path())).transpose();
+        let digest = digest.map_err(|reason| anyhow!("--sha256 {}: {reason}", sha256.unwrap_or_default()))?;
+        expectations.sha256 = digest;
+        one(&image, args, &expectations, global)
+    })
+}
+
+fn one(image: &Image, args: &Args, expectations: &Expectations, global: &Global) -> anyhow::Result<Outcome> {
+    let (disc, mut troubles) = disc(image)?;
     let watch = Watch::new("verifying", global);
-    let mut report = verify::run(&disc, &troubles, &expectations, &|done, of| watch.tell(done, of))?;
+    let mut report = verify::run(&disc, &troubles, expectations, &|done, of| watch.tell(done, of))?;
     watch.finish();
     if args.require_hashes {
         report.require_hashes();
     }
-    if global.json {
-        let mut out = output::bytes();
-        report_verify::json(&mut out, About { image: disc.path(), troubles: &troubles }, &report)?;
-        out.flush()?;
-    } else {
-        let mut out = output::results();
-        report_verify::page(&mut out, &report)?;
-        out.flush()?;
-    }
+    output::present(
+        global,
+        |out| Ok(report_verify::json(out, about(&disc, &mut troubles), &report)?),
+        |out| Ok(report_verify::page(out, &report)?),
+    )?;
     Ok(match (report.problems.is_empty(), report.unchecked.is_empty()) {
         (true, true) => Outcome::Holds,
         (true, false) => Outcome::Unsure,

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::io;
+use std::iter;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Component, Path, PathBuf};
 
+use super::compressed::PACKED;
 use super::products::{self, Product};
 use crate::error::{Error, Result};
 
@@ -14,8 +16,11 @@ const LISTED: usize = 6;
 /// Limit for the directories that one name may lead through: a result, and a directory in it with the name of an image.
 const DEEPEST: usize = 4;
 
-/// Finds the file. A directory's name proves nothing: out paths of image builds also end in `.iso`.
-pub(super) fn find(name: &Path) -> Result<PathBuf> {
+/// Finds the image file that `name` leads to. A directory's name proves nothing: out paths of image builds also end in `.iso`.
+///
+/// # Errors
+/// [`Error::NoImage`] if the path leads to no image, [`Error::Io`] if a directory cannot be read.
+pub fn find(name: &Path) -> Result<PathBuf> {
     find_below(name, 0)
 }
 
@@ -28,10 +33,10 @@ fn find_below(name: &Path, depth: usize) -> Result<PathBuf> {
         return in_directory(name, depth + 1);
     }
     let kind = metadata.file_type();
-    if kind.is_file() || kind.is_block_device() {
+    if kind.is_file() || kind.is_block_device() || kind.is_fifo() {
         return Ok(name.to_path_buf());
     }
-    let what = if kind.is_char_device() { "a character device" } else { "a pipe or socket" };
+    let what = if kind.is_char_device() { "a character device" } else { "a socket" };
     Err(no_image(name, format!("{what} cannot be read in place; copy it to a file first")))
 }
 
@@ -109,7 +114,7 @@ fn behind(product: &Product, result: &Path, depth: usize) -> Result<PathBuf> {
         candidates.push(result.join("iso").join(file));
     }
     for path in candidates {
-        for suffix in ["", ".zst", ".bz2"] {
+        for suffix in iter::once("").chain(PACKED) {
             let mut named = path.clone().into_os_string();
             named.push(suffix);
             let named = PathBuf::from(named);
@@ -137,7 +142,7 @@ fn images_in(directory: &Path) -> Result<Vec<PathBuf>> {
     for entry in listing {
         let path = entry.map_err(|source| Error::Io { path: directory.to_path_buf(), source })?.path();
         let named = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| {
-            let name = name.strip_suffix(".zst").or(name.strip_suffix(".bz2")).unwrap_or(name);
+            let name = PACKED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name);
             name.ends_with(".iso")
         });
         if named {

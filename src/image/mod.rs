@@ -5,13 +5,16 @@ mod find;
 mod products;
 mod region;
 mod source;
+mod spool;
 
 use std::path::{Path, PathBuf};
 
-pub use compressed::is_initrd;
+pub use compressed::{PACKED, is_initrd};
+pub use find::find;
 pub use products::{PRODUCTS, products};
 pub use region::{Region, RegionReader};
 pub use source::Source;
+pub use spool::Spool;
 
 use crate::error::Result;
 
@@ -20,6 +23,7 @@ use crate::error::Result;
 pub struct Image {
     path: PathBuf,
     source: Source,
+    notes: Vec<String>,
 }
 
 /// Receives the progress of long work: bytes done, and total bytes. Any thread may call it.
@@ -27,17 +31,23 @@ pub type Progress<'p> = &'p (dyn Fn(u64, u64) + Sync);
 
 impl Image {
     /// Opens the image that `name` leads to: an ISO file or device, the out path of a `nix-build` or a link to it, a compressed
-    /// image, or a bare squashfs. A compressed image is unpacked to an unnamed temporary file. `progress` receives the progress of
-    /// that.
+    /// image, or a bare squashfs. `-` is standard input. A compressed image and what comes through a pipe are written to an
+    /// unnamed temporary file. `progress` receives the progress of that; where the size is not known, the total is zero.
     ///
     /// # Errors
     /// [`Error::NoImage`](crate::Error::NoImage) if the path leads to no image, [`Error::Io`](crate::Error::Io) if it
     /// cannot be read.
     pub fn open(name: &Path, progress: Progress<'_>) -> Result<Self> {
-        let path = find::find(name)?;
-        let source = Source::open(&path)?;
-        let source = compressed::unpack(source, progress)?;
-        Ok(Self { path, source })
+        let (path, source) = if name.as_os_str() == "-" {
+            (name.to_path_buf(), Source::standard_input(progress)?)
+        } else {
+            let path = find(name)?;
+            let source = Source::open(&path, progress)?;
+            (path, source)
+        };
+        let mut notes = Vec::new();
+        let source = compressed::unpack(source, progress, &mut notes)?;
+        Ok(Self { path, source, notes })
     }
 
     /// An image that was unpacked from the file at `path`.
@@ -46,27 +56,33 @@ impl Image {
     /// If the file cannot be read.
     pub fn unpacked(path: PathBuf, file: std::fs::File) -> Result<Self> {
         let source = Source::from_file(&path, file)?;
-        Ok(Self { path, source })
+        Ok(Self { path, source, notes: Vec::new() })
     }
 
     /// An image that is already in memory.
     #[must_use]
     pub fn memory(bytes: Vec<u8>) -> Self {
         let source = Source::memory(bytes);
-        Self { path: source.path().to_path_buf(), source }
+        Self { path: source.path().to_path_buf(), source, notes: Vec::new() }
     }
 
     /// An image on a medium with bad sectors.
     #[cfg(test)]
     pub(crate) fn scratched(bytes: Vec<u8>, bad: std::ops::Range<u64>) -> Self {
         let source = Source::scratched(bytes, bad);
-        Self { path: source.path().to_path_buf(), source }
+        Self { path: source.path().to_path_buf(), source, notes: Vec::new() }
     }
 
     /// The file that was found, before unpacking.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What a user should know about the file, though it could be read.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// All bytes of the image, unpacked.

@@ -175,6 +175,13 @@ pub struct RegionReader<'a> {
     offset: u64,
 }
 
+impl<'a> RegionReader<'a> {
+    /// The part of the region behind `offset`.
+    pub(super) fn rest(&self, offset: u64) -> Region<'a> {
+        self.region.clamp(offset, u64::MAX)
+    }
+}
+
 impl Read for RegionReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let filled = self.region.read_at(self.offset, buffer)?;

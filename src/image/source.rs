@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io;
+use std::io::{self, IsTerminal, Read, Seek};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use memmap2::{Advice, Mmap};
 
+use super::{Progress, Spool};
 use crate::error::{Error, Result};
 
 /// The bytes of an image: a mapped file, a device with positioned reads, or memory.
@@ -36,13 +38,45 @@ enum Bytes {
 }
 
 impl Source {
-    /// Opens the regular file or block device at `path`.
+    /// Opens the regular file or block device at `path`. What comes through a pipe is first copied to a temporary file.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be opened, measured or mapped.
-    pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|source| Error::Io { path: path.to_path_buf(), source })?;
+    pub fn open(path: &Path, progress: Progress<'_>) -> Result<Self> {
+        let named = |source| Error::Io { path: path.to_path_buf(), source };
+        let file = File::open(path).map_err(named)?;
+        if file.metadata().map_err(named)?.file_type().is_fifo() {
+            return Self::received(path, file, progress);
+        }
         Self::from_file(path, file)
+    }
+
+    /// Reads standard input. A regular file that is read from its start is used in place.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::NoImage`] if it is a terminal or does not fit into a temporary file.
+    pub fn standard_input(progress: Progress<'_>) -> Result<Self> {
+        let path = Path::new("-");
+        let named = |source| Error::Io { path: path.to_path_buf(), source };
+        let input = io::stdin();
+        if input.is_terminal() {
+            let reason = "standard input is a terminal; give a file, or write < FILE".to_owned();
+            return Err(Error::NoImage { path: path.to_path_buf(), reason });
+        }
+        let mut file = File::from(input.as_fd().try_clone_to_owned().map_err(named)?);
+        let kind = file.metadata().map_err(named)?.file_type();
+        if (kind.is_file() || kind.is_block_device()) && file.stream_position().is_ok_and(|position| position == 0) {
+            return Self::from_file(path, file);
+        }
+        Self::received(path, file, progress)
+    }
+
+    /// Copies a stream to a temporary file.
+    fn received(path: &Path, input: impl Read, progress: Progress<'_>) -> Result<Self> {
+        let mut spool = Spool::new(path)?;
+        let mut counted = Counted { input, read: 0, progress };
+        spool.append(&mut counted, |source| Error::Io { path: path.to_path_buf(), source })?;
+        Self::from_file(path, spool.finish()?)
     }
 
     /// Takes an open file. `path` is its name in messages.
@@ -53,7 +87,7 @@ impl Source {
         let named = |source| Error::Io { path: path.to_path_buf(), source };
         let metadata = file.metadata().map_err(named)?;
         let bytes = if metadata.file_type().is_block_device() {
-            let length = io::Seek::seek(&mut file, io::SeekFrom::End(0)).map_err(named)?;
+            let length = file.seek(io::SeekFrom::End(0)).map_err(named)?;
             Bytes::Device { device: file, length }
         } else if metadata.len() == 0 {
             Bytes::Memory(Vec::new())
@@ -146,6 +180,22 @@ impl Source {
 
     fn io(&self, source: io::Error) -> Error {
         Error::Io { path: self.path.clone(), source }
+    }
+}
+
+/// Tells the progress of a stream whose length is not known.
+struct Counted<'p, R> {
+    input: R,
+    read: u64,
+    progress: Progress<'p>,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let filled = self.input.read(buffer)?;
+        self.read = self.read.saturating_add(u64::try_from(filled).unwrap_or(0));
+        (self.progress)(self.read, 0);
+        Ok(filled)
     }
 }
 

@@ -7,7 +7,7 @@ use serde::ser::Error;
 use serde::{Serialize, Serializer};
 use serde_json::ser::Formatter;
 
-use super::escape::is_harmful;
+use super::escape::{is_harmful, is_plain};
 use crate::error::Troubles;
 
 /// What a document is about.
@@ -29,6 +29,15 @@ pub(super) fn write(
     line(out, &Document { schema, image: about.image.display().to_string(), body, troubles: Messages(about.troubles) })
 }
 
+/// Writes the document for an image that could not be opened, so that each of several images has one.
+///
+/// # Errors
+/// If the writer fails.
+pub fn unreadable(out: &mut dyn Write, image: &str, reason: &str) -> serde_json::Result<()> {
+    let document = serde_json::json!({"schema": "nixoscope.unreadable.v1", "image": image, "troubles": [reason]});
+    line(out, &document)
+}
+
 /// Writes a value on one line.
 pub(super) fn line(out: &mut dyn Write, value: &impl Serialize) -> serde_json::Result<()> {
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Harmless))?;
@@ -48,6 +57,9 @@ struct Harmless;
 impl Formatter for Harmless {
     fn write_string_fragment<W: Write + ?Sized>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
         let mut rest = fragment;
+        if is_plain(fragment) {
+            return out.write_all(fragment.as_bytes());
+        }
         while let Some((at, letter)) = rest.char_indices().find(|(_, letter)| is_harmful(*letter)) {
             let (plain, behind) = rest.split_at(at);
             out.write_all(plain.as_bytes())?;

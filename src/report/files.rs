@@ -7,9 +7,9 @@ use std::path::Path;
 use serde::{Serialize, Serializer};
 
 use super::document::{self, About, Document, Messages};
-use super::escape;
 #[cfg(feature = "cli")]
-use super::table;
+use super::table::{self, Layout};
+use super::{escape, size};
 use crate::error::{Result, Troubles};
 use crate::fs::walk::Visit;
 use crate::fs::{FileType, Kind, Node};
@@ -25,12 +25,22 @@ pub fn short_line(out: &mut dyn Write, visit: &Visit) -> io::Result<()> {
     writeln!(out, "{}{mark}", escape(&visit.path))
 }
 
+/// How sizes are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sizes {
+    /// As bytes.
+    Bytes,
+    /// In binary units.
+    Units,
+}
+
 /// One line as `ls -l` has it, with the owner by number and the time in UTC.
 ///
 /// # Errors
 /// If the writer fails.
-pub fn long_line(out: &mut dyn Write, visit: &Visit, node: &Node) -> io::Result<()> {
+pub fn long_line(out: &mut dyn Write, visit: &Visit, node: &Node, sizes: Sizes) -> io::Result<()> {
     let size = match &node.kind {
+        Kind::File { size } if sizes == Sizes::Units => size::format(*size),
         Kind::File { size } => size.to_string(),
         Kind::Symlink { target } => target.len().to_string(),
         Kind::CharDevice(device) | Kind::BlockDevice(device) => format!("{}, {}", device.major, device.minor),
@@ -79,11 +89,11 @@ pub fn owned_json(out: &mut dyn Write, about: About<'_>, entries: &[(Visit, Node
 /// # Errors
 /// If the writer fails.
 #[cfg(feature = "cli")]
-pub fn owned_table(out: &mut dyn Write, entries: &[(Visit, Node)], width: Option<u16>) -> io::Result<()> {
+pub fn owned_table(out: &mut dyn Write, entries: &[(Visit, Node)], layout: Layout) -> io::Result<()> {
     if entries.is_empty() {
         return Ok(());
     }
-    let mut table = table::new(&["PACKAGE", "TYPE", "PATH"], width);
+    let mut table = table::new(&["PACKAGE", "TYPE", "PATH"], layout);
     for (visit, node) in entries {
         let owner = StorePath::containing(&visit.path).map(|(path, _)| shown(&path)).unwrap_or_default();
         let path = match &node.kind {
@@ -242,7 +252,7 @@ mod tests {
             (file(b"/t", Kind::Directory, 0o1777), "drwxrwxrwt 0/30000            - 1980-01-01 00:00 /t\n"),
         ] {
             let mut out = Vec::new();
-            long_line(&mut out, &visit, &node).unwrap();
+            long_line(&mut out, &visit, &node, Sizes::Bytes).unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), line);
         }
     }

@@ -8,25 +8,41 @@ use quick_xml::events::{BytesDecl, BytesText, Event};
 use super::escape::is_harmful;
 use crate::check::{Answer, Report, Severity, Verdict};
 
-/// Writes one suite with a case for each verdict. An unknown one is an error. Warnings are cases that pass, with the message as
+/// Writes one suite for each image, with a case for each verdict. An unknown one is an error. Warnings are cases that pass, with the message as
 /// their output.
 ///
 /// # Errors
 /// If the writer fails.
-pub fn write(out: &mut dyn Write, report: &Report, image: &str) -> io::Result<()> {
+pub fn write(out: &mut dyn Write, reports: &[(String, Report)]) -> io::Result<()> {
     let mut writer = Writer::new_with_indent(&mut *out, b' ', 2);
     writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
-    let undecided = |verdict: &&Verdict| verdict.answer == Answer::Unknown && verdict.severity == Severity::Error;
-    let errors = report.verdicts.iter().filter(undecided).count().to_string();
-    let (all, failures) = (report.verdicts.len().to_string(), report.failed().to_string());
-    let counts = [("tests", all.as_str()), ("failures", failures.as_str()), ("errors", errors.as_str())];
-    writer.create_element("testsuites").with_attributes(counts).write_inner_content(|writer| {
-        let name = clean(image);
-        let suite = writer.create_element("testsuite").with_attribute(("name", name.as_str())).with_attributes(counts);
-        suite.write_inner_content(|writer| report.verdicts.iter().try_for_each(|verdict| case(writer, verdict)))?;
+    let all = counts(reports.iter().map(|(_, report)| report));
+    writer.create_element("testsuites").with_attributes(attributes(&all)).write_inner_content(|writer| {
+        for (image, report) in reports {
+            let (name, counts) = (clean(image), counts(std::iter::once(report)));
+            let suite = writer.create_element("testsuite").with_attribute(("name", name.as_str()));
+            let suite = suite.with_attributes(attributes(&counts));
+            suite.write_inner_content(|writer| report.verdicts.iter().try_for_each(|verdict| case(writer, verdict)))?;
+        }
         Ok(())
     })?;
     writeln!(out)
+}
+
+/// How many cases there are, and how many of them are failures and errors.
+fn counts<'r>(reports: impl Iterator<Item = &'r Report>) -> [String; 3] {
+    let undecided = |verdict: &&Verdict| verdict.answer == Answer::Unknown && verdict.severity == Severity::Error;
+    let (mut all, mut failures, mut errors) = (0, 0, 0);
+    for report in reports {
+        all += report.verdicts.len();
+        failures += report.failed();
+        errors += report.verdicts.iter().filter(undecided).count();
+    }
+    [all, failures, errors].map(|count| count.to_string())
+}
+
+fn attributes([all, failures, errors]: &[String; 3]) -> [(&str, &str); 3] {
+    [("tests", all), ("failures", failures), ("errors", errors)]
 }
 
 fn case<W: Write>(writer: &mut Writer<W>, verdict: &Verdict) -> io::Result<()> {

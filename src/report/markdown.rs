@@ -11,6 +11,20 @@ const SHOWN: usize = 200;
 /// Characters of a cell.
 const LONGEST: usize = 300;
 
+/// Writes summaries and tables of several images.
+///
+/// # Errors
+/// If the writer fails.
+pub fn write_all(out: &mut dyn Write, reports: &[(String, Report)]) -> io::Result<()> {
+    for (index, (image, report)) in reports.iter().enumerate() {
+        if index > 0 {
+            writeln!(out)?;
+        }
+        write(out, report, image)?;
+    }
+    Ok(())
+}
+
 /// Writes the summary and the table.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ pub mod check;
 pub mod count;
 pub mod diff;
 mod document;
+pub mod du;
 mod escape;
 pub mod files;
 pub mod github;
@@ -29,5 +30,8 @@ pub mod tap;
 pub mod verify;
 pub mod why;
 
-pub use document::About;
-pub use escape::escape;
+pub use document::{About, unreadable};
+pub use escape::{escape, unescape};
+pub use style::STRONG;
+#[cfg(feature = "cli")]
+pub use table::Layout;

@@ -3,4 +3,4 @@
 use anstyle::Style;
 
 /// The style of headers and names of sections.
-pub(super) const STRONG: Style = Style::new().bold();
+pub const STRONG: Style = Style::new().bold();

@@ -9,9 +9,23 @@ use crate::check::{Answer, Report, Severity, Verdict};
 ///
 /// # Errors
 /// If the writer fails.
-pub fn write(out: &mut dyn Write, report: &Report) -> io::Result<()> {
-    writeln!(out, "TAP version 13\n1..{}", report.verdicts.len())?;
-    for (number, verdict) in (1..).zip(&report.verdicts) {
+pub fn write(out: &mut dyn Write, reports: &[(String, Report)]) -> io::Result<()> {
+    writeln!(out, "TAP version 13\n1..{}", reports.iter().map(|(_, report)| report.verdicts.len()).sum::<usize>())?;
+    let mut number = 1;
+    for (image, report) in reports {
+        // One image needs no name: the caller gave it.
+        if reports.len() > 1 {
+            writeln!(out, "# {}", plain(image))?;
+        }
+        points(out, report, number)?;
+        number += report.verdicts.len();
+    }
+    Ok(())
+}
+
+/// The test points of one image, numbered from `first` on.
+fn points(out: &mut dyn Write, report: &Report, first: usize) -> io::Result<()> {
+    for (number, verdict) in (first..).zip(&report.verdicts) {
         let holds = verdict.answer == Answer::Holds;
         let status = if holds { "ok" } else { "not ok" };
         // A warning that fails is what TAP calls a known defect.

@@ -117,14 +117,19 @@ enum Relation {
     Text,
 }
 
-/// The operators, longest first.
-const OPERATORS: [(&str, Relation); 6] = [
+/// The operators, longest first, and then as words, which no shell takes for a redirection.
+const OPERATORS: [(&str, Relation); 11] = [
     (">=", Relation::AtLeast),
     ("<=", Relation::AtMost),
     (">", Relation::Greater),
     ("<", Relation::Less),
     ("^", Relation::Compatible),
     ("=", Relation::Equal),
+    ("ge:", Relation::AtLeast),
+    ("le:", Relation::AtMost),
+    ("gt:", Relation::Greater),
+    ("lt:", Relation::Less),
+    ("eq:", Relation::Equal),
 ];
 
 impl Requirement {
@@ -283,6 +288,11 @@ mod tests {
             ("0-unstable-*", &["0-unstable-2024-05-01"], &["0", "0-2024"]),
             ("1.0_*", &["1.0_5", "1.0_beta"], &["1.0", "1.0.5", "1.05"]),
             ("<2", &["1.9"], &["2", "2.0"]),
+            ("ge:2", &["2", "3"], &["1.9", "2.0-rc1"]),
+            ("le:2", &["2", "1"], &["2.1"]),
+            ("gt:2", &["2.1"], &["2"]),
+            ("lt:2", &["1.9"], &["2"]),
+            ("eq:2", &["2"], &["2.1"]),
             ("^1", &["1", "1.9.3"], &["2.0", "0.9", "10"]),
             ("^0.3", &["0.3", "0.3.7"], &["0.4", "0.2"]),
             ("1.*", &["1", "1.0", "1.9-3"], &["10", "2"]),
@@ -294,9 +304,12 @@ mod tests {
             refused.iter().for_each(|version| assert!(!parsed.admits(version), "{requirement} {version}"));
         }
         assert!(
-            ["", ">=", "1.*.2", ">= <3", "^", "~2", "!2", "==2", "=>2", "=<2", ">2,<3", "2@3", "2 3"]
-                .iter()
-                .all(|text| Requirement::parse(text).is_none())
+            [
+                "", ">=", "1.*.2", ">= <3", "^", "~2", "!2", "==2", "=>2", "=<2", ">2,<3", "2@3", "2 3", "ge:", "ge2",
+                "ne:2"
+            ]
+            .iter()
+            .all(|text| Requirement::parse(text).is_none())
         );
     }
 }

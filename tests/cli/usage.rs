@@ -16,7 +16,6 @@ fn wrong_usage_ends_with_2_and_nothing_on_standard_output() {
         &["cat", NOTHING],
         &["find", NOTHING],
         &["find", NOTHING, "[z-a]"],
-        &["inspect", NOTHING, "more"],
         &["ls", "-d", "-R", NOTHING],
         &["ls", "-j", "0", NOTHING],
         &["ls", "-j", "many", NOTHING],

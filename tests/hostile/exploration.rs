@@ -3,7 +3,9 @@
 use std::io::{self, Read};
 
 use nixoscope::Troubles;
-use nixoscope::check::kind::{Boot, Command, File, Forbid, Installed, Key, NoEmptyPasswords, NoParam, Package, Ssh};
+use nixoscope::check::kind::{
+    Boot, Command, File, Forbid, Installed, KernelParam, Key, NoEmptyPasswords, NoParam, Package, Ssh,
+};
 use nixoscope::check::policy::Firmware;
 use nixoscope::check::{self, Assertion, Demand, PackageQuery, WantedKey};
 use nixoscope::diff::{Difference, Manifest, Pair};
@@ -49,7 +51,7 @@ pub(crate) fn explore(bytes: Vec<u8>) {
     let demands: Vec<Demand> = assertions().into_iter().map(Demand::from).collect();
     let verdicts = check::run(&disc, &demands, &|_, _| {});
     verdicts.troubles.iter().for_each(one_line);
-    report::check::table(&mut io::sink(), &verdicts, Some(100)).unwrap();
+    report::check::table(&mut io::sink(), &verdicts, Some(100).into()).unwrap();
     for system in disc.systems.iter().filter(|system| system.present) {
         if let Some(access) = told(Access::of(&disc, system)) {
             report::access::page(&mut io::sink(), (system, &access), report::access::Shown::All, Some(80)).unwrap();
@@ -98,7 +100,7 @@ fn assertions() -> Vec<Assertion> {
         NoEmptyPasswords.into(),
         Ssh::Enabled(true).into(),
         Boot(Firmware::Uefi).into(),
-        NoParam("quiet".to_owned()).into(),
+        NoParam(KernelParam::parse("quiet")).into(),
     ]
 }
 

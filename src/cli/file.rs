@@ -1,0 +1,117 @@
+//! Files that commands write.
+
+use std::fs::{self, File, Permissions};
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use super::output;
+
+/// Where a document goes.
+#[derive(clap::Args)]
+pub(super) struct OutputArg {
+    /// Write to FILE instead of standard output; an existing FILE is replaced once the document is complete
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl OutputArg {
+    /// Refuses to write over the image. Called before the work starts.
+    pub(super) fn refuse_image(&self, image: &Path) -> anyhow::Result<()> {
+        match &self.output {
+            Some(file) if is_same(file, image) => bail!("--output {}: that is the image", file.display()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the document goes to a file.
+    pub(super) fn is_file(&self) -> bool {
+        self.output.as_ref().is_some_and(|file| file.as_os_str() != "-")
+    }
+
+    /// Writes the document.
+    pub(super) fn write(&self, write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        match self.output.as_ref().filter(|_| self.is_file()) {
+            Some(file) => replace(file, write).with_context(|| format!("--output {}", file.display())),
+            None => output::unless_closed(|| {
+                let mut out = output::bytes();
+                write(&mut out)?;
+                Ok(out.flush()?)
+            }),
+        }
+    }
+}
+
+/// Whether both paths lead to the same file, also by different names or hard links.
+pub(super) fn is_same(one: &Path, other: &Path) -> bool {
+    let identity = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
+    matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// Writes a file beside its final place and then renames it, so that no reader ever sees half of it and a failure leaves the old
+/// one. A pipe or a device is written to directly.
+pub(super) fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    // A link stays a link: the file that it leads to is replaced.
+    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let old = fs::metadata(path).ok();
+    if old.as_ref().is_some_and(|old| !old.is_file()) {
+        let mut out = BufWriter::new(File::create(path)?);
+        write(&mut out)?;
+        return Ok(out.flush()?);
+    }
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // The mode of a new file is what the umask leaves of this.
+    let mode = Permissions::from_mode(old.as_ref().map_or(0o666, MetadataExt::mode) & 0o777);
+    let beside = tempfile::Builder::new().prefix(".nixoscope-").permissions(mode).tempfile_in(directory)?;
+    let mut out = BufWriter::new(beside);
+    write(&mut out)?;
+    let beside = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    if let Some(old) = old {
+        beside.as_file().set_permissions(Permissions::from_mode(old.mode() & 0o7777))?;
+    }
+    beside.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_document_leaves_the_old_file_and_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.json");
+        fs::write(&file, "old").unwrap();
+        let failed = replace(&file, |out| {
+            out.write_all(b"half")?;
+            bail!("no more")
+        });
+        assert_eq!(failed.unwrap_err().to_string(), "no more");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_replaced_file_keeps_its_mode_and_the_links_that_lead_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("a.json"), folder.path().join("link"));
+        fs::write(&file, "old").unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink("a.json", &link).unwrap();
+        replace(&link, |out| Ok(out.write_all(b"new")?)).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o640);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+
+    #[test]
+    fn a_hard_link_is_the_same_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, other) = (folder.path().join("a.iso"), folder.path().join("b.iso"));
+        fs::write(&file, "").unwrap();
+        fs::hard_link(&file, &other).unwrap();
+        assert!(is_same(&file, &other) && !is_same(&file, folder.path()) && !is_same(&file, Path::new("/nothing")));
+    }
+}
