@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use nixoscope::check::Report;
 use nixoscope::image;
-use nixoscope::report::{github, junit, markdown, sarif, tap};
+use nixoscope::report::{About, check, github, junit, markdown, sarif, tap};
 
 use super::file::{self, is_same};
 use super::output;
@@ -33,17 +33,20 @@ enum Format {
     Sarif,
     Markdown,
     Tap,
+    Json,
 }
 
 impl ReportFile {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let (format, path) = text.split_once('=').ok_or("write junit=FILE, sarif=FILE, markdown=FILE or tap=FILE")?;
+        let (format, path) =
+            text.split_once('=').ok_or("write junit=FILE, sarif=FILE, markdown=FILE, tap=FILE or json=FILE")?;
         let format = match format {
             "junit" => Format::Junit,
             "sarif" => Format::Sarif,
             "markdown" => Format::Markdown,
             "tap" => Format::Tap,
-            other => return Err(format!("unknown format {other}; use junit, sarif, markdown or tap")),
+            "json" => Format::Json,
+            other => return Err(format!("unknown format {other}; use junit, sarif, markdown, tap or json")),
         };
         if path.is_empty() {
             return Err("a file is needed after the =".to_owned());
@@ -95,6 +98,12 @@ impl Format {
             Self::Sarif => sarif::write(out, reports, &root()?)?,
             Self::Markdown => markdown::write_all(out, reports)?,
             Self::Tap => tap::write(out, reports)?,
+            // One document on each line, as `--json` prints them.
+            Self::Json => {
+                for (image, report) in reports {
+                    check::json(out, About { image: Path::new(image), troubles: &report.troubles }, report)?;
+                }
+            }
         }
         Ok(())
     }
