@@ -2,9 +2,9 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::os::unix::ffi::OsStrExt;
 
 use nixoscope::fs::{Kind, Tree, path};
+use nixoscope::image::platform::OsStrExt;
 use nixoscope::report::escape;
 use nixoscope::{Error, Troubles};
 

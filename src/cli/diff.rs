@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use nixoscope::Troubles;
 use nixoscope::diff::{Depth, Difference, Manifest, Pair, Reproducibility, Side, Verdict};
 use nixoscope::image::Image;
+use nixoscope::image::platform::FileTypeExt;
 use nixoscope::report::diff::{self, Detail};
 
 use super::open::{Opened, disc, gather, open};

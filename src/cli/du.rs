@@ -2,10 +2,10 @@
 
 use std::cmp::Reverse;
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 
 use clap::ValueEnum;
 use nixoscope::Error;
+use nixoscope::image::platform::OsStrExt;
 use nixoscope::nixos::du::Du;
 use nixoscope::nixos::hints;
 use nixoscope::report::du;

@@ -164,7 +164,7 @@ impl Pattern {
     }
 
     fn matches(&self, path: &[u8]) -> bool {
-        use std::os::unix::ffi::OsStrExt;
+        use nixoscope::image::platform::OsStrExt;
         let name = if self.whole_path { path } else { path.rsplit(|&byte| byte == b'/').next().unwrap_or_default() };
         self.matcher.is_match(std::ffi::OsStr::from_bytes(name))
     }

@@ -3,12 +3,12 @@
 use std::cmp::Reverse;
 use std::ffi::OsString;
 use std::io::Write;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use clap::ArgAction;
 use nixoscope::fs::walk::{Visit, Walk};
 use nixoscope::fs::{FileType, Kind, Node, Tree, path};
+use nixoscope::image::platform::OsStrExt;
 use nixoscope::report::files::{self, Sizes};
 use nixoscope::{Error, Result, Troubles};
 

@@ -29,11 +29,11 @@ pub(super) enum Json {
 
 #[derive(Clone, Copy, Debug)]
 enum Format {
-    Json,
     Junit,
     Sarif,
     Markdown,
     Tap,
+    Json,
 }
 
 impl ReportFile {
@@ -94,15 +94,16 @@ impl ReportFile {
 impl Format {
     fn write(self, out: &mut dyn Write, reports: &[(String, Report)]) -> anyhow::Result<()> {
         match self {
+            Self::Junit => junit::write(out, reports)?,
+            Self::Sarif => sarif::write(out, reports, &root()?)?,
+            Self::Markdown => markdown::write_all(out, reports)?,
+            Self::Tap => tap::write(out, reports)?,
+            // One document on each line, as `--json` prints them.
             Self::Json => {
                 for (image, report) in reports {
                     check::json(out, About { image: Path::new(image), troubles: &report.troubles }, report)?;
                 }
             }
-            Self::Junit => junit::write(out, reports)?,
-            Self::Sarif => sarif::write(out, reports, &root()?)?,
-            Self::Markdown => markdown::write_all(out, reports)?,
-            Self::Tap => tap::write(out, reports)?,
         }
         Ok(())
     }

@@ -10,6 +10,7 @@
     reason = "what a helper does not expect fails the test"
 )]
 
+mod action;
 mod bills;
 mod builds;
 mod compressed;

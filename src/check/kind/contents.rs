@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
@@ -14,6 +13,7 @@ use super::File;
 use crate::error::{Error, Place, Result};
 use crate::fs::path::Found;
 use crate::fs::{Tree, digest};
+use crate::image::platform::OsStrExt;
 
 /// Limit for a file that a regular expression is matched against, in bytes. Files of configuration are far smaller.
 const LONGEST_MATCHED: usize = 16 << 20;

@@ -3,6 +3,8 @@
 //! nixpkgs is replaced by a stand-in with the few functions that are used of it. Every test has a `/nix` of its own, which
 //! needs root.
 
+mod remote;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, str};
@@ -35,6 +37,8 @@ build-users-group =
 /// A copy of the repository, and a Nix that builds in its own store.
 struct Builds {
     folder: PathBuf,
+    /// Options of ssh.
+    ssh: String,
 }
 
 /// How a build ended: the out path, or nothing if it failed; and its log.
@@ -63,7 +67,7 @@ impl Builds {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        Self { folder }
+        Self { folder, ssh: String::new() }
     }
 
     /// A Nix program.
@@ -76,6 +80,7 @@ impl Builds {
             .env("NIX_CONF_DIR", &self.folder)
             .env("NIX_CONFIG", CONFIGURATION)
             .env("NIX_PATH", "")
+            .env("NIX_SSHOPTS", &self.ssh)
             .env("HOME", &self.folder)
             .env("XDG_CACHE_HOME", &self.folder);
         nix
@@ -245,6 +250,17 @@ fn the_flake_passes_its_checks_offline_and_installs_completions_and_manuals() {
         .output();
     let document: Value = serde_json::from_slice(&run.unwrap().stdout).unwrap();
     assert_eq!(document["schema"], "nixoscope.packages.v1");
+}
+
+#[test]
+fn what_the_readme_shows_of_nix_is_nix() {
+    let builds = Builds::new("readme");
+    let blocks: Vec<&str> = include_str!("../../../README.md").split("```nix\n").skip(1).collect();
+    assert!(blocks.len() >= 3);
+    for block in blocks {
+        let (expression, _) = block.split_once("```").unwrap();
+        output(builds.nix("nix-instantiate").args(["--parse", "--expr", expression]));
+    }
 }
 
 #[test]
