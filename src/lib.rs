@@ -65,7 +65,8 @@
 //!
 //! # Features
 //!
-//! `cli` (on by default) adds what only the program needs. Use `default-features = false` for the library alone.
+//! `cli` (on by default) adds what only the program needs, and `remote` (on by default) images at `http://` and `https://`
+//! addresses. Use `default-features = false` for the library alone.
 
 pub mod check;
 pub mod diff;

@@ -202,7 +202,8 @@ fn no_module_has_a_name_that_says_nothing() {
 /// The crates that the feature `cli` adds, as code names them.
 fn crates_of_the_command_line() -> Vec<String> {
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).expect("a manifest");
-    let feature = manifest.lines().find_map(|line| line.strip_prefix("cli = [")).expect("the feature");
+    let (_, features) = manifest.split_once("\ncli = [").expect("the feature");
+    let (feature, _) = features.split_once(']').expect("its end");
     let names = feature.split('"').filter_map(|part| part.strip_prefix("dep:"));
     names.map(|name| name.replace('-', "_")).collect()
 }

@@ -30,11 +30,12 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     for asked in &args.paths {
         let asked = asked.as_bytes();
         let Err(error) = print(disc.tree(), asked, &mut out) else { continue };
+        // Nobody reads the other files either.
         if output::is_broken_pipe(&error) {
-            return Err(error);
+            return Ok(report_troubles(&disc, &mut Troubles::default(), outcome));
         }
         // The other files are printed all the same. What is printed already comes before the message.
-        out.flush()?;
+        output::unless_closed(|| Ok(out.flush()?))?;
         let is_missing = error.downcast_ref::<Error>().is_some_and(|error| matches!(error, Error::NotFound { .. }));
         outcome = match outcome {
             Outcome::Fails => Outcome::Fails,
@@ -47,7 +48,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         let broken = troubles.first().map(|trouble| format!(" ({trouble})")).unwrap_or_default();
         output::complain(&format!("{begin}{told}{broken}"));
     }
-    out.flush()?;
+    output::unless_closed(|| Ok(out.flush()?))?;
     // Only what was wrong with the records of these files.
     Ok(report_troubles(&disc, &mut Troubles::default(), outcome))
 }

@@ -11,7 +11,7 @@ use nixoscope::image::Image;
 use nixoscope::image::platform::FileTypeExt;
 use nixoscope::report::diff::{self, Detail};
 
-use super::open::{disc, gather, open};
+use super::open::{Opened, disc, gather, open};
 use super::{Global, Outcome, TOLD, advice, output, report_troubles};
 
 /// Arguments of `diff`.
@@ -42,7 +42,7 @@ pub(super) struct Args {
 
 /// An argument.
 enum Given {
-    Image(Image),
+    Image(Opened),
     Manifest(Box<Manifest>),
 }
 

@@ -123,7 +123,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
 impl Args {
     /// Writes a table for people, and paths alone for programs.
     fn write(&self, out: &mut dyn Write, found: &[(Visit, Node)]) -> std::io::Result<()> {
-        if self.format.format.is_none() && output::width().is_none() {
+        if self.format.format.is_none() && !output::is_terminal() {
             return found.iter().try_for_each(|(visit, _)| writeln!(out, "{}", escape(&visit.path)));
         }
         files::owned_table(out, found, self.format.layout())

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use nixoscope::fs::{Tree, path};
 use nixoscope::image::Image;
 use nixoscope::nixos::software::Software;
 use nixoscope::nixos::{Disc, netboot};
-use nixoscope::report::{About, unescape};
+use nixoscope::report::{About, size, unescape};
 use nixoscope::{Error, Troubles};
 
 use super::progress::Watch;
@@ -23,16 +24,41 @@ pub(super) struct ImageArg {
     pub(super) path: PathBuf,
 }
 
+/// An open image. When it is closed, `--verbose` says how much was read from a server.
+pub(super) struct Opened {
+    image: Image,
+    verbose: bool,
+}
+
+impl Deref for Opened {
+    type Target = Image;
+
+    fn deref(&self) -> &Image {
+        &self.image
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if let Some((requests, bytes)) = self.image.traffic().filter(|_| self.verbose) {
+            let (length, received) = (size::format(self.image.region().length()), size::format(bytes));
+            let path = self.image.path().display();
+            output::complain(&format!("{path}: {requests} requests, {received} of {length} received"));
+        }
+    }
+}
+
 /// Opens an image, with a progress bar on a terminal.
-pub(super) fn open(path: &Path, global: &Global) -> anyhow::Result<Image> {
-    let watch = Watch::new("unpacking", global);
+pub(super) fn open(path: &Path, global: &Global) -> anyhow::Result<Opened> {
+    let arrives = path.as_os_str() == "-" || path.to_string_lossy().contains("://");
+    let watch = Watch::new(if arrives { "receiving" } else { "unpacking" }, global);
     let image = Image::open(path, &|done, of| watch.tell(done, of));
     watch.finish();
     let image = image?;
     if !global.quiet {
         image.notes().iter().for_each(|note| output::complain(note));
     }
-    Ok(netboot::unpacked(image)?)
+    Ok(Opened { image: netboot::unpacked(image)?, verbose: global.verbose })
 }
 
 /// Opens the disc in an image. The caller reports its troubles.

@@ -68,8 +68,12 @@ pub(super) fn width() -> Option<u16> {
     if let Some(columns @ 1..) = columns {
         return Some(columns);
     }
-    let terminal = io::stdout().is_terminal();
-    if terminal { terminal_size::terminal_size().map(|(width, _)| width.0) } else { None }
+    if is_terminal() { terminal_size::terminal_size().map(|(width, _)| width.0) } else { None }
+}
+
+/// Whether a person reads the output directly.
+pub(super) fn is_terminal() -> bool {
+    io::stdout().is_terminal()
 }
 
 /// The image that messages are about, if there are several.

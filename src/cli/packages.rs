@@ -74,6 +74,14 @@ impl Args {
     }
 }
 
+/// What helps somebody who meant an image.
+fn hint(query: &PackageQuery) -> String {
+    match query.to_string() {
+        name if Path::new(&name).exists() => format!("; for the image of that name, write ./{name}"),
+        _ => String::new(),
+    }
+}
+
 fn one(path: &Path, args: &Args, names: &[PackageQuery], global: &Global) -> anyhow::Result<Outcome> {
     let image = open(path, global)?;
     let (disc, mut troubles) = disc(&image)?;
@@ -108,7 +116,7 @@ fn one(path: &Path, args: &Args, names: &[PackageQuery], global: &Global) -> any
         if !rows.iter().any(|row| query.matches(&row.path) && counts(row)) {
             outcome = Outcome::Fails;
             match nixoscope::check::missing_package(&disc, &software, query) {
-                Ok(message) if !global.quiet => output::complain(&message),
+                Ok(message) if !global.quiet => output::complain(&format!("{message}{}", hint(query))),
                 Ok(_) => {}
                 Err(error) => troubles.push(error),
             }

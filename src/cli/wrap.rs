@@ -1,8 +1,9 @@
 //! Long lines on a terminal, wrapped between words.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 /// Blanks before the continuation of a line, in addition to those before the line.
 const HANGING: usize = 4;
@@ -58,25 +59,32 @@ impl<W: Write> Write for Wrap<W> {
 
 /// The columns that a text takes, without its styles.
 fn visible(text: &str) -> usize {
-    let mut columns = 0;
-    let mut rest = text;
-    while let Some((before, style)) = rest.split_once("\x1b[") {
-        columns += before.width();
-        rest = style.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == ';');
-        let mut letters = rest.chars();
-        letters.next();
-        rest = letters.as_str();
+    plain(text).width()
+}
+
+/// The text without its styles.
+fn plain(text: &str) -> Cow<'_, str> {
+    let mut parts = text.split("\x1b[");
+    let first = parts.next().unwrap_or_default();
+    if first.len() == text.len() {
+        return Cow::Borrowed(text);
     }
-    columns + rest.chars().filter_map(UnicodeWidthChar::width).sum::<usize>()
+    let mut plain = first.to_owned();
+    for part in parts {
+        // A style ends with its first letter.
+        plain.push_str(part.split_once(|letter: char| letter.is_ascii_alphabetic()).map_or("", |(_, text)| text));
+    }
+    Cow::Owned(plain)
 }
 
 /// Blanks before each part after the first: below the second column, if the line begins with two.
 fn hanging(line: &str, width: usize) -> usize {
+    let line = plain(line);
     let text = line.trim_start_matches(' ');
     let indent = line.len() - text.len();
     let second = text.split_once("  ").map(|(first, rest)| {
         let gap = 2 + rest.len() - rest.trim_start_matches(' ').len();
-        indent + visible(first) + gap
+        indent + first.width() + gap
     });
     second.filter(|column| *column <= width / 4).unwrap_or((indent + HANGING).min(width / 2))
 }
@@ -134,6 +142,7 @@ mod tests {
             ("no end of line", 9, "no end of\n    line"),
             ("  /nix/store/a-path-without-blanks\n", 9, "  /nix/store/a-path-without-blanks\n"),
             ("\x1b[1mone\x1b[0m two\n", 7, "\x1b[1mone\x1b[0m two\n"),
+            ("\x1b[1mx  \x1b[0m y two three four\n", 16, "\x1b[1mx  \x1b[0m y two three\n    four\n"),
         ] {
             assert_eq!(written(text, Some(width)), expected, "{text}");
             assert_eq!(written(text, None), text);

@@ -49,6 +49,9 @@ fn missing(name: &Path, source: io::Error) -> Error {
             name,
             format!("the link leads to {}, which does not exist; build it again with nix-build", target.display()),
         ),
+        Err(_) if name.to_string_lossy().contains("://") => {
+            no_image(name, "this build reads no such addresses; download the image first".to_owned())
+        }
         Err(_) => no_image(name, "no such file or directory".to_owned()),
     }
 }

@@ -6,6 +6,8 @@ mod find;
 pub mod platform;
 mod products;
 mod region;
+#[cfg(feature = "remote")]
+mod remote;
 mod source;
 mod spool;
 
@@ -33,7 +35,8 @@ pub type Progress<'p> = &'p (dyn Fn(u64, u64) + Sync);
 
 impl Image {
     /// Opens the image that `name` leads to: an ISO file or device, the out path of a `nix-build` or a link to it, a compressed
-    /// image, or a bare squashfs. `-` is standard input. A compressed image and what comes through a pipe are written to an
+    /// image, or a bare squashfs. `-` is standard input, and with the feature `remote`,
+    /// `http://` and `https://` begin an address. A compressed image and what comes through a pipe are written to an
     /// unnamed temporary file. `progress` receives the progress of that; where the size is not known, the total is zero.
     ///
     /// # Errors
@@ -43,13 +46,23 @@ impl Image {
         let (path, source) = if name.as_os_str() == "-" {
             (name.to_path_buf(), Source::standard_input(progress)?)
         } else {
-            let path = find(name)?;
-            let source = Source::open(&path, progress)?;
-            (path, source)
+            Self::named(name, progress)?
         };
         let mut notes = Vec::new();
         let source = compressed::unpack(source, progress, &mut notes)?;
         Ok(Self { path, source, notes })
+    }
+
+    /// The image at an address, or the one that a path leads to.
+    fn named(name: &Path, progress: Progress<'_>) -> Result<(PathBuf, Source)> {
+        #[cfg(feature = "remote")]
+        if remote::is_address(name) {
+            let source = Source::remote(name, progress)?;
+            return Ok((source.path().to_path_buf(), source));
+        }
+        let path = find(name)?;
+        let source = Source::open(&path, progress)?;
+        Ok((path, source))
     }
 
     /// An image that was unpacked from the file at `path`.
@@ -79,6 +92,12 @@ impl Image {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Requests to a server and bytes received so far, if parts of the image are read from one.
+    #[must_use]
+    pub fn traffic(&self) -> Option<(u64, u64)> {
+        self.source.traffic()
     }
 
     /// What a user should know about the file, though it could be read.

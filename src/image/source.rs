@@ -8,13 +8,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use memmap2::Mmap;
 
+use super::Progress;
 #[cfg(windows)]
 use super::platform::Advise;
 use super::platform::{self, Advice, FileExt, FileTypeExt};
-use super::{Progress, Spool};
+#[cfg(feature = "remote")]
+use super::remote::{self, Opened, Remote};
+use super::spool::{Counted, Spool};
 use crate::error::{Error, Result};
 
-/// The bytes of an image: a mapped file, a device with positioned reads, or memory.
+/// The bytes of an image: a mapped file, a device with positioned reads, a server, or memory.
 #[derive(Debug)]
 pub struct Source {
     path: PathBuf,
@@ -29,6 +32,8 @@ enum Bytes {
         device: File,
         length: u64,
     },
+    #[cfg(feature = "remote")]
+    Remote(Box<Remote>),
     Memory(Vec<u8>),
     /// A medium with an unreadable part.
     #[cfg(test)]
@@ -75,9 +80,31 @@ impl Source {
     /// Copies a stream to a temporary file.
     fn received(path: &Path, input: impl Read, progress: Progress<'_>) -> Result<Self> {
         let mut spool = Spool::new(path)?;
-        let mut counted = Counted { input, read: 0, progress };
+        let mut counted = Counted { input, read: 0, of: 0, progress };
         spool.append(&mut counted, |source| Error::Io { path: path.to_path_buf(), source })?;
         Self::from_file(path, spool.finish()?)
+    }
+
+    /// Asks a server for the image at an address.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the server does not answer as it should.
+    #[cfg(feature = "remote")]
+    pub(super) fn remote(address: &Path, progress: Progress<'_>) -> Result<Self> {
+        let path = remote::shown(address);
+        match Remote::open(address, remote::agent(remote::PATIENCE), progress)? {
+            Opened::Parts(remote) => Ok(Self { path, bytes: Bytes::Remote(remote) }),
+            Opened::Whole(file) => Self::from_file(&path, file),
+        }
+    }
+
+    /// Requests to a server and bytes received, if the image is on one.
+    pub(super) fn traffic(&self) -> Option<(u64, u64)> {
+        match &self.bytes {
+            #[cfg(feature = "remote")]
+            Bytes::Remote(remote) => Some(remote.traffic()),
+            _ => None,
+        }
     }
 
     /// Takes an open file. `path` is its name in messages.
@@ -122,6 +149,8 @@ impl Source {
         match &self.bytes {
             Bytes::Mapped(mapped) => u64::try_from(mapped.map.len()).unwrap_or(u64::MAX),
             Bytes::Device { length, .. } => *length,
+            #[cfg(feature = "remote")]
+            Bytes::Remote(remote) => remote.length(),
             Bytes::Memory(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
             #[cfg(test)]
             Bytes::Scratched { bytes, .. } => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
@@ -143,6 +172,10 @@ impl Source {
     pub(super) fn read_exact_at(&self, start: u64, buffer: &mut [u8]) -> Result<()> {
         if let Bytes::Device { device, .. } = &self.bytes {
             return device.read_exact_at(buffer, start).map_err(|source| self.failed(&source, start));
+        }
+        #[cfg(feature = "remote")]
+        if let Bytes::Remote(remote) = &self.bytes {
+            return remote.read_exact_at(start, buffer).map_err(|source| self.failed(&source, start));
         }
         let length = u64::try_from(buffer.len()).unwrap_or(u64::MAX);
         #[cfg(test)]
@@ -168,6 +201,8 @@ impl Source {
             }
             Bytes::Memory(bytes) => bytes,
             Bytes::Device { .. } => return None,
+            #[cfg(feature = "remote")]
+            Bytes::Remote(_) => return None,
             #[cfg(test)]
             Bytes::Scratched { .. } => return None,
         };
@@ -181,22 +216,6 @@ impl Source {
 
     fn io(&self, source: io::Error) -> Error {
         Error::Io { path: self.path.clone(), source }
-    }
-}
-
-/// Tells the progress of a stream whose length is not known.
-struct Counted<'p, R> {
-    input: R,
-    read: u64,
-    progress: Progress<'p>,
-}
-
-impl<R: Read> Read for Counted<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let filled = self.input.read(buffer)?;
-        self.read = self.read.saturating_add(u64::try_from(filled).unwrap_or(0));
-        (self.progress)(self.read, 0);
-        Ok(filled)
     }
 }
 

@@ -4,13 +4,14 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use super::Progress;
 use crate::error::{Error, Result};
 
 /// Bytes that are copied at once.
 pub(super) const CHUNK: usize = 1 << 20;
 
 /// Limit for the size of an image that is unpacked or received, in bytes.
-const LARGEST: u64 = 64 << 30;
+pub(super) const LARGEST: u64 = 64 << 30;
 
 /// A temporary file that is filled from start to end. It has no name, so nothing is left behind when the program ends.
 #[derive(Debug)]
@@ -72,6 +73,23 @@ impl Spool {
         let ended = self.file.set_len(self.length).and_then(|()| self.file.seek(SeekFrom::Start(0)));
         ended.map_err(|error| no_space(&self.image, &self.directory, &error))?;
         Ok(self.file)
+    }
+}
+
+/// Tells the progress of a stream. A total of zero is not known.
+pub(super) struct Counted<'p, R> {
+    pub(super) input: R,
+    pub(super) read: u64,
+    pub(super) of: u64,
+    pub(super) progress: Progress<'p>,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let filled = self.input.read(buffer)?;
+        self.read = self.read.saturating_add(u64::try_from(filled).unwrap_or(0));
+        (self.progress)(self.read, self.of);
+        Ok(filled)
     }
 }
 

@@ -23,6 +23,7 @@ mod output;
 mod packages;
 mod policy;
 mod readme;
+mod remote;
 mod reports;
 mod reproducible;
 mod sbom;

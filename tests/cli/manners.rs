@@ -22,7 +22,7 @@ fn find_prints_plain_paths_when_piped_and_a_table_on_a_terminal() {
     let piped = run(&["find", &image, "sshd_config"]);
     let path = "/nix/store/gwqslim7h22i8srwn7qkbxwi8x5jyri0-etc/etc/ssh/sshd_config";
     assert!(piped.out.lines().any(|line| line == path), "{}", piped.out);
-    assert!(at_width(200, &["find", &image, "sshd_config"]).starts_with("PACKAGE"));
+    assert!(at_width(200, &["find", &image, "sshd_config", "--format", "table"]).starts_with("PACKAGE"));
     let null = run(&["find", &image, "sshd_config", "-0"]).out;
     assert_eq!(null.split_terminator('\0').collect::<Vec<_>>(), piped.out.lines().collect::<Vec<_>>());
     let tabs = run(&["find", &image, "sshd_config", "--format", "tsv"]).out;
@@ -101,7 +101,7 @@ fn no_line_at_80_columns_is_longer_unless_it_is_one_word() {
         &["services", &image, "--all"],
         &["access", &image, "--all"],
         &["secrets", &image],
-        &["find", &image, "*ssh*"],
+        &["find", &image, "*ssh*", "--format", "table"],
         &["verify", &image],
         &["inspect", &image],
         &["why", &image, "firefox"],

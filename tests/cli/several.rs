@@ -39,7 +39,7 @@ fn several_images_have_one_json_document_each_in_the_order_given() {
         let run = run(&arguments);
         let documents: Vec<serde_json::Value> =
             run.out.lines().map(|line| serde_json::from_str(line).expect("one document a line")).collect();
-        let images: Vec<&str> = documents.iter().map(|document| image(document)).collect();
+        let images: Vec<&str> = documents.iter().map(image).collect();
         assert_eq!(images.len(), 3, "{command:?}: {}", run.errors);
         assert!(images[0].ends_with(".iso") && images[1] == broken && images[0] == images[2], "{images:?}");
         assert_eq!(documents[0], documents[2]);
@@ -69,30 +69,30 @@ fn a_report_contains_all_images() {
     let [first, broken, _] = images();
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name).display().to_string();
-    let formats = ["junit", "sarif", "markdown", "tap", "json"];
+    let formats = ["junit", "sarif", "markdown", "tap"];
     let mut arguments = vec!["check".to_owned(), first.clone(), broken.clone(), "--package".into(), "git".into()];
     for format in formats {
         arguments.extend(["--report".to_owned(), format!("{format}={}", file(format))]);
     }
     assert_eq!(run(&arguments).code, Some(2));
-    let [junit, sarif, markdown, tap, json] = formats.map(|format| std::fs::read_to_string(file(format)).unwrap());
+    let [junit, sarif, markdown, tap] = formats.map(|format| std::fs::read_to_string(file(format)).unwrap());
     assert_eq!(junit.matches("<testsuite ").count(), 2, "{junit}");
     assert!(junit.contains(r#"<testsuites tests="2" failures="0" errors="1">"#), "{junit}");
     let sarif: serde_json::Value = serde_json::from_str(&sarif).unwrap();
     assert_eq!(sarif["runs"].as_array().map(Vec::len), Some(2));
     assert_eq!(markdown.matches("| assertion | subject |").count(), 2, "{markdown}");
-    let documents = json.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let unknown: Vec<serde_json::Value> = documents.map(|document| document["unknown"].clone()).collect();
-    assert_eq!(unknown, [0, 1]);
     assert!(tap.starts_with("TAP version 13\n1..2\n") && tap.contains("\nnot ok 2 - package git\n"), "{tap}");
 }
 
 #[test]
 fn the_verdict_on_each_of_several_images_survives_a_closed_pipe() {
     let [first, broken, _] = images();
-    for arguments in
-        [&["verify", &first, &broken][..], &["packages", &first, &broken, "emacs"], &["secrets", &first, &first]]
-    {
+    for arguments in [
+        &["cat", &first, "/no-such-file", "/isolinux/isolinux.cfg"][..],
+        &["verify", &first, &broken],
+        &["packages", &first, &broken, "emacs"],
+        &["secrets", &first, &first],
+    ] {
         let expected = run(arguments).code;
         let mut child = program().args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         drop(child.stdout.take());
