@@ -16,8 +16,8 @@ use ureq::{Agent, Body, ResponseExt};
 
 use self::answer::{Range, Version};
 use self::windows::{BLOCK, Windows};
-use super::super::platform::FileExt;
 use super::Progress;
+use super::platform::FileExt;
 use super::spool::{self, LARGEST, Spool};
 use crate::error::{Error, Result};
 
