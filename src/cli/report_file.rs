@@ -33,7 +33,6 @@ enum Format {
     Sarif,
     Markdown,
     Tap,
-    Json,
 }
 
 impl ReportFile {
@@ -98,12 +97,6 @@ impl Format {
             Self::Sarif => sarif::write(out, reports, &root()?)?,
             Self::Markdown => markdown::write_all(out, reports)?,
             Self::Tap => tap::write(out, reports)?,
-            // One document on each line, as `--json` prints them.
-            Self::Json => {
-                for (image, report) in reports {
-                    check::json(out, About { image: Path::new(image), troubles: &report.troubles }, report)?;
-                }
-            }
         }
         Ok(())
     }
