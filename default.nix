@@ -1,10 +1,3 @@
-# nix-build; or `(import ./. { }).lib.checkImage { image = …; policy = …; }` without flakes.
+# The package. Its attributes checkImage, diffImages and manifest make derivations about images; see README.md.
 { pkgs ? import <nixpkgs> { } }:
-let nixoscope = pkgs.callPackage ./nix/package.nix { };
-in
-nixoscope // {
-  lib = import ./nix/lib.nix {
-    inherit (pkgs) runCommand writeText;
-    inherit nixoscope;
-  };
-}
+pkgs.callPackage ./.nix/package.nix { }

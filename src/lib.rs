@@ -19,7 +19,7 @@
 //! let mut troubles = Troubles::default();
 //! let software = Software::of(&disc, &mut troubles)?;
 //! let packages = package::list(&disc, &software, &[], &mut troubles)?;
-//! let installed = packages.iter().filter(|package| package.installed);
+//! let installed = packages.rows.iter().filter(|package| package.installed);
 //! assert!(installed.map(|package| package.path.name()).any(|name| name == "git-2.51.2"));
 //!
 //! let key = WantedKey::parse(include_str!("../fixtures/keys/root.pub"))?;

@@ -1,5 +1,6 @@
 //! Assertions about an image: are these things really there?
 
+pub mod accept;
 mod hidden;
 pub mod kind;
 mod nearest;
@@ -12,6 +13,7 @@ mod subject;
 mod systems;
 mod verdict;
 
+pub use accept::{Acceptance, Accepted};
 pub use kind::{Assertion, Kind};
 pub use policy::{Demand, Policy, Severity};
 pub use query::{AssertionError, PackageQuery, WantedKey};
@@ -28,6 +30,8 @@ use crate::nixos::software::Software;
 pub struct Report {
     /// One for each assertion, in the order of the assertions.
     pub verdicts: Vec<Verdict>,
+    /// What was accepted, in the order of the policies.
+    pub accepted: Vec<accept::Used>,
     /// What could not be read.
     pub troubles: Troubles,
 }
@@ -80,14 +84,20 @@ impl Report {
     #[must_use]
     pub fn unreadable(demands: &[Demand], error: &Error) -> Self {
         let unknown = |demand| Verdict::new(demand, Judgement::unknown(error.to_string(), Vec::new()));
-        Self { verdicts: demands.iter().map(unknown).collect(), troubles: Troubles::default() }
+        Self { verdicts: demands.iter().map(unknown).collect(), ..Self::default() }
     }
 }
 
 /// Judges assertions on a disc, one after the other. `progress` hears of what takes long: the bytes that are verified.
 #[must_use]
 pub fn run(disc: &Disc<'_>, demands: &[Demand], progress: Progress<'_>) -> Report {
-    let subject = Subject::new(disc, progress);
+    run_accepting(disc, demands, Accepted::nothing(), progress)
+}
+
+/// Does the same, and lets accepted findings pass.
+#[must_use]
+pub fn run_accepting(disc: &Disc<'_>, demands: &[Demand], accepted: Accepted, progress: Progress<'_>) -> Report {
+    let subject = Subject::new(disc, accepted, progress);
     let mut report = Report::default();
     for demand in demands {
         subject.only.replace(demand.system.clone());
@@ -99,7 +109,9 @@ pub fn run(disc: &Disc<'_>, demands: &[Demand], progress: Progress<'_>) -> Repor
         report.verdicts.push(Verdict::new(demand, judgement));
     }
     // Packages after the damage are judged by their names alone, which must be reported.
-    report.troubles.append(subject.into_troubles());
+    let (troubles, accepted) = subject.into_parts();
+    report.troubles.append(troubles);
+    report.accepted = accepted.into_used();
     report
 }
 

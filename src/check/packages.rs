@@ -4,6 +4,7 @@ use super::nearest::{listed, nearest};
 use super::{Judgement, PackageQuery, Subject};
 use crate::error::{Error, Result};
 use crate::nixos::software::{Software, shown};
+use crate::nixos::why::{self, Chains};
 use crate::nixos::{Disc, ObjectKind};
 use crate::store::StorePath;
 use crate::store::name::Name;
@@ -28,8 +29,13 @@ pub(super) struct Matches<'s> {
 
 impl<'s> Matches<'s> {
     pub(super) fn of(subject: &'s Subject<'_, '_>, query: &PackageQuery) -> Result<Self> {
+        Self::such(subject, &|path| query.matches(path))
+    }
+
+    /// The objects that a test chooses by their names.
+    pub(super) fn such(subject: &'s Subject<'_, '_>, is_meant: &dyn Fn(&StorePath) -> bool) -> Result<Self> {
         let software = subject.software()?;
-        let matching = software.present().filter(|(_, object)| query.matches(&object.path));
+        let matching = software.present().filter(|(_, object)| is_meant(&object.path));
         let mut matches = Self::default();
         for (index, object) in matching {
             if let Err(error) = matches.add(subject.disc, software, (index, &object.path)) {
@@ -46,6 +52,11 @@ impl<'s> Matches<'s> {
             kind => self.others.push((kind.unwrap_or(ObjectKind::Other), found.1)),
         }
         Ok(())
+    }
+
+    /// The package itself, its documentation and its development files.
+    pub(super) fn software(&self) -> impl Iterator<Item = &'s StorePath> {
+        self.itself.iter().chain(&self.beside).map(|(_, path)| *path)
     }
 
     /// # Errors
@@ -169,6 +180,18 @@ pub(super) fn names(paths: &[&StorePath]) -> String {
 
 pub(super) fn texts(paths: &[&StorePath]) -> Vec<String> {
     paths.iter().map(ToString::to_string).collect()
+}
+
+/// The shortest chain of references that brings one of the paths in, from the default system if possible.
+pub(super) fn chain_to(disc: &Disc<'_>, software: &Software, paths: &[&StorePath]) -> Result<Vec<String>> {
+    let targets: Vec<usize> = paths.iter().filter_map(|path| software.contents.index(path)).collect();
+    for group in why::roots(disc, software) {
+        let reasons = why::reasons(software, &vec![group], &targets, Chains::Shortest)?;
+        if let Some(chain) = reasons.into_iter().flat_map(|reason| reason.chains).min_by_key(Vec::len) {
+            return Ok(chain_texts(software, &chain));
+        }
+    }
+    Ok(texts(paths))
 }
 
 pub(super) fn chain_texts(software: &Software, chain: &[usize]) -> Vec<String> {

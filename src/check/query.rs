@@ -37,8 +37,11 @@ pub enum AssertionError {
     #[error(transparent)]
     Key(#[from] KeyError),
     /// sshd ignores a line with such options.
-    #[error("the options before the key are malformed: {0}")]
+    #[error("the options of the key are malformed: {0}")]
     Options(Wrong),
+    /// Options stand before the key and beside it.
+    #[error("the key has options of its own; give them in one place")]
+    OptionsTwice,
 }
 
 /// A query for a package: `git`, `git@>=2.40`, `python3*-numpy`, or a whole store path name.
@@ -86,6 +89,15 @@ impl PackageQuery {
         is_plain.then(|| (name.pname, format!("{}@{}.*", name.pname, name.version)))
     }
 
+    /// Whether the store path is a part of the package under a longer name in the same version: nixpkgs lists
+    /// `electron-25.9.0` as insecure, whose store path is `electron-unwrapped-25.9.0`.
+    #[must_use]
+    pub fn is_relative(&self, path: &StorePath) -> bool {
+        let (own, other) = (Name::parse(&self.name), Name::parse(path.name()));
+        let longer = || other.pname.strip_prefix(own.pname).is_some_and(|rest| rest.starts_with('-'));
+        self.as_version().is_some() && own.version == other.version && longer()
+    }
+
     /// The name alone.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -128,8 +140,17 @@ impl fmt::Display for PackageQuery {
 pub enum WantedKey {
     /// A public key line: the key itself, and the options that it must be listed with.
     Key(KeyLine),
-    /// Its fingerprint.
-    Fingerprint(String),
+    /// Its fingerprint, and such options.
+    Fingerprint(Fingerprint),
+}
+
+/// A fingerprint, and the options that the key must be listed with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// As `ssh-keygen -l` prints it.
+    text: String,
+    /// As in a public key line. Often empty.
+    options: String,
 }
 
 impl WantedKey {
@@ -142,8 +163,9 @@ impl WantedKey {
         if let Some(digest) = text.strip_prefix("SHA256:") {
             let bytes = data_encoding::BASE64_NOPAD.decode(digest.trim_end_matches('=').as_bytes());
             let right = bytes.is_ok_and(|bytes| bytes.len() == 32);
-            let fingerprint = Self::Fingerprint(format!("SHA256:{}", digest.trim_end_matches('=')));
-            return right.then_some(fingerprint).ok_or(AssertionError::Fingerprint);
+            let text = format!("SHA256:{}", digest.trim_end_matches('='));
+            let fingerprint = Fingerprint { text, options: String::new() };
+            return right.then_some(Self::Fingerprint(fingerprint)).ok_or(AssertionError::Fingerprint);
         }
         let mut found = None;
         for line in text.lines() {
@@ -158,12 +180,26 @@ impl WantedKey {
         Ok(Self::Key(line))
     }
 
+    /// The same key, which must be listed with these options.
+    ///
+    /// # Errors
+    /// [`AssertionError`] if the options are malformed, or if the key line has options of its own.
+    pub fn with_options(self, options: &str) -> Result<Self, AssertionError> {
+        Options::of(options).map_err(AssertionError::Options)?;
+        let options = options.to_owned();
+        match self {
+            Self::Key(line) if !line.options.is_empty() => Err(AssertionError::OptionsTwice),
+            Self::Key(line) => Ok(Self::Key(KeyLine { options, ..line })),
+            Self::Fingerprint(fingerprint) => Ok(Self::Fingerprint(Fingerprint { options, ..fingerprint })),
+        }
+    }
+
     /// Whether this is the key.
     #[must_use]
     pub fn is(&self, key: &PublicKey) -> bool {
         match self {
             Self::Key(wanted) => wanted.key == *key,
-            Self::Fingerprint(fingerprint) => *fingerprint == key.fingerprint(),
+            Self::Fingerprint(fingerprint) => fingerprint.text == key.fingerprint(),
         }
     }
 
@@ -186,17 +222,20 @@ impl WantedKey {
     fn options(&self) -> Option<Options> {
         match self {
             Self::Key(line) => Options::of(&line.options).ok(),
-            Self::Fingerprint(_) => None,
+            Self::Fingerprint(fingerprint) => Options::of(&fingerprint.options).ok(),
         }
     }
 }
 
 impl fmt::Display for WantedKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Key(line) if line.options.is_empty() => write!(formatter, "{}", line.key.fingerprint()),
-            Self::Key(line) => write!(formatter, "{} with {}", line.key.fingerprint(), line.options),
-            Self::Fingerprint(fingerprint) => write!(formatter, "{fingerprint}"),
+        let (text, options) = match self {
+            Self::Key(line) => (line.key.fingerprint(), &line.options),
+            Self::Fingerprint(fingerprint) => (fingerprint.text.clone(), &fingerprint.options),
+        };
+        match options.is_empty() {
+            true => write!(formatter, "{text}"),
+            false => write!(formatter, "{text} with {options}"),
         }
     }
 }
@@ -230,6 +269,21 @@ mod tests {
             assert_eq!(PackageQuery::parse(name).unwrap_err(), AssertionError::Name(name.to_owned()));
         }
         assert_eq!(PackageQuery::parse("git@new*er").unwrap_err(), AssertionError::Version("new*er".to_owned()));
+    }
+
+    #[test]
+    fn a_part_of_a_package_has_a_longer_name_and_the_same_version() {
+        for (query, name, relative) in [
+            ("electron-25.9.0", "electron-unwrapped-25.9.0", true),
+            ("electron-25.9.0", "electron-unwrapped-25.9.0-man", true),
+            ("electron-25.9.0", "electron-unwrapped-26.0", false),
+            ("electron-25.9.0", "electron-25.9.0", false),
+            ("electron-25.9.0", "electronics-25.9.0", false),
+            ("electron@25.9.0", "electron-unwrapped-25.9.0", false),
+            ("electron", "electron-unwrapped-25.9.0", false),
+        ] {
+            assert_eq!(PackageQuery::parse(query).unwrap().is_relative(&path(name)), relative, "{query} {name}");
+        }
     }
 
     #[test]

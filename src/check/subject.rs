@@ -1,34 +1,43 @@
 //! The disc that is checked.
 
 use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
 
-use super::Judgement;
+use super::{Accepted, Judgement};
 use crate::error::{Error, Result, Troubles};
 use crate::image::Progress;
 use crate::nixos::access::Access;
+use crate::nixos::services::Services;
 use crate::nixos::software::Software;
 use crate::nixos::{Disc, System};
+use crate::store::StorePath;
 
 /// The disc that is checked, and what has been read of it so far.
 pub struct Subject<'d, 'i> {
     pub(super) disc: &'d Disc<'i>,
     pub(super) progress: Progress<'d>,
+    /// Findings that are accepted.
+    pub(super) accepted: Accepted,
     /// The only system that the table of the current assertion is about.
     pub(super) only: RefCell<Option<String>>,
     troubles: RefCell<Troubles>,
     software: OnceCell<Software>,
     access: OnceCell<Vec<(System, Access)>>,
+    services: RefCell<HashMap<StorePath, Rc<Services>>>,
 }
 
 impl<'d, 'i> Subject<'d, 'i> {
-    pub(super) fn new(disc: &'d Disc<'i>, progress: Progress<'d>) -> Self {
+    pub(super) fn new(disc: &'d Disc<'i>, accepted: Accepted, progress: Progress<'d>) -> Self {
         Self {
             disc,
             progress,
+            accepted,
             only: RefCell::default(),
             troubles: RefCell::default(),
             software: OnceCell::new(),
             access: OnceCell::new(),
+            services: RefCell::default(),
         }
     }
 
@@ -57,6 +66,16 @@ impl<'d, 'i> Subject<'d, 'i> {
         access.map(|(_, access)| access).ok_or_else(|| Error::NotFound { path: system.path.to_string().into_bytes() })
     }
 
+    /// What runs on a system, and what its firewall lets in.
+    pub(super) fn services_of(&self, system: &System) -> Result<Rc<Services>> {
+        if let Some(services) = self.services.borrow().get(&system.path) {
+            return Ok(Rc::clone(services));
+        }
+        let services = Rc::new(Services::of(self.disc, system, &mut self.troubles.borrow_mut())?);
+        self.services.borrow_mut().insert(system.path.clone(), Rc::clone(&services));
+        Ok(services)
+    }
+
     /// The default system. Without one, the judgement of every assertion that needs it.
     pub(super) fn system(&self) -> Result<std::result::Result<&'d System, Judgement>> {
         match self.disc.default_system() {
@@ -66,8 +85,8 @@ impl<'d, 'i> Subject<'d, 'i> {
         }
     }
 
-    /// What could not be read, although the assertions have been judged.
-    pub(super) fn into_troubles(self) -> Troubles {
-        self.troubles.into_inner()
+    /// What could not be read, although the assertions have been judged, and what was accepted.
+    pub(super) fn into_parts(self) -> (Troubles, Accepted) {
+        (self.troubles.into_inner(), self.accepted)
     }
 }

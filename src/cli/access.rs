@@ -6,11 +6,10 @@ use std::path::Path;
 use nixoscope::Troubles;
 use nixoscope::nixos::access::Access;
 use nixoscope::nixos::{Disc, System};
-use nixoscope::report::About;
 use nixoscope::report::access::{self, Shown};
 
 use super::images::{Form, Images, each};
-use super::open::{disc, open};
+use super::open::{about, disc, open};
 use super::{Global, Outcome, cause, output, report_troubles};
 
 /// Arguments of `access`.
@@ -37,10 +36,10 @@ fn one(path: &Path, args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let shown = if args.all { Shown::All } else { Shown::Interesting };
     output::present(
         global,
-        |out| Ok(access::json(out, About { image: disc.path(), troubles: &troubles }, &systems)?),
+        |out| Ok(access::json(out, about(&disc, &mut troubles), &systems)?),
         |out| write(out, &systems, shown),
     )?;
-    Ok(report_troubles(&disc, &troubles, Outcome::Holds))
+    Ok(report_troubles(&disc, &mut troubles, Outcome::Holds))
 }
 
 /// Who gets into each system in the image, the default one first.

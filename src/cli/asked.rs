@@ -1,7 +1,6 @@
 //! The flags of `check` that assert something, made from the table of kinds.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -10,6 +9,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
 use nixoscope::check::kind::{Flag, KINDS, Key, Takes};
 use nixoscope::check::{Assertion, Kind, WantedKey};
+use nixoscope::image::platform::OsStrExt;
 
 /// The flags of keys, which belong together.
 const KEY: &str = "key";

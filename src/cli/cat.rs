@@ -2,9 +2,9 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::os::unix::ffi::OsStrExt;
 
 use nixoscope::fs::{Kind, Tree, path};
+use nixoscope::image::platform::OsStrExt;
 use nixoscope::report::escape;
 use nixoscope::{Error, Troubles};
 
@@ -32,7 +32,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         let Err(error) = print(disc.tree(), asked, &mut out) else { continue };
         // Nobody reads the other files either.
         if output::is_broken_pipe(&error) {
-            return Ok(report_troubles(&disc, &Troubles::default(), outcome));
+            return Ok(report_troubles(&disc, &mut Troubles::default(), outcome));
         }
         // The other files are printed all the same. What is printed already comes before the message.
         output::unless_closed(|| Ok(out.flush()?))?;
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     }
     output::unless_closed(|| Ok(out.flush()?))?;
     // Only what was wrong with the records of these files.
-    Ok(report_troubles(&disc, &Troubles::default(), outcome))
+    Ok(report_troubles(&disc, &mut Troubles::default(), outcome))
 }
 
 /// Prints one file.

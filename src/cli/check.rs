@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use nixoscope::Error;
-use nixoscope::check::{self, Answer, Demand, Policy, Report};
+use nixoscope::check::{self, Acceptance, Accepted, Answer, Demand, Policy, Report};
 use nixoscope::report::{About, check as report_check};
 
 use super::asked::{self, Asked};
 use super::format::FormatArg;
 use super::images::{Form, Images, each};
-use super::open::{disc, open};
+use super::open::{disc, gather, open};
 use super::progress::Watch;
 use super::report_file::{Json, ReportFile};
 use super::{Global, Outcome, explain, output, report_file, report_troubles};
@@ -25,7 +25,7 @@ pub(super) struct Args {
     /// Check everything in a policy file, TOML or JSON; see nixoscope policy --help
     #[arg(long = "policy", value_name = "FILE")]
     policies: Vec<PathBuf>,
-    /// Also write a report: json=FILE, junit=FILE, sarif=FILE, markdown=FILE or tap=FILE; `-` writes it instead of the table
+    /// Also write a report: junit=FILE, sarif=FILE, markdown=FILE, tap=FILE or json=FILE; `-` writes it instead of the table
     #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = ReportFile::parse)]
     reports: Vec<ReportFile>,
     #[command(flatten)]
@@ -33,12 +33,15 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
-    let demands = args.demands()?;
+    let (demands, acceptances) = args.demands()?;
+    let today = std::env::var("SOURCE_DATE_EPOCH").ok();
+    let today = check::accept::today(today.as_deref()).map_err(anyhow::Error::msg)?;
     if demands.is_empty() {
         bail!("nothing to check; assert something with --policy, {} or --key", asked::flags_with_commas());
     }
     ReportFile::refuse_clashes(&args.reports, &args.images.paths, if global.json { Json::Asked } else { Json::No })?;
-    let mut checks = Checks { args, global, demands: &demands, reports: Vec::new() };
+    let accepted = &|| Accepted::on(today, acceptances.clone());
+    let mut checks = Checks { args, global, demands: &demands, accepted, reports: Vec::new() };
     let outcome = each(&args.images.paths, checks.form(), global, |path| checks.one(path));
     // Without a report, the image could not be opened, and the error says why.
     if !checks.reports.is_empty() {
@@ -62,6 +65,8 @@ struct Checks<'c> {
     args: &'c Args,
     global: &'c Global,
     demands: &'c [Demand],
+    /// What the policies accept, counted for each image on its own.
+    accepted: &'c dyn Fn() -> Accepted,
     /// The name of each image, and its report.
     reports: Vec<(String, Report)>,
 }
@@ -82,19 +87,21 @@ impl Checks<'_> {
             Err(error) => return self.unreadable(path, error),
         };
         let watch = Watch::new("verifying", self.global);
-        let mut report = check::run(&disc, self.demands, &|done, of| watch.tell(done, of));
+        let mut report = check::run_accepting(&disc, self.demands, (self.accepted)(), &|done, of| watch.tell(done, of));
         watch.finish();
         troubles.append(std::mem::take(&mut report.troubles));
         report.troubles = troubles;
+        gather(&disc, &mut report.troubles);
         let outcome = outcome(&report);
-        let report = self.present(image.path(), report)?;
-        let told = report_troubles(&disc, &report.troubles, outcome);
+        self.present(image.path(), report)?;
+        let reported = self.reports.last_mut();
+        let told = reported.map(|(_, report)| report_troubles(&disc, &mut report.troubles, outcome));
         // A failure stays one, whatever else could not be read.
-        Ok(if outcome == Outcome::Fails { outcome } else { told })
+        Ok(if outcome == Outcome::Fails { outcome } else { told.unwrap_or(outcome) })
     }
 
     /// Writes the verdicts on one image, and keeps them for the reports.
-    fn present(&mut self, image: &Path, report: Report) -> anyhow::Result<&Report> {
+    fn present(&mut self, image: &Path, report: Report) -> anyhow::Result<()> {
         let form = self.form();
         output::present(
             self.global,
@@ -107,7 +114,7 @@ impl Checks<'_> {
         let name = image.display().to_string();
         report_file::tell_github(&report, &name)?;
         self.reports.push((name, report));
-        self.reports.last().map(|(_, report)| report).context("the report was just added")
+        Ok(())
     }
 
     /// Every assertion about an image that is damaged from the start is unknown. A single image that is not there is wrong usage;
@@ -126,15 +133,18 @@ impl Checks<'_> {
 }
 
 impl Args {
-    /// What the flags ask for, then what the policies do.
-    fn demands(&self) -> anyhow::Result<Vec<Demand>> {
+    /// What the flags ask for, then what the policies do; and what the policies accept.
+    fn demands(&self) -> anyhow::Result<(Vec<Demand>, Vec<Acceptance>)> {
         let mut all: Vec<Demand> = self.asked.assertions()?.into_iter().map(Demand::from).collect();
+        let mut accepted = Vec::new();
         for file in &self.policies {
             let text = std::fs::read_to_string(file).with_context(|| format!("--policy {}", file.display()))?;
             let policy = Policy::parse(&text, file)?;
             let folder = file.parent().unwrap_or(Path::new(""));
-            all.extend(policy.demands(&file.display().to_string(), folder)?);
+            let name = file.display().to_string();
+            all.extend(policy.demands(&name, folder)?);
+            accepted.extend(policy.acceptances(&name));
         }
-        Ok(all)
+        Ok((all, accepted))
     }
 }

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use nixoscope::Troubles;
 use nixoscope::diff::{Depth, Difference, Manifest, Pair, Reproducibility, Side, Verdict};
 use nixoscope::image::Image;
+use nixoscope::image::platform::FileTypeExt;
 use nixoscope::report::diff::{self, Detail};
 
-use super::open::{Opened, disc, open};
+use super::open::{Opened, disc, gather, open};
 use super::{Global, Outcome, TOLD, advice, output, report_troubles};
 
 /// Arguments of `diff`.
@@ -67,6 +67,11 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let (old, new) = rayon::join(|| side(&args.old, &given_old), || side(&args.new, &given_new));
     let (mut old, mut new) = (old?, new?);
     let mut difference = Difference::of(Pair { old: &mut old, new: &mut new }, depth);
+    for side in [&mut old, &mut new] {
+        if let Some(disc) = &side.disc {
+            gather(disc, &mut side.troubles);
+        }
+    }
     let mut messages: Vec<String> = std::mem::take(&mut difference.troubles);
     messages.extend(of_image(&args.old, &old.troubles).chain(of_image(&args.new, &new.troubles)));
     let inside = difference.objects.iter().flat_map(|object| &object.troubles);
@@ -128,6 +133,8 @@ fn reproducible((old, new): (&Image, &Image), global: &Global) -> anyhow::Result
     troubles_old.extend(old.missing_end());
     troubles_new.extend(new.missing_end());
     let found = Reproducibility::of(Pair { old: &old, new: &new })?;
+    gather(&old, &mut troubles_old);
+    gather(&new, &mut troubles_new);
     let inside = found.troubles.iter().map(|trouble| format!("{trouble}{}", advice(trouble)));
     let troubles = of_image(old.path(), &troubles_old).chain(of_image(new.path(), &troubles_new)).chain(inside);
     let troubles = once(troubles.collect());
@@ -183,7 +190,7 @@ fn side<'i>(path: &Path, given: &'i Given) -> anyhow::Result<Side<'i>> {
     let (disc, mut troubles) = disc(image)?;
     let manifest = Manifest::of(&disc, &mut troubles).map_err(|error| {
         troubles.push(error);
-        report_troubles(&disc, &troubles, Outcome::Unsure);
+        report_troubles(&disc, &mut troubles, Outcome::Unsure);
         anyhow!("cannot compare {}", path.display())
     })?;
     troubles.extend(disc.missing_end());

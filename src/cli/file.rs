@@ -1,11 +1,12 @@
 //! Files that commands write.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+pub(super) use nixoscope::image::platform::is_same;
+use nixoscope::image::platform::mode_of_new;
 
 use super::output;
 
@@ -44,12 +45,6 @@ impl OutputArg {
     }
 }
 
-/// Whether both paths lead to the same file, also by different names or hard links.
-pub(super) fn is_same(one: &Path, other: &Path) -> bool {
-    let identity = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
-    matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
-}
-
 /// Writes a file beside its final place and then renames it, so that no reader ever sees half of it and a failure leaves the old
 /// one. A pipe or a device is written to directly.
 pub(super) fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>) -> anyhow::Result<()> {
@@ -62,14 +57,16 @@ pub(super) fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> anyhow:
         return Ok(out.flush()?);
     }
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // The mode of a new file is what the umask leaves of this.
-    let mode = Permissions::from_mode(old.as_ref().map_or(0o666, MetadataExt::mode) & 0o777);
-    let beside = tempfile::Builder::new().prefix(".nixoscope-").permissions(mode).tempfile_in(directory)?;
+    let mut builder = tempfile::Builder::new();
+    if let Some(mode) = mode_of_new(old.as_ref()) {
+        builder.permissions(mode);
+    }
+    let beside = builder.prefix(".nixoscope-").tempfile_in(directory)?;
     let mut out = BufWriter::new(beside);
     write(&mut out)?;
     let beside = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
     if let Some(old) = old {
-        beside.as_file().set_permissions(Permissions::from_mode(old.mode() & 0o7777))?;
+        beside.as_file().set_permissions(old.permissions())?;
     }
     beside.persist(path).map_err(|error| error.error)?;
     Ok(())
@@ -77,6 +74,9 @@ pub(super) fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> anyhow:
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
     use super::*;
 
     #[test]

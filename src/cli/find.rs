@@ -8,11 +8,11 @@ use clap::ValueEnum;
 use globset::{Glob, GlobBuilder, GlobMatcher};
 use nixoscope::fs::walk::{Visit, Walk};
 use nixoscope::fs::{Kind, Node, path};
+use nixoscope::report::escape;
 use nixoscope::report::files;
-use nixoscope::report::{About, escape};
 
 use super::format::FormatArg;
-use super::open::{ImageArg, disc, open};
+use super::open::{ImageArg, about, disc, open};
 use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `find`.
@@ -106,7 +106,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     } else {
         output::present(
             global,
-            |out| Ok(files::owned_json(out, About { image: disc.path(), troubles: &troubles }, &found)?),
+            |out| Ok(files::owned_json(out, about(&disc, &mut troubles), &found)?),
             |out| Ok(args.write(out, &found)?),
         )?;
     }
@@ -117,7 +117,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
             output::complain(&format!("{}: no file matches", pattern.text));
         }
     }
-    Ok(report_troubles(&disc, &troubles, outcome))
+    Ok(report_troubles(&disc, &mut troubles, outcome))
 }
 
 impl Args {
@@ -164,7 +164,7 @@ impl Pattern {
     }
 
     fn matches(&self, path: &[u8]) -> bool {
-        use std::os::unix::ffi::OsStrExt;
+        use nixoscope::image::platform::OsStrExt;
         let name = if self.whole_path { path } else { path.rsplit(|&byte| byte == b'/').next().unwrap_or_default() };
         self.matcher.is_match(std::ffi::OsStr::from_bytes(name))
     }

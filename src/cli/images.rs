@@ -2,10 +2,10 @@
 
 use std::ffi::OsStr;
 use std::io::Write;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nixoscope::image::PACKED;
+use nixoscope::image::platform::OsStrExt;
 use nixoscope::report::{self, STRONG, escape};
 
 use super::{Global, Outcome, explain, output};

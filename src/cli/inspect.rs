@@ -6,7 +6,7 @@ use nixoscope::nixos::Summary;
 use nixoscope::report::inspect;
 
 use super::images::{Form, Images, each};
-use super::open::{disc, open};
+use super::open::{disc, gather, open};
 use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `inspect`.
@@ -24,12 +24,12 @@ fn one(path: &Path, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(path, global)?;
     let (disc, mut troubles) = disc(&image)?;
     let summary = Summary::of(&disc, &mut troubles);
-    troubles.append(disc.take_faults());
+    gather(&disc, &mut troubles);
     troubles.extend(disc.missing_end());
     output::present(
         global,
         |out| Ok(inspect::json(out, &summary, &troubles)?),
         |out| Ok(inspect::page(out, &summary, output::width())?),
     )?;
-    Ok(report_troubles(&disc, &troubles, Outcome::Holds))
+    Ok(report_troubles(&disc, &mut troubles, Outcome::Holds))
 }

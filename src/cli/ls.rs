@@ -3,12 +3,12 @@
 use std::cmp::Reverse;
 use std::ffi::OsString;
 use std::io::Write;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use clap::ArgAction;
 use nixoscope::fs::walk::{Visit, Walk};
 use nixoscope::fs::{FileType, Kind, Node, Tree, path};
+use nixoscope::image::platform::OsStrExt;
 use nixoscope::report::files::{self, Sizes};
 use nixoscope::{Error, Result, Troubles};
 
@@ -76,7 +76,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     output::unless_closed(|| args.write((disc.path(), tree), visits, &mut troubles, global))?;
     missing.iter().for_each(|error| output::complain(&error.to_string()));
     let outcome = if missing.is_empty() { Outcome::Holds } else { Outcome::Fails };
-    Ok(report_troubles(&disc, &troubles, outcome))
+    Ok(report_troubles(&disc, &mut troubles, outcome))
 }
 
 impl Args {

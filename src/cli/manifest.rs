@@ -4,7 +4,7 @@ use nixoscope::diff::Manifest;
 use nixoscope::report::manifest;
 
 use super::file::OutputArg;
-use super::open::{ImageArg, disc, open};
+use super::open::{ImageArg, disc, gather, open};
 use super::{Global, Outcome, TOLD, cause, report_troubles};
 
 /// Arguments of `manifest`.
@@ -25,8 +25,9 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         Err(error) => return Err(cause(troubles, error)),
     };
     found.read_rest(&disc, &mut troubles);
+    gather(&disc, &mut troubles);
     troubles.extend(disc.missing_end());
     found.incomplete = troubles.iter().take(TOLD).map(ToString::to_string).collect();
     args.output.write(|out| Ok(manifest::json(out, &found, &troubles)?))?;
-    Ok(report_troubles(&disc, &troubles, Outcome::Holds))
+    Ok(report_troubles(&disc, &mut troubles, Outcome::Holds))
 }

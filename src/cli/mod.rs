@@ -6,6 +6,7 @@ mod cat;
 mod check;
 mod completions;
 mod diff;
+mod du;
 mod examples;
 mod file;
 mod find;
@@ -29,7 +30,6 @@ mod verify;
 mod why;
 mod wrap;
 
-use std::collections::HashSet;
 use std::process::ExitCode;
 
 use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -100,6 +100,8 @@ enum Command {
     Find(find::Args),
     /// List software with versions and sizes
     Packages(packages::Args),
+    /// Show where the bytes of the disc went, by directory
+    Du(du::Args),
     /// Show which chain of references brings a package in
     Why(why::Args),
     /// Show what starts at boot in the default system, as whom, and which ports are open
@@ -191,6 +193,7 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Cat(args) => cat::run(args, &cli.global),
         Command::Find(args) => find::run(args, &cli.global),
         Command::Packages(args) => packages::run(args, &cli.global),
+        Command::Du(args) => du::run(args, &cli.global),
         Command::Why(args) => why::run(args, &cli.global),
         Command::Services(args) => services::run(args, &cli.global),
         Command::Access(args) => access::run(args, &cli.global),
@@ -219,33 +222,29 @@ fn told(error: &anyhow::Error) -> String {
 }
 
 /// Prints what could not be read, and returns the outcome.
-fn report_troubles(disc: &Disc<'_>, troubles: &Troubles, outcome: Outcome) -> Outcome {
-    // Opening the disc may have met some of them.
-    let known: HashSet<String> = troubles.iter().map(ToString::to_string).collect();
-    let mut faults = Troubles::default();
-    faults.extend(disc.take_faults().into_iter().filter(|fault| !known.contains(&fault.to_string())));
+fn report_troubles(disc: &Disc<'_>, troubles: &mut Troubles, outcome: Outcome) -> Outcome {
+    open::gather(disc, troubles);
     let truncated = |trouble: &Error| matches!(trouble, Error::Truncated { .. });
     // The missing end explains every truncated structure.
-    let cause = disc.missing_end().filter(|_| troubles.iter().chain(&faults).any(truncated));
+    let cause = disc.missing_end().filter(|_| troubles.iter().any(truncated));
     if let Some(cause) = &cause {
         output::complain(&format!("{}: {cause}{}", disc.path().display(), advice(cause)));
     }
     let broken_store = |trouble: &Error| matches!(trouble, Error::NoStore { .. }) && troubles.len() > 1;
     let own = |trouble: &&Error| !(broken_store(trouble) || cause.is_some() && truncated(trouble));
-    for trouble in troubles.iter().chain(&faults).filter(own).take(TOLD) {
+    for trouble in troubles.iter().filter(own).take(TOLD) {
         let advice = match trouble {
             Error::Truncated { .. } if disc.missing_end().is_none() => "; it points past the end of the image",
             other => advice(other),
         };
         output::complain(&format!("{trouble}{advice}"));
     }
-    let all = troubles.len() + faults.len();
-    let others = all - troubles.iter().chain(&faults).filter(|trouble| !own(trouble)).count();
+    let others = troubles.len() - troubles.iter().filter(|trouble| !own(trouble)).count();
     match others.saturating_sub(TOLD) {
         0 => {}
         more => output::complain(&format!("{more} more errors")),
     }
-    if troubles.is_empty() && faults.is_empty() { outcome } else { Outcome::Unsure }
+    if troubles.is_empty() { outcome } else { Outcome::Unsure }
 }
 
 /// Why a command cannot start. What is broken on the disc explains more than the missing store or system.

@@ -1,6 +1,7 @@
 //! IMAGE: the argument that all commands take.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use nixoscope::fs::{Tree, path};
 use nixoscope::image::Image;
 use nixoscope::nixos::software::Software;
 use nixoscope::nixos::{Disc, netboot};
-use nixoscope::report::{size, unescape};
+use nixoscope::report::{About, size, unescape};
 use nixoscope::{Error, Troubles};
 
 use super::progress::Watch;
@@ -78,6 +79,18 @@ pub(super) fn shown_name<'a>(tree: &dyn Tree, argument: &'a [u8]) -> Cow<'a, [u8
         Some(path) if !exists(argument) && exists(&path) => Cow::Owned(path),
         _ => Cow::Borrowed(argument),
     }
+}
+
+/// What a document says of a disc: its image, and all that could not be read so far.
+pub(super) fn about<'t>(disc: &'t Disc<'_>, troubles: &'t mut Troubles) -> About<'t> {
+    gather(disc, troubles);
+    About { image: disc.path(), troubles }
+}
+
+/// Adds the faults that were found in the disc's directories after it was opened. Opening may have met some of them.
+pub(super) fn gather(disc: &Disc<'_>, troubles: &mut Troubles) {
+    let known: HashSet<String> = troubles.iter().map(ToString::to_string).collect();
+    troubles.extend(disc.take_faults().into_iter().filter(|fault| !known.contains(&fault.to_string())));
 }
 
 /// Reads the software of a disc.

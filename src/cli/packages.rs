@@ -7,12 +7,11 @@ use anyhow::anyhow;
 use clap::ValueEnum;
 use nixoscope::check::PackageQuery;
 use nixoscope::nixos::package::{self, Column, Order, Package};
-use nixoscope::report::About;
 use nixoscope::report::packages;
 
 use super::format::FormatArg;
 use super::images::{Form, each, is_image};
-use super::open::{ImageArg, disc, open, software};
+use super::open::{ImageArg, about, disc, open, software};
 use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `packages`.
@@ -46,6 +45,8 @@ enum Sort {
     Size,
     /// Largest closure first
     Closure,
+    /// Largest first, counting what only this package brings in
+    Added,
     /// Largest on the disc (compressed) first
     Disk,
     /// By name and version
@@ -88,6 +89,7 @@ fn one(path: &Path, args: &Args, names: &[PackageQuery], global: &Global) -> any
     let order = match args.sort {
         Some(Sort::Size) => Order::Size,
         Some(Sort::Closure) => Order::Closure,
+        Some(Sort::Added) => Order::Added,
         Some(Sort::Disk) => Order::Disk,
         Some(Sort::Name) => Order::Name,
         None if global.json => Order::Path,
@@ -97,13 +99,17 @@ fn one(path: &Path, args: &Args, names: &[PackageQuery], global: &Global) -> any
     if global.json || matches!(order, Order::Closure) {
         columns.push(Column::Closure);
     }
+    if global.json || matches!(order, Order::Added) {
+        columns.push(Column::Added);
+    }
     if global.json || matches!(order, Order::Disk) {
         columns.push(Column::Disk);
     }
-    let mut rows = package::list(&disc, &software, &columns, &mut troubles)?;
+    let mut found = package::list(&disc, &software, &columns, &mut troubles)?;
+    let rows = &mut found.rows;
     rows.retain(|row| !args.installed || row.installed);
     rows.retain(|row| names.is_empty() || names.iter().any(|query| query.matches(&row.path)));
-    package::sort(&mut rows, order);
+    package::sort(rows, order);
     let mut outcome = Outcome::Holds;
     for query in names {
         let counts = |row: &Package| args.all || row.is_software();
@@ -119,11 +125,14 @@ fn one(path: &Path, args: &Args, names: &[PackageQuery], global: &Global) -> any
     let which = if args.all { packages::Rows::All } else { packages::Rows::Software };
     output::present(
         global,
-        |out| Ok(packages::json(out, About { image: disc.path(), troubles: &troubles }, &software, &rows)?),
+        |out| Ok(packages::json(out, about(&disc, &mut troubles), &software, &found)?),
         |out| match args.only_paths {
-            true => Ok(packages::paths(out, &rows, which)?),
-            false => Ok(packages::table(out, &rows, &columns, which, args.format.layout())?),
+            true => Ok(packages::paths(out, &found.rows, which)?),
+            false => {
+                packages::table(out, &found.rows, &columns, which, args.format.layout())?;
+                Ok(found.space.map_or(Ok(()), |space| packages::space(out, space))?)
+            }
         },
     )?;
-    Ok(report_troubles(&disc, &troubles, outcome))
+    Ok(report_troubles(&disc, &mut troubles, outcome))
 }

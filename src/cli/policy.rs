@@ -4,9 +4,10 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use nixoscope::check::policy::{self, Draft, Proof};
+use nixoscope::check::policy::{self, Draft, DraftNetwork, Proof};
 use nixoscope::nixos::Summary;
 use nixoscope::nixos::access::Access;
+use nixoscope::nixos::services::Services;
 use nixoscope::nixos::software::Software;
 use nixoscope::report::policy as report_policy;
 
@@ -19,23 +20,28 @@ A policy is TOML or JSON; check --policy FILE holds an image to it. Tables:
   preset = \"installer\" | \"appliance\"
   [image]      max-size, file-name (glob), volume-id (glob), system, boot = [\"bios\", \"uefi\"], usb,
                secure-boot, kernel, params.require, params.forbid
-  [[package]]  name (a glob, or a list), version, installed, state = \"required\" | \"forbidden\", max-copies
+  [[package]]  name (a glob, or a list), version, installed, max-copies,
+               state = \"required\" | \"forbidden\"
   [[closure]]  file: nix path-info --json -r, nix-store -qR or a manifest
   [[menu]]     title (glob), absent
   [size]       closure, package, growth and manifest
   [[command]]  name
-  [[file]]     path, type, mode, sha256, contains, absent
+  [[file]]     path, type = \"file\" | \"directory\" | \"symlink\", mode, owner, target (glob), sha256,
+               contains, not-contains, matches (regular expression), absent
   [[unit]]     name, exists, enabled, state = \"boot\" | \"triggered\" | \"manual\" | \"masked\" | \"missing\"
   [[user]]     name, exists, password = [\"locked\", …], shell, groups
-  [[key]]      user, key | file | fingerprint, only
+  [[key]]      user, key | file | fingerprint, options, only
   [ssh]        enabled, password-authentication, permit-root-login
+  [[port]]     port = 22 | \"8000-8010\", protocol = \"tcp\" | \"udp\", state = \"open\" | \"closed\"
+  [firewall]   enabled, tcp = [22, \"8000-8010\"], udp = []: exactly these; trusted = [\"docker0\"]
   [secrets]    deny = true, allow = [\"path glob\"]
   [integrity]  verify = true
-Every table takes reason, shown when it fails, and severity = \"error\" | \"warning\".
+  [[accept]]   finding (id or glob), subject (glob), reason, expires = 2026-12-31
+Every table but [[accept]] takes reason, shown when it fails, and severity = \"error\" | \"warning\".
 
 The preset installer accepts what stock installers do on purpose: empty passwords of root and
-nixos, a login at boot, root without a password. The preset appliance refuses that, and passwords
-through ssh. Neither accepts a password in clear text, or an empty one through ssh.";
+nixos, a login at boot, root without a password. The preset appliance refuses that, passwords
+through ssh, programs other than sshd that let somebody in, and keys written at boot. Neither accepts a password in clear text, or an empty one through ssh.";
 
 /// Arguments of `policy`.
 #[derive(clap::Args)]
@@ -75,6 +81,10 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     };
     let mut draft = Draft::of(&summary, access.as_ref());
     draft.installed = installed;
+    if let Ok(system) = disc.default_system() {
+        let services = Services::of(&disc, system, &mut troubles);
+        draft.network = troubles.keep(services).as_ref().and_then(DraftNetwork::of);
+    }
     let watch = Watch::new("judging", global);
     let proof = Proof::of(&disc, &|done, of| watch.tell(done, of));
     watch.finish();
@@ -93,5 +103,5 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
             out.flush()?;
         }
     }
-    Ok(report_troubles(&disc, &troubles, Outcome::Holds))
+    Ok(report_troubles(&disc, &mut troubles, Outcome::Holds))
 }

@@ -70,5 +70,5 @@ fn one(path: &Path, args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         }
         Ok(())
     })?;
-    Ok(report_troubles(&disc, &troubles, Outcome::Holds))
+    Ok(report_troubles(&disc, &mut troubles, Outcome::Holds))
 }

@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use anyhow::anyhow;
-use nixoscope::report::About;
 use nixoscope::report::secrets as report_secrets;
 use nixoscope::secrets::{self, Allow};
 
 use super::images::{Form, Images, each};
-use super::open::{disc, open};
+use super::open::{about, disc, open};
 use super::progress::Watch;
 use super::{Global, Outcome, output, report_troubles};
 
@@ -37,9 +36,9 @@ fn one(path: &Path, allow: &Allow, global: &Global) -> anyhow::Result<Outcome> {
     troubles.append(std::mem::take(&mut report.troubles));
     output::present(
         global,
-        |out| Ok(report_secrets::json(out, About { image: disc.path(), troubles: &troubles }, &report)?),
+        |out| Ok(report_secrets::json(out, about(&disc, &mut troubles), &report)?),
         |out| Ok(report_secrets::page(out, &report, unsearched, output::width())?),
     )?;
     let outcome = if report.secrets.is_empty() { Outcome::Holds } else { Outcome::Fails };
-    Ok(report_troubles(&disc, &troubles, outcome))
+    Ok(report_troubles(&disc, &mut troubles, outcome))
 }

@@ -3,12 +3,11 @@
 use std::path::Path;
 
 use nixoscope::nixos::services::Services;
-use nixoscope::report::About;
 use nixoscope::report::services::{self, Rows};
 
 use super::format::FormatArg;
 use super::images::{Form, Images, each};
-use super::open::{disc, open};
+use super::open::{about, disc, open};
 use super::{Global, Outcome, cause, output, report_troubles};
 
 /// Arguments of `services`.
@@ -37,8 +36,8 @@ fn one(path: &Path, args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let rows = if args.all { Rows::All } else { Rows::Started };
     output::present(
         global,
-        |out| Ok(services::json(out, About { image: disc.path(), troubles: &troubles }, &found)?),
+        |out| Ok(services::json(out, about(&disc, &mut troubles), &found)?),
         |out| Ok(services::table(out, &found, rows, args.format.layout())?),
     )?;
-    Ok(report_troubles(&disc, &troubles, Outcome::Holds))
+    Ok(report_troubles(&disc, &mut troubles, Outcome::Holds))
 }

@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use nixoscope::image::Image;
-use nixoscope::report::About;
 use nixoscope::report::verify as report_verify;
 use nixoscope::store::Closure;
 use nixoscope::verify::{self, Expectations, Signatures};
 
 use super::images::{Form, Images, each};
-use super::open::{disc, open};
+use super::open::{about, disc, open};
 use super::progress::Watch;
 use super::{Global, Outcome, output};
 
@@ -55,7 +54,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
 }
 
 fn one(image: &Image, args: &Args, expectations: &Expectations, global: &Global) -> anyhow::Result<Outcome> {
-    let (disc, troubles) = disc(image)?;
+    let (disc, mut troubles) = disc(image)?;
     let watch = Watch::new("verifying", global);
     let mut report = verify::run(&disc, &troubles, expectations, &|done, of| watch.tell(done, of))?;
     watch.finish();
@@ -64,7 +63,7 @@ fn one(image: &Image, args: &Args, expectations: &Expectations, global: &Global)
     }
     output::present(
         global,
-        |out| Ok(report_verify::json(out, About { image: disc.path(), troubles: &troubles }, &report)?),
+        |out| Ok(report_verify::json(out, about(&disc, &mut troubles), &report)?),
         |out| Ok(report_verify::page(out, &report)?),
     )?;
     Ok(match (report.problems.is_empty(), report.unchecked.is_empty()) {

@@ -8,12 +8,11 @@ use nixoscope::fs::path;
 use nixoscope::nixos::Disc;
 use nixoscope::nixos::software::Software;
 use nixoscope::nixos::why::{self as answer, Brought, Chains, Reason, Roots};
-use nixoscope::report::About;
 use nixoscope::report::why::{self, LinkFiles};
 use nixoscope::store::StorePath;
 use nixoscope::{Error, Troubles};
 
-use super::open::{ImageArg, disc, open, software};
+use super::open::{ImageArg, about, disc, open, software};
 use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `why`.
@@ -50,7 +49,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
             Ok(found) => asked.push(found),
             Err(missing) => {
                 output::complain(&missing);
-                return Ok(report_troubles(&disc, &troubles, Outcome::Fails));
+                return Ok(report_troubles(&disc, &mut troubles, Outcome::Fails));
             }
         }
     }
@@ -58,10 +57,10 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let roots = asked.pop().map_or_else(|| answer::roots(&disc, &software), |from| vec![from]);
     let question = Question { args, global, disc: &disc, software: &software };
     let outcome = match args.reverse {
-        true => question.brought(&roots, &targets, &troubles),
+        true => question.brought(&roots, &targets, &mut troubles),
         false => question.reasons(&roots, &targets, &mut troubles),
     }?;
-    Ok(report_troubles(&disc, &troubles, outcome))
+    Ok(report_troubles(&disc, &mut troubles, outcome))
 }
 
 struct Question<'q, 'i> {
@@ -72,7 +71,7 @@ struct Question<'q, 'i> {
 }
 
 impl Question<'_, '_> {
-    fn brought(&self, roots: &Roots, targets: &[usize], troubles: &Troubles) -> anyhow::Result<Outcome> {
+    fn brought(&self, roots: &Roots, targets: &[usize], troubles: &mut Troubles) -> anyhow::Result<Outcome> {
         let brought = answer::brought(self.software, roots, targets);
         output::unless_closed(|| {
             if self.global.json {
@@ -133,11 +132,10 @@ impl Question<'_, '_> {
         reasons: &[Reason],
         files: &[LinkFiles],
         brought: Option<&Brought>,
-        troubles: &Troubles,
+        troubles: &mut Troubles,
     ) -> anyhow::Result<()> {
         let mut out = output::bytes();
-        let about = About { image: self.disc.path(), troubles };
-        why::json(&mut out, about, self.software, reasons, files, brought)?;
+        why::json(&mut out, about(self.disc, troubles), self.software, reasons, files, brought)?;
         Ok(out.flush()?)
     }
 }

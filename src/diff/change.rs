@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Pair;
 use super::facts::UnitStart;
@@ -30,8 +30,9 @@ pub enum Value {
     List(Vec<String>),
     /// In how many menu entries a parameter is.
     Entries(usize),
-    /// How a unit starts.
-    Start(UnitStart),
+    /// How a unit starts, and its condition. The condition of a unit that starts on demand fails.
+    #[serde(serialize_with = "start")]
+    Start(UnitStart, Option<String>),
     /// A member of an initrd.
     Member {
         /// Type and permission bits in octal.
@@ -57,7 +58,7 @@ impl Value {
         match self {
             Self::Text(text) => text.is_empty(),
             Self::List(texts) => texts.is_empty(),
-            Self::Number(_) | Self::Flag(_) | Self::Entries(_) | Self::Start(_) => false,
+            Self::Number(_) | Self::Flag(_) | Self::Entries(_) | Self::Start(..) => false,
             Self::Member { .. } | Self::File { .. } => false,
         }
     }
@@ -82,6 +83,15 @@ impl Change {
             Pair { old: Some(one), new: None } | Pair { old: None, new: Some(one) } => one.is_empty(),
             Pair { old, new } => [old, new].into_iter().flatten().all(Value::is_empty),
         }
+    }
+}
+
+/// The word for how a unit starts, with its condition.
+fn start<S: Serializer>(start: &UnitStart, condition: &Option<String>, out: S) -> Result<S::Ok, S::Error> {
+    match (start, condition) {
+        (start, None) => start.serialize(out),
+        (UnitStart::Manual, Some(condition)) => out.collect_str(&format_args!("never: {condition}")),
+        (start, Some(condition)) => out.collect_str(&format_args!("{} if {condition}", start.name())),
     }
 }
 

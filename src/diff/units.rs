@@ -35,7 +35,7 @@ impl UnitChanges {
 
 fn units(manifest: &Manifest) -> Option<Named> {
     let units = manifest.units.as_ref()?;
-    Some(units.iter().map(|unit| (unit.name.clone(), Value::Start(unit.start))).collect())
+    Some(units.iter().map(|unit| (unit.name.clone(), Value::Start(unit.start, unit.condition.clone()))).collect())
 }
 
 fn ports(manifest: &Manifest) -> Named {

@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -12,6 +11,7 @@ use super::Tree;
 use super::path::Found;
 use crate::error::{Error, Result};
 use crate::image::Region;
+use crate::image::platform::OsStrExt;
 
 /// Bytes that are read at once.
 const PART: usize = 1 << 18;

@@ -24,11 +24,12 @@ impl Listings {
         if start >= end {
             return true;
         }
-        let before = self.0.range(..end).next_back();
-        if before.is_some_and(|(_, &other)| other > start) {
-            return false;
+        match self.0.range_mut(..end).next_back() {
+            Some((_, other)) if *other > start => return false,
+            // Listings of siblings are neighbours.
+            Some((_, other)) if *other == start => *other = end,
+            _ => drop(self.0.insert(start, end)),
         }
-        self.0.insert(start, end);
         true
     }
 }

@@ -3,10 +3,10 @@
 use std::fs;
 use std::io;
 use std::iter;
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Component, Path, PathBuf};
 
 use super::compressed::PACKED;
+use super::platform::FileTypeExt;
 use super::products::{self, Product};
 use crate::error::{Error, Result};
 

@@ -2,6 +2,8 @@
 
 mod compressed;
 mod find;
+#[doc(hidden)]
+pub mod platform;
 mod products;
 mod region;
 #[cfg(feature = "remote")]

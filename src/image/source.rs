@@ -4,13 +4,15 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Seek};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use memmap2::{Advice, Mmap};
+use memmap2::Mmap;
 
 use super::Progress;
+#[cfg(windows)]
+use super::platform::Advise;
+use super::platform::{Advice, FileExt, FileTypeExt};
 #[cfg(feature = "remote")]
 use super::remote::{self, Opened, Remote};
 use super::spool::{Counted, Spool};

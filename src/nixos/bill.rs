@@ -64,7 +64,7 @@ impl Bill {
     /// # Errors
     /// If there is no store, or the default system exists but cannot be read.
     pub fn of(disc: &Disc<'_>, software: &Software, troubles: &mut Troubles) -> Result<Self> {
-        let packages = package::list(disc, software, &[], troubles)?;
+        let packages = package::list(disc, software, &[], troubles)?.rows;
         let component = |object: usize| packages.binary_search_by_key(&object, |package| package.index).ok();
         let references = |package: &Package| {
             let references = software.contents.graph.of(package.index).filter(|&reference| reference != package.index);

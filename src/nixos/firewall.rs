@@ -1,6 +1,8 @@
 //! The packets that the firewall of NixOS lets in, by the rules that `networking.firewall` writes for iptables and
 //! nftables.
 
+use std::fmt;
+
 use super::Root;
 use super::unit::{Start, Units};
 use crate::error::{Error, Place, Result};
@@ -34,6 +36,21 @@ pub struct Opening {
     pub interface: Option<String>,
     /// The destination address, if the rule names one.
     pub destination: Option<String>,
+}
+
+/// How far a firewall lets packets to a port in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passage<'f> {
+    /// From everywhere, to each port of the range.
+    Open,
+    /// To some ports of the range, or from some places only, by this rule.
+    Partly(&'f Opening),
+    /// Perhaps: nobody has judged this rule.
+    Unclear(&'f Rule),
+    /// Only through this interface, which lets everything in.
+    Trusted(&'f str),
+    /// From nowhere.
+    Closed,
 }
 
 /// A rule as written.
@@ -101,6 +118,30 @@ impl Firewall {
         Ok(firewall)
     }
 
+    /// How far packets to the ports from `first` to `last` come in. Without a firewall, they all do.
+    #[must_use]
+    pub fn passage(&self, protocol: &str, (first, last): (u16, u16)) -> Passage<'_> {
+        let of_protocol = || self.openings.iter().filter(|opening| opening.protocol == protocol && !opening.is_stock());
+        if self.unit.is_none() || covers(self.for_all(protocol), (first, last)) {
+            return Passage::Open;
+        }
+        let partly = of_protocol().find(|opening| opening.first <= last && first <= opening.last).map(Passage::Partly);
+        let unclear = || self.further.first().map(Passage::Unclear);
+        let trusted = || self.beyond_loopback().next().map(Passage::Trusted);
+        partly.or_else(unclear).or_else(trusted).unwrap_or(Passage::Closed)
+    }
+
+    /// The ports that are open from everywhere, as sorted ranges.
+    pub fn for_all<'f>(&'f self, protocol: &'f str) -> impl Iterator<Item = (u16, u16)> + 'f {
+        let openings = self.openings.iter().filter(move |opening| opening.protocol == protocol && opening.is_for_all());
+        openings.map(|opening| (opening.first, opening.last))
+    }
+
+    /// The trusted interfaces but `lo`, which only the machine itself uses.
+    pub fn beyond_loopback(&self) -> impl Iterator<Item = &str> {
+        self.trusted.iter().map(String::as_str).filter(|name| *name != "lo")
+    }
+
     fn add(&mut self, effect: Effect, text: &str, (file, line): (&str, u64)) -> Result<()> {
         match effect {
             Effect::Opens(openings) => self.openings.extend(openings),
@@ -115,6 +156,45 @@ impl Firewall {
         }
         Ok(())
     }
+}
+
+impl Opening {
+    /// Whether it is open from everywhere.
+    #[must_use]
+    pub fn is_for_all(&self) -> bool {
+        self.interface.is_none() && self.destination.is_none()
+    }
+
+    /// Whether every firewall of NixOS has it: replies to the client of DHCPv6 (RFC 8415, section 7.2).
+    #[must_use]
+    pub fn is_stock(&self) -> bool {
+        (self.protocol.as_str(), self.first, self.last) == ("udp", 546, 546)
+            && self.destination.as_deref() == Some("fe80::/64")
+    }
+}
+
+/// An opening in words: `tcp 22`, `udp 8000-8010 on eth0`.
+impl fmt::Display for Opening {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { protocol, first, last, interface, destination } = self;
+        write!(formatter, "{protocol} {first}")?;
+        if first != last {
+            write!(formatter, "-{last}")?;
+        }
+        interface.iter().try_for_each(|name| write!(formatter, " on {name}"))?;
+        destination.iter().try_for_each(|address| write!(formatter, " to {address}"))
+    }
+}
+
+/// Whether ranges of ports, sorted, leave no gap between two ports.
+pub(crate) fn covers(ranges: impl Iterator<Item = (u16, u16)>, (first, last): (u16, u16)) -> bool {
+    let mut next = u32::from(first);
+    for (start, end) in ranges {
+        if u32::from(start) <= next {
+            next = next.max(u32::from(end) + 1);
+        }
+    }
+    next > u32::from(last)
 }
 
 /// The store file that a ruleset includes.

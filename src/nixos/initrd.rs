@@ -7,13 +7,19 @@ use std::ops::ControlFlow;
 use super::password::Password;
 use super::ssh::{KeyError, KeyLine, PublicKey, declared};
 use super::{Root, unit};
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 use crate::fs::cpio::{self, Compression, Member};
 use crate::fs::{NodeId, Tree};
 
 /// Limits for texts and links that are read, and for the length of each, in bytes.
 const MOST_TEXTS: usize = 1_000;
 const LONGEST: u64 = 1 << 20;
+
+/// Limit for lines that name paths of the system.
+const MOST_LINES: usize = 10_000;
+
+/// How programs start (ELF).
+const PROGRAM: &[u8] = b"\x7fELF";
 
 /// Limit for reported lines without a key.
 const MOST_MALFORMED: usize = 1_000;
@@ -41,7 +47,25 @@ pub struct Initrd {
     pub host_keys: Vec<String>,
     /// Links whose targets are not in the initrd, so that they cannot be read: the link, and its target.
     pub unread: Vec<(String, String)>,
+    /// Lines that name paths of the system that it starts.
+    pub into_system: Vec<IntoSystem>,
 }
+
+/// A line of a script, unit or rule of an initrd that names a path of the system that it starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IntoSystem {
+    /// The file in the initrd.
+    pub file: String,
+    /// The line, counted from 1.
+    pub line: u64,
+    /// The line, with paths as the running system has them.
+    pub text: String,
+    /// Whether it is a rule of tmpfiles.d, instead of a command.
+    pub is_rule: bool,
+}
+
+/// Where an initrd mounts the system that it starts: under systemd, and in the scripts of stage 1.
+const MOUNTS: [&str; 4] = ["/sysroot", "/mnt-root", "$targetRoot", "${targetRoot}"];
 
 /// A file of the initrd that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +75,10 @@ enum Text {
     Stage1,
     /// A unit of the emergency shell, or the configuration of systemd itself.
     Environment,
+    /// A unit, its drop-in, or its script.
+    Unit,
+    /// Rules of systemd-tmpfiles.
+    Rules,
 }
 
 impl Text {
@@ -66,6 +94,10 @@ impl Text {
             _ if units.iter().any(|unit| path.ends_with(unit) || path.contains(&format!("{unit}.d/"))) => {
                 Some(Self::Environment)
             }
+            _ if path.ends_with(".service") || path.contains(".service.d/") || path.contains("-unit-script-") => {
+                Some(Self::Unit)
+            }
+            _ if path.contains("/tmpfiles.d/") && path.ends_with(".conf") => Some(Self::Rules),
             _ => None,
         }
     }
@@ -108,8 +140,9 @@ impl Initrd {
         let mut initrd = Self { file: file.to_owned(), ..Self::default() };
         let mut read = HashSet::new();
         initrd.parts = cpio::read(&mut input, file, &mut |member, contents| {
-            if read.len() < MOST_TEXTS {
-                read.extend(initrd.take(member, contents, targets)?);
+            read.extend(initrd.take(member, contents, targets)?);
+            if read.len() > MOST_TEXTS {
+                return Err(over("1,000 texts of an initrd", &member.path));
             }
             Ok(ControlFlow::Continue(()))
         })?;
@@ -131,8 +164,14 @@ impl Initrd {
         let own = Text::of(&path).map(|kind| (path.clone(), kind));
         let Some((shown, kind)) = targets.get(&path).cloned().or(own).filter(|_| there) else { return Ok(None) };
         let mut bytes = Vec::new();
-        let read = contents.take(LONGEST).read_to_end(&mut bytes);
+        let read = contents.take(LONGEST + 1).read_to_end(&mut bytes);
         read.map_err(|error| Error::from_read(error, std::path::Path::new(&path)))?;
+        if bytes.starts_with(PROGRAM) {
+            return Ok(Some(path));
+        }
+        if bytes.len() as u64 > LONGEST {
+            return Err(over("1 MiB of one text in an initrd", &member.path));
+        }
         let text = String::from_utf8_lossy(&bytes);
         if member.is_link() {
             let target = target(&path, &text);
@@ -141,7 +180,7 @@ impl Initrd {
                 targets.entry(target).or_insert((shown, kind));
             }
         } else {
-            self.take_text(kind, &text, &shown);
+            self.take_text(kind, &text, &shown)?;
             if kind == Text::Stage1 {
                 // The files that the script appends to the list of keys are in the initrd as well.
                 for file in appended(&text) {
@@ -152,7 +191,10 @@ impl Initrd {
         Ok(Some(path))
     }
 
-    fn take_text(&mut self, kind: Text, text: &str, path: &str) {
+    fn take_text(&mut self, kind: Text, text: &str, path: &str) -> Result<()> {
+        if matches!(kind, Text::Stage1 | Text::Unit | Text::Rules) {
+            self.take_lines(kind, text, path)?;
+        }
         match kind {
             Text::Shadow => {
                 let root = text.lines().find_map(|line| line.strip_prefix("root:")?.split(':').next());
@@ -171,7 +213,8 @@ impl Initrd {
             }
             // The script writes keys with `echo "KEY" >> /root/.ssh/authorized_keys`.
             Text::Stage1 => {
-                let lines = text.lines().filter(|line| line.contains("authorized_keys"));
+                let is_own = |line: &&str| !MOUNTS.iter().any(|mount| line.contains(mount));
+                let lines = text.lines().filter(|line| line.contains("authorized_keys")).filter(is_own);
                 let quoted = lines.flat_map(|line| line.split(['"', '\'']).map(str::to_owned).collect::<Vec<_>>());
                 let keys = quoted.filter_map(|part| KeyLine::parse(&part).ok().flatten());
                 self.keys.extend(keys.map(|line| (line.key, path.to_owned())));
@@ -179,9 +222,29 @@ impl Initrd {
             Text::Environment if forces_shell(text) => {
                 self.forced_shell.get_or_insert_with(|| path.to_owned());
             }
-            Text::Environment => {}
+            Text::Environment | Text::Unit | Text::Rules => {}
         }
+        Ok(())
     }
+
+    /// Keeps the lines that name paths of the system.
+    fn take_lines(&mut self, kind: Text, text: &str, path: &str) -> Result<()> {
+        for (line, text) in (1u64..).zip(text.lines().map(str::trim)) {
+            if text.starts_with('#') || !MOUNTS.iter().any(|mount| text.contains(mount)) {
+                continue;
+            }
+            if self.into_system.len() >= MOST_LINES {
+                return Err(over("10,000 lines of an initrd that name paths of the system", path.as_bytes()));
+            }
+            let text = MOUNTS.iter().fold(text.to_owned(), |text, mount| text.replace(mount, ""));
+            self.into_system.push(IntoSystem { file: path.to_owned(), line, text, is_rule: kind == Text::Rules });
+        }
+        Ok(())
+    }
+}
+
+fn over(what: &'static str, path: &[u8]) -> Error {
+    Error::Limit { what, place: Place::File(path.to_vec()) }
 }
 
 /// The files that a stage 1 appends to root's list of keys: `cat FILE >> /root/.ssh/authorized_keys`.
@@ -189,7 +252,10 @@ fn appended(script: &str) -> Vec<String> {
     let mut files = Vec::new();
     for (command, list) in script.lines().filter_map(|line| line.split_once(">>")) {
         let mut words = command.split_ascii_whitespace().map(|word| word.trim_matches(['"', '\'']));
-        if list.contains("authorized_keys") && words.any(|word| word == "cat" || word.ends_with("/cat")) {
+        if list.contains("authorized_keys")
+            && !MOUNTS.iter().any(|mount| list.contains(mount))
+            && words.any(|word| word == "cat" || word.ends_with("/cat"))
+        {
             files.extend(words.filter(|word| word.starts_with('/')).map(str::to_owned));
         }
     }
@@ -225,25 +291,10 @@ pub(crate) fn target(link: &str, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nixos::made::Made;
+    use crate::nixos::made::{Made, archive};
     use crate::nixos::password::PasswordState;
 
     const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAII7ljl4JdLSt+CD7YkmrwvG1TaPi0sfs9pBOFKBqfUvP";
-
-    /// An uncompressed archive. A text that begins with `-> ` is a link.
-    fn archive(members: &[(&str, &str)]) -> String {
-        let mut out = String::new();
-        for (name, text) in members.iter().chain(&[("TRAILER!!!", "")]) {
-            let (mode, text) = text.strip_prefix("-> ").map_or((0o100_644, *text), |target| (0o120_777, target));
-            let (zeros, size, length) = ("0".repeat(32), text.len(), name.len() + 1);
-            // Inode, mode, four numbers, size, four numbers, length of the name, checksum.
-            out += &format!("07070100000001{mode:08x}{zeros}{size:08x}{zeros}{length:08x}00000000{name}\0");
-            out += &"\0".repeat((4 - (110 + length) % 4) % 4);
-            out += text;
-            out += &"\0".repeat((4 - text.len() % 4) % 4);
-        }
-        out
-    }
 
     fn read(members: &[(&str, &str)]) -> Initrd {
         Initrd::of(&Made::of(&[("/s/initrd", &archive(members))]).system()).unwrap().unwrap()
@@ -301,6 +352,37 @@ mod tests {
     fn a_line_that_holds_no_key_is_told() {
         let initrd = read(&[("root/.ssh/authorized_keys", "# mine\nssh-ed25519 AAAA\n")]);
         assert_eq!(initrd.malformed, [("/root/.ssh/authorized_keys".to_owned(), 2, KeyError::Blob)]);
+    }
+
+    #[test]
+    fn lines_that_name_paths_of_the_system_are_kept() {
+        let initrd = read(&[
+            ("etc/systemd/system/a.service", "[Service]\nExecStart=/bin/cp /keys /sysroot/root/.ssh/authorized_keys\n"),
+            ("nix/store/e-unit-script-b-start/bin/b-start", "#!/bin/sh\n# /sysroot/x\necho x >/sysroot/etc/shadow\n"),
+            ("etc/tmpfiles.d/10-a.conf", "f /sysroot/root/.ssh/authorized_keys 0600 - - - x\nd /run/x\n"),
+            ("init", "echo \"KEY\" >> $targetRoot/root/.ssh/authorized_keys\n"),
+        ]);
+        let lines =
+            initrd.into_system.iter().map(|own| format!("{}:{} {} {}", own.file, own.line, own.text, own.is_rule));
+        assert_eq!(
+            lines.collect::<Vec<_>>(),
+            [
+                "/etc/systemd/system/a.service:2 ExecStart=/bin/cp /keys /root/.ssh/authorized_keys false",
+                "/nix/store/e-unit-script-b-start/bin/b-start:3 echo x >/etc/shadow false",
+                "/etc/tmpfiles.d/10-a.conf:1 f /root/.ssh/authorized_keys 0600 - - - x true",
+                "/init:1 echo \"KEY\" >> /root/.ssh/authorized_keys false",
+            ]
+        );
+    }
+
+    #[test]
+    fn more_texts_than_anyone_writes_are_over_a_limit() {
+        let names: Vec<String> =
+            (0..1_001).map(|number| format!("etc/systemd/system/emergency.service.d/{number}.conf")).collect();
+        let mut members: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "[Service]\n")).collect();
+        members.push(("etc/shadow", "root::1::::::\n"));
+        let error = Initrd::of(&Made::of(&[("/s/initrd", &archive(&members))]).system()).unwrap_err();
+        assert!(error.to_string().starts_with("1,000 texts of an initrd at "), "{error}");
     }
 
     #[test]

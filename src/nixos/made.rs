@@ -47,6 +47,21 @@ impl Made {
     }
 }
 
+/// An uncompressed cpio archive, as an initrd. A text that begins with `-> ` is a link.
+pub(in crate::nixos) fn archive(members: &[(&str, &str)]) -> String {
+    let mut out = String::new();
+    for (name, text) in members.iter().chain(&[("TRAILER!!!", "")]) {
+        let (mode, text) = text.strip_prefix("-> ").map_or((0o100_644, *text), |target| (0o120_777, target));
+        let (zeros, size, length) = ("0".repeat(32), text.len(), name.len() + 1);
+        // Inode, mode, four numbers, size, four numbers, length of the name, checksum.
+        out += &format!("07070100000001{mode:08x}{zeros}{size:08x}{zeros}{length:08x}00000000{name}\0");
+        out += &"\0".repeat((4 - (110 + length) % 4) % 4);
+        out += text;
+        out += &"\0".repeat((4 - text.len() % 4) % 4);
+    }
+    out
+}
+
 impl Tree for Made {
     fn root(&self) -> NodeId {
         NodeId(0)

@@ -6,7 +6,9 @@ mod authenticode;
 pub mod bill;
 pub(crate) mod credential;
 mod disc;
+pub mod du;
 pub mod firewall;
+pub mod hints;
 pub(crate) mod initrd;
 pub(crate) mod kernel_line;
 #[cfg(test)]
@@ -28,7 +30,7 @@ pub mod package;
 pub mod software;
 pub use authenticode::Authenticode;
 pub use disc::{Disc, Medium};
-pub use initrd::Initrd;
+pub use initrd::{Initrd, IntoSystem};
 pub use object_kind::ObjectKind;
 pub use password::{Password, PasswordState, Quirk, Scheme};
 pub use root::Root;

@@ -2,12 +2,15 @@
 
 use std::cmp::{Ordering, Reverse};
 
+use rayon::prelude::*;
+
 use super::software::Software;
-use super::{Disc, ObjectKind};
+use super::{Disc, ObjectKind, why};
 use crate::error::{Result, Troubles};
+use crate::store::StorePath;
+use crate::store::disk::{self, Space};
 use crate::store::name::Name;
 use crate::store::version;
-use crate::store::{StorePath, disk};
 
 /// A store path in the image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub struct Package {
     pub nar_size: Option<u64>,
     /// NAR bytes of its closure, including itself. `None` unless requested and registered.
     pub closure_size: Option<u64>,
+    /// NAR bytes of what would go with it: itself, and what only it brings into the image. `None` unless requested and registered.
+    pub added_size: Option<u64>,
     /// Compressed bytes on the disc. Shared blocks are divided among their users. `None` unless requested.
     pub disk_size: Option<u64>,
     /// SHA-256 of its NAR, as registered.
@@ -43,6 +48,8 @@ impl Package {
 pub enum Column {
     /// NAR bytes of the closure: from the reference graph.
     Closure,
+    /// NAR bytes of what would go with it: from the reference graph.
+    Added,
     /// Bytes on the disc: from the inodes of all files.
     Disk,
 }
@@ -58,46 +65,60 @@ pub enum Order {
     Size,
     /// The largest closure first.
     Closure,
+    /// The one with which most would go first.
+    Added,
     /// The most bytes on the disc first.
     Disk,
+}
+
+/// The store paths of an image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Packages {
+    /// One for each existing store path, by path.
+    pub rows: Vec<Package>,
+    /// Where the bytes of the store went. `None` unless requested.
+    pub space: Option<Space>,
 }
 
 /// The existing store paths, by path. Kinds and sizes on the disc that cannot be read are absent; `troubles` says why.
 ///
 /// # Errors
 /// If there is no store.
-pub fn list(disc: &Disc<'_>, software: &Software, columns: &[Column], troubles: &mut Troubles) -> Result<Vec<Package>> {
+pub fn list(disc: &Disc<'_>, software: &Software, columns: &[Column], troubles: &mut Troubles) -> Result<Packages> {
     let objects = &software.contents.objects;
+    let graph = &software.contents.graph;
     let nar_size = |index: usize| objects.get(index)?.record.as_ref()?.nar_size;
     let sized = (0..objects.len()).any(|index| nar_size(index).is_some());
-    let closures = (sized && columns.contains(&Column::Closure)).then(|| {
-        let sizes: Vec<u64> = (0..objects.len()).map(|index| nar_size(index).unwrap_or(0)).collect();
-        software.contents.graph.closure_sizes(&sizes)
-    });
-    let on_disk = match columns.contains(&Column::Disk) {
-        true => match disk::sizes(disc.require_store()?, &software.contents) {
-            Ok(sizes) => Some(sizes),
-            Err(error) => {
-                troubles.push(error);
-                None
-            }
-        },
+    let sizes: Vec<u64> = (0..objects.len()).map(|index| nar_size(index).unwrap_or(0)).collect();
+    let closures = (sized && columns.contains(&Column::Closure)).then(|| graph.closure_sizes(&sizes));
+    let added = (sized && columns.contains(&Column::Added))
+        .then(|| graph.added_sizes(why::roots(disc, software).into_iter().flatten(), &sizes));
+    let usage = match columns.contains(&Column::Disk) {
+        true => troubles.keep(disk::usage(disc.require_store()?, &software.contents, 0)),
         false => None,
     };
-    let rows = software.present().map(|(index, object)| Package {
+    let present: Vec<_> = software.present().collect();
+    // The kind depends on the listing of each object.
+    let kinds: Vec<_> = present.par_iter().map(|&(index, _)| software.kind(disc, index)).collect();
+    let rows = present.into_iter().zip(kinds).map(|((index, object), kind)| Package {
         path: object.path.clone(),
         index,
-        kind: troubles.keep(software.kind(disc, index)).flatten(),
+        kind: troubles.keep(kind).flatten(),
         installed: software.is_installed(index),
         nar_size: nar_size(index),
         closure_size: closures
             .as_ref()
             .and_then(|sizes| sizes.get(index).copied())
             .filter(|_| nar_size(index).is_some()),
-        disk_size: on_disk.as_ref().and_then(|sizes| sizes.get(index).copied()),
+        added_size: added
+            .as_ref()
+            .and_then(|sizes| sizes.get(index).copied().flatten())
+            .filter(|_| nar_size(index).is_some()),
+        disk_size: usage.as_ref().and_then(|usage| usage.of(index)),
         nar_hash: object.record.as_ref().and_then(|record| record.nar_hash),
     });
-    Ok(rows.collect())
+    let rows = rows.collect();
+    Ok(Packages { rows, space: usage.map(|usage| usage.space) })
 }
 
 /// Sorts the rows. Equal rows stay in the order of their paths.
@@ -107,6 +128,7 @@ pub fn sort(rows: &mut [Package], order: Order) {
         Order::Name => rows.sort_by_cached_key(|row| ByName::of(&row.path)),
         Order::Size => rows.sort_by_key(|row| Reverse(row.nar_size)),
         Order::Closure => rows.sort_by_key(|row| Reverse(row.closure_size)),
+        Order::Added => rows.sort_by_key(|row| Reverse(row.added_size)),
         Order::Disk => rows.sort_by_key(|row| Reverse(row.disk_size)),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::Initrd;
 use super::menu::MenuEntry;
 use super::unit::Index;
 use crate::error::{Error, Result};
@@ -25,13 +26,15 @@ pub struct Root<'t> {
     lines: Arc<[Vec<String>]>,
     /// The units read so far, shared by all callers.
     units: Arc<OnceLock<Index>>,
+    /// The initrd, or why it cannot be read.
+    initrd: Arc<OnceLock<std::result::Result<Option<Initrd>, String>>>,
 }
 
 impl<'t> Root<'t> {
     /// The system with the toplevel at the path `toplevel` in the tree.
     #[must_use]
     pub fn new(tree: &'t dyn Tree, toplevel: impl Into<String>) -> Self {
-        Self { tree, toplevel: toplevel.into(), lines: Arc::default(), units: Arc::default() }
+        Self { tree, toplevel: toplevel.into(), lines: Arc::default(), units: Arc::default(), initrd: Arc::default() }
     }
 
     /// The system as started by any one of these menu entries.
@@ -69,6 +72,15 @@ impl<'t> Root<'t> {
 
     pub(super) fn units(&self) -> &OnceLock<Index> {
         &self.units
+    }
+
+    /// The initrd of the system, read once. `None` if the system has none.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub(super) fn initrd(&self) -> std::result::Result<Option<&Initrd>, &str> {
+        let read = self.initrd.get_or_init(|| Initrd::of(self).map_err(|error| error.to_string()));
+        read.as_ref().map(Option::as_ref).map_err(String::as_str)
     }
 
     /// The path of a file of the toplevel itself, such as `activate`.

@@ -2,8 +2,8 @@
 
 use super::firewall::Firewall;
 use super::ssh::Sshd;
-use super::unit::{Lookup, Port, Start, Unit, Units};
-use super::{Disc, System};
+use super::unit::{Conditions, Lookup, Port, Start, Unit, Units};
+use super::{Disc, Root, System};
 use crate::error::{Result, Troubles};
 
 /// Kinds of units that run something, or that wait for a reason to run something.
@@ -25,6 +25,8 @@ pub struct Service {
     pub unit: String,
     /// How it starts.
     pub start: Start,
+    /// Whether its conditions hold. If one fails, the unit does not start.
+    pub conditions: Conditions,
     /// The user it runs as. `None` for a unit that runs nothing itself.
     pub user: Option<String>,
     /// The program, as written in the unit.
@@ -39,8 +41,11 @@ impl Services {
     /// # Errors
     /// If the list of units cannot be read.
     pub fn of(disc: &Disc<'_>, system: &System, troubles: &mut Troubles) -> Result<Self> {
-        let root = disc.root_of(system);
-        let units = Units::of(&root)?;
+        Self::in_root(&disc.root_of(system), troubles)
+    }
+
+    fn in_root(root: &Root<'_>, troubles: &mut Troubles) -> Result<Self> {
+        let units = Units::of(root)?;
         let started = units.started()?;
         let mut names: Vec<&str> = units.names().chain(started.keys().map(String::as_str)).collect();
         names.retain(|name| name.rsplit_once('.').is_some_and(|(_, kind)| KINDS.contains(&kind)));
@@ -51,25 +56,34 @@ impl Services {
             if let Some(Lookup::Loaded(unit)) = troubles.keep(units.get(name))
                 && unit.name == name
             {
-                services.push(Service::of(&unit, started.get(name).cloned().unwrap_or(Start::Manual)));
+                let start = started.get(name).cloned().unwrap_or(Start::Manual);
+                // What cannot be read does not decide.
+                let conditions = troubles.keep(units.conditions(&unit)).unwrap_or(Conditions::Met);
+                services.push(Service::of(&unit, (start, conditions)));
             }
         }
-        if let Some(sshd) = troubles.keep(Sshd::of(&root)) {
+        if let Some(sshd) = troubles.keep(Sshd::of(root)) {
             add_sshd(&mut services, &sshd);
         }
-        let firewall = troubles.keep(Firewall::of(&root, &units));
+        let firewall = troubles.keep(Firewall::of(root, &units));
         Ok(Self { services, firewall })
     }
 }
 
 impl Service {
-    fn of(unit: &Unit, start: Start) -> Self {
+    /// Whether it starts without anybody's help, unless an open condition prevents that.
+    #[must_use]
+    pub fn starts(&self) -> bool {
+        self.start != Start::Manual && !matches!(self.conditions, Conditions::Failed(_))
+    }
+
+    fn of(unit: &Unit, (start, conditions): (Start, Conditions)) -> Self {
         let program = unit.commands("ExecStart").into_iter().next().map(|command| command.program);
         let user = program.is_some().then(|| match unit.holds("Service", "DynamicUser") {
             Some(true) if unit.value("Service", "User").is_none() => "a dynamic user".to_owned(),
             _ => unit.user(),
         });
-        Self { unit: unit.name.clone(), start, user, program, ports: unit.ports() }
+        Self { unit: unit.name.clone(), start, conditions, user, program, ports: unit.ports() }
     }
 }
 
@@ -78,6 +92,31 @@ fn add_sshd(services: &mut [Service], sshd: &Sshd) {
     let Some(unit) = sshd.unit.as_deref().filter(|_| !sshd.socket) else { return };
     let name = unit.rsplit('/').next().unwrap_or(unit);
     if let Some(service) = services.iter_mut().find(|service| service.unit == name) {
-        service.ports = sshd.ports().into_iter().map(|number| Port { protocol: "tcp", number }).collect();
+        service.ports = sshd.ports().into_iter().map(Port::tcp).collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nixos::made::Made;
+
+    #[test]
+    fn conditions_decide_whether_a_unit_starts() {
+        let unit = |condition: &str| format!("[Unit]\n{condition}\n[Service]\nExecStart=/x/bin/a\n");
+        for (condition, starts, expected) in [
+            ("ConditionKernelCommandLine=quiet", true, Conditions::Met),
+            ("ConditionPathExists=/var/x", true, Conditions::Open("ConditionPathExists=/var/x".to_owned())),
+            ("AssertKernelCommandLine=demo", false, Conditions::Failed("AssertKernelCommandLine=demo".to_owned())),
+        ] {
+            let made = Made::of(&[
+                ("/s/etc/systemd/system/a.service", &unit(condition)),
+                ("/s/etc/systemd/system/multi-user.target.wants/a.service", "-> ../a.service"),
+                ("/s/kernel-params", "quiet"),
+            ]);
+            let found = Services::in_root(&made.system(), &mut Troubles::default()).unwrap();
+            let service = found.services.first().unwrap();
+            assert_eq!((service.starts(), &service.conditions), (starts, &expected), "{condition}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 #[cfg(feature = "cli")]
 use super::table::{self, Layout};
 use super::{About, document, escape};
+use crate::check::accept::Used;
 use crate::check::{Answer, Report, Severity, Verdict};
 
 const PASS: anstyle::Style = anstyle::AnsiColor::Green.on_default().bold();
@@ -50,6 +51,7 @@ pub fn table(out: &mut dyn Write, report: &Report, layout: Layout) -> io::Result
         writeln!(out)?;
         evidence(out, verdict)?;
     }
+    accepted(out, &report.accepted)?;
     let (passed, failed) = (report.passed(), report.failed());
     let unknown = match report.unknown() {
         0 => String::new(),
@@ -62,6 +64,25 @@ pub fn table(out: &mut dyn Write, report: &Report, layout: Layout) -> io::Result
     };
     let style = if report.answer() == Answer::Holds { PASS } else { FAIL };
     writeln!(out, "\n{style}{passed} passed, {failed} failed{warned}{unknown}{style:#}")
+}
+
+/// Acceptances that are over, or that match nothing and can be removed.
+#[cfg(feature = "cli")]
+fn accepted(out: &mut dyn Write, all: &[Used]) -> io::Result<()> {
+    let idle: Vec<&Used> = all.iter().filter(|used| used.over || used.matches == 0).collect();
+    if !idle.is_empty() {
+        writeln!(out)?;
+    }
+    for Used { acceptance, matches, .. } in idle {
+        let told = match (matches, acceptance.expires) {
+            (1.., Some(last)) => format!("is over since {last}"),
+            _ => "matches nothing".to_owned(),
+        };
+        let finding = acceptance.finding.glob().glob();
+        let place = format!("{}:{}", acceptance.policy, acceptance.line);
+        writeln!(out, "accept {} ({}) {told}", escape(finding.as_bytes()), escape(place.as_bytes()))?;
+    }
+    Ok(())
 }
 
 fn status(verdict: &Verdict) -> &'static str {
@@ -121,6 +142,7 @@ pub fn json(out: &mut dyn Write, about: About<'_>, report: &Report) -> serde_jso
         failed: report.failed(),
         warnings: report.warnings(),
         unknown: report.unknown(),
+        accepted: report.accepted.iter().map(AcceptedEntry::of).collect(),
     };
     document::write(out, "nixoscope.check.v1", about, &body)
 }
@@ -132,6 +154,37 @@ struct Body<'v> {
     failed: usize,
     warnings: usize,
     unknown: usize,
+    accepted: Vec<AcceptedEntry<'v>>,
+}
+
+#[derive(Serialize)]
+struct AcceptedEntry<'v> {
+    finding: &'v str,
+    subject: Option<&'v str>,
+    reason: &'v str,
+    expires: Option<String>,
+    /// Whether its last day is over.
+    expired: bool,
+    /// How many findings it matched.
+    matches: usize,
+    policy: &'v str,
+    line: usize,
+}
+
+impl<'v> AcceptedEntry<'v> {
+    fn of(used: &'v Used) -> Self {
+        let acceptance = &used.acceptance;
+        Self {
+            finding: acceptance.finding.glob().glob(),
+            subject: acceptance.subject.as_ref().map(|subject| subject.glob().glob()),
+            reason: &acceptance.reason,
+            expires: acceptance.expires.map(|day| day.to_string()),
+            expired: used.over,
+            matches: used.matches,
+            policy: &acceptance.policy,
+            line: acceptance.line,
+        }
+    }
 }
 
 #[derive(Serialize)]

@@ -7,7 +7,7 @@ use serde::ser::Error;
 use serde::{Serialize, Serializer};
 use serde_json::ser::Formatter;
 
-use super::escape::is_harmful;
+use super::escape::{is_harmful, is_plain};
 use crate::error::Troubles;
 
 /// What a document is about.
@@ -57,6 +57,9 @@ struct Harmless;
 impl Formatter for Harmless {
     fn write_string_fragment<W: Write + ?Sized>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
         let mut rest = fragment;
+        if is_plain(fragment) {
+            return out.write_all(fragment.as_bytes());
+        }
         while let Some((at, letter)) = rest.char_indices().find(|(_, letter)| is_harmful(*letter)) {
             let (plain, behind) = rest.split_at(at);
             out.write_all(plain.as_bytes())?;

@@ -8,6 +8,7 @@ pub mod check;
 pub mod count;
 pub mod diff;
 mod document;
+pub mod du;
 mod escape;
 pub mod files;
 pub mod github;

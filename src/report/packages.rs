@@ -10,8 +10,9 @@ use super::size;
 #[cfg(feature = "cli")]
 use super::table::{self, Layout};
 use crate::nixos::ObjectKind;
-use crate::nixos::package::{Column, Package};
+use crate::nixos::package::{Column, Package, Packages};
 use crate::nixos::software::Software;
+use crate::store::disk::Space;
 use crate::store::name::Name;
 use crate::store::nix32;
 
@@ -36,6 +37,7 @@ pub fn table(out: &mut dyn Write, rows: &[Package], columns: &[Column], which: R
     }
     headers.extend(columns.iter().map(|column| match column {
         Column::Closure => "CLOSURE",
+        Column::Added => "ADDED",
         Column::Disk => "ON DISK",
     }));
     let mut table = table::new(&headers, layout);
@@ -59,6 +61,7 @@ pub fn table(out: &mut dyn Write, rows: &[Package], columns: &[Column], which: R
         }
         cells.extend(columns.iter().map(|column| match column {
             Column::Closure => known(row.closure_size),
+            Column::Added => known(row.added_size),
             Column::Disk => known(row.disk_size),
         }));
         table.add_row(cells);
@@ -99,10 +102,10 @@ pub fn paths(out: &mut dyn Write, rows: &[Package], which: Rows) -> io::Result<(
 ///
 /// # Errors
 /// If the writer fails.
-pub fn json(out: &mut dyn Write, about: About<'_>, software: &Software, rows: &[Package]) -> serde_json::Result<()> {
+pub fn json(out: &mut dyn Write, about: About<'_>, software: &Software, packages: &Packages) -> serde_json::Result<()> {
     let objects = &software.contents.objects;
     let reference = |index: usize| objects.get(index).map(|object| object.path.to_string());
-    let packages = rows.iter().map(|row| {
+    let rows = packages.rows.iter().map(|row| {
         let Name { pname, version, output } = Name::parse(row.path.name());
         Entry {
             path: row.path.to_string(),
@@ -114,17 +117,63 @@ pub fn json(out: &mut dyn Write, about: About<'_>, software: &Software, rows: &[
             installed: row.installed,
             nar_size: row.nar_size,
             closure_size: row.closure_size,
+            added_size: row.added_size,
             disk_size: row.disk_size,
             nar_hash: row.nar_hash.map(|hash| format!("sha256:{}", nix32::encode(&hash))),
             references: software.contents.graph.of(row.index).filter_map(reference).collect(),
         }
     });
-    document::write(out, "nixoscope.packages.v1", about, &Body { packages: packages.collect() })
+    document::write(
+        out,
+        "nixoscope.packages.v1",
+        about,
+        &Body { packages: rows.collect(), disk: packages.space.map(Disk::of) },
+    )
 }
 
 #[derive(Serialize)]
 struct Body<'n> {
     packages: Vec<Entry<'n>>,
+    disk: Option<Disk>,
+}
+
+/// Where the bytes of the store went. They add up to `total`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Disk {
+    total: u64,
+    store_paths: u64,
+    registration: u64,
+    other_files: u64,
+    metadata: u64,
+    unused: u64,
+    padding: u64,
+}
+
+impl Disk {
+    fn of(space: Space) -> Self {
+        let Space { total, store_paths, registration, other_files, metadata, unused, padding } = space;
+        Self { total, store_paths, registration, other_files, metadata, unused, padding }
+    }
+}
+
+/// The bytes of the store in words: each part, and the whole.
+///
+/// # Errors
+/// If the writer fails.
+#[cfg(feature = "cli")]
+pub fn space(out: &mut dyn Write, space: Space) -> io::Result<()> {
+    let parts = [
+        (space.store_paths, "store paths"),
+        (space.registration, "registration"),
+        (space.other_files, "other files"),
+        (space.metadata, "metadata"),
+        (space.unused, "unused"),
+        (space.padding, "padding"),
+    ];
+    let parts = parts.iter().filter(|(bytes, _)| *bytes > 0);
+    let parts: Vec<String> = parts.map(|(bytes, name)| format!("{name} {}", size::format(*bytes))).collect();
+    writeln!(out, "on disc: {} = {}", size::format(space.total), parts.join(" + "))
 }
 
 #[derive(Serialize)]
@@ -139,6 +188,7 @@ struct Entry<'n> {
     installed: bool,
     nar_size: Option<u64>,
     closure_size: Option<u64>,
+    added_size: Option<u64>,
     disk_size: Option<u64>,
     nar_hash: Option<String>,
     references: Vec<String>,

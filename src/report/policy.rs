@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::escape::is_harmful;
-use crate::check::policy::{Draft, DraftSsh, DraftUser};
+use crate::check::policy::{Draft, DraftNetwork, DraftSsh, DraftUser};
 use crate::nixos::PasswordState;
 
 /// Letters of the digest of a store path.
@@ -15,7 +15,7 @@ const LINE: usize = 100;
 /// What marks a line that describes the image, but that a good image would not need.
 const WEAK: &str = " # weak:";
 
-/// Writes the policy: presets, the image, installed packages, users, keys, sshd, secrets and integrity.
+/// Writes the policy: presets, the image, installed packages, users, keys, sshd, ports, the firewall, secrets and integrity.
 ///
 /// # Errors
 /// If the writer fails.
@@ -29,6 +29,7 @@ pub fn toml(out: &mut dyn Write, draft: &Draft) -> io::Result<()> {
     let system = draft.of_system.map(|name| format!("system = {}\n", quoted(name))).unwrap_or_default();
     draft.users.iter().try_for_each(|one| user(&mut tables, one, &system))?;
     draft.ssh.iter().try_for_each(|draft| ssh(&mut tables, draft, &system))?;
+    draft.network.iter().try_for_each(|draft| network(&mut tables, draft, &system))?;
     secrets(&mut tables, draft.proof.secrets.as_deref())?;
     if draft.proof.integrity {
         writeln!(tables, "\n[integrity]\nverify = true")?;
@@ -141,6 +142,28 @@ fn ssh(out: &mut dyn Write, ssh: &DraftSsh, system: &str) -> io::Result<()> {
         [one] => writeln!(out, "permit-root-login = {one}"),
         many => writeln!(out, "permit-root-login = [{}]", many.join(", ")),
     }
+}
+
+/// The ports that are open, and the firewall.
+fn network(out: &mut dyn Write, network: &DraftNetwork, system: &str) -> io::Result<()> {
+    for (protocol, port) in &network.open {
+        write!(out, "\n[[port]]\nport = {port}\nprotocol = {}\nstate = \"open\"\n{system}", quoted(protocol))?;
+    }
+    let weak = if network.firewall { String::new() } else { format!("{WEAK} NixOS sets up no firewall") };
+    write!(out, "\n[firewall]\nenabled = {}{weak}\n{system}", network.firewall)?;
+    for (name, ranges) in [("tcp", &network.tcp), ("udp", &network.udp)] {
+        let range = |(first, last): &(u16, u16)| match first == last {
+            true => first.to_string(),
+            false => quoted(&format!("{first}-{last}")),
+        };
+        let ranges = ranges.iter().map(|ranges| ranges.iter().map(range).collect::<Vec<_>>().join(", "));
+        ranges.into_iter().try_for_each(|ranges| writeln!(out, "{name} = [{ranges}]"))?;
+    }
+    if !network.trusted.is_empty() && (network.tcp.is_some() || network.udp.is_some()) {
+        let names: Vec<String> = network.trusted.iter().map(|name| quoted(name)).collect();
+        writeln!(out, "trusted = [{}]", names.join(", "))?;
+    }
+    Ok(())
 }
 
 /// A basic string of TOML; the escapes of JSON are among its own. Letters that could harm a terminal are escaped, too.

@@ -11,6 +11,12 @@ use sha2::{Digest, Sha256};
 use super::document;
 use crate::check::{Answer, Kind, Report, Severity, Verdict};
 
+/// Where the program is at home: `repository` of its manifest. Empty if that says nothing.
+const HOME: &str = env!("CARGO_PKG_REPOSITORY");
+
+/// The chapter about assertions on that page.
+const CHAPTER: &str = "check";
+
 /// The names of files in a report.
 #[derive(Clone, Copy, Debug)]
 struct Names<'n> {
@@ -40,17 +46,13 @@ fn run(report: &Report, names: Names<'_>) -> Value {
     let kinds: BTreeMap<&str, &Kind> =
         report.verdicts.iter().map(|verdict| (verdict.kind.name, verdict.kind)).collect();
     let index = |kind: &Kind| kinds.keys().position(|known| *known == kind.name);
-    let rules: Vec<Value> = kinds.values().map(|kind| rule(kind)).collect();
+    let rules: Vec<Value> = kinds.values().map(|kind| rule(kind, HOME)).collect();
     let failing = report.verdicts.iter().filter(|verdict| verdict.answer != Answer::Holds);
     let results: Vec<Value> = failing.map(|verdict| result(verdict, index(verdict.kind), names)).collect();
     let notifications: Vec<Value> =
         report.troubles.iter().map(|error| json!({"level": "error", "message": {"text": error.to_string()}})).collect();
     json!({
-        "tool": {"driver": {
-            "name": "nixoscope",
-            "version": env!("CARGO_PKG_VERSION"),
-            "rules": rules,
-        }},
+        "tool": {"driver": driver(&rules, HOME)},
         "artifacts": [{"location": location(names.image, names), "description": {"text": "the image"}}],
         "invocations": [{
             "executionSuccessful": report.troubles.is_empty() && report.unknown() == 0,
@@ -58,6 +60,15 @@ fn run(report: &Report, names: Names<'_>) -> Value {
         }],
         "results": results,
     })
+}
+
+/// The program. A tool whose page is not known has no address.
+fn driver(rules: &[Value], home: &str) -> Value {
+    let mut driver = json!({"name": "nixoscope", "version": env!("CARGO_PKG_VERSION"), "rules": rules});
+    if let Some(driver) = driver.as_object_mut().filter(|_| !home.is_empty()) {
+        driver.insert("informationUri".to_owned(), json!(home));
+    }
+    driver
 }
 
 fn result(verdict: &Verdict, index: Option<usize>, names: Names<'_>) -> Value {
@@ -119,7 +130,7 @@ pub(super) fn from_root<'p>(path: &'p str, root: &Path) -> &'p str {
 }
 
 /// What an assertion of a kind says, in the lengths that GitHub asks for, and how severe a failure is.
-fn rule(kind: &Kind) -> Value {
+fn rule(kind: &Kind, home: &str) -> Value {
     let help = kind.advice.unwrap_or("The message says what is there instead, and the properties of the result where.");
     let says = capitalized(kind.says);
     let severity = severity(kind.name);
@@ -132,7 +143,7 @@ fn rule(kind: &Kind) -> Value {
         }
         properties.insert("tags".to_owned(), json!(tags));
     }
-    json!({
+    let mut rule = json!({
         "id": kind.name,
         "name": kind.name.split('-').map(capitalized).collect::<String>(),
         "shortDescription": {"text": says},
@@ -140,7 +151,11 @@ fn rule(kind: &Kind) -> Value {
         "help": {"text": help, "markdown": format!("**{says}.** {help}")},
         "defaultConfiguration": {"level": "error"},
         "properties": properties,
-    })
+    });
+    if let Some(rule) = rule.as_object_mut().filter(|_| !home.is_empty()) {
+        rule.insert("helpUri".to_owned(), json!(format!("{}#{CHAPTER}", home.trim_end_matches('/'))));
+    }
+    rule
 }
 
 /// How severe a failure is on the scale of CVSS, as GitHub wants it: from 9 on critical, from 7 on high, from 4 on medium. `None`
@@ -148,7 +163,7 @@ fn rule(kind: &Kind) -> Value {
 fn severity(kind: &str) -> Option<&'static str> {
     match kind {
         "no-empty-passwords" | "secrets" => Some("9.0"),
-        "access" | "only-keys" | "integrity" | "ssh" | "user" => Some("8.0"),
+        "access" | "only-keys" | "integrity" | "ssh" | "user" | "firewall" | "port" => Some("8.0"),
         "forbid" | "no-file" | "no-param" => Some("5.0"),
         _ => None,
     }
@@ -174,4 +189,21 @@ fn uri(path: &str) -> String {
         uri
     });
     if path.starts_with('/') { format!("file://{encoded}") } else { encoded }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::kind::KINDS;
+
+    #[test]
+    fn a_rule_leads_to_the_chapter_about_assertions_if_the_page_of_the_program_is_known() {
+        for kind in KINDS {
+            let known = rule(kind, "https://example.org/nixoscope/");
+            assert_eq!(known["helpUri"], "https://example.org/nixoscope#check");
+            assert_eq!(rule(kind, "").get("helpUri"), None);
+        }
+        assert_eq!(driver(&[], "https://example.org/nixoscope")["informationUri"], "https://example.org/nixoscope");
+        assert!(include_str!("../../README.md").lines().any(|line| line.to_lowercase() == format!("## {CHAPTER}")));
+    }
 }

@@ -45,7 +45,7 @@ pub fn page(out: &mut dyn Write, report: &Report, unsearched: usize, width: Opti
         writeln!(out)?;
     }
     if report.known > 0 {
-        writeln!(out, "note: ignored {}", counted(report.known, "well-known test key"))?;
+        writeln!(out, "note: ignored {} of tests or documentation", counted(report.known, "well-known key"))?;
     }
     if report.allowed > 0 {
         writeln!(out, "note: ignored {} in allowed files", counted(report.allowed, "secret"))?;

@@ -10,7 +10,7 @@ use super::escape;
 use super::table::{self, Layout};
 use crate::nixos::firewall::{Firewall, Opening, Rule};
 use crate::nixos::services::{Service, Services};
-use crate::nixos::unit::{Port, Start};
+use crate::nixos::unit::{Conditions, Port, Start};
 use crate::store::StorePath;
 
 /// Which units a table shows.
@@ -31,13 +31,13 @@ pub fn table(out: &mut dyn Write, services: &Services, rows: Rows, layout: Layou
     let mut table = table::new(&["UNIT", "STARTS", "AS", "LISTENS", "RUNS"], layout);
     let mut hidden = 0;
     for service in &services.services {
-        if rows == Rows::Started && service.start == Start::Manual {
+        if rows == Rows::Started && !service.starts() {
             hidden += 1;
             continue;
         }
         table.add_row([
             escape(service.unit.as_bytes()).into_owned(),
-            start(&service.start),
+            start(service),
             service.user.as_deref().map(|user| escape(user.as_bytes()).into_owned()).unwrap_or_default(),
             ports(&service.ports),
             service.program.as_deref().map(short).unwrap_or_default(),
@@ -51,7 +51,7 @@ pub fn table(out: &mut dyn Write, services: &Services, rows: Rows, layout: Layou
         writeln!(out)?;
     }
     if hidden > 0 {
-        writeln!(out, "{hidden} more units start only by hand, --all shows them")?;
+        writeln!(out, "{hidden} more units do not start by themselves, --all shows them")?;
     }
     match &services.firewall {
         Some(firewall) => self::firewall(out, firewall),
@@ -65,10 +65,10 @@ fn firewall(out: &mut dyn Write, firewall: &Firewall) -> io::Result<()> {
     };
     let (mut open, mut limited): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     for opening in &firewall.openings {
-        if opening.interface.is_none() && opening.destination.is_none() {
-            open.push(self::opening(opening));
+        if opening.is_for_all() {
+            open.push(opening.to_string());
         } else {
-            limited.push(self::opening(opening));
+            limited.push(opening.to_string());
         }
     }
     let nothing = if open.is_empty() { "no port open to everyone".to_owned() } else { open.join(", ") };
@@ -85,21 +85,18 @@ fn firewall(out: &mut dyn Write, firewall: &Firewall) -> io::Result<()> {
     Ok(())
 }
 
-/// An opening in words: `tcp 22`, `udp 8000-8010 on eth0`.
-fn opening(opening: &Opening) -> String {
-    let Opening { protocol, first, last, interface, destination } = opening;
-    let ports = if first == last { first.to_string() } else { format!("{first}-{last}") };
-    let interface = interface.as_ref().map(|name| format!(" on {name}")).unwrap_or_default();
-    let destination = destination.as_ref().map(|address| format!(" to {address}")).unwrap_or_default();
-    format!("{protocol} {ports}{interface}{destination}")
-}
-
-fn start(start: &Start) -> String {
-    match start {
+fn start(service: &Service) -> String {
+    let start = match &service.start {
         Start::Boot => "at boot".to_owned(),
-        Start::Trigger(unit) => format!("by {}", escape(unit.as_bytes())),
+        Start::Trigger(unit) => format!("by {unit}"),
         Start::Manual => "by hand".to_owned(),
-    }
+    };
+    let text = match &service.conditions {
+        Conditions::Met => start,
+        Conditions::Open(condition) => format!("{start} if {condition}"),
+        Conditions::Failed(condition) => format!("never: {condition} does not hold"),
+    };
+    escape(text.as_bytes()).into_owned()
 }
 
 fn ports(ports: &[Port]) -> String {
@@ -138,6 +135,10 @@ struct ServiceEntry<'s> {
     /// `boot`, `trigger` or `manual`.
     start: &'static str,
     triggered_by: Option<&'s str>,
+    /// A condition that fails, or that the image leaves open.
+    condition: Option<&'s str>,
+    /// Whether its conditions hold. `null` if the image leaves one open.
+    conditions_hold: Option<bool>,
     user: Option<&'s str>,
     program: Option<&'s str>,
     ports: Vec<PortEntry>,
@@ -150,10 +151,17 @@ impl<'s> ServiceEntry<'s> {
             Start::Trigger(unit) => ("trigger", Some(unit.as_str())),
             Start::Manual => ("manual", None),
         };
+        let (condition, conditions_hold) = match &service.conditions {
+            Conditions::Met => (None, Some(true)),
+            Conditions::Open(condition) => (Some(condition.as_str()), None),
+            Conditions::Failed(condition) => (Some(condition.as_str()), Some(false)),
+        };
         Self {
             unit: &service.unit,
             start,
             triggered_by,
+            condition,
+            conditions_hold,
             user: service.user.as_deref(),
             program: service.program.as_deref(),
             ports: service.ports.iter().map(|port| PortEntry { protocol: port.protocol, port: port.number }).collect(),

@@ -1,9 +1,10 @@
 //! Files in which secrets are ignored.
 
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
+
+use crate::image::platform::OsStrExt;
 
 /// Globs for the paths of files in which secrets are ignored.
 #[derive(Clone, Debug, Default)]

@@ -7,6 +7,7 @@ mod allow;
 mod filter;
 mod initrds;
 mod known;
+mod logins;
 mod luks;
 mod pem;
 mod reading;
@@ -30,6 +31,9 @@ use crate::error::{Result, Troubles};
 use crate::image::Progress;
 use crate::nixos::Disc;
 
+/// The kinds of secrets.
+pub const KINDS: [&str; 5] = ["private-key", "password", "password-hash", "wifi-password", "token"];
+
 /// Limit for listed secrets.
 const MOST: usize = 10_000;
 
@@ -42,7 +46,7 @@ pub struct Secret {
     pub offset: u64,
     /// Its line, counted from 1. `None` if the file is not text.
     pub line: Option<u64>,
-    /// The kind of secret: `private-key`, `password-hash`.
+    /// The kind of secret, one of [`KINDS`].
     pub kind: &'static str,
     /// What exactly it is: `OPENSSH PRIVATE KEY`, `sha512`.
     pub what: String,
@@ -73,7 +77,7 @@ pub struct Report {
     pub secrets: Vec<Secret>,
     /// How many more there are.
     pub further: usize,
-    /// Places with well-known test keys.
+    /// Places with well-known test keys, and keys in the documentation of packages.
     pub known: usize,
     /// Secrets in allowed files.
     pub allowed: usize,

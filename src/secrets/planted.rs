@@ -294,6 +294,21 @@ fn netrc(random: &mut Random) -> Planted {
     lines("/etc/nix/netrc", [&before, &password, "\n"], "${PASSWORD}", format!("password netrc of host {host}"))
 }
 
+/// A login of a mail or database client, or of a share.
+fn login(random: &mut Random) -> Planted {
+    let (user, password) = (random.user(), random.password());
+    let forms = [
+        ("/etc/msmtprc", format!("account default\nhost smtp.example.org\nuser {user}\npassword "), "\n"),
+        ("/etc/my.cnf", format!("[mysqld]\nport = 3306\n[client]\nuser = {user}\npassword = \""), "\"\n"),
+        ("/etc/nixos/smb-credentials", format!("username={user}\npassword="), "\ndomain=EXAMPLE\n"),
+        ("/etc/ppp/chap-secrets", format!("# client server secret\n\"{user}\" * \""), "\" *\n"),
+        ("/etc/davfs2/secrets", format!("https://dav.example.org {user} "), "\n"),
+    ];
+    let (path, before, after) = &forms[random.below(forms.len())];
+    let twin = random.one(&["/run/secrets/password", "${PASSWORD}", "<password>"]);
+    whole(path, [before, &password, after], twin, format!("password of user {user}"))
+}
+
 fn token(random: &mut Random) -> Planted {
     let mut of = |length| random.letters(length);
     let all = [
@@ -358,7 +373,7 @@ fn described(sighting: Sighting) -> String {
 
 #[test]
 fn no_planted_secret_is_missed_and_no_twin_of_one_is_found() {
-    let kinds: [(&str, Plant); 20] = [
+    let kinds: [(&str, Plant); 21] = [
         ("armoured key", armoured),
         ("key in base64", wrapped),
         ("Nebula", nebula),
@@ -377,6 +392,7 @@ fn no_planted_secret_is_missed_and_no_twin_of_one_is_found() {
         ("URL", url),
         ("network", network),
         ("netrc", netrc),
+        ("login", login),
         ("token", token),
         ("token again", token),
     ];

@@ -18,7 +18,7 @@ pub(super) struct Sighting {
     pub(super) what: String,
     pub(super) subject: Option<Subject>,
     pub(super) fingerprint: Option<String>,
-    /// Whether it is a well-known test key.
+    /// Whether it is a well-known test key, or a key in the documentation of a package.
     pub(super) known: bool,
 }
 
@@ -184,7 +184,11 @@ impl<'w> Scanner<'w> {
     fn sighted(&mut self, bytes: &[u8], start: usize, found: Found) {
         let (digest, known) = found.identity.as_deref().map(known::digest).unzip();
         // A hash whose password is in a published test lets anyone in who reads the test.
-        let known = known == Some(true) && !(found.kind == "password-hash" && self.of.has_accounts());
+        let known = match found.kind {
+            "password-hash" => known == Some(true) && !self.of.has_accounts(),
+            "private-key" => known == Some(true) || self.of.is_published(),
+            _ => known == Some(true),
+        };
         let count = if known { &mut self.known } else { &mut self.unknown };
         *count += 1;
         if *count > MOST {

@@ -357,6 +357,19 @@ fn a_password_has_no_fingerprint_and_a_random_secret_has() {
 }
 
 #[test]
+fn a_key_in_the_documentation_of_a_package_is_an_example() {
+    let digest = "a".repeat(32);
+    for (path, known) in [
+        ("puma-6.4.0/share/doc/puma/examples/ca.key", true),
+        ("puma-6.4.0/etc/ca.key", false),
+        // This was written for the system.
+        ("my-files/share/doc/ca.key", false),
+    ] {
+        assert_eq!(found(&format!("/nix/store/{digest}-{path}"), ED25519)[0].known, known, "{path}");
+    }
+}
+
+#[test]
 fn a_secret_behind_thousands_of_known_keys_is_found() {
     let known = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIHQf/khLvYrQ8IOika5yqtWvI0oquHlpRLTZiJy5dRJmoAoGCCqGSM49\nAwEHoUQDQgAEKF0DYGbBwbj06tA3fd/+yP44cvmwmHBWXZCKbS+RQlAKvLXMWkpN\nr1lwMyJZoSGgBHoUahoYjTh9/sJL7XLJtA==\n-----END EC PRIVATE KEY-----\n";
     let text = format!("{}{ED25519}", known.repeat(3000));

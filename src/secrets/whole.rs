@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
+use super::logins;
 use super::rules::{Found, Places, RECORDS, SHADOW, WIREGUARD};
 use super::subject::Subject;
 use crate::nixos::Scheme;
@@ -28,6 +29,9 @@ pub(super) fn test(bytes: &[u8], places: Places) -> Vec<(usize, Found)> {
     }
     if places.meet(SHADOW) {
         found.extend(shadow(bytes));
+    }
+    if places.meet(Places::LOGINS) {
+        found.extend(logins::test(bytes, places));
     }
     found
 }

@@ -3,6 +3,7 @@
 mod closure;
 pub mod contents;
 pub mod disk;
+mod dominators;
 pub mod graph;
 pub mod hashing;
 pub mod mentions;

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileTypeExt;
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
@@ -10,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{Problem, ProblemKind, Remark, own_path};
 use crate::error::{Error, Result};
 use crate::fs::digest;
+use crate::image::platform::FileTypeExt;
 use crate::image::{PRODUCTS, Progress, products};
 use crate::nixos::{Disc, Medium};
 

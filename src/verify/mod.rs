@@ -305,5 +305,5 @@ fn shown(hash: &[u8; 32]) -> String {
 }
 
 fn own_path(disc: &Disc<'_>) -> Vec<u8> {
-    std::os::unix::ffi::OsStrExt::as_bytes(disc.path().as_os_str()).to_vec()
+    disc.path().as_os_str().as_encoded_bytes().to_vec()
 }

@@ -524,11 +524,16 @@ fn units_and_ports_of_the_default_system_are_compared() {
     let one = json!([
         unit("a.timer", "boot", &[]),
         unit("b.service", "manual", &[]),
+        unit("d.service", "boot", &[]),
+        unit("e.service", "boot", &[]),
         unit("ftp.socket", "boot", &["tcp 21"])
     ]);
+    let under = |name: &str, start: &str| json!({"name": name, "start": start, "condition": "ConditionPathExists=/d"});
     let two = json!([
         unit("b.service", "boot", &[]),
         unit("c.service", "masked", &[]),
+        under("d.service", "boot"),
+        under("e.service", "manual"),
         unit("ftp.socket", "boot", &["tcp 2121"])
     ]);
     let ((_one, old), (_two, new)) = (with(&one, "sha256-A"), with(&two, "sha256-B"));
@@ -539,6 +544,8 @@ fn units_and_ports_of_the_default_system_are_compared() {
             {"what": "a.timer", "old": "boot", "new": null},
             {"what": "b.service", "old": "manual", "new": "boot"},
             {"what": "c.service", "old": null, "new": "masked"},
+            {"what": "d.service", "old": "boot", "new": "boot if ConditionPathExists=/d"},
+            {"what": "e.service", "old": "boot", "new": "never: ConditionPathExists=/d"},
         ])
     );
     assert_eq!(
@@ -550,6 +557,9 @@ fn units_and_ports_of_the_default_system_are_compared() {
     );
     let page = run(&["diff", old.to_str().unwrap(), new.to_str().unwrap()]).out;
     assert!(page.contains("\n  ~ b.service: starts on demand -> starts at boot\n"), "{page}");
+    let open = "\n  ~ d.service: starts at boot -> starts at boot if ConditionPathExists=/d holds\n";
+    let failed = "\n  ~ e.service: starts at boot -> does not start: ConditionPathExists=/d does not hold\n";
+    assert!(page.contains(open) && page.contains(failed), "{page}");
     // Real systems, eleven years apart.
     let (_, found) = diff(&fixture("era-2014/result"), &fixture("today/result"));
     let lines = list(&found, "/units", |change| word(&change["what"]));

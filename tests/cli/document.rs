@@ -64,9 +64,10 @@ fn every_document_has_its_schema_and_its_fields() {
         (
             &["packages", "--json", &today],
             &[
-                ("", "schema image packages troubles"),
+                ("", "schema image packages disk troubles"),
                 ("packages[].", "path name pname version output kind installed"),
-                ("packages[].", "narSize closureSize diskSize narHash references"),
+                ("packages[].", "narSize closureSize addedSize diskSize narHash references"),
+                ("disk.", "total storePaths registration otherFiles metadata unused padding"),
             ],
         ),
         (
@@ -89,7 +90,7 @@ fn every_document_has_its_schema_and_its_fields() {
         (
             &["check", "--json", &today, "--package", "git", "--command", "vim"],
             &[
-                ("", "schema image results passed failed warnings unknown troubles"),
+                ("", "schema image results passed failed warnings unknown accepted troubles"),
                 ("results[].", "id kind subject system status message evidence severity reason policy line"),
             ],
         ),
@@ -97,7 +98,7 @@ fn every_document_has_its_schema_and_its_fields() {
             &["services", "--json", &today],
             &[
                 ("", "schema image services firewall troubles"),
-                ("services[].", "unit start triggeredBy user program ports"),
+                ("services[].", "unit start triggeredBy condition conditionsHold user program ports"),
                 ("services[].ports[].", "protocol port"),
                 ("firewall.", "unit open trustedInterfaces further"),
             ],
@@ -115,7 +116,7 @@ fn every_document_has_its_schema_and_its_fields() {
                 ("sshd.", "enabled startsAtBoot socket unit config version permitRootLogin passwordAuthentication"),
                 ("sshd.", "authorizedKeysFiles ports"),
                 ("sudo[].", "tool who users target becomes through root commands conditions source line"),
-                ("autologin[].", "user by source"),
+                ("autologin[].", "user by source condition"),
                 ("findings[].", "id severity subject message path"),
                 ("systems[].", "path default specialisation sameAsDefault access"),
             ],

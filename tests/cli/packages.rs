@@ -112,3 +112,55 @@ fn only_software_counts_as_a_package() {
         assert_eq!((&result["status"], &result["message"]), (&json!(status), &json!(message)), "{flag} {subject}");
     }
 }
+
+/// Every image among the fixtures that has a store.
+fn stores() -> Vec<String> {
+    let mut images = Vec::new();
+    let mut ahead = vec![fixture("")];
+    while let Some(directory) = ahead.pop() {
+        for entry in std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
+            let name = entry.to_string_lossy().into_owned();
+            match entry.is_dir() {
+                true => ahead.push(entry),
+                false if name.ends_with(".iso") || name.ends_with(".squashfs") => images.push(name),
+                false => {}
+            }
+        }
+    }
+    images.sort();
+    images
+}
+
+#[test]
+fn the_sizes_on_the_disc_add_up_to_the_bytes_of_the_store_in_every_image() {
+    let (mut squashfs, mut directories) = (0, 0);
+    for image in stores() {
+        let Ok(document) = serde_json::from_str::<Value>(&run(&["packages", "--json", &image]).out) else { continue };
+        let disk = &document["disk"];
+        let Some(total) = disk["total"].as_u64() else { continue };
+        let bytes = |name: &str| disk[name].as_u64().unwrap();
+        let parts = ["storePaths", "registration", "otherFiles", "metadata", "unused", "padding"];
+        assert_eq!(parts.map(bytes).iter().sum::<u64>(), total, "{image}: {disk}");
+        let rows = document["packages"].as_array().unwrap();
+        let sum: u64 = rows.iter().map(|package| package["diskSize"].as_u64().unwrap()).sum();
+        assert_eq!(sum, bytes("storePaths"), "{image}");
+        let about: Value = serde_json::from_str(&run(&["inspect", "--json", &image]).out).unwrap();
+        if about["store"]["kind"] == "directory" {
+            directories += 1;
+            continue;
+        }
+        squashfs += 1;
+        assert_eq!(total - bytes("padding"), about["store"]["bytes"].as_u64().unwrap(), "{image}");
+        let path = about["store"]["path"].as_str();
+        let length = match path {
+            Some(path) => {
+                let listed: Value = serde_json::from_str(&run(&["ls", "-l", "--json", &image, path]).out).unwrap();
+                listed["entries"][0]["size"].as_u64().unwrap()
+            }
+            None => std::fs::metadata(&image).unwrap().len(),
+        };
+        assert_eq!(total, length, "{image}");
+        assert_eq!(bytes("unused"), 0, "{image}");
+    }
+    assert!(squashfs > 20 && directories > 0, "{squashfs} squashfs, {directories} directories");
+}

@@ -31,7 +31,7 @@ fn results(document: &Value) -> Vec<String> {
 }
 
 /// Each table on its own, and what comes of it for today's image.
-const TABLES: [(&str, &[&str]); 41] = [
+const TABLES: [(&str, &[&str]); 53] = [
     ("[image]\nmax-size = \"4 MiB\"", &["pass max-size 4194304"]),
     ("[image]\nmax-size = 1024", &["fail max-size 1024"]),
     ("[image]\nvolume-id = \"nixos-*-25.11-*\"", &["pass volume-id nixos-*-25.11-*"]),
@@ -114,6 +114,36 @@ const TABLES: [(&str, &[&str]); 41] = [
         &["pass size closure, at most 16777216", "fail size each package, at most 1024"],
     ),
     ("[integrity]\nverify = true", &["pass integrity store"]),
+    ("[image]\nparams.require = [\"root=LABEL=nixos-*\"]", &["pass param root=LABEL=nixos-*"]),
+    ("[image]\nparams.forbid = [\"console=ttyU*\", \"log*\"]", &["pass no-param console=ttyU*", "fail no-param log*"]),
+    (
+        "[[file]]\npath = \"/etc/hosts\"\nmatches = \"^127\\\\.0\\\\.0\\\\.1 +localhost$\"\nnot-contains = \"evil\"",
+        &["pass file /etc/hosts does not contain \"evil\" matches \"^127\\\\.0\\\\.0\\\\.1 +localhost$\""],
+    ),
+    (
+        "[[file]]\npath = \"/etc/hosts\"\nnot-contains = \"localhost\"",
+        &["fail file /etc/hosts does not contain \"localhost\""],
+    ),
+    ("[[file]]\npath = \"/etc/hosts\"\nmatches = \"^host\"", &["fail file /etc/hosts matches \"^host\""]),
+    ("[[file]]\npath = \"/etc/sudoers\"\nowner = \"root:root\"", &["pass file /etc/sudoers owner root:root"]),
+    ("[[file]]\npath = \"/etc/sudoers\"\nowner = \"nixos\"", &["fail file /etc/sudoers owner nixos"]),
+    (
+        "[[file]]\npath = \"/run/current-system/sw/bin/git\"\ntarget = \"/nix/store/*-git-*/bin/git\"",
+        &["pass file /run/current-system/sw/bin/git target /nix/store/*-git-*/bin/git"],
+    ),
+    (
+        "[[key]]\nuser = \"root\"\nfingerprint = \"SHA256:t2OsNBhPwj/q3ZhvXsqNyex0nr3b3DKm3TYL+q/1l2k\"\noptions = [\"restrict\"]",
+        &["fail key SHA256:t2OsNBhPwj/q3ZhvXsqNyex0nr3b3DKm3TYL+q/1l2k with restrict for root"],
+    ),
+    (
+        "[[port]]\nport = 22\n[[port]]\nport = \"20-30\"\nprotocol = \"udp\"\nstate = \"closed\"",
+        &["pass port tcp 22 open", "unknown port udp 20-30 closed"],
+    ),
+    (
+        "[firewall]\nenabled = true\nudp = []",
+        &["fail firewall enabled", "fail firewall no udp", "fail firewall no trusted interfaces"],
+    ),
+    ("[firewall]\nenabled = false", &["pass firewall not enabled"]),
     ("[secrets]\ndeny = true", &["fail secrets none"]),
     ("[secrets]\ndeny = true\nallow = [\"/nix/store/*-users-groups.json\"]", &["pass secrets none"]),
 ];
@@ -124,8 +154,40 @@ fn every_table_is_judged() {
         let (code, document) = check("today/result", "policy.toml", policy);
         assert_eq!(results(&document), expected, "{policy}");
         let fails = expected.iter().any(|result| result.starts_with("fail"));
-        assert_eq!(code, Some(i32::from(fails)), "{policy}");
+        let unknown = expected.iter().any(|result| result.starts_with("unknown"));
+        let expected = if fails { 1 } else { i32::from(unknown) * 2 };
+        assert_eq!(code, Some(expected), "{policy}");
     }
+}
+
+#[test]
+fn an_accepted_finding_does_not_fail_until_its_last_day_is_over() {
+    let policy = "preset = \"installer\"\n[secrets]\ndeny = true\n
+[[accept]]\nfinding = \"plaintext-password\"\nsubject = \"root\"\nreason = \"a demo\"\nexpires = 2026-12-31
+[[accept]]\nfinding = \"pass*\"\nsubject = \"/nix/store/*-users-groups.json\"\nreason = \"the same\"
+[[accept]]\nfinding = \"autologin\"\nreason = \"old\"";
+    let (_folder, path) = written("policy.toml", policy);
+    let check = |seconds: &str| {
+        let mut command = crate::support::program();
+        command.env("SOURCE_DATE_EPOCH", seconds).args(["check", "--json", "--policy"]).arg(&path);
+        let output = command.arg(fixture("today/result")).output().unwrap();
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code(), document)
+    };
+    // 2026-12-31 and 2027-01-01.
+    let (code, document) = check("1798761599");
+    assert_eq!((code, &document["failed"]), (Some(0), &json!(0)), "{document}");
+    let accepted: Vec<(&Value, &Value)> =
+        document["accepted"].as_array().unwrap().iter().map(|one| (&one["matches"], &one["expired"])).collect();
+    // Both systems have the user.
+    assert_eq!(accepted[0], (&json!(2), &json!(false)));
+    assert_eq!(accepted[2], (&json!(0), &json!(false)));
+    let message = document["results"][0]["message"].as_str().unwrap();
+    assert!(message.ends_with(" (accepted until 2026-12-31: a demo)"), "{message}");
+    let (code, document) = check("1798761600");
+    assert_eq!((code, &document["failed"], &document["accepted"][0]["expired"]), (Some(1), &json!(1), &json!(true)));
+    let message = document["results"][0]["message"].as_str().unwrap();
+    assert!(message.ends_with(" (accepted until 2026-12-31: a demo)"), "{message}");
 }
 
 #[test]
@@ -188,9 +250,9 @@ fn what_the_image_does_not_tell_is_unknown_and_a_failure_weighs_more() {
             &[
                 "unknown access no plaintext-password",
                 "pass access no empty-password-over-ssh",
-                "pass access no password-on-kernel-line",
-                "pass access no initrd-host-key",
                 "pass access no empty-password except for root, nixos",
+                "pass access no initrd-host-key",
+                "pass access no password-on-kernel-line",
             ],
         ),
     ] {
@@ -205,7 +267,37 @@ fn what_the_image_does_not_tell_is_unknown_and_a_failure_weighs_more() {
 }
 
 /// Policies with a mistake: the ending of the file, its text, and the message after the name of the file.
-const MISTAKES: [(&str, &str, &str); 55] = [
+const MISTAKES: [(&str, &str, &str); 69] = [
+    ("toml", "[[port]]\nport = 0", ":2:8: 0 is not a port"),
+    ("toml", "[[port]]\nport = 70000", ":2:8: 70000 is not a port"),
+    ("toml", "[[port]]\nport = \"90-80\"", ":2:8: \"90-80\" is not a port or a range: write 22 or \"8000-8010\""),
+    (
+        "toml",
+        "[[port]]\nport = 22\nprotocol = \"tpc\"",
+        ":3:12: unknown variant `tpc`, expected `tcp` or `udp`; did you mean `tcp`?",
+    ),
+    ("toml", "[firewall]\nreason = \"x\"", ":1:1: the table asserts nothing: give enabled, tcp, udp or trusted"),
+    ("toml", "[firewall]\nenabled = false\ntcp = [22]", ":1:1: without a firewall, every packet comes in"),
+    ("toml", "[[accept]]\nfinding = \"empty-pasword\"\nreason = \"x\"", ":1:1: no finding is called \"empty-pasword\""),
+    ("toml", "[[accept]]\nfinding = \"autologin\"", ":1:1: missing field `reason`"),
+    ("toml", "[[accept]]\nfinding = \"autologin\"\nreason = \" \"", ":1:1: a reason is needed"),
+    (
+        "toml",
+        "[[accept]]\nfinding = \"autologin\"\nreason = \"x\"\nexpires = 2026-12-31T10:00:00Z",
+        ":4:11: \"2026-12-31T10:00:00Z\" is not a day: write 2026-12-31",
+    ),
+    ("toml", "[[file]]\npath = \"/a\"\nmatches = \"a(b\"", ":1:1: \"a(b\" is not a regular expression: unclosed group"),
+    (
+        "toml",
+        "[[file]]\npath = \"/a\"\nowner = \"a b\"",
+        ":1:1: \"a b\" is not an owner: write root, root:wheel or 0:0",
+    ),
+    ("toml", "[[file]]\npath = \"/a\"\nnot-contains = \"\"", ":1:1: every file contains the empty text"),
+    (
+        "toml",
+        "[[key]]\nfingerprint = \"SHA256:rc+eE/f2bJFfE+l/5GHwjyqf1Rmmgl6CwjPUgKwz2VM\"\noptions = \"no-such-thing\"",
+        ":1:1: the options of the key are malformed",
+    ),
     ("toml", "[[package]]\nnaem = \"git\"", ":2:1: unknown field `naem`"),
     ("toml", "[imagee]\nmax-size = 1", ":1:2: unknown field `imagee`"),
     ("toml", "[ssh]\nenabled = true\nenabled = true", ":3:1: duplicate key"),
@@ -374,6 +466,14 @@ fn tables_that_contradict_each_other_are_refused() {
             "[[user]]\nname = \"a\"\nexists = false\n[[key]]\nuser = \"a\"\nfingerprint = \"SHA256:rc+eE/f2bJFfE+l/5GHwjyqf1Rmmgl6CwjPUgKwz2VM\"",
             "4:1: a key for a, who must not exist; that contradicts line 1",
         ),
+        (
+            "[[port]]\nport = \"20-30\"\nstate = \"closed\"\n[[port]]\nport = 22",
+            "4:1: tcp 22 must be open, and closed; that contradicts line 1",
+        ),
+        (
+            "[[port]]\nport = 22\n[firewall]\ntcp = [80]",
+            "3:1: tcp 22 must be open, and the firewall must not let it in; that contradicts line 1",
+        ),
         ("[image.params]\nrequire = [\"quiet\"]\nforbid = [\"quiet\"]", "1:1: quiet is required and forbidden"),
     ] {
         assert_eq!(mistakes("policy.toml", policy), [expected], "{policy}");
@@ -413,6 +513,7 @@ fn the_published_schema_is_that_of_the_parser_and_judges_as_it_does() {
     for (policy, _) in TABLES {
         assert!(schema.is_valid(&as_json(policy).unwrap()), "{policy}");
     }
+    assert_eq!(undescribed(&serde_json::from_str(published).unwrap(), ""), [""; 0]);
     // What a schema can tell: names, types and words.
     for policy in [
         "[[package]]\nnaem = \"git\"",
@@ -424,6 +525,26 @@ fn the_published_schema_is_that_of_the_parser_and_judges_as_it_does() {
     ] {
         assert!(!schema.is_valid(&as_json(policy).unwrap()), "{policy}");
     }
+}
+
+/// The members and words of a schema that have no description.
+fn undescribed(schema: &Value, place: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        if property["description"].is_null() {
+            found.push(format!("{place}.{name}"));
+        }
+    }
+    for word in schema["enum"].as_array().into_iter().flatten() {
+        found.push(format!("{place}={word}"));
+    }
+    for choice in schema["oneOf"].as_array().into_iter().flatten().filter(|choice| choice["description"].is_null()) {
+        found.push(format!("{place}={}", choice["const"]));
+    }
+    for (name, definition) in schema["$defs"].as_object().into_iter().flatten() {
+        found.extend(undescribed(definition, name));
+    }
+    found
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn a_report_that_cannot_be_written_is_told() {
     let image = fixture("today/result").display().to_string();
     for (report, told) in [
         ("junit=/no/such/folder/x", "--report /no/such/folder/x"),
-        ("html=x", "unknown format html; use junit, sarif, markdown or tap"),
+        ("html=x", "unknown format html; use junit, sarif, markdown, tap or json"),
         ("junit", "write junit=FILE"),
     ] {
         let found = run(&["check", &image, "--command", "vim", "--report", report]);
@@ -88,6 +88,20 @@ fn a_report_on_standard_output_takes_the_place_of_the_table() {
     assert_eq!(found.code, Some(0));
     let sarif: Value = serde_json::from_str(&found.out).unwrap();
     assert_eq!(sarif["version"], "2.1.0");
+}
+
+#[test]
+fn a_report_in_json_is_the_document_beside_the_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("check.json");
+    let image = fixture("today/result").display().to_string();
+    let asked = ["check", &image, "--command", "vim", "--command", "gone"];
+    let report = format!("json={}", file.display());
+    let beside = run(&[&asked[..], &["--report", &report]].concat());
+    let alone = run(&[&asked[..], &["--json"]].concat());
+    assert_eq!((beside.code, alone.code), (Some(1), Some(1)));
+    assert_eq!(std::fs::read_to_string(file).unwrap(), alone.out);
+    assert!(beside.out.ends_with("1 passed, 1 failed\n"), "{}", beside.out);
 }
 
 #[test]

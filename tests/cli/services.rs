@@ -10,11 +10,11 @@ fn units_that_start_are_listed_with_their_user_program_and_ports() {
     assert_eq!(
         listed.out,
         "\
-UNIT                        STARTS   AS    LISTENS  RUNS
-register-nix-paths.service  at boot  root           nix-2.31.2/bin/nix-store
-sshd.service                at boot  root  tcp 22   openssh-10.2p1/bin/sshd
+UNIT                        STARTS                                                 AS    LISTENS  RUNS
+register-nix-paths.service  at boot if ConditionPathExists=/nix-path-registration  root           nix-2.31.2/bin/nix-store
+sshd.service                at boot                                                root  tcp 22   openssh-10.2p1/bin/sshd
 
-3 more units start only by hand, --all shows them
+3 more units do not start by themselves, --all shows them
 firewall: NixOS sets up none
 "
     );

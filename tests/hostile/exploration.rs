@@ -3,7 +3,9 @@
 use std::io::{self, Read};
 
 use nixoscope::Troubles;
-use nixoscope::check::kind::{Boot, Command, File, Forbid, Installed, Key, NoEmptyPasswords, NoParam, Package, Ssh};
+use nixoscope::check::kind::{
+    Boot, Command, File, Forbid, Installed, KernelParam, Key, NoEmptyPasswords, NoParam, Package, Ssh,
+};
 use nixoscope::check::policy::Firmware;
 use nixoscope::check::{self, Assertion, Demand, PackageQuery, WantedKey};
 use nixoscope::diff::{Difference, Manifest, Pair};
@@ -98,7 +100,7 @@ fn assertions() -> Vec<Assertion> {
         NoEmptyPasswords.into(),
         Ssh::Enabled(true).into(),
         Boot(Firmware::Uefi).into(),
-        NoParam("quiet".to_owned()).into(),
+        NoParam(KernelParam::parse("quiet")).into(),
     ]
 }
 

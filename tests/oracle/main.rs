@@ -10,8 +10,9 @@
     reason = "what a helper does not expect fails the test"
 )]
 
+mod action;
 mod bills;
-mod checks;
+mod builds;
 mod compressed;
 mod fat;
 mod initrd;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use super::{Ask, Kind};
+use crate::check::accept::Standing;
 use crate::check::systems::Scope;
 use crate::check::{Judgement, Subject};
 use crate::error::Result;
@@ -15,6 +16,14 @@ pub(super) const KIND: Kind = Kind { name: "access", says: "nobody gets in who s
 
 /// Findings that are undecided if a password is unknown. The last one is only undecided if the system has an sshd.
 const OF_PASSWORDS: [FindingId; 2] = [FindingId::EmptyPassword, FindingId::PlaintextPassword];
+
+/// Findings that a configuration of sshd that is not in the image may cause.
+const OF_SSHD: [FindingId; 4] = [
+    FindingId::EmptyPasswordOverSsh,
+    FindingId::RootPasswordOverSsh,
+    FindingId::OtherSshMethod,
+    FindingId::KeysByCommand,
+];
 
 /// Why nothing can be said about users.
 pub(super) const UNLISTED: &str = "the image does not list its users in any known form";
@@ -51,22 +60,31 @@ pub(super) fn no_findings(subject: &Subject<'_, '_>, ids: &[FindingId], except: 
         Ok(systems) => systems,
         Err(none) => return Ok(none),
     };
-    let (mut found, mut unread, mut unknown) = (Found::default(), Found::default(), None);
+    let (mut found, mut unread, mut accepted) = (Found::default(), Found::default(), Found::default());
+    let mut unknown = None;
     for system in systems {
         let access = subject.access_of(system)?;
         unknown = unknown.or_else(|| undecided(access, ids, except));
         for finding in access.findings.iter().filter(|finding| !except.contains(&finding.subject)) {
-            if ids.contains(&finding.id) {
-                found.add(system, finding);
-            } else if may_hide(finding.id, ids) {
-                unread.add(system, finding);
+            let to = match ids.contains(&finding.id) {
+                true => &mut found,
+                false if may_hide(finding.id, ids) => &mut unread,
+                false => continue,
+            };
+            match subject.accepted.standing(finding.id.name(), &[&finding.subject]) {
+                Standing::Counts => to.add(system, finding, ""),
+                Standing::Over(why) => to.add(system, finding, &why),
+                Standing::Accepted(why) => accepted.add(system, finding, &why),
             }
         }
     }
     Ok(match (found.message(), unknown.or_else(|| unread.message())) {
         (Some(message), _) => Judgement::fail(message, found.places),
         (None, Some(message)) => Judgement::unknown(message, unread.places),
-        (None, None) => Judgement::pass("none", Vec::new()),
+        (None, None) => match accepted.message() {
+            Some(message) => Judgement::pass(message, accepted.places),
+            None => Judgement::pass("none", Vec::new()),
+        },
     })
 }
 
@@ -90,6 +108,7 @@ fn may_hide(id: FindingId, asked: &[FindingId]) -> bool {
     match id {
         FindingId::InitrdUnreadable | FindingId::InitrdUnread => asked.iter().any(|asked| asked.is_of_initrd()),
         FindingId::UnreadFile => asked.contains(&FindingId::PasswordlessRoot),
+        FindingId::SshdConfigMissing => OF_SSHD.iter().any(|of_sshd| asked.contains(of_sshd)),
         _ => false,
     }
 }
@@ -103,8 +122,9 @@ struct Found {
 }
 
 impl Found {
-    fn add(&mut self, system: &System, finding: &Finding) {
-        let text = format!("{}: {}", finding.subject, finding.message);
+    fn add(&mut self, system: &System, finding: &Finding, why: &str) {
+        let blank = if why.is_empty() { "" } else { " " };
+        let text = format!("{}: {}{blank}{why}", finding.subject, finding.message);
         if !self.seen.insert(text.clone()) {
             return;
         }

@@ -1,22 +1,19 @@
 //! `--file PATH` and `[[file]]`: the file exists, with the wanted properties.
 
 use std::fmt;
-use std::io::Read;
 
-use data_encoding::HEXLOWER;
-use sha2::{Digest, Sha256};
+use globset::GlobMatcher;
 
 use super::super::nearest::listed;
 use super::super::paths::{at_path, broken, leads_to, siblings, text};
+use super::contents::{self, Pattern};
+use super::owner::{Compared, Owner, beside};
 use super::{Ask, Flag, Kind, Takes};
 use crate::check::systems::Scope;
 use crate::check::{Answer, Judgement, Subject};
 use crate::error::{Error, Result};
 use crate::fs::path::{self, Found};
-use crate::fs::{FileType, Tree};
-
-/// Bytes that are read at once.
-const PART: usize = 1 << 18;
+use crate::fs::{self, FileType, Node};
 
 /// Paths that lead into the store after boot.
 const AFTER_BOOT: [&[u8]; 3] = [b"/nix", b"/etc", b"/run"];
@@ -30,7 +27,7 @@ pub(super) const KIND: Kind = Kind {
 };
 
 /// The file exists after following links, with this type, mode and contents.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct File {
     /// Its path in the running system.
     pub path: Vec<u8>,
@@ -42,6 +39,14 @@ pub struct File {
     pub sha256: Option<[u8; 32]>,
     /// A text that it contains.
     pub contains: Option<String>,
+    /// A text that it does not contain.
+    pub not_contains: Option<String>,
+    /// A pattern that a part of it matches.
+    pub matches: Option<Pattern>,
+    /// Its owner.
+    pub owner: Option<Owner>,
+    /// A glob for where its link leads: as the link is written, or in the end.
+    pub target: Option<GlobMatcher>,
 }
 
 impl File {
@@ -52,7 +57,14 @@ impl File {
     }
 
     fn is_any(&self) -> bool {
-        self.file_type.is_none() && self.mode.is_none() && self.sha256.is_none() && self.contains.is_none()
+        let others = [self.file_type.is_some(), self.mode.is_some(), self.owner.is_some(), self.target.is_some()];
+        !others.contains(&true) && !self.has_contents()
+    }
+
+    /// Whether anything is asserted of the contents.
+    fn has_contents(&self) -> bool {
+        let texts = [self.contains.is_some(), self.not_contains.is_some()];
+        self.sha256.is_some() || self.matches.is_some() || texts.contains(&true)
     }
 }
 
@@ -66,10 +78,11 @@ impl fmt::Display for File {
         if self.sha256.is_some() {
             write!(formatter, " sha256")?;
         }
-        match &self.contains {
-            Some(text) => write!(formatter, " contains {text:?}"),
-            None => Ok(()),
-        }
+        self.owner.iter().try_for_each(|owner| write!(formatter, " owner {owner}"))?;
+        self.target.iter().try_for_each(|target| write!(formatter, " target {}", target.glob()))?;
+        self.contains.iter().try_for_each(|text| write!(formatter, " contains {text:?}"))?;
+        self.not_contains.iter().try_for_each(|text| write!(formatter, " does not contain {text:?}"))?;
+        self.matches.iter().try_for_each(|pattern| write!(formatter, " matches {:?}", pattern.to_string()))
     }
 }
 
@@ -122,73 +135,51 @@ fn is(subject: &Subject<'_, '_>, file: &File, there: Judgement) -> Result<Judgem
         _ => path::resolve(tree, &file.path)?,
     };
     let node = tree.node(found.id)?;
-    let (own, mut wrong) = (node.kind.file_type(), Vec::new());
+    let mut wrong = properties(subject, file, &found, &node)?;
+    let mut unknown = None;
+    match file.owner.as_ref().map(|owner| owner.compare(subject, &file.path, &node)).transpose()? {
+        Some(Compared::Other(told)) => wrong.push(told),
+        Some(Compared::Unknown(told)) => unknown = Some(told),
+        Some(Compared::Same) | None => {}
+    }
+    if file.has_contents() {
+        match node.kind.file_type() {
+            FileType::File => wrong.extend(contents::wrong(tree, &found, file)?),
+            own => wrong.push(format!("it is a {}, and has no contents", word(own))),
+        }
+    }
+    let evidence = vec![text(&found.path)];
+    Ok(match unknown {
+        _ if !wrong.is_empty() => Judgement::fail(wrong.join("; "), evidence),
+        Some(told) => Judgement::unknown(told, evidence),
+        None => Judgement::pass(there.message, evidence),
+    })
+}
+
+/// What is wrong with the type, the mode and the target of a link.
+fn properties(subject: &Subject<'_, '_>, file: &File, found: &Found, node: &Node) -> Result<Vec<String>> {
+    let (tree, own, mut wrong) = (subject.disc.tree(), node.kind.file_type(), Vec::new());
     if let Some(wanted) = file.file_type.filter(|wanted| *wanted != own) {
         wrong.push(format!("it is a {}, not a {}", word(own), word(wanted)));
     }
     if let Some(wanted) = file.mode {
-        let mode = match sidecar(tree, &file.path)? {
-            Some(mode) => mode,
-            None => node.mode,
-        };
+        let set = beside(tree, &file.path, b".mode")?.and_then(|text| u16::from_str_radix(&text, 8).ok());
+        let mode = set.unwrap_or(node.mode);
         if mode != wanted {
             wrong.push(format!("its mode is {mode:04o}"));
         }
     }
-    if own != FileType::File && (file.sha256.is_some() || file.contains.is_some()) {
-        wrong.push(format!("it is a {}, and has no contents", word(own)));
-    } else if file.sha256.is_some() || file.contains.is_some() {
-        let (digest, contains) = read(tree, &found, file.contains.as_deref().unwrap_or_default().as_bytes())?;
-        if file.sha256.is_some_and(|wanted| wanted != digest) {
-            wrong.push(format!("its SHA-256 is {}", HEXLOWER.encode(&digest)));
-        }
-        if let Some(wanted) = file.contains.as_ref().filter(|_| !contains) {
-            wrong.push(format!("it does not contain {wanted:?}"));
-        }
-    }
-    let evidence = vec![text(&found.path)];
-    Ok(if wrong.is_empty() {
-        Judgement::pass(there.message, evidence)
-    } else {
-        Judgement::fail(wrong.join("; "), evidence)
-    })
-}
-
-/// The mode that NixOS sets for a file in `/etc`, stored in a separate file beside it.
-fn sidecar(tree: &dyn Tree, path: &[u8]) -> Result<Option<u16>> {
-    if !path.windows(5).any(|part| part == b"/etc/") {
-        return Ok(None);
-    }
-    match path::read(tree, &[path, b".mode"].concat(), 64) {
-        Ok(bytes) => Ok(u16::from_str_radix(String::from_utf8_lossy(&bytes).trim(), 8).ok()),
-        Err(Error::NotFound { .. } | Error::WrongType { .. } | Error::Limit { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// The digest of a file, and whether it contains the text, which is not empty.
-fn read(tree: &dyn Tree, file: &Found, wanted: &[u8]) -> Result<([u8; 32], bool)> {
-    let shown = || std::path::PathBuf::from(text(&file.path));
-    let mut reader = tree.open(file.id)?;
-    let mut digest = Sha256::new();
-    let mut contains = wanted.is_empty();
-    let mut buffer = vec![0; PART];
-    // The end of the previous part, where the text may have begun.
-    let mut window: Vec<u8> = Vec::new();
-    loop {
-        let read = reader.read(&mut buffer).map_err(|error| Error::from_read(error, &shown()))?;
-        if read == 0 {
-            return Ok((digest.finalize().into(), contains));
-        }
-        let part = buffer.get(..read).unwrap_or_default();
-        digest.update(part);
-        if !contains {
-            window.extend_from_slice(part);
-            contains = window.windows(wanted.len()).any(|here| here == wanted);
-            let kept = window.len().saturating_sub(wanted.len());
-            window.drain(..kept);
+    if let Some(wanted) = &file.target {
+        let link = match tree.node(path::resolve_link(tree, &file.path)?.id)?.kind {
+            fs::Kind::Symlink { target } => Some(text(&target)),
+            _ => None,
+        };
+        let end = text(&found.path);
+        if !link.iter().chain([&end]).any(|path| wanted.is_match(path)) {
+            wrong.push(format!("it leads to {end}"));
         }
     }
+    Ok(wrong)
 }
 
 fn word(file_type: FileType) -> &'static str {

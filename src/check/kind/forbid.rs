@@ -2,13 +2,12 @@
 
 use std::fmt;
 
-use super::super::packages::{Matches, chain_texts, meant, names, only, query, texts};
+use super::super::packages::{Matches, chain_to, meant, names, only, query};
 use super::{Ask, Flag, Kind, Takes};
 use crate::check::{Judgement, PackageQuery, Subject};
 use crate::error::Result;
 use crate::nixos::ObjectKind;
 use crate::store::StorePath;
-use crate::store::contents::Object;
 
 /// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind {
@@ -42,27 +41,24 @@ impl Ask for Forbid {
         // A name may mean scripts and data, and a full name may mean anything.
         let counts = |kind: ObjectKind, path: &StorePath| kind == ObjectKind::Other || path.name() == self.0.name();
         let named = found.others.iter().filter(|(kind, path)| counts(*kind, path)).map(|(_, path)| *path);
-        let software_paths = found.itself.iter().chain(&found.beside).map(|(_, path)| *path);
-        let paths: Vec<&StorePath> = software_paths.chain(named).collect();
-        if paths.is_empty() {
-            let found = found.require_all()?;
-            let message = match found.others.as_slice() {
-                [] => format!("not in the image{}", meant(software, &self.0)),
-                others => format!("not in the image as software; {}", only(others)),
-            };
-            return Ok(Judgement::pass(message, Vec::new()));
+        let paths: Vec<&StorePath> = found.software().chain(named).collect();
+        if !paths.is_empty() {
+            let chain = chain_to(subject.disc, software, &paths)?;
+            return Ok(Judgement::fail(format!("in the image: {}", names(&paths)), chain));
         }
-        // The default system first: readers look there for the packages that it brings in.
-        let systems = &subject.disc.systems;
-        let chain = systems.iter().find_map(|system| {
-            let root = software.contents.index(&system.path)?;
-            let is_found = |object: &Object| paths.contains(&&object.path);
-            software.contents.graph.chain([root], |index| software.contents.objects.get(index).is_some_and(is_found))
-        });
-        let evidence = match chain {
-            Some(chain) => chain_texts(software, &chain),
-            None => texts(&paths),
+        let relatives = Matches::such(subject, &|path| self.0.is_relative(path))?;
+        let paths: Vec<&StorePath> = relatives.software().collect();
+        if !paths.is_empty() {
+            let chain = chain_to(subject.disc, software, &paths)?;
+            let message = format!("in the image under another name, in the same version: {}", names(&paths));
+            return Ok(Judgement::fail(message, chain));
+        }
+        relatives.require_all()?;
+        let found = found.require_all()?;
+        let message = match found.others.as_slice() {
+            [] => format!("not in the image{}", meant(software, &self.0)),
+            others => format!("not in the image as software; {}", only(others)),
         };
-        Ok(Judgement::fail(format!("in the image: {}", names(&paths)), evidence))
+        Ok(Judgement::pass(message, Vec::new()))
     }
 }

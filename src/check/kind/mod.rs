@@ -5,9 +5,11 @@ mod boot;
 mod budget;
 mod closure;
 mod command;
+mod contents;
 mod copies;
 mod file;
 mod file_name;
+mod firewall;
 mod forbid;
 mod installed;
 mod integrity;
@@ -20,8 +22,10 @@ mod no_file;
 mod no_param;
 mod not_installed;
 mod only_keys;
+mod owner;
 mod package;
 mod param;
+mod port;
 mod secrets;
 mod secure_boot;
 mod ssh;
@@ -36,9 +40,11 @@ pub use boot::{Boot, Firmware};
 pub use budget::Budget;
 pub use closure::Closure;
 pub use command::Command;
+pub use contents::Pattern;
 pub use copies::Copies;
 pub use file::File;
 pub use file_name::FileName;
+pub use firewall::Filter;
 pub use forbid::Forbid;
 pub use installed::Installed;
 pub use integrity::Integrity;
@@ -51,8 +57,11 @@ pub use no_file::NoFile;
 pub use no_param::NoParam;
 pub use not_installed::NotInstalled;
 pub use only_keys::OnlyKeys;
+pub use owner::Owner;
 pub use package::Package;
-pub use param::Param;
+pub use param::{KernelParam, Param};
+pub(super) use port::Range;
+pub use port::{Port, PortState};
 pub use secrets::NoSecrets;
 pub use secure_boot::SecureBoot;
 pub use ssh::Ssh;
@@ -69,7 +78,7 @@ use super::{Judgement, Subject};
 use crate::error::Result;
 
 /// All kinds, those with a flag first, in the order of the help.
-pub const KINDS: [&Kind; 30] = [
+pub const KINDS: [&Kind; 32] = [
     &package::KIND,
     &installed::KIND,
     &forbid::KIND,
@@ -88,6 +97,8 @@ pub const KINDS: [&Kind; 30] = [
     &only_keys::KIND,
     &user::KIND,
     &ssh::KIND,
+    &port::KIND,
+    &firewall::KIND,
     &access::KIND,
     &secrets::KIND,
     &integrity::KIND,

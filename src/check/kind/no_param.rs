@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use super::param::is_param;
-use super::{Ask, Kind};
+use super::{Ask, KernelParam, Kind};
 use crate::check::{Judgement, Subject};
 use crate::error::Result;
 
@@ -13,7 +12,7 @@ pub(super) const KIND: Kind =
 
 /// No menu entry has the kernel parameter.
 #[derive(Clone, Debug)]
-pub struct NoParam(pub String);
+pub struct NoParam(pub KernelParam);
 
 impl fmt::Display for NoParam {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,7 +26,7 @@ impl Ask for NoParam {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
-        let with = subject.disc.menu.iter().filter(|entry| entry.params.iter().any(|word| is_param(word, &self.0)));
+        let with = subject.disc.menu.iter().filter(|entry| entry.params.iter().any(|word| self.0.is(word)));
         let entries: Vec<String> =
             with.map(|entry| format!("{}: {}", String::from_utf8_lossy(&entry.file), entry.title)).collect();
         Ok(match entries.len() {

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use super::{Ask, Kind};
+use crate::check::accept::Standing;
 use crate::check::{Judgement, Subject};
 use crate::error::Result;
-use crate::secrets::{self, Allow, Secret};
+use crate::secrets::{self, Allow, Secret, Subject as Whose};
 
 /// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind {
@@ -39,7 +40,20 @@ impl Ask for NoSecrets {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
-        let report = secrets::scan(subject.disc, &self.0, subject.progress)?;
+        let mut report = secrets::scan(subject.disc, &self.0, subject.progress)?;
+        let (mut over, before) = (None, report.secrets.len());
+        report.secrets.retain(|secret| {
+            let (path, whose) = (String::from_utf8_lossy(&secret.path), secret.subject.as_ref().map(Whose::name));
+            let subjects: Vec<&str> = whose.into_iter().chain([&*path]).collect();
+            match subject.accepted.standing(secret.kind, &subjects) {
+                Standing::Accepted(_) => return false,
+                Standing::Over(why) => over = over.take().or(Some(why)),
+                Standing::Counts => {}
+            }
+            true
+        });
+        report.allowed += before - report.secrets.len();
+        let over = over.map(|why| format!(" {why}")).unwrap_or_default();
         if report.secrets.is_empty()
             && let Some(error) = report.troubles.into_iter().next()
         {
@@ -61,8 +75,8 @@ impl Ask for NoSecrets {
             (0, _) | (_, None) => {
                 Judgement::pass(format!("none in {} files{allowed}{unused}", report.files), Vec::new())
             }
-            (1, Some(first)) => Judgement::fail(format!("{first}{ADVICE}{unused}"), places),
-            (many, Some(first)) => Judgement::fail(format!("{many}, such as {first}{ADVICE}{unused}"), places),
+            (1, Some(first)) => Judgement::fail(format!("{first}{over}{ADVICE}{unused}"), places),
+            (many, Some(first)) => Judgement::fail(format!("{many}, such as {first}{over}{ADVICE}{unused}"), places),
         })
     }
 }

@@ -123,6 +123,14 @@ impl Policy {
             let said = Said::of(&table.severity, &table.reason, &table.1).in_system(&table.system);
             to.add(Ok(table.assertions()), said);
         }
+        for table in &self.port {
+            let assertion = table.assertion().map(|assertion| vec![assertion]);
+            to.add(assertion, Said::of(&table.severity, &table.reason, &table.1).in_system(&table.system));
+        }
+        if let Some(table) = &self.firewall {
+            let said = Said::of(&table.severity, &table.reason, &table.1).in_system(&table.system);
+            to.add(table.assertions(), said);
+        }
         if let Some(table) = &self.secrets {
             let assertion = table.allowed().map(|allowed| vec![NoSecrets(allowed).into()]);
             to.add(assertion, Said::of(&table.severity, &table.reason, &table.1));

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-use super::super::kind::State;
+use super::super::kind::{Range, State};
 use super::file::{Checked, Policy};
 use super::mistake::Mistake;
+use super::network::{PortTable, PortWord, Protocol};
 use super::tables::{FileTable, OneOrMany, PackageState, PackageTable, UnitTable, UserTable};
+use crate::nixos::firewall::covers;
 
 /// The mistakes: each names the line of the earlier table.
 pub(super) fn find(policy: &Policy) -> Vec<Mistake> {
@@ -14,6 +16,8 @@ pub(super) fn find(policy: &Policy) -> Vec<Mistake> {
     among(&policy.file, files, &mut found);
     among(&policy.unit, units, &mut found);
     among(&policy.user, users, &mut found);
+    among(&policy.port, ports, &mut found);
+    ports_and_firewall(policy, &mut found);
     for key in &policy.key {
         let gone = policy.user.iter().find(|user| {
             user.exists == Some(false) && key.user.as_ref() == Some(&user.name) && meet(&key.system, &user.system)
@@ -94,6 +98,32 @@ fn units(one: &UnitTable, other: &UnitTable) -> Option<String> {
         return Some(format!("{name} must start, and must not"));
     }
     apart(one.state.as_ref(), other.state.as_ref()).then(|| format!("no state of {name} is in both lists"))
+}
+
+fn ports(one: &PortTable, other: &PortTable) -> Option<String> {
+    let differ = one.protocol == other.protocol && one.state != other.state && meet(&one.system, &other.system);
+    let ((first, last), (start, end)) = (one.port.range().ok()?, other.port.range().ok()?);
+    let both = Range((first.max(start), last.min(end)));
+    (differ && both.0.0 <= both.0.1).then(|| format!("{} {both} must be open, and closed", one.protocol.name()))
+}
+
+/// A port that must be open is one that the firewall must let in.
+fn ports_and_firewall(policy: &Policy, found: &mut Vec<Mistake>) {
+    let Some(firewall) = &policy.firewall else { return };
+    for port in policy.port.iter().filter(|port| port.state == PortWord::Open && meet(&port.system, &firewall.system)) {
+        let list = match port.protocol {
+            Protocol::Tcp => &firewall.tcp,
+            Protocol::Udp => &firewall.udp,
+        };
+        let (Some(list), Ok(range)) = (list, port.port.range()) else { continue };
+        let mut ranges: Vec<(u16, u16)> = list.iter().filter_map(|ports| ports.range().ok()).collect();
+        ranges.sort_unstable();
+        if !covers(ranges.into_iter(), range) {
+            let port_text = format!("{} {}", port.protocol.name(), Range(range));
+            let what = format!("{port_text} must be open, and the firewall must not let it in");
+            found.push(mistake(firewall.1.first.max(port.1.first), &what, firewall.1.first.min(port.1.first)));
+        }
+    }
 }
 
 fn users(one: &UserTable, other: &UserTable) -> Option<String> {

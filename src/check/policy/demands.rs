@@ -5,8 +5,8 @@ use std::path::Path;
 use globset::Glob;
 
 use super::super::kind::{
-    Assertion, Boot, Copies, File, FileName, Forbid, Installed, Kernel, MaxSize, NoFile, NoParam, NotInstalled,
-    Package, Param, Platform, SecureBoot, Ssh, State, Unit, Usb, User, VolumeId,
+    Assertion, Boot, Copies, File, FileName, Forbid, Installed, Kernel, KernelParam, MaxSize, NoFile, NoParam,
+    NotInstalled, Owner, Package, Param, Pattern, Platform, SecureBoot, Ssh, State, Unit, Usb, User, VolumeId,
 };
 use super::super::query::{PackageQuery, WantedKey};
 use super::super::size;
@@ -21,7 +21,7 @@ use crate::secrets::Allow;
 use crate::store::sha256;
 
 /// Refuses a table without any of these.
-fn nothing(given: &[bool], what: &str) -> Result<(), String> {
+pub(super) fn nothing(given: &[bool], what: &str) -> Result<(), String> {
     if given.iter().any(|given| *given) { Ok(()) } else { Err(format!("the table asserts nothing: give {what}")) }
 }
 
@@ -47,8 +47,8 @@ impl ImageTable {
             all.push(Kernel { text: kernel.clone(), version: requirement(kernel)? }.into());
         }
         for params in self.params.iter().map(|checked| &checked.0) {
-            all.extend(params.require.iter().cloned().map(|param| Param(param).into()));
-            all.extend(params.forbid.iter().cloned().map(|param| NoParam(param).into()));
+            all.extend(params.require.iter().map(|param| Param(KernelParam::parse(param)).into()));
+            all.extend(params.forbid.iter().map(|param| NoParam(KernelParam::parse(param)).into()));
         }
         Ok(all)
     }
@@ -145,6 +145,10 @@ impl FileTable {
             let mode = u16::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o7777);
             mode.ok_or_else(|| format!("{text:?} is not a mode: write \"0644\""))
         };
+        let pattern = |text: &String| Pattern::parse(text);
+        let glob = |text: &String| {
+            Glob::new(text).map(|glob| glob.compile_matcher()).map_err(|_| format!("{text:?} is not a glob"))
+        };
         let file_type = self.r#type.map(|word| match word {
             FileWord::File => FileType::File,
             FileWord::Directory => FileType::Directory,
@@ -156,6 +160,10 @@ impl FileTable {
             mode: self.mode.as_ref().map(mode).transpose()?,
             sha256: self.sha256.as_ref().map(digest).transpose()?,
             contains: self.contains.clone(),
+            not_contains: self.not_contains.clone(),
+            matches: self.matches.as_ref().map(pattern).transpose()?,
+            owner: self.owner.as_deref().map(Owner::parse).transpose()?,
+            target: self.target.as_ref().map(glob).transpose()?,
         }
         .into())
     }
@@ -173,12 +181,17 @@ impl Check for FileTable {
         if !self.path.starts_with('/') {
             return Err(format!("{:?} is not an absolute path", self.path));
         }
-        let others = [self.r#type.is_some(), self.mode.is_some(), self.sha256.is_some(), self.contains.is_some()];
-        if self.absent == Some(true) && others.contains(&true) {
-            return Err("a file that must be absent has no type, mode, sha256 or contents".to_owned());
+        let others = [self.r#type.is_some(), self.mode.is_some(), self.owner.is_some(), self.target.is_some()];
+        let contents =
+            [self.sha256.is_some(), self.contains.is_some(), self.not_contains.is_some(), self.matches.is_some()];
+        if self.absent == Some(true) && (others.contains(&true) || contents.contains(&true)) {
+            return Err("a file that must be absent has no type, mode, owner, target, sha256 or contents".to_owned());
         }
-        if self.contains.as_ref().is_some_and(String::is_empty) {
+        if [&self.contains, &self.not_contains].into_iter().flatten().any(String::is_empty) {
             return Err("every file contains the empty text".to_owned());
+        }
+        if self.contains.is_some() && self.contains == self.not_contains {
+            return Err("contains and not-contains are the same text".to_owned());
         }
         self.assertion().map(|_| ())
     }
@@ -244,7 +257,7 @@ impl KeyTable {
             let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
             let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
             let keys: Vec<WantedKey> = lines
-                .map(|line| WantedKey::parse(line).map_err(|error| format!("{}: {error}", path.display())))
+                .map(|line| self.wanted(line).map_err(|error| format!("{}: {error}", path.display())))
                 .collect::<Result<_, _>>()?;
             if keys.is_empty() {
                 return Err(format!("{}: no public key in it", path.display()));
@@ -252,7 +265,16 @@ impl KeyTable {
             return Ok(keys);
         }
         let texts = self.key.iter().chain(&self.fingerprint);
-        texts.map(|text| WantedKey::parse(text).map_err(|error| error.to_string())).collect()
+        texts.map(|text| self.wanted(text)).collect()
+    }
+
+    /// A key with the options of the table.
+    fn wanted(&self, text: &str) -> Result<WantedKey, String> {
+        let key = WantedKey::parse(text).map_err(|error| error.to_string())?;
+        match &self.options {
+            Some(options) => key.with_options(&options.as_slice().join(",")).map_err(|error| error.to_string()),
+            None => Ok(key),
+        }
     }
 }
 

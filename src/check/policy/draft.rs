@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::kind::Firmware;
+use super::DraftNetwork;
 use super::proof::Proof;
 use crate::error::Result;
 use crate::fs::iso9660::Platform;
@@ -44,6 +45,8 @@ pub struct Draft {
     pub of_system: Option<&'static str>,
     /// Users.
     pub users: Vec<DraftUser>,
+    /// Ports and the firewall. `None` if they are not known.
+    pub network: Option<DraftNetwork>,
     /// sshd; `None` if the image does not list its users.
     pub ssh: Option<DraftSsh>,
 }
@@ -105,6 +108,7 @@ impl Draft {
             installed: Vec::new(),
             of_system: (summary.systems.len() > 1).then_some("default"),
             users: people.map(DraftUser::of).collect(),
+            network: None,
             ssh: access.map(|access| DraftSsh::of(&access.people)),
         }
     }

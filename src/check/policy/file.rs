@@ -14,11 +14,13 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::accept::AcceptTable;
 use super::budget::SizeTable;
 use super::closure::ClosureTable;
 use super::contradiction;
 use super::menu::MenuTable;
 use super::mistake::Mistake;
+use super::network::{FirewallTable, PortTable};
 use super::node::Node;
 use super::place::Lines;
 use super::preset::Preset;
@@ -36,7 +38,7 @@ const MOST: usize = 100;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[cfg_attr(test, schemars(title = "nixoscope policy"))]
+#[cfg_attr(test, schemars(title = "nixoscope policy", extend("$id" = "urn:nixoscope:policy:v1")))]
 pub struct Policy {
     /// Sets of assertions with a name.
     #[serde(default)]
@@ -74,9 +76,18 @@ pub struct Policy {
     /// sshd.
     #[serde(default)]
     pub(super) ssh: Option<Checked<SshTable>>,
+    /// Ports that the network must reach, or must not.
+    #[serde(default)]
+    pub(super) port: Vec<Checked<PortTable>>,
+    /// The firewall.
+    #[serde(default)]
+    pub(super) firewall: Option<Checked<FirewallTable>>,
     /// Secrets that must not be there.
     #[serde(default)]
     pub(super) secrets: Option<Checked<SecretsTable>>,
+    /// Findings that are accepted.
+    #[serde(default)]
+    pub(super) accept: Vec<Checked<AcceptTable>>,
     /// Whether the store must match its registered hashes.
     #[serde(default)]
     pub(super) integrity: Option<Checked<IntegrityTable>>,
@@ -282,12 +293,15 @@ impl Policy {
             self.unit.is_empty(),
             self.user.is_empty(),
             self.key.is_empty(),
+            self.port.is_empty(),
+            self.accept.is_empty(),
         ];
         let tables = [
             self.preset.as_ref().is_none_or(|presets| presets.0.as_slice().is_empty()),
             self.image.is_none(),
             self.size.is_none(),
             self.ssh.is_none(),
+            self.firewall.is_none(),
             self.secrets.is_none(),
             self.integrity.is_none(),
         ];

@@ -1,14 +1,17 @@
 //! A policy: what an image must hold, written down in TOML or JSON.
 
+mod accept;
 mod budget;
 mod closure;
 mod collect;
 mod contradiction;
 mod demands;
 mod draft;
+mod draft_network;
 mod file;
 mod menu;
 mod mistake;
+mod network;
 mod node;
 mod place;
 mod preset;
@@ -19,6 +22,7 @@ mod trouble;
 mod values;
 
 pub use draft::{Draft, DraftKey, DraftSsh, DraftUser, installed};
+pub use draft_network::DraftNetwork;
 pub use file::{Policy, SCHEMA};
 pub use preset::Preset;
 pub use proof::Proof;

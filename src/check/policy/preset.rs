@@ -15,13 +15,81 @@ pub enum Preset {
     /// What stock installers do on purpose is accepted: root and nixos have empty passwords, nixos is logged in on the console
     /// and becomes root. No password in clear text, no empty password through ssh, no secret on a kernel line.
     Installer,
-    /// Everybody needs a key or a secret password: no empty password, no password in clear text, nobody logged in at boot,
-    /// no root without a password, no password through ssh, no shell from a kernel line.
+    /// Everybody needs a key, or a secret password at the console: no empty password, no password in clear text, nobody logged in
+    /// at boot, no root without a password, no password through ssh, no shell from a kernel line. No program other than sshd
+    /// lets anybody in, no keys are written at boot, and nobody elsewhere decides what runs.
     Appliance,
 }
 
 /// Users whom stock installers let in without a password.
-const OF_INSTALLERS: [&str; 2] = ["root", "nixos"];
+const OF_INSTALLERS: &[&str] = &["root", "nixos"];
+
+/// What a preset thinks of a kind of finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stance {
+    Refused,
+    /// Refused, except about these subjects.
+    Except(&'static [&'static str]),
+    Accepted,
+}
+
+use Stance::{Accepted, Except, Refused};
+
+/// Every kind of finding: what the installer thinks of it, and what the appliance thinks of it.
+const TABLE: &[(FindingId, Stance, Stance)] = &[
+    // Passwords.
+    (FindingId::Login, Accepted, Accepted),
+    (FindingId::PlaintextPassword, Refused, Refused),
+    (FindingId::EmptyPasswordOverSsh, Refused, Refused),
+    (FindingId::EmptyPassword, Except(OF_INSTALLERS), Refused),
+    (FindingId::RootPasswordOverSsh, Accepted, Refused),
+    (FindingId::BrokenHash, Accepted, Accepted),
+    (FindingId::OldHash, Accepted, Accepted),
+    (FindingId::PasswordNotInImage, Accepted, Accepted),
+    (FindingId::PasswordsWrittenAtBoot, Accepted, Refused),
+    (FindingId::HashInStore, Accepted, Accepted),
+    (FindingId::UsersUnknown, Accepted, Accepted), // all others are unknown then
+    // sshd. One that does not start lets nobody in.
+    (FindingId::SshdMasked, Accepted, Accepted),
+    (FindingId::SshdWithoutCommand, Accepted, Accepted),
+    (FindingId::SshdDangling, Accepted, Accepted),
+    (FindingId::SshdAbsent, Accepted, Accepted),
+    (FindingId::SshdNotStarted, Accepted, Accepted),
+    (FindingId::SshdConfigMissing, Accepted, Accepted), // what it may hide is unknown then
+    (FindingId::AnotherSshd, Accepted, Refused),
+    (FindingId::MalformedSshdConfig, Accepted, Accepted),
+    (FindingId::OtherSshMethod, Accepted, Refused),
+    // Keys. Those in the image are known, so `[[key]] only` can judge them.
+    (FindingId::KeysByCommand, Accepted, Refused),
+    (FindingId::NoKeyForRoot, Accepted, Accepted),
+    (FindingId::KeyRefused, Accepted, Accepted),
+    (FindingId::CertificateAuthority, Accepted, Accepted),
+    (FindingId::KeysElsewhere, Accepted, Accepted),
+    (FindingId::KeysWrittenAtBoot, Accepted, Refused),
+    (FindingId::KeyWithoutUser, Accepted, Accepted),
+    (FindingId::MalformedKey, Accepted, Accepted),
+    // Root, and other programs.
+    (FindingId::TrustedUser, Accepted, Refused),
+    (FindingId::PasswordlessRoot, Accepted, Refused),
+    (FindingId::PasswordlessCommand, Accepted, Accepted),
+    (FindingId::SetuidWrapper, Accepted, Refused),
+    (FindingId::MalformedRule, Accepted, Accepted),
+    (FindingId::UnreadFile, Accepted, Accepted), // a way to become root is unknown then
+    (FindingId::OtherEntrance, Accepted, Refused),
+    (FindingId::DecidedElsewhere, Accepted, Refused),
+    (FindingId::Autologin, Accepted, Refused),
+    // Before the system runs.
+    (FindingId::EmergencyShell, Accepted, Refused),
+    (FindingId::InitrdUnreadable, Accepted, Accepted), // what it may hide is unknown then
+    (FindingId::InitrdShell, Accepted, Refused),
+    (FindingId::InitrdHash, Accepted, Accepted),
+    (FindingId::InitrdSshKey, Accepted, Accepted),
+    (FindingId::InitrdUnread, Accepted, Accepted), // what it may hide is unknown then
+    (FindingId::InitrdHostKey, Refused, Refused),
+    (FindingId::PasswordOnKernelLine, Refused, Refused),
+    (FindingId::KeyOnKernelLine, Accepted, Refused),
+    (FindingId::ShellOnKernelLine, Accepted, Refused),
+];
 
 impl Preset {
     /// The word for it in policies.
@@ -34,29 +102,41 @@ impl Preset {
     }
 
     pub(super) fn assertions(self) -> Vec<Assertion> {
-        let none = |id, except: &[&str]| -> Assertion {
-            NoFinding { id, except: except.iter().map(|&name| name.to_owned()).collect() }.into()
-        };
-        let mut all = vec![
-            none(FindingId::PlaintextPassword, &[]),
-            none(FindingId::EmptyPasswordOverSsh, &[]),
-            none(FindingId::PasswordOnKernelLine, &[]),
-            none(FindingId::InitrdHostKey, &[]),
-        ];
-        match self {
-            Self::Installer => all.push(none(FindingId::EmptyPassword, &OF_INSTALLERS)),
-            Self::Appliance => {
-                all.push(none(FindingId::EmptyPassword, &[]));
-                all.push(none(FindingId::Autologin, &[]));
-                all.push(none(FindingId::PasswordlessRoot, &[]));
-                all.push(none(FindingId::TrustedUser, &[]));
-                all.push(none(FindingId::ShellOnKernelLine, &[]));
-                all.push(none(FindingId::InitrdShell, &[]));
-                all.push(none(FindingId::EmergencyShell, &[]));
-                all.push(none(FindingId::RootPasswordOverSsh, &[]));
-                all.push(Ssh::Passwords(false).into());
-            }
+        let mut all: Vec<Assertion> = Vec::new();
+        for &(id, installer, appliance) in TABLE {
+            let stance = match self {
+                Self::Installer => installer,
+                Self::Appliance => appliance,
+            };
+            let except = match stance {
+                Accepted => continue,
+                Refused => &[],
+                Except(subjects) => subjects,
+            };
+            all.push(NoFinding { id, except: except.iter().map(|&name| name.to_owned()).collect() }.into());
+        }
+        if self == Self::Appliance {
+            all.push(Ssh::Passwords(false).into());
         }
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_finding_has_one_row() {
+        let mut rows: Vec<FindingId> = TABLE.iter().map(|(id, ..)| *id).collect();
+        rows.sort();
+        assert_eq!(rows, FindingId::ALL);
+    }
+
+    #[test]
+    fn an_appliance_refuses_all_that_an_installer_refuses() {
+        for (id, installer, appliance) in TABLE {
+            assert!(*installer == Accepted || *appliance == Refused, "{id}");
+        }
     }
 }

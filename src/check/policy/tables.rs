@@ -82,7 +82,7 @@ pub(super) struct ImageTable {
     pub(super) severity: SeverityWord,
 }
 
-/// `[image.params]`: a parameter as it is written, or its name alone.
+/// `[image.params]`: a parameter as it is written, its name alone, or a glob such as `console=ttyS*`.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -127,8 +127,10 @@ pub(super) struct PackageTable {
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(super) enum PackageState {
+    /// It must be there.
     #[default]
     Required,
+    /// It must not be there.
     Forbidden,
 }
 
@@ -158,7 +160,7 @@ pub(super) struct CommandName(#[cfg_attr(test, schemars(regex(pattern = "^[^/]+$
 /// `[[file]]`
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct FileTable {
     /// Its path in the running system.
     pub(super) path: String,
@@ -171,6 +173,14 @@ pub(super) struct FileTable {
     pub(super) sha256: Option<String>,
     /// A text that it must contain.
     pub(super) contains: Option<String>,
+    /// A text that it must not contain.
+    pub(super) not_contains: Option<String>,
+    /// A regular expression that a part of it must match. `^` and `$` match at the ends of lines.
+    pub(super) matches: Option<String>,
+    /// Its owner: a user, or a user and a group as `root:wheel`; names or numbers.
+    pub(super) owner: Option<String>,
+    /// A glob for the path that its links lead to, step by step or at the end.
+    pub(super) target: Option<String>,
     /// Whether there must be no such file.
     pub(super) absent: Option<bool>,
     /// The only system that it is about: the name of a specialisation, or `default`.
@@ -188,8 +198,11 @@ pub(super) struct FileTable {
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(super) enum FileWord {
+    /// A regular file.
     File,
+    /// A directory.
     Directory,
+    /// A symbolic link.
     Symlink,
 }
 
@@ -256,6 +269,8 @@ pub(super) struct KeyTable {
     pub(super) file: Option<String>,
     /// As `ssh-keygen -l` prints it.
     pub(super) fingerprint: Option<String>,
+    /// Options that it must be listed with: `restrict`, `from="10.0.0.0/8"`.
+    pub(super) options: Option<OneOrMany<String>>,
     /// Whether no other keys may let that user in. Without a user, anybody.
     pub(super) only: Option<bool>,
     /// The only system that it is about: the name of a specialisation, or `default`.
@@ -304,10 +319,14 @@ pub(super) enum RootLogin {
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum RootLoginWord {
+    /// With a key or a password.
     Yes,
+    /// Not at all.
     No,
+    /// With a key.
     #[serde(alias = "without-password")]
     ProhibitPassword,
+    /// With a key that has a command.
     ForcedCommandsOnly,
 }
 

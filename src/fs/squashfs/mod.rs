@@ -16,6 +16,7 @@ mod superblock;
 mod tests;
 
 use std::io::Read;
+use std::ops::Range;
 use std::sync::{Mutex, OnceLock};
 
 pub use self::compression::Compression;
@@ -70,6 +71,16 @@ impl<'a> Archive<'a> {
     #[must_use]
     pub fn superblock(&self) -> &Superblock {
         &self.superblock
+    }
+
+    /// The bytes of the region that the archive is in, the part of them with data blocks, and the bytes that the archive uses of
+    /// them. All are within the region, whatever the superblock says.
+    #[must_use]
+    pub fn extents(&self) -> (u64, Range<u64>, u64) {
+        let total = self.region.length();
+        let used = self.superblock.bytes_used.clamp(Superblock::LENGTH.min(total), total);
+        let data = Superblock::LENGTH.min(used);
+        (total, data..self.superblock.inode_table.clamp(data, used), used)
     }
 
     /// The place of an archive's byte in the image.

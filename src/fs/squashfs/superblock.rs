@@ -9,9 +9,6 @@ use crate::error::{Error, Result};
 use crate::image::Region;
 use crate::parse::{Parsed, field, little16, little32, little64, parse};
 
-/// Length of the superblock in bytes (`struct squashfs_super_block`).
-const LENGTH: u64 = 96;
-
 /// The superblock: general facts about an archive, and where its tables are. All positions are counted in bytes from
 /// the start of the archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,13 +44,16 @@ pub struct Superblock {
 }
 
 impl Superblock {
+    /// Length in bytes (`struct squashfs_super_block`).
+    pub(super) const LENGTH: u64 = 96;
+
     /// Reads the superblock of the archive that fills `region`. The positions of its tables are only checked when they are
     /// needed: a truncated archive still opens.
     ///
     /// # Errors
     /// [`Error::Malformed`] if there is no superblock, [`Error::Unsupported`] if its version is not 4.0.
     pub(super) fn read(region: &Region<'_>) -> Result<Self> {
-        let bytes = region.bytes("squashfs superblock", 0, LENGTH)?;
+        let bytes = region.bytes("squashfs superblock", 0, Self::LENGTH)?;
         if let Some(what) = other_version(&bytes) {
             return Err(Error::Unsupported { what: what.into(), place: region.place(0) });
         }

@@ -5,7 +5,6 @@ mod windows;
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +17,7 @@ use ureq::{Agent, Body, ResponseExt};
 use self::answer::{Range, Version};
 use self::windows::{BLOCK, Windows};
 use super::Progress;
+use super::platform::FileExt;
 use super::spool::{self, LARGEST, Spool};
 use crate::error::{Error, Result};
 

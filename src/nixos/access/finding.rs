@@ -79,6 +79,8 @@ findings! {
     OldHash = "old-hash", Warning;
     /// A password comes from a file that is not in the image.
     PasswordNotInImage = "password-not-in-image", Warning;
+    /// The initrd may set passwords.
+    PasswordsWrittenAtBoot = "passwords-written-at-boot", Warning;
     /// The hash of a password is readable by anyone who has the image.
     HashInStore = "hash-in-store", Info;
     /// sshd is masked.

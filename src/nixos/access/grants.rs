@@ -188,11 +188,13 @@ fn ends_at_once(shell: &str) -> bool {
 
 fn autologin(login: &Autologin) -> Grant {
     let cause = Cause { path: login.source.as_str().into(), line: None };
-    Grant { entrance: Entrance::Autologin, needs: Needs::Nothing, answer: Answer::default(), opened_by: Some(cause) }
+    let conditions = login.condition.iter().map(|condition| Caused::by_default(Condition::Holds(condition.clone())));
+    let answer = Answer { conditions: conditions.collect(), ..Answer::default() };
+    Grant { entrance: Entrance::Autologin, needs: Needs::Nothing, answer, opened_by: Some(cause) }
 }
 
 fn console(facts: &Facts, user: &User) -> Vec<Grant> {
-    let mut answer = of_password(&user.password);
+    let mut answer = of_password(facts, &user.password);
     if answer.opens() {
         doubt_scheme(facts, &user.password, &mut answer);
     }
@@ -245,12 +247,19 @@ fn with_password(mut grant: Grant, service: &Service, user: &User, no_empty: Ref
 }
 
 /// The answer of the password alone, wherever it is asked for.
-fn of_password(password: &Password) -> Answer {
+fn of_password(facts: &Facts, password: &Password) -> Answer {
     let unknown = |doubt| Answer { doubts: vec![Caused { what: doubt, cause: source(password) }], ..Answer::default() };
-    let denied = |refusal| Answer::denied(Caused { what: refusal, cause: source(password) });
+    // The initrd may give another password to an account that has none that opens it.
+    let written = || facts.passwords_written.first().cloned();
+    let denied = |refusal| match written() {
+        Some(doubt) => Answer { doubts: vec![doubt], ..Answer::default() },
+        None => Answer::denied(Caused { what: refusal, cause: source(password) }),
+    };
     match password.state {
         PasswordState::Hashed if password.quirk == Some(Quirk::Broken) => denied(Refusal::BrokenHash),
-        PasswordState::Empty | PasswordState::Plaintext | PasswordState::Hashed => Answer::default(),
+        PasswordState::Empty | PasswordState::Plaintext | PasswordState::Hashed => {
+            Answer { doubts: written().into_iter().collect(), ..Answer::default() }
+        }
         PasswordState::Locked => denied(Refusal::Locked),
         PasswordState::None => denied(Refusal::NoPassword),
         PasswordState::File => unknown(Doubt::PasswordFile(password.source.clone().unwrap_or_default())),
@@ -326,7 +335,7 @@ fn ssh_password(facts: &Facts, user: &User, method: PasswordMethod) -> Vec<Grant
         PasswordMethod::Password => Entrance::SshPassword,
         PasswordMethod::KeyboardInteractive => Entrance::SshKeyboardInteractive,
     };
-    let mut answer = of_password(&user.password);
+    let mut answer = of_password(facts, &user.password);
     // A password that opens nothing does not open sshd either.
     if answer.opens() {
         // sshd checks the typed password if it asks itself; PAM checks the hash.

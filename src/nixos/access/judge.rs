@@ -243,6 +243,11 @@ fn keys(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
         }
     }
     findings.extend(written(accounts));
+    for doubt in &facts.passwords_written {
+        let message = "may set passwords before the system starts: which ones count is unknown";
+        let place = doubt.cause.as_ref().map(ToString::to_string);
+        findings.push(Finding::new(FindingId::PasswordsWrittenAtBoot, "initrd", message, place.as_deref()));
+    }
     for (name, keys) in &facts.orphans {
         let file = keys.first().map(|key| String::from_utf8_lossy(&key.file).into_owned());
         let count = if keys.len() == 1 { "a key is".to_owned() } else { format!("{} keys are", keys.len()) };
@@ -299,7 +304,7 @@ fn rules(facts: &Facts) -> Vec<Finding> {
         findings.push(Finding::new(FindingId::UnreadFile, file, message, None));
     }
     for login in &facts.autologin {
-        let message = format!("is logged in at boot by {}", login.by);
+        let message = format!("is logged in at boot by {}{}", login.by, login.proviso());
         findings.push(Finding::new(FindingId::Autologin, &login.user, message, Some(&login.source)));
     }
     findings

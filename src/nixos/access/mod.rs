@@ -6,6 +6,7 @@ mod chain;
 mod command;
 mod disguise;
 mod doas;
+mod early;
 mod emergency;
 mod entry;
 mod finding;
@@ -146,6 +147,8 @@ struct Facts {
     bad_lines: Vec<BadLine>,
     /// Files of keys for users who do not exist.
     orphans: Vec<(String, Vec<AuthorizedKey>)>,
+    /// Lines of the initrd that may set passwords.
+    passwords_written: Vec<Caused<Doubt>>,
 }
 
 /// What the files of users, sshd and programs like sudo say.
@@ -187,6 +190,7 @@ impl Declared {
 
 /// What files say about the machine, regardless of the user.
 struct Machine {
+    passwords_written: Vec<Caused<Doubt>>,
     autologin: Vec<Autologin>,
     pam_of_console: Service,
     takes_old_hashes: Option<bool>,
@@ -194,7 +198,7 @@ struct Machine {
 
 /// Shells that open before anybody logs in, and programs that let somebody in.
 struct Shells {
-    initrd: Result<Option<Initrd>>,
+    initrd: std::result::Result<Option<Initrd>, String>,
     forced: Option<String>,
     /// What other programs open.
     others: Vec<Finding>,
@@ -203,6 +207,7 @@ struct Shells {
 impl Machine {
     fn of(root: &Root<'_>) -> Result<Self> {
         Ok(Self {
+            passwords_written: early::passwords(root),
             autologin: autologin::find(root)?,
             pam_of_console: Service::of(root, "login")?,
             takes_old_hashes: root
@@ -217,7 +222,8 @@ impl Shells {
         // A broken initrd is a finding: the rest of the system can still be judged.
         let mut others = services::findings(root)?;
         others.extend(wrappers::findings(root)?);
-        Ok(Self { initrd: Initrd::of(root), forced: emergency::forced(root)?, others })
+        let initrd = root.initrd().map(Option::<&Initrd>::cloned).map_err(str::to_owned);
+        Ok(Self { initrd, forced: emergency::forced(root)?, others })
     }
 }
 
@@ -321,7 +327,7 @@ impl Facts {
         let (declared, machine) = (declared?, machine?);
         let Declared { users, sshd, sources, orphans, bad_lines, rules, unread, malformed, .. } = declared;
         let Declared { pam_of_sshd, missing_shells, .. } = declared;
-        let Machine { autologin, pam_of_console, takes_old_hashes } = machine;
+        let Machine { passwords_written, autologin, pam_of_console, takes_old_hashes } = machine;
         let facts = Self {
             users,
             sshd,
@@ -335,6 +341,7 @@ impl Facts {
             takes_old_hashes,
             bad_lines,
             orphans,
+            passwords_written,
         };
         Ok((facts, sources))
     }

@@ -1,7 +1,7 @@
 //! Who can log in, and what the program says about it, in systems made of a few texts.
 
 use super::*;
-use crate::nixos::made::Made;
+use crate::nixos::made::{Made, archive};
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAII7ljl4JdLSt+CD7YkmrwvG1TaPi0sfs9pBOFKBqfUvP";
 
@@ -459,5 +459,39 @@ fn passwords_that_pam_refuses_are_not_taken() {
         let people =
             access("$6$a$b", &[UNIT, WANTED, ("/s/etc/ssh/sshd_config", config), ("/s/etc/pam.d/sshd", rules)]).people;
         assert_eq!((people.takes_passwords(), people.password_blocks().len()), (takes, blocks), "{config}{rules}");
+    }
+}
+
+#[test]
+fn what_the_initrd_writes_into_the_system_is_unknown() {
+    let own = [UNIT, WANTED, ("/s/etc/ssh/sshd_config", "UsePAM yes\nPasswordAuthentication no\n")];
+    let keys = "f /sysroot/home/eve/.ssh/authorized_keys 0600 - - - ssh-ed25519\\x20AAAA\n";
+    let unit = "[Service]\nExecStart=/bin/cp /keys/shadow /sysroot/etc/shadow\n";
+    let quiet = "d /sysroot/home/eve 0700 - - -\nf /run/x 0600 - - - /home/eve/.ssh/authorized_keys\n";
+    for (member, text, sentence, found) in [
+        (
+            "etc/tmpfiles.d/keys.conf",
+            keys,
+            "may be able to log in through ssh with a key \
+             (initrd /etc/tmpfiles.d/keys.conf may write keys to /home/eve/.ssh/authorized_keys at boot)",
+            vec![
+                "keys-written-at-boot initrd /etc/tmpfiles.d/keys.conf: \
+                 may write keys to /home/eve/.ssh/authorized_keys at boot: which keys let in eve is unknown",
+            ],
+        ),
+        (
+            "etc/systemd/system/a.service",
+            unit,
+            "may be able to log in on the console with a password (/etc/systemd/system/a.service of the initrd may set passwords)",
+            vec![
+                "passwords-written-at-boot initrd: may set passwords before the system starts: which ones count is unknown",
+            ],
+        ),
+        ("etc/tmpfiles.d/keys.conf", quiet, "cannot log in: the password is locked, no key", vec![]),
+    ] {
+        let initrd = archive(&[(member, text)]);
+        let files = [&own[..], &[("/s/initrd", &*initrd)]].concat();
+        assert_eq!(access("!", &files).people.accounts[0].sentence(), sentence, "{text}");
+        assert_eq!(findings(&files), found, "{text}");
     }
 }

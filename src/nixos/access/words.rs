@@ -22,8 +22,11 @@ impl Account {
         phrases.extend(grouped(&certificates, "through ssh with", ("a certificate", "certificates of any of")));
         phrases.extend(self.ssh_password(&of(&[Entrance::SshPassword, Entrance::SshKeyboardInteractive])));
         let mut sentence = Vec::new();
-        if self.entrances.iter().any(|grant| is_open(grant, Entrance::Autologin)) {
-            sentence.push(format!("is logged in at boot ({})", self.logged_in_by.join(", ")));
+        let logins = self.entrances.iter().filter(|grant| grant.entrance == Entrance::Autologin);
+        let open = self.logged_in_by.iter().zip(logins).filter(|(_, grant)| grant.answer.opens());
+        let by: Vec<String> = open.map(|(by, grant)| format!("{by}{}", noted(", ", grant))).collect();
+        if !by.is_empty() {
+            sentence.push(format!("is logged in at boot ({})", by.join("; ")));
         }
         if let Some((first, rest)) = phrases.split_first() {
             sentence.push(match first.strip_prefix(PERHAPS) {
@@ -100,8 +103,9 @@ fn perhaps(grant: &Grant) -> &'static str {
     if grant.verdict() == Verdict::Unknown { PERHAPS } else { "" }
 }
 
-fn is_open(grant: &Grant, entrance: Entrance) -> bool {
-    grant.entrance == entrance && grant.answer.opens()
+/// The conditions and doubts of a grant, each after `before`.
+fn noted(before: &str, grant: &Grant) -> String {
+    grant.answer.phrases().iter().map(|phrase| format!("{before}{phrase}")).collect()
 }
 
 /// Why a grant may be refused, with its conditions and its doubts.

@@ -83,6 +83,8 @@ pub enum Condition {
     StartedByHand,
     /// This condition of sshd's unit must hold.
     OfUnit(String),
+    /// This condition of the unit that logs the user in must hold.
+    Holds(String),
     /// Only to forward ports or to use sftp: this shell ends at once.
     NoShell(String),
     /// A condition of a rule of sudo or doas.
@@ -277,6 +279,8 @@ pub enum Doubt {
     OldScheme(String),
     /// The password comes from this file. It is not in the image.
     PasswordFile(String),
+    /// This file of the initrd may set passwords before the system starts.
+    PasswordsWritten(String),
     /// The password, or whether there is one.
     UntoldPassword,
 }

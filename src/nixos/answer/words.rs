@@ -52,6 +52,7 @@ impl Display for Condition {
             Self::NotRevoked(file) => write!(out, "unless RevokedKeys {file} lists the key"),
             Self::Rule(condition) => condition.fmt(out),
             Self::NoShell(shell) => write!(out, "no shell ({shell}); port forwarding and sftp work"),
+            Self::Holds(condition) => write!(out, "only if {condition} holds"),
             Self::OfUnit(condition) => write!(out, "only if sshd starts, which needs {condition}"),
             Self::StartedByHand => out.write_str("once somebody starts sshd: nothing does at boot"),
         }
@@ -174,6 +175,7 @@ impl Display for Doubt {
             Self::Pam(module) => write!(out, "the image does not tell whom {module} of PAM lets in"),
             Self::OldScheme(scheme) => write!(out, "libcrypt may refuse {scheme} hashes"),
             Self::PasswordFile(file) => write!(out, "the password comes from {file}, which is not in the image"),
+            Self::PasswordsWritten(file) => write!(out, "{file} of the initrd may set passwords"),
             Self::UntoldPassword => out.write_str("the image does not tell the password"),
         }
     }

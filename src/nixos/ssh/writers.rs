@@ -118,11 +118,38 @@ pub(super) fn find(root: &Root<'_>) -> Result<Vec<Writer>> {
             cause: cause(line),
         }));
     }
+    writers.extend(of_initrd(root));
     if writers.len() > MOST_WRITERS {
         let place = Place::File(root.toplevel().as_bytes().to_vec());
         return Err(Error::Limit { what: "100 lines that write keys", place });
     }
     Ok(writers)
+}
+
+/// Lines of the initrd that may write key files of the system before it starts. An initrd that cannot be read is a finding.
+fn of_initrd(root: &Root<'_>) -> Vec<Writer> {
+    let Ok(Some(initrd)) = root.initrd() else { return Vec::new() };
+    let mut writers = Vec::new();
+    for line in &initrd.into_system {
+        let mut words = line.text.split_ascii_whitespace();
+        let found: Vec<String> = match (line.is_rule, words.next(), words.next()) {
+            // A rule may copy or link a directory above a key file.
+            (true, Some(kind), Some(path)) if kind.starts_with(['C', 'L']) || is_of_keys(path) => {
+                pattern(path).filter(|_| kind.starts_with(['f', 'w', 'C', 'L'])).into_iter().collect()
+            }
+            (true, ..) => Vec::new(),
+            // The command of a unit follows its key.
+            (false, ..) => match line.text.split_once('=').filter(|(key, _)| key.starts_with("Exec")) {
+                Some((_, command)) => paths(command).collect(),
+                None => paths(&line.text).collect(),
+            },
+        };
+        let place = format!("{} {}", initrd.file, line.file);
+        let cause = Cause { path: place.into(), line: Some(line.line) };
+        let by = format!("initrd {}", line.file);
+        writers.extend(found.into_iter().map(|path| Writer { by: by.clone(), path, user: None, cause: cause.clone() }));
+    }
+    writers
 }
 
 fn of_unit(units: Units<'_>, name: &str, unit: &Unit) -> Result<Vec<Writer>> {

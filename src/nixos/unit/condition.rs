@@ -1,6 +1,6 @@
 //! The conditions under which a unit starts (systemd.unit(5), CONDITIONS AND ASSERTS).
 
-use super::{Setting, Unit, Units};
+use super::{Setting, Start, Unit, Units};
 use crate::error::Result;
 
 /// The result of a unit's conditions.
@@ -13,6 +13,9 @@ pub enum Conditions {
     /// The image does not show whether this one holds.
     Open(String),
 }
+
+/// How the keys of conditions and of assertions start.
+const KINDS: [&str; 2] = ["Condition", "Assert"];
 
 /// Whether one condition holds. `None` if the image does not show it.
 type Holds = Option<bool>;
@@ -34,15 +37,37 @@ const CONTAINERS: [&str; 10] =
     ["container", "systemd-nspawn", "docker", "podman", "lxc", "lxc-libvirt", "openvz", "rkt", "wsl", "proot"];
 
 impl Units<'_> {
-    /// The result of a unit's conditions and assertions, if any of the menu entries starts the system.
+    /// The result of the conditions and assertions of a unit, and of the unit that triggers it, if any of the menu entries
+    /// starts the system.
     ///
     /// # Errors
     /// If a path that decides is in the image but cannot be read.
     pub fn conditions(&self, unit: &Unit) -> Result<Conditions> {
+        let own = self.own_conditions(unit)?;
+        if own == Conditions::Met
+            && let Some(Start::Trigger(by)) = self.started()?.get(&unit.name)
+            && let Some(trigger) = self.get(by)?.unit()
+        {
+            return self.own_conditions(trigger);
+        }
+        Ok(own)
+    }
+
+    /// The result of the conditions and assertions in the unit itself.
+    pub(super) fn own_conditions(&self, unit: &Unit) -> Result<Conditions> {
+        let settings: Vec<&Setting> = KINDS.iter().flat_map(|kind| unit.conditions(kind)).collect();
+        if settings.is_empty() {
+            return Ok(Conditions::Met); // most units
+        }
+        let mut lines = self.root.kernel_lines()?;
+        if !settings.iter().any(|setting| setting.key.ends_with("KernelCommandLine")) {
+            lines.truncate(1); // all lines have the same result
+        }
         let mut best = None;
-        for line in self.root.kernel_lines()? {
-            let found = self.of_kind(unit, "Condition", &line)?;
-            let found = if found == Conditions::Met { self.of_kind(unit, "Assert", &line)? } else { found };
+        for line in lines {
+            let [conditions, assertions] = KINDS;
+            let found = self.of_kind(unit, conditions, &line)?;
+            let found = if found == Conditions::Met { self.of_kind(unit, assertions, &line)? } else { found };
             match (&found, &best) {
                 (Conditions::Met, _) => return Ok(found),
                 (Conditions::Open(_), _) | (_, None) => best = Some(found),
@@ -87,7 +112,7 @@ impl Units<'_> {
 
     fn holds(&self, name: &str, value: &str, line: &[String]) -> Result<Holds> {
         Ok(match name {
-            "PathExists" if value.starts_with("/dev/tty") => Some(true),
+            "PathExists" if value == "/dev/console" || value.starts_with("/dev/tty") => Some(true),
             _ if ON_PATHS.contains(&name) => self.holds_on_path(name, value)?,
             "KernelCommandLine" => Some(
                 line.iter().any(|word| word == value || !value.contains('=') && word.split('=').next() == Some(value)),
@@ -171,6 +196,29 @@ mod tests {
         ] {
             assert_eq!(found(conditions, &[]), expected, "{conditions}");
         }
+    }
+
+    #[test]
+    fn a_unit_that_is_triggered_needs_the_conditions_of_its_trigger() {
+        let own = |conditions: &str, of_trigger: &str| {
+            let unit = format!("[Unit]\n{conditions}\n[Service]\nExecStart=/a\n");
+            let socket = format!("[Unit]\n{of_trigger}\n[Socket]\nListenStream=1\n");
+            let made = Made::of(&[
+                ("/s/etc/systemd/system/x.service", &unit),
+                ("/s/etc/systemd/system/x.socket", &socket),
+                ("/s/etc/systemd/system/sockets.target.wants/x.socket", "-> ../x.socket"),
+            ]);
+            let root = made.system();
+            let units = Units::of(&root).unwrap();
+            let unit = units.get("x.service").unwrap();
+            (units.start("x.service").unwrap(), units.conditions(unit.unit().unwrap()).unwrap())
+        };
+        let (open, failing) = ("ConditionPathExists=/var/x", "ConditionPathExists=/nix/store/e-gone");
+        let by_socket = Start::Trigger("x.socket".to_owned());
+        assert_eq!(own("", ""), (by_socket.clone(), Conditions::Met));
+        assert_eq!(own("", open), (by_socket.clone(), Conditions::Open(open.to_owned())));
+        assert_eq!(own(failing, open), (by_socket, Conditions::Failed(failing.to_owned())));
+        assert_eq!(own("", failing), (Start::Manual, Conditions::Met));
     }
 
     #[test]

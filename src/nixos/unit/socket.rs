@@ -15,6 +15,16 @@ pub struct Port {
     pub protocol: &'static str,
     /// The port number.
     pub number: u16,
+    /// Whether only the machine itself reaches it, because its address is a loopback address.
+    pub loopback: bool,
+}
+
+impl Port {
+    /// A TCP port on every address.
+    #[must_use]
+    pub fn tcp(number: u16) -> Self {
+        Self { protocol: "tcp", number, loopback: false }
+    }
 }
 
 impl fmt::Display for Port {
@@ -29,27 +39,29 @@ impl Unit {
     pub fn ports(&self) -> Vec<Port> {
         let addresses = ADDRESSES.iter().flat_map(|&(key, protocol)| {
             let numbers = self.list("Socket", key).into_iter().filter_map(|setting| port(&setting.value));
-            numbers.map(move |number| Port { protocol, number })
+            numbers.map(move |(number, loopback)| Port { protocol, number, loopback })
         });
         let mut ports: Vec<Port> = addresses.collect();
-        ports.sort_unstable_by_key(|port| (port.protocol, port.number));
-        ports.dedup();
+        // A port of a loopback address and of others is one of others.
+        ports.sort_unstable();
+        ports.dedup_by_key(|port| (port.protocol, port.number));
         ports
     }
 }
 
-/// The port of an address: `22`, `127.0.0.1:22`, `[::1]:22`. Other addresses are files and names.
-fn port(address: &str) -> Option<u16> {
-    let port = match address.rsplit_once(':') {
+/// The port of an address, and whether that is a loopback address: `22`, `127.0.0.1:22`, `[::1]:22`. Other addresses are
+/// files and names.
+fn port(address: &str) -> Option<(u16, bool)> {
+    let (host, port) = match address.rsplit_once(':') {
         Some((host, port))
             if host.starts_with('[') || host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') =>
         {
-            port
+            (host, port)
         }
         Some(_) => return None,
-        None => address,
+        None => ("", address),
     };
-    port.parse().ok()
+    Some((port.parse().ok()?, host.starts_with("127.") || host == "[::1]"))
 }
 
 #[cfg(test)]
@@ -59,9 +71,10 @@ mod tests {
     #[test]
     fn only_addresses_of_networks_have_a_port() {
         for (address, expected) in [
-            ("22", Some(22)),
-            ("127.0.0.1:22", Some(22)),
-            ("[::1]:22", Some(22)),
+            ("22", Some((22, false))),
+            ("0.0.0.0:22", Some((22, false))),
+            ("127.0.0.1:22", Some((22, true))),
+            ("[::1]:22", Some((22, true))),
             ("/run/dbus/system_bus_socket", None),
             ("@abstract:22", None),
             ("vsock:2:22", None),

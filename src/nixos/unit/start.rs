@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::file::{End, follow};
 use super::index::MOST_NAMES;
-use super::{FOLDER, Lookup, Unit, Units, name};
+use super::{Conditions, FOLDER, Lookup, Unit, Units, name};
 use crate::error::{Error, Place, Result};
 use crate::fs::FileType;
 
@@ -91,7 +91,10 @@ impl<'r> Units<'r> {
                 && let Lookup::Loaded(unit) = self.get(&name)?
             {
                 next.extend(pulled(&unit));
-                triggered.extend(triggers(&unit).map(|service| (service, Start::Trigger(name.clone()))));
+                // If its condition fails, it still pulls in its requirements, but triggers nothing.
+                if !matches!(self.own_conditions(&unit)?, Conditions::Failed(_)) {
+                    triggered.extend(triggers(&unit).map(|service| (service, Start::Trigger(name.clone()))));
+                }
             }
             let into = if start == Start::Boot { &mut queue } else { &mut triggered };
             into.extend(next.into_iter().map(|name| (name, start.clone())));

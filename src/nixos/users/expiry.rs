@@ -20,6 +20,20 @@ fn days(date: &str) -> Option<i64> {
     Some(year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1 - 719_468)
 }
 
+/// The date that is so many days after 1970-01-01. `None` beyond the year 9999: that is as good as never.
+pub(super) fn date(days: i64) -> Option<String> {
+    // Days from 0000-03-01, in cycles of 400 years. Years begin in March.
+    let days = days.checked_add(719_468)?;
+    let (cycle, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + cycle * 400 + i64::from(month <= 2);
+    (1..=9999).contains(&year).then(|| format!("{year:04}-{month:02}-{day:02}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -35,7 +49,12 @@ mod tests {
             ("2001-13-01", None),
         ] {
             assert_eq!(days(date), expected, "{date}");
+            assert_eq!(expected.and_then(self::date).as_deref(), expected.map(|_| date), "{date}");
         }
+        for day in (0..20_000).step_by(13) {
+            assert_eq!(date(day).as_deref().and_then(days), Some(day));
+        }
+        assert_eq!((date(i64::MAX), date(99_999_999)), (None, None));
         assert!(is_past("2001-01-01") && !is_past("9999-12-31") && !is_past(""));
     }
 }

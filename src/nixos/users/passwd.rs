@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{MOST_MEMBERS, MOST_USERS, User, checked, is_person};
+use super::{MOST_MEMBERS, MOST_USERS, User, checked, expiry, is_person};
 use crate::error::{Error, Place, Result};
 use crate::nixos::password::{Password, PasswordState};
 
@@ -39,7 +39,7 @@ fn is_shadowed(field: &str) -> bool {
 
 /// Takes passwords from a `shadow` for users without one in `passwd`.
 pub(super) fn take_shadow(users: &mut [User], shadow: &str, file: &str) -> Result<()> {
-    let mut hashes: HashMap<&str, &str> = HashMap::new();
+    let mut hashes: HashMap<&str, (&str, Option<String>)> = HashMap::new();
     for (number, line) in lines(shadow) {
         let fields: Vec<&str> = line.split(':').collect();
         let [name, hash, ages @ ..] = fields.as_slice() else {
@@ -47,14 +47,18 @@ pub(super) fn take_shadow(users: &mut [User], shadow: &str, file: &str) -> Resul
         };
         // getspnam(3) returns the first.
         if are_ages(ages) {
-            hashes.entry(name).or_insert(hash);
+            hashes.entry(name).or_insert_with(|| (hash, expiry(ages)));
         }
     }
-    for user in users.iter_mut().filter(|user| user.password.state == PasswordState::Unknown) {
-        user.password = match hashes.get(user.name.as_str()) {
-            Some(hash) => Password::of_hash("shadow", hash, file),
-            None => Password::none(),
-        };
+    for user in users {
+        let found = hashes.get(user.name.as_str());
+        if user.password.state == PasswordState::Unknown {
+            user.password = match found {
+                Some((hash, _)) => Password::of_hash("shadow", hash, file),
+                None => Password::none(),
+            };
+            user.expires = found.and_then(|(_, expires)| expires.clone());
+        }
     }
     Ok(())
 }
@@ -65,6 +69,11 @@ fn are_ages(fields: &[&str]) -> bool {
     let are_numbers = fields.iter().all(|field| field.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'));
     let is_short = fields.len() == 3 && fields.last().is_some_and(|field| field.is_empty());
     (3..=7).contains(&fields.len()) && are_numbers && !is_short
+}
+
+/// The day on which the account expires: the sixth field after the hash, in days from 1970-01-01 (shadow(5)).
+fn expiry(fields: &[&str]) -> Option<String> {
+    fields.get(5)?.parse().ok().filter(|days| *days >= 0).and_then(expiry::date)
 }
 
 /// The contents of a `group`.
@@ -146,6 +155,20 @@ mod tests {
         take_shadow(&mut list, "a:$y$j$a$b:1::::::\na::1::::::\n", "/s").unwrap();
         let states: Vec<_> = list.iter().map(|user| user.password.state.name()).collect();
         assert_eq!(states, ["hashed", "none"]);
+    }
+
+    #[test]
+    fn an_account_expires_on_the_day_that_shadow_names() {
+        for (ages, expected) in [
+            ("1::::::", None),
+            ("1:::::0:", Some("1970-01-01")),
+            ("1:::::20785:", Some("2026-11-28")),
+            ("1:::::-1:", None),
+        ] {
+            let mut list = users(TWO, None, "/p").unwrap();
+            take_shadow(&mut list, &format!("a:!:{ages}"), "/s").unwrap();
+            assert_eq!(list[0].expires.as_deref(), expected, "{ages}");
+        }
     }
 
     #[test]

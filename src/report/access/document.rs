@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::super::document::{self, About};
 use super::user::User;
 use crate::nixos::System;
-use crate::nixos::access::{Access, Finding, Rule};
+use crate::nixos::access::{self, Access, Finding, Rule};
 
 /// The document of `access`: the default system, and the others.
 ///
@@ -95,6 +95,8 @@ struct Autologin<'a> {
     user: &'a str,
     by: &'a str,
     source: &'a str,
+    /// A condition that the image leaves open.
+    condition: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -129,14 +131,16 @@ impl<'a> Facts<'a> {
                 ports: if known { sshd.ports() } else { Vec::new() },
             },
             sudo: access.people.rules.iter().map(Rule_::of).collect(),
-            autologin: access
-                .people
-                .autologin
-                .iter()
-                .map(|login| Autologin { user: &login.user, by: &login.by, source: &login.source })
-                .collect(),
+            autologin: access.people.autologin.iter().map(Autologin::of).collect(),
             findings: access.findings.iter().map(Finding_::of).collect(),
         }
+    }
+}
+
+impl<'a> Autologin<'a> {
+    fn of(login: &'a access::Autologin) -> Self {
+        let access::Autologin { user, by, source, condition } = login;
+        Self { user, by, source, condition: condition.as_deref() }
     }
 }
 

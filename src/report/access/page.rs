@@ -58,7 +58,7 @@ pub fn page(
         writeln!(out, "{:<10} {}", rule.tool, escape(told(rule).as_bytes()))?;
     }
     for login in &access.people.autologin {
-        let text = format!("{} by {} ({})", login.user, login.by, login.source);
+        let text = format!("{} by {}{} ({})", login.user, login.by, login.proviso(), login.source);
         writeln!(out, "autologin  {}", escape(text.as_bytes()))?;
     }
     findings(out, access)

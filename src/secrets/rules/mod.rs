@@ -201,6 +201,11 @@ impl FileKind {
 }
 
 impl FileKind {
+    /// Whether a key in such a file is published with a package: it is one of the examples in its documentation.
+    pub(super) const fn is_published(self) -> bool {
+        matches!(self.documentation, Documentation::Everywhere) && !self.places.meet(CONFIGURATION)
+    }
+
     /// Whether a password hash in such a file belongs to a user who can log in, even if the hash is well known.
     pub(super) const fn has_accounts(self) -> bool {
         self.places.meet(ACCOUNTS.and(SHADOW).and(CONFIGURATION))
@@ -293,7 +298,7 @@ fn is_random(secret: &[u8]) -> bool {
 }
 
 /// Whether a value is a placeholder: a format string, `ext:NAME`, `@NAME@`, `${NAME}`, `<password>`, or a locked account's field.
-fn stands_for_another(value: &[u8]) -> bool {
+pub(super) fn stands_for_another(value: &[u8]) -> bool {
     let value = unquoted(value).trim_ascii();
     let within = |open: &[u8], close: &[u8]| value.strip_prefix(open).is_some_and(|rest| rest.ends_with(close));
     let is_name = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';

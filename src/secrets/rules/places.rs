@@ -43,7 +43,12 @@ const STORE: &[u8] = b"/nix/store/";
 const SOURCES: [&str; 3] = ["source", "nixpkgs", "nixos"];
 
 /// Kinds by the end of the path.
-const ENDS: [(&str, Places); 30] = [
+const ENDS: [(&str, Places); 34] = [
+    ("chap-secrets", Places::CHAP),
+    ("pap-secrets", Places::CHAP),
+    ("davfs2/secrets", Places::DAVFS),
+    // What `environment.etc."davfs2/secrets"` becomes in the store.
+    ("-etc-secrets", Places::DAVFS),
     ("-users-groups.json", ACCOUNTS),
     ("-userborn.json", ACCOUNTS),
     ("-users", RECORDS),
@@ -106,6 +111,12 @@ fn is_of_a_package(path: &[u8]) -> bool {
 impl Places {
     /// The empty set.
     pub(super) const NONE: Self = Self(0);
+    /// Text written for this system that may have names and values of a login. Other rules find those of networks and of `netrc`.
+    pub(in crate::secrets) const LOGINS: Self = Self(1 << 11);
+    /// Secrets of pppd, by client and server.
+    pub(in crate::secrets) const CHAP: Self = Self(1 << 12);
+    /// Secrets of davfs2, by address.
+    pub(in crate::secrets) const DAVFS: Self = Self(1 << 13);
 
     /// The kinds of the file at a path.
     pub(in crate::secrets) fn of(path: &[u8]) -> Self {
@@ -114,6 +125,8 @@ impl Places {
         let parts = parts.filter_map(|found| PARTS.get(found.pattern().as_usize())).map(|(_, place)| *place);
         let written = if is_of_a_package(path) { Self::NONE } else { CONFIGURATION };
         let all = ends.chain(parts).fold(written, Self::and);
+        let has_logins = all.meet(CONFIGURATION) && !all.meet(NETWORKS.and(NETRC).and(DOCUMENTATION));
+        let all = if has_logins { all.and(Self::LOGINS) } else { all };
         // A public WireGuard key looks the same.
         let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         if memmem::find(name, b"pub").is_some() { all.without(WIREGUARD) } else { all }

@@ -4,7 +4,7 @@ use nixoscope::nixos::access::{Entrance, People};
 use nixoscope::nixos::answer::Verdict;
 
 use super::generator::Generator;
-use super::world::{Files, Probe, accesses, judged, number};
+use super::world::{Files, PASSWD, Probe, accesses, judged, number};
 use crate::tool::{text, tool};
 
 /// Fields per run, unless the environment says otherwise.
@@ -32,6 +32,72 @@ const SETTINGS: [&str; 13] = [
     "ab",
 ];
 
+/// The second field of passwd, and what follows the name in shadow. `HASH` stands for a hash of the first password.
+const LINES: [(&str, &str); 26] = [
+    ("x", "HASH:1::::::"),
+    ("x", ":1::::::"),
+    ("x", "!:1::::::"),
+    ("", "HASH:1::::::"),
+    ("", "!:1::::::"),
+    ("HASH", "!:1::::::"),
+    ("HASH", ":1::::::"),
+    ("*", "HASH:1::::::"),
+    ("!", ":1::::::"),
+    ("##eve", "HASH:1::::::"),
+    ("##eve", "!:1::::::"),
+    // The sixth number is the day on which the account expires.
+    ("x", "HASH:1:::::2:"),
+    ("x", "HASH:1:::::0:"),
+    ("x", "HASH:1:::::99999:"),
+    ("x", ":1:::::2:"),
+    ("HASH", "!:1:::::99999:"),
+    // Lines that the C library skips.
+    ("x", "HASH"),
+    ("x", "HASH:"),
+    ("x", "HASH:1::"),
+    ("x", "HASH\n:1::::::"),
+    ("x", "\n:1::::::"),
+    ("x", "HASH:x::::::"),
+    ("x", "HASH:1:::::::"),
+    // Hashes of the empty text, and of nothing.
+    ("x", "EMPTY:1::::::"),
+    ("EMPTY", "!:1::::::"),
+    ("x", "$6$:1::::::"),
+];
+
+#[test]
+fn lines_of_passwd_and_shadow_of_every_form_open_what_pam_unix_opens() {
+    let crypt = "print map { crypt($_, q($6$saltsalt$)) . \"\\n\" } @ARGV";
+    let hashes = text(tool("perl").args(["-e", crypt, PASSWORDS[0], ""]));
+    let hashes: Vec<&str> = hashes.lines().collect();
+    let with = |text: &str| text.replace("HASH", hashes[0]).replace("EMPTY", hashes[1]);
+    let pam = "auth sufficient pam_unix.so nodelay nullok\nauth required pam_deny.so\naccount required pam_unix.so\n";
+    let files = |(passwd, shadow): &(&str, &str)| -> Files {
+        let passwd = PASSWD.replace("eve:x:", &format!("eve:{}:", with(passwd)));
+        let shadow = format!("root:!:1::::::\nbob:!:1::::::\neve:{}\n", with(shadow));
+        [("passwd", passwd), ("shadow", shadow), ("pam.d/login", pam.to_owned())]
+            .map(|(name, text)| (name.to_owned(), text))
+            .to_vec()
+    };
+    let wrong = disagreements(&LINES.iter().map(files).collect::<Vec<_>>());
+    let told = wrong.iter().map(|(index, what)| format!("{what} {:?}", LINES[*index])).collect::<Vec<_>>();
+    assert!(told.is_empty(), "{}", told.join("\n"));
+}
+
+/// The configurations about which PAM disagrees.
+fn disagreements(configurations: &[Files]) -> Vec<(usize, &'static str)> {
+    let asked: Vec<(Files, Vec<Probe>)> = configurations.iter().map(|files| (files.clone(), PROBES.to_vec())).collect();
+    let open = judged("pam.sh", &asked);
+    let mut wrong = Vec::new();
+    for (index, people) in accesses(configurations).iter().enumerate() {
+        let theirs = PROBES.iter().any(|(user, _, typed)| open.contains(&format!("{index:05} {user} - {typed}")));
+        if opens(people) != theirs {
+            wrong.push((index, if theirs { "MISSED" } else { "FALSE ALARM" }));
+        }
+    }
+    wrong
+}
+
 #[test]
 fn random_fields_of_shadow_open_what_pam_unix_opens() {
     let seed = number("NIXOSCOPE_ORACLE_SEED", 1) as u64;
@@ -47,15 +113,8 @@ fn random_fields_of_shadow_open_what_pam_unix_opens() {
             .to_vec()
     };
     let configurations: Vec<Files> = fields.iter().map(files).collect();
-    let asked: Vec<(Files, Vec<Probe>)> = configurations.iter().map(|files| (files.clone(), PROBES.to_vec())).collect();
-    let open = judged("pam.sh", &asked);
-    let mut wrong = Vec::new();
-    for (index, (people, field)) in accesses(&configurations).iter().zip(&fields).enumerate() {
-        let theirs = PROBES.iter().any(|(user, _, typed)| open.contains(&format!("{index:05} {user} - {typed}")));
-        if opens(people) != theirs {
-            wrong.push(format!("{} {field:?}", if theirs { "MISSED" } else { "FALSE ALARM" }));
-        }
-    }
+    let wrong = disagreements(&configurations);
+    let wrong: Vec<String> = wrong.iter().map(|(index, what)| format!("{what} {:?}", fields[*index])).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

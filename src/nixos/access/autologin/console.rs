@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use super::Autologin;
 use crate::error::Result;
 use crate::nixos::Root;
-use crate::nixos::unit::{Job, Start, Unit, Units};
+use crate::nixos::unit::{Conditions, Job, Start, Unit, Units};
 
 /// Units that start a getty on consoles. Generators and logind start them too, without any link that shows it.
-const GETTIES: [&str; 6] = ["getty@", "serial-getty@", "autovt@", "container-getty@", "console-getty", "kmsconvt@"];
+/// `console-getty` and `container-getty@` are for containers, unless something enables them.
+const GETTIES: [&str; 4] = ["getty@", "serial-getty@", "autovt@", "kmsconvt@"];
 
 /// Shells that a getty may run without asking for a name.
 const SHELLS: [&str; 8] = ["sh", "ash", "bash", "dash", "fish", "ksh", "nu", "zsh"];
@@ -22,9 +23,20 @@ pub(super) fn find(root: &Root<'_>) -> Result<Vec<Autologin>> {
     let names: BTreeSet<&str> = gettys.chain(started).filter(|name| name.ends_with(".service")).collect();
     for name in names {
         let Some(unit) = units.get(name)?.unit().cloned() else { continue };
-        for (user, source) in of_unit(units, &unit)? {
-            if !found.iter().any(|known| known.user == user && known.source == source) {
-                found.push(Autologin { user, by: unit.name.clone(), source });
+        let users = of_unit(units, &unit)?;
+        if users.is_empty() {
+            continue; // most units
+        }
+        let condition = match units.conditions(&unit)? {
+            Conditions::Met => None,
+            Conditions::Open(condition) => Some(condition),
+            Conditions::Failed(_) => continue,
+        };
+        for (user, source) in users {
+            match found.iter_mut().find(|known| known.user == user && known.source == source) {
+                Some(known) if condition.is_none() => known.condition = None,
+                Some(_) => {}
+                None => found.push(Autologin { user, by: unit.name.clone(), source, condition: condition.clone() }),
             }
         }
     }
@@ -64,7 +76,7 @@ fn of_upstart(root: &Root<'_>) -> Result<Vec<Autologin>> {
     for job in Job::all(root)?.into_iter().filter(|job| job.file_name().starts_with("tty")) {
         let users = job.lines.iter().filter_map(|(_, line)| of_line(line));
         let by = || job.file_name().to_owned();
-        found.extend(users.map(|user| Autologin { user, by: by(), source: job.path.clone() }));
+        found.extend(users.map(|user| Autologin { user, by: by(), source: job.path.clone(), condition: None }));
     }
     Ok(found)
 }
@@ -284,6 +296,25 @@ mod tests {
         assert!(shown(&[cage]).is_empty());
         let service = (cage.0, "[Service]\nExecStart=/x/bin/daemon\nUser=kiosk\nPAMName=cage\n");
         assert!(shown(&[service, wanted]).is_empty());
+    }
+
+    #[test]
+    fn the_condition_of_a_unit_decides_or_is_mentioned() {
+        let file = "/s/etc/systemd/system/getty@.service";
+        let source = "eve getty@.service /etc/systemd/system/getty@.service";
+        for (condition, expected) in [
+            ("ConditionPathExists=/dev/tty0", vec![source.to_owned()]),
+            ("ConditionKernelCommandLine=demo", vec![]),
+            ("ConditionKernelCommandLine=quiet", vec![source.to_owned()]),
+            ("ConditionPathExists=!/nix/store/e-gone", vec![source.to_owned()]),
+            (
+                "ConditionPathExists=/var/lib/demo",
+                vec![format!("{source} (only if ConditionPathExists=/var/lib/demo holds)")],
+            ),
+        ] {
+            let unit = format!("[Unit]\n{condition}\n[Service]\nExecStart=/x/bin/agetty -a eve %I\n");
+            assert_eq!(shown(&[(file, &unit), ("/s/kernel-params", "quiet")]), expected, "{condition}");
+        }
     }
 
     #[test]

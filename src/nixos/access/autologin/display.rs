@@ -3,7 +3,7 @@
 use super::Autologin;
 use crate::error::Result;
 use crate::nixos::Root;
-use crate::nixos::unit::{Lookup, Start, Units};
+use crate::nixos::unit::{Conditions, Lookup, Start, Units};
 
 /// A display manager, and where it names the user that it logs in.
 struct Manager {
@@ -69,9 +69,7 @@ pub(super) fn find(root: &Root<'_>) -> Result<Vec<Autologin>> {
     let units = Units::of(root)?;
     let mut found = Vec::new();
     for manager in MANAGERS {
-        if !may_start(units, &manager)? {
-            continue;
-        }
+        let Chance::Starts(condition) = chance(units, &manager)? else { continue };
         // The last file that sets the user counts, even if it sets none.
         let mut last = None;
         for file in files(root, units, &manager)? {
@@ -81,24 +79,41 @@ pub(super) fn find(root: &Root<'_>) -> Result<Vec<Autologin>> {
             }
         }
         let named = last.filter(|(user, _)| !user.is_empty());
-        found.extend(named.map(|(user, source)| Autologin { user, by: manager.name.to_owned(), source }));
+        let by = manager.name.to_owned();
+        found.extend(named.map(|(user, source)| Autologin { user, by, source, condition }));
     }
     Ok(found)
 }
 
+/// Whether a manager starts.
+enum Chance {
+    /// At boot, under a condition that the image leaves open.
+    Starts(Option<String>),
+    Never,
+}
+
 /// Whether a unit of the manager starts at boot. A manager without a known unit may start in another way.
-fn may_start(units: Units<'_>, manager: &Manager) -> Result<bool> {
-    let mut known = false;
+fn chance(units: Units<'_>, manager: &Manager) -> Result<Chance> {
+    let mut chance = Chance::Starts(None);
     for name in manager.unit.into_iter().chain([UNIT]) {
-        if units.get(name)? == Lookup::Missing {
+        let found = units.get(name)?;
+        if found == Lookup::Missing {
             continue;
         }
-        if units.start(name)? != Start::Manual {
-            return Ok(true);
+        let of_unit = match found.unit() {
+            Some(unit) if units.start(name)? != Start::Manual => match units.conditions(unit)? {
+                Conditions::Met => return Ok(Chance::Starts(None)),
+                Conditions::Open(condition) => Chance::Starts(Some(condition)),
+                Conditions::Failed(_) => Chance::Never,
+            },
+            _ => Chance::Never,
+        };
+        // The better of two units counts.
+        if !matches!((&of_unit, &chance), (Chance::Never, Chance::Starts(Some(_)))) {
+            chance = of_unit;
         }
-        known = true;
     }
-    Ok(!known)
+    Ok(chance)
 }
 
 /// The files that the manager reads, in ascending precedence.
@@ -288,6 +303,23 @@ mod tests {
         assert_eq!(shown(&[(first, &one), (second, &two)]), ["two sddm /etc/sddm.conf.d/20.conf"]);
         assert_eq!(shown(&[(first, &one), (main, &two)]), ["two sddm /etc/sddm.conf"]);
         assert!(shown(&[(first, &one), (main, &none)]).is_empty());
+    }
+
+    #[test]
+    fn the_condition_of_a_display_manager_decides_or_is_mentioned() {
+        let config = ("/s/etc/sddm.conf", "[Autologin]\nUser=eve\n");
+        let path = "/s/etc/systemd/system/display-manager.service";
+        for (condition, expected) in [
+            ("ConditionKernelCommandLine=!demo", vec!["eve sddm /etc/sddm.conf"]),
+            ("ConditionKernelCommandLine=demo", vec![]),
+            (
+                "ConditionVirtualization=kvm",
+                vec!["eve sddm /etc/sddm.conf (only if ConditionVirtualization=kvm holds)"],
+            ),
+        ] {
+            let unit = format!("[Unit]\n{condition}\n[Service]\nExecStart=/x/bin/sddm\n");
+            assert_eq!(shown(&[config, (path, &unit)]), expected, "{condition}");
+        }
     }
 
     #[test]

@@ -187,7 +187,9 @@ impl Key {
         let is = |action: &str| actions.iter().any(|own| own == action);
         let is_root = !answer.doubts.contains(&Doubt::Details) && ROOT.iter().any(|action| is(action));
         let asked = ROOT.into_iter().chain(named.iter().map(String::as_str));
-        let denied: BTreeSet<&str> = asked.filter(|action| is(ANY) && !is(action)).collect();
+        // A text of the script may be the beginning of an action that is allowed.
+        let begins = |text: &str| actions.iter().any(|own| own.starts_with(text));
+        let denied: BTreeSet<&str> = asked.filter(|action| is(ANY) && !is(action) && !begins(action)).collect();
         let reach = match is_root {
             true if is(ANY) && denied.is_empty() => Reach::Everything,
             true => Reach::Shell,
@@ -310,6 +312,10 @@ mod tests {
             (
                 "polkit.addRule(function(action, subject) { if (action.id.indexOf(\"org.freedesktop.systemd1.\") == 0) return polkit.Result.NO; if (subject.user == \"bob\") return polkit.Result.YES; });",
                 vec!["1 bob (bob) root ALL, !org.freedesktop.systemd1."],
+            ),
+            (
+                "polkit.addRule(function(action, subject) { if (action.id.substring(0, 24) == \"org.freedesktop.systemd1\" && action.id.indexOf(\"org.freedesktop.systemd1.\") != 0) return polkit.Result.NO; if (subject.user == \"bob\") return polkit.Result.YES; });",
+                vec!["1 bob (bob) root ALL"],
             ),
             // Whoever may manage unit files may manage units.
             (

@@ -1,0 +1,153 @@
+//! What only Unix has, and what stands for it elsewhere. Other rooms do not ask for the system.
+
+#[cfg(unix)]
+pub use std::os::unix::{
+    ffi::OsStrExt,
+    fs::{FileExt, FileTypeExt},
+};
+
+#[cfg(unix)]
+pub(super) use memmap2::Advice;
+
+#[cfg(unix)]
+pub use unix::{is_same, mode_of_new};
+#[cfg(windows)]
+pub(super) use windows::{Advice, Advise};
+#[cfg(windows)]
+pub use windows::{FileExt, FileTypeExt, OsStrExt, is_same, mode_of_new};
+
+#[cfg(unix)]
+mod unix {
+    use std::fs::{self, Metadata, Permissions};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::path::Path;
+
+    /// Whether both paths lead to the same file, also by different names or hard links.
+    #[must_use]
+    pub fn is_same(one: &Path, other: &Path) -> bool {
+        let identity = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino()));
+        matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
+    }
+
+    /// The mode to make a file with that will replace an old one. The umask takes from it.
+    #[must_use]
+    pub fn mode_of_new(old: Option<&Metadata>) -> Option<Permissions> {
+        Some(Permissions::from_mode(old.map_or(0o666, MetadataExt::mode) & 0o777))
+    }
+}
+
+#[cfg(windows)]
+mod windows {
+    use std::ffi::OsStr;
+    use std::fs::{File, FileType, Metadata, Permissions};
+    use std::io;
+    use std::os::windows::fs::FileExt as _;
+    use std::path::Path;
+
+    use memmap2::Mmap;
+
+    /// Whether both paths lead to the same file. Hard links are not noticed.
+    #[must_use]
+    pub fn is_same(one: &Path, other: &Path) -> bool {
+        matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+    }
+
+    /// Files of Windows have no mode.
+    #[must_use]
+    pub fn mode_of_new(_: Option<&Metadata>) -> Option<Permissions> {
+        None
+    }
+
+    /// Paths of images are bytes.
+    pub trait OsStrExt {
+        /// The bytes of UTF-8 text as it is. Bytes that are not UTF-8 end it, as Windows has no such names.
+        fn from_bytes(bytes: &[u8]) -> &Self;
+        /// The bytes of the text.
+        fn as_bytes(&self) -> &[u8];
+    }
+
+    impl OsStrExt for OsStr {
+        fn from_bytes(bytes: &[u8]) -> &Self {
+            Self::new(bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid()))
+        }
+
+        fn as_bytes(&self) -> &[u8] {
+            self.as_encoded_bytes()
+        }
+    }
+
+    /// Devices, pipes and sockets are no files of Windows.
+    pub trait FileTypeExt {
+        /// Never.
+        fn is_block_device(&self) -> bool {
+            false
+        }
+        /// Never.
+        fn is_char_device(&self) -> bool {
+            false
+        }
+        /// Never.
+        fn is_fifo(&self) -> bool {
+            false
+        }
+    }
+
+    impl FileTypeExt for FileType {}
+
+    /// Reading and writing at a position, by several threads at once.
+    pub trait FileExt {
+        /// Fills the buffer with the bytes at a position.
+        ///
+        /// # Errors
+        /// If the file ends before, or cannot be read.
+        fn read_exact_at(&self, buffer: &mut [u8], position: u64) -> io::Result<()>;
+        /// Writes all bytes at a position.
+        ///
+        /// # Errors
+        /// If the file cannot be written.
+        fn write_all_at(&self, bytes: &[u8], position: u64) -> io::Result<()>;
+    }
+
+    impl FileExt for File {
+        fn read_exact_at(&self, mut buffer: &mut [u8], mut position: u64) -> io::Result<()> {
+            while !buffer.is_empty() {
+                let read = self.seek_read(buffer, position)?;
+                if read == 0 {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                buffer = buffer.get_mut(read..).unwrap_or_default();
+                position = position.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+            }
+            Ok(())
+        }
+
+        fn write_all_at(&self, mut bytes: &[u8], mut position: u64) -> io::Result<()> {
+            while !bytes.is_empty() {
+                let written = self.seek_write(bytes, position)?;
+                if written == 0 {
+                    return Err(io::ErrorKind::WriteZero.into());
+                }
+                bytes = bytes.get(written..).unwrap_or_default();
+                position = position.saturating_add(u64::try_from(written).unwrap_or(u64::MAX));
+            }
+            Ok(())
+        }
+    }
+
+    /// What a map could be advised. Windows takes no advice.
+    pub(crate) enum Advice {
+        Random,
+        WillNeed,
+    }
+
+    pub(crate) trait Advise {
+        fn advise(&self, _: Advice) -> io::Result<()> {
+            Ok(())
+        }
+        fn advise_range(&self, _: Advice, _from: usize, _length: usize) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Advise for Mmap {}
+}

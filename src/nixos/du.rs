@@ -1,0 +1,99 @@
+//! Where the bytes of a disc went, by directory.
+
+use std::collections::BTreeMap;
+
+use super::{Disc, Medium};
+use crate::error::{Result, Troubles};
+use crate::fs::path::{self, find};
+use crate::store::disk::{self, Branch, Space};
+use crate::store::{Carrier, STORE};
+
+/// The bytes of a directory or file of the disc, and of what is below it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Du {
+    /// The directory or file itself.
+    pub whole: Branch,
+    /// The directories and files below it, by path.
+    pub below: Vec<Branch>,
+    /// Bytes of the whole that are in no file: directories, tables and padding. Only a whole disc has them.
+    pub rest: u64,
+    /// The bytes of the store, by what they are for. `None` if it has no squashfs.
+    pub space: Option<Space>,
+}
+
+impl Du {
+    /// The bytes of the file at `asked`, and `depth` levels below it. Links are followed as after boot.
+    ///
+    /// # Errors
+    /// If the file does not exist, or a directory or an inode cannot be read.
+    pub fn of(disc: &Disc<'_>, asked: &[u8], depth: usize, troubles: &mut Troubles) -> Result<Self> {
+        let mut focus = path::resolve(disc.tree(), asked)?.path;
+        if let (Medium::Volume(_), Some(own)) = (&disc.carrier, focus.strip_prefix(b"/iso"))
+            && (own.is_empty() || own.starts_with(b"/"))
+        {
+            focus = if own.is_empty() { b"/".to_vec() } else { own.to_vec() };
+        }
+        let deepest = levels(&focus).saturating_add(depth);
+        let (branches, rest, space) = branches(disc, deepest, troubles)?;
+        let mut sums: BTreeMap<Vec<u8>, Branch> = BTreeMap::new();
+        for branch in branches {
+            for above in ancestors(&branch.path).filter(|above| is_below(above, &focus) && levels(above) <= deepest) {
+                let sum = sums.entry(above.to_vec()).or_default();
+                sum.disk_size = sum.disk_size.saturating_add(branch.disk_size);
+                sum.size = sum.size.saturating_add(branch.size);
+                sum.files = sum.files.saturating_add(branch.files);
+            }
+        }
+        let mut whole = Branch { path: focus.clone(), ..sums.remove(&focus).unwrap_or_default() };
+        let rest = if focus == b"/" { rest } else { 0 };
+        whole.disk_size = whole.disk_size.saturating_add(rest);
+        let below = sums.into_iter().map(|(path, sum)| Branch { path, ..sum }).collect();
+        Ok(Self { whole, below, rest, space })
+    }
+}
+
+/// Everything on the disc, the bytes in no file, and how the bytes of the squashfs are used.
+fn branches(disc: &Disc<'_>, deepest: usize, troubles: &mut Troubles) -> Result<(Vec<Branch>, u64, Option<Space>)> {
+    let mut branches = Vec::new();
+    let mut space = None;
+    let mut own_path = None;
+    if let Some(store) = &disc.store
+        && let Carrier::Squashfs { path, .. } = &store.carrier
+    {
+        let contents = store.contents(troubles)?;
+        let usage = disk::usage(store, &contents, deepest.saturating_sub(levels(STORE.as_bytes()) + 1))?;
+        branches.extend(usage.objects.into_iter().flatten().chain(usage.beside));
+        space = Some(usage.space);
+        own_path = path.clone();
+    }
+    // What the files in the squashfs leave of it.
+    let left = space.map_or(0, |space| space.metadata + space.unused + space.padding);
+    let total = disc.image().region().length();
+    if let Medium::Volume(volume) = &disc.carrier {
+        let skipped = own_path.as_deref().map(|path| find(&**volume, path)).transpose()?.flatten();
+        branches.extend(disk::on_volume(volume, deepest, skipped.map(|found| found.id))?.branches);
+    }
+    if let Some(path) = own_path {
+        branches.push(Branch { path, disk_size: left, size: 0, files: 1 });
+    }
+    let files = branches.iter().map(|branch| branch.disk_size).fold(0, u64::saturating_add);
+    Ok((branches, total.saturating_sub(files), space))
+}
+
+/// Number of names in a path.
+fn levels(path: &[u8]) -> usize {
+    path.split(|&byte| byte == b'/').filter(|name| !name.is_empty()).count()
+}
+
+/// The root, the directories above a file, and the file itself.
+fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let ends = path.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+    let above = ends.filter_map(|end| path.get(..end));
+    let itself = (path.len() > 1).then_some(path);
+    std::iter::once(&b"/"[..]).chain(above).chain(itself)
+}
+
+fn is_below(path: &[u8], directory: &[u8]) -> bool {
+    let rest = path.strip_prefix(directory);
+    directory == b"/" || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+}

@@ -1,0 +1,34 @@
+//! The space that the files of a volume take up.
+
+use super::share::divide;
+use super::walk::{Branch, Counted, Source, Walker};
+use crate::error::Result;
+use crate::fs::iso9660::Volume;
+use crate::fs::{FileType, NodeId, Tree};
+use crate::store::contents::Place;
+
+/// Where the bytes of a volume went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OnVolume {
+    /// The root, and the directories and files that are counted on their own.
+    pub branches: Vec<Branch>,
+    /// Bytes after the ends of files, up to the next block.
+    pub padding: u64,
+}
+
+/// Where the bytes of a volume went. Down to `depth` levels below the root, directories and files are counted on their own. The
+/// file `skipped` is left out.
+///
+/// # Errors
+/// If a directory cannot be read.
+pub fn on_volume(volume: &Volume<'_>, depth: usize, skipped: Option<NodeId>) -> Result<OnVolume> {
+    let counted = Counted::default();
+    let walker = Walker { source: Source::Volume(volume), depth, skipped, counted: &counted };
+    let walked = walker.walk(Place { id: volume.root(), file_type: FileType::Directory }, b"/")?;
+    let block = u64::from(volume.descriptors().primary.block_size).max(1);
+    let mut branches = walked.branches;
+    let shares = divide(walked.uses, branches.len(), &(0..u64::MAX), block);
+    let files = shares.owned.iter().copied().fold(0, u64::saturating_add);
+    branches.iter_mut().zip(&shares.owned).for_each(|(branch, bytes)| branch.disk_size = *bytes);
+    Ok(OnVolume { branches, padding: shares.rounded.saturating_sub(files) })
+}
