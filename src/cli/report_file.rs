@@ -33,6 +33,7 @@ enum Format {
     Sarif,
     Markdown,
     Tap,
+    Json,
 }
 
 impl ReportFile {
@@ -40,11 +41,11 @@ impl ReportFile {
         let (format, path) =
             text.split_once('=').ok_or("write junit=FILE, sarif=FILE, markdown=FILE, tap=FILE or json=FILE")?;
         let format = match format {
-            "json" => Format::Json,
             "junit" => Format::Junit,
             "sarif" => Format::Sarif,
             "markdown" => Format::Markdown,
             "tap" => Format::Tap,
+            "json" => Format::Json,
             other => return Err(format!("unknown format {other}; use junit, sarif, markdown, tap or json")),
         };
         if path.is_empty() {
@@ -97,6 +98,12 @@ impl Format {
             Self::Sarif => sarif::write(out, reports, &root()?)?,
             Self::Markdown => markdown::write_all(out, reports)?,
             Self::Tap => tap::write(out, reports)?,
+            // One document on each line, as `--json` prints them.
+            Self::Json => {
+                for (image, report) in reports {
+                    check::json(out, About { image: Path::new(image), troubles: &report.troubles }, report)?;
+                }
+            }
         }
         Ok(())
     }
