@@ -296,7 +296,7 @@ const MISTAKES: [(&str, &str, &str); 69] = [
     (
         "toml",
         "[[key]]\nfingerprint = \"SHA256:rc+eE/f2bJFfE+l/5GHwjyqf1Rmmgl6CwjPUgKwz2VM\"\noptions = \"no-such-thing\"",
-        ":1:1: the options of the key are malformed",
+        ":1:1: options is malformed: unknown option no-such-thing",
     ),
     ("toml", "[[package]]\nnaem = \"git\"", ":2:1: unknown field `naem`"),
     ("toml", "[imagee]\nmax-size = 1", ":1:2: unknown field `imagee`"),
