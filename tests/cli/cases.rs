@@ -382,6 +382,7 @@ fn an_image_that_boots_from_a_cd_may_not_boot_from_a_stick() {
 fn a_service_a_port_a_rule_and_a_key_that_came_are_told_by_diff() {
     let old = Case::of(&Disc::with_system());
     let new = Disc::with_system()
+        .firewall("ip46tables -A nixos-fw -p tcp --dport 443 -j nixos-fw-accept\n")
         .service("nginx", "/run/current-system/sw/bin/nginx")
         .unit("avahi-daemon.socket", "sockets.target", "[Socket]\nListenDatagram=5353\n")
         .etc(
@@ -395,6 +396,8 @@ fn a_service_a_port_a_rule_and_a_key_that_came_are_told_by_diff() {
         "  + nginx.service: starts at boot",
         "  + avahi-daemon.socket: starts at boot",
         "  + udp 5353: avahi-daemon.socket",
+        "  + set up by: firewall.service",
+        "  + tcp 443: let in",
         "  + passwordless-root ALL",
     ] {
         assert!(changed.out.lines().any(|own| own == line), "{line}: {}", changed.out);

@@ -106,6 +106,13 @@ impl Disc {
         self.etc(&format!("systemd/system/{name}"), text).link(&wanted, &format!("../{name}"))
     }
 
+    /// The firewall of NixOS, with these rules of its own.
+    pub(crate) fn firewall(self, rules: &str) -> Self {
+        let script = "/nix/store/99999999999999999999999999999999-firewall-start/bin/firewall-start";
+        let stock = "#!/bin/sh\nip46tables -A nixos-fw -i lo -j nixos-fw-accept\n";
+        self.file(script, &format!("{stock}{rules}")).service("firewall", &format!("@{script} firewall-start"))
+    }
+
     fn put(mut self, path: &str, content: Content) -> Self {
         for (at, _) in path.match_indices('/').skip(1) {
             self.nodes.entry(path[..at].to_owned()).or_insert(Content::Directory);
