@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::file::{End, follow};
 use super::index::MOST_NAMES;
-use super::{Conditions, FOLDER, Lookup, Unit, Units, name};
+use super::{Conditions, FOLDER, Lookup, Unit, Units, name, udev};
 use crate::error::{Error, Place, Result};
 use crate::fs::FileType;
 
@@ -15,7 +15,7 @@ use crate::fs::FileType;
 pub enum Start {
     /// At boot.
     Boot,
-    /// When a socket, timer or path unit starts it. That unit starts at boot.
+    /// When a socket, timer or path unit starts it, which itself starts at boot, or when `udev` finds a device.
     Trigger(String),
     /// Only by hand, or by something outside the units.
     Manual,
@@ -74,6 +74,7 @@ impl<'r> Units<'r> {
         queue.extend(self.seeds().map(|name| (name.to_owned(), Start::Boot)));
         // Triggered units wait until all units that start at boot are known.
         let mut triggered: VecDeque<(String, Start)> = VecDeque::new();
+        triggered.extend(udev::wanted(self.root)?.into_iter().map(|unit| (unit, Start::Trigger("udev".to_owned()))));
         while let Some((name, start)) = queue.pop_front().or_else(|| triggered.pop_front()) {
             let name = self.canonical(&name);
             if reached.contains_key(&name) || name.len() > LONGEST_NAME || !self.can_start(&name)? {
