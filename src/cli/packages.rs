@@ -5,6 +5,7 @@ use std::io::Write;
 use clap::ValueEnum;
 use nixoscope::check::PackageQuery;
 use nixoscope::nixos::package::{self, Column, Order, Package};
+use nixoscope::nixos::tree;
 use nixoscope::report::About;
 use nixoscope::report::packages;
 
@@ -28,6 +29,12 @@ pub(super) struct Args {
     /// Sort order
     #[arg(long, value_enum, value_name = "KEY")]
     sort: Option<Sort>,
+    /// Show the references of the default system as a tree, each store path once
+    #[arg(long, conflicts_with_all = ["names", "installed", "all", "sort", "json"])]
+    tree: bool,
+    /// Levels of the tree
+    #[arg(long, value_name = "N", default_value_t = 2, requires = "tree")]
+    depth: u16,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -48,6 +55,22 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(&args.image.path, global)?;
     let (disc, mut troubles) = disc(&image)?;
     let software = software(&disc, &mut troubles)?;
+    if args.tree {
+        let found = package::list(&disc, &software, &[Column::Closure, Column::Added], &mut troubles)?;
+        let mut added = vec![None; software.contents.objects.len()];
+        for row in &found.rows {
+            if let Some(place) = added.get_mut(row.index) {
+                *place = row.added_size;
+            }
+        }
+        let twigs = tree::tree(&disc, &software, usize::from(args.depth), &added)?;
+        output::unless_closed(|| {
+            let mut out = output::results();
+            packages::tree(&mut out, &twigs, &software, &found.rows)?;
+            Ok(out.flush()?)
+        })?;
+        return Ok(report_troubles(&disc, &troubles, Outcome::Holds));
+    }
     let order = match args.sort {
         Some(Sort::Size) => Order::Size,
         Some(Sort::Closure) => Order::Closure,

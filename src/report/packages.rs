@@ -1,17 +1,21 @@
 //! Lists of packages.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
 
 use super::count::counted;
 use super::document::{self, About};
-use super::size;
+#[cfg(feature = "cli")]
+use super::style::STRONG;
 #[cfg(feature = "cli")]
 use super::table;
+use super::{escape, size};
 use crate::nixos::ObjectKind;
 use crate::nixos::package::{Column, Package, Packages};
 use crate::nixos::software::Software;
+use crate::nixos::tree::Twig;
 use crate::store::disk::Space;
 use crate::store::name::Name;
 use crate::store::nix32;
@@ -93,6 +97,32 @@ pub fn table(
             "; {hidden} that are not software (units, configuration, sources …) are not shown, --all shows them"
         ),
     }
+}
+
+/// The tree of references, a store path a line.
+///
+/// # Errors
+/// If the writer fails.
+#[cfg(feature = "cli")]
+pub fn tree(out: &mut dyn Write, twigs: &[Twig], software: &Software, rows: &[Package]) -> io::Result<()> {
+    let known = |size: Option<u64>| size.map_or_else(|| "?".to_owned(), size::format);
+    let sized: HashMap<usize, &Package> = rows.iter().map(|row| (row.index, row)).collect();
+    writeln!(out, "{STRONG}{:>10}  {:>10}  {:>10}  NAME{STRONG:#}", "SIZE", "CLOSURE", "ADDED")?;
+    for twig in twigs {
+        let Some(object) = software.contents.objects.get(twig.object) else { continue };
+        let row = sized.get(&twig.object);
+        let size = |of: fn(&Package) -> Option<u64>| known(row.and_then(|row| of(row)));
+        let (size, closure, added) =
+            (size(|row| row.nar_size), size(|row| row.closure_size), size(|row| row.added_size));
+        let more = if twig.hidden > 0 { format!(" (+{})", twig.hidden) } else { String::new() };
+        let indent = "  ".repeat(twig.level);
+        writeln!(
+            out,
+            "{size:>10}  {closure:>10}  {added:>10}  {indent}{}{more}",
+            escape(object.path.name().as_bytes())
+        )?;
+    }
+    Ok(())
 }
 
 /// The document of `packages`.

@@ -83,7 +83,7 @@ fn firewall(out: &mut dyn Write, firewall: &Firewall) -> io::Result<()> {
 }
 
 /// An opening in words: `tcp 22`, `udp 8000-8010 on eth0`.
-fn opening(opening: &Opening) -> String {
+pub(super) fn opening(opening: &Opening) -> String {
     let Opening { protocol, first, last, interface, destination } = opening;
     let ports = if first == last { first.to_string() } else { format!("{first}-{last}") };
     let interface = interface.as_ref().map(|name| format!(" on {name}")).unwrap_or_default();
@@ -91,7 +91,7 @@ fn opening(opening: &Opening) -> String {
     format!("{protocol} {ports}{interface}{destination}")
 }
 
-fn start(start: &Start) -> String {
+pub(super) fn start(start: &Start) -> String {
     match start {
         Start::Boot => "at boot".to_owned(),
         Start::Trigger(unit) => format!("by {}", escape(unit.as_bytes())),
@@ -99,12 +99,12 @@ fn start(start: &Start) -> String {
     }
 }
 
-fn ports(ports: &[Port]) -> String {
+pub(super) fn ports(ports: &[Port]) -> String {
     ports.iter().map(Port::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// A program without the store and the digest: `openssh-10.2p1/bin/sshd`.
-fn short(program: &str) -> String {
+pub(super) fn short(program: &str) -> String {
     let short = StorePath::containing(program.as_bytes())
         .map(|(path, rest)| format!("{}{}", path.name(), String::from_utf8_lossy(rest)));
     escape(short.as_deref().unwrap_or(program).as_bytes()).into_owned()

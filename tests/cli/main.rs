@@ -14,6 +14,7 @@ mod damage;
 mod diff;
 mod diff_trouble;
 mod document;
+mod du;
 mod image;
 mod login;
 mod namespace;

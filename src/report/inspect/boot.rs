@@ -10,7 +10,7 @@ use crate::nixos::menu::MenuEntry;
 use crate::nixos::{BootFacts, Summary, kernel_line};
 
 /// An entry's kernel parameters, without passwords.
-pub(super) fn parameters(entry: &MenuEntry) -> Vec<Cow<'_, str>> {
+pub(in super::super) fn parameters(entry: &MenuEntry) -> Vec<Cow<'_, str>> {
     entry.params.iter().map(|parameter| kernel_line::public(parameter)).collect()
 }
 

@@ -1,7 +1,7 @@
 //! `inspect`: one page, or one document.
 
 mod access;
-mod boot;
+pub(super) mod boot;
 mod document;
 #[cfg(feature = "cli")]
 mod page;

@@ -116,10 +116,8 @@ fn source<'s, 'i>(store: &'s Store<'i>) -> Source<'s, 'i> {
 fn beside(store: &Store<'_>, contents: &Contents, walker: &Walker<'_, '_>) -> Result<Vec<Walked>> {
     let mut beside = Vec::new();
     beside.push(match store.registration() {
-        Some(id) => walker.walk(
-            Place { id, file_type: FileType::File },
-            &join(STORE.as_bytes(), registration::FILE.as_bytes()),
-        )?,
+        Some(id) => walker
+            .walk(Place { id, file_type: FileType::File }, &join(STORE.as_bytes(), registration::FILE.as_bytes()))?,
         None => Walked::default(),
     });
     if !contents.strays.is_empty() {
