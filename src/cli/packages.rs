@@ -3,9 +3,11 @@
 use std::io::Write;
 
 use clap::ValueEnum;
+use nixoscope::Troubles;
 use nixoscope::check::PackageQuery;
 use nixoscope::nixos::package::{self, Column, Order, Package};
-use nixoscope::nixos::tree;
+use nixoscope::nixos::software::Software;
+use nixoscope::nixos::{Disc, tree};
 use nixoscope::report::About;
 use nixoscope::report::packages;
 
@@ -56,40 +58,12 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let (disc, mut troubles) = disc(&image)?;
     let software = software(&disc, &mut troubles)?;
     if args.tree {
-        let found = package::list(&disc, &software, &[Column::Closure, Column::Added], &mut troubles)?;
-        let mut added = vec![None; software.contents.objects.len()];
-        for row in &found.rows {
-            if let Some(place) = added.get_mut(row.index) {
-                *place = row.added_size;
-            }
-        }
-        let twigs = tree::tree(&disc, &software, usize::from(args.depth), &added)?;
-        output::unless_closed(|| {
-            let mut out = output::results();
-            packages::tree(&mut out, &twigs, &software, &found.rows)?;
-            Ok(out.flush()?)
-        })?;
-        return Ok(report_troubles(&disc, &troubles, Outcome::Holds));
+        return tree((&disc, &software), usize::from(args.depth), troubles);
     }
-    let order = match args.sort {
-        Some(Sort::Size) => Order::Size,
-        Some(Sort::Closure) => Order::Closure,
-        Some(Sort::Added) => Order::Added,
-        Some(Sort::Disk) => Order::Disk,
-        Some(Sort::Name) => Order::Name,
-        None if global.json => Order::Path,
-        None => Order::Name,
-    };
-    let mut columns = Vec::new();
-    if global.json || matches!(order, Order::Closure) {
-        columns.push(Column::Closure);
-    }
-    if global.json || matches!(order, Order::Added) {
-        columns.push(Column::Added);
-    }
-    if global.json || matches!(order, Order::Disk) {
-        columns.push(Column::Disk);
-    }
+    let order = order(args.sort, global);
+    let wanted = [(Order::Closure, Column::Closure), (Order::Added, Column::Added), (Order::Disk, Column::Disk)];
+    let wanted = wanted.into_iter().filter(|(by, _)| global.json || *by == order);
+    let columns: Vec<Column> = wanted.map(|(_, column)| column).collect();
     let mut found = package::list(&disc, &software, &columns, &mut troubles)?;
     let rows = &mut found.rows;
     rows.retain(|row| !args.installed || row.installed);
@@ -129,4 +103,34 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         Ok(())
     })?;
     Ok(report_troubles(&disc, &troubles, outcome))
+}
+
+fn order(sort: Option<Sort>, global: &Global) -> Order {
+    match sort {
+        Some(Sort::Size) => Order::Size,
+        Some(Sort::Closure) => Order::Closure,
+        Some(Sort::Added) => Order::Added,
+        Some(Sort::Disk) => Order::Disk,
+        Some(Sort::Name) => Order::Name,
+        None if global.json => Order::Path,
+        None => Order::Name,
+    }
+}
+
+/// The references of the default system as a tree.
+fn tree((disc, software): (&Disc<'_>, &Software), depth: usize, mut troubles: Troubles) -> anyhow::Result<Outcome> {
+    let found = package::list(disc, software, &[Column::Closure, Column::Added], &mut troubles)?;
+    let mut added = vec![None; software.contents.objects.len()];
+    for row in &found.rows {
+        if let Some(place) = added.get_mut(row.index) {
+            *place = row.added_size;
+        }
+    }
+    let twigs = tree::tree(disc, software, depth, &added)?;
+    output::unless_closed(|| {
+        let mut out = output::results();
+        packages::tree(&mut out, &twigs, software, &found.rows)?;
+        Ok(out.flush()?)
+    })?;
+    Ok(report_troubles(disc, &troubles, Outcome::Holds))
 }

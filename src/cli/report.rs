@@ -21,16 +21,26 @@ use super::{Global, Outcome, output, report_troubles};
 pub(super) struct Args {
     #[command(flatten)]
     image: ImageArg,
+    /// Newer image: the page is about this one, and shows what changed since IMAGE
+    #[arg(value_name = "NEW")]
+    new: Option<PathBuf>,
     /// Write the page to this file [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
+    if global.json {
+        bail!("report writes a page for a browser; the other commands write JSON");
+    }
     if args.output.is_none() && io::stdout().is_terminal() {
         bail!("the page is for a browser: name a file with -o FILE.html");
     }
-    let image = open(&args.image.path, global)?;
+    let older = args.image.path.display().to_string();
+    let (image, difference) = match &args.new {
+        Some(new) => (open(new, global)?, Some(super::diff::between(&args.image.path, new, global)?)),
+        None => (open(&args.image.path, global)?, None),
+    };
     let (disc, mut troubles) = disc(&image)?;
     let summary = Summary::of(&disc, &mut troubles);
     let system = disc.default_system().ok();
@@ -51,6 +61,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         packages: store.as_ref().map(|(software, packages)| (software, packages)),
         before: &before,
         hints: &hints,
+        since: difference.as_ref().map(|difference| (older.as_str(), difference)),
         troubles: &troubles,
     };
     match &args.output {

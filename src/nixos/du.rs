@@ -74,7 +74,9 @@ fn branches(disc: &Disc<'_>, deepest: usize, troubles: &mut Troubles) -> Result<
     let total = disc.image().region().length();
     if let Medium::Volume(volume) = &disc.carrier {
         let skipped = own_path.as_deref().map(|path| find(&**volume, path)).transpose()?.flatten();
-        branches.extend(disk::on_volume(volume, deepest, skipped.map(|found| found.id))?.branches);
+        branches.extend(
+            disk::on_volume(volume, deepest, &skipped.map(|found| vec![found.id]).unwrap_or_default())?.branches,
+        );
     }
     if let Some(path) = own_path {
         branches.push(Branch { path, disk_size: left, size: 0, files: 1 });

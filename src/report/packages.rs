@@ -79,6 +79,12 @@ pub fn table(
     if table.row_count() > 0 {
         table::write(out, table)?;
     }
+    totals(out, rows, hidden)
+}
+
+/// The sum of the sizes, and how many rows are not shown.
+#[cfg(feature = "cli")]
+fn totals(out: &mut dyn Write, rows: &[Package], hidden: usize) -> io::Result<()> {
     if rows.is_empty() {
         return Ok(());
     }

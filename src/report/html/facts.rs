@@ -5,7 +5,6 @@ use maud::{Markup, html};
 use super::super::count::counted;
 use super::super::inspect::boot::parameters;
 use super::{Page, bytes, shown};
-use crate::fs::iso9660::Platform;
 use crate::nixos::Summary;
 use crate::nixos::access::Severity;
 
@@ -54,15 +53,7 @@ fn unpacked(summary: &Summary) -> String {
 
 /// BIOS, UEFI, and whether it boots from a stick.
 pub(super) fn boots_by(summary: &Summary) -> Markup {
-    let has = |platform| summary.boot_images.iter().any(|facts| facts.image.platform == platform);
-    let mut ways = Vec::new();
-    if has(Platform::Bios) {
-        ways.push("BIOS");
-    }
-    if has(Platform::Uefi) {
-        ways.push("UEFI");
-    }
-    let from = if summary.partitions.is_empty() { "as a disc" } else { "as a disc or from a stick" };
+    let (ways, from) = super::super::inspect::boot::ways(summary);
     html! {
         @if ways.is_empty() { "nothing on its own" } @else { (ways.join(" and ")) small { (from) } }
     }

@@ -1,6 +1,7 @@
 //! A page for people who would rather look: one file, without a network.
 
 mod access;
+mod changes;
 mod facts;
 mod map;
 mod packages;
@@ -12,6 +13,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use self::facts::{facts, menu};
 use super::{escape, size};
+use crate::diff::Difference;
 use crate::error::Troubles;
 use crate::nixos::Summary;
 use crate::nixos::access::Access;
@@ -37,6 +39,8 @@ pub struct Page<'p> {
     pub before: &'p [Option<usize>],
     /// What the image could do without.
     pub hints: &'p [Hint],
+    /// What changed since another image, and the name of that image.
+    pub since: Option<(&'p str, &'p Difference)>,
     /// What could not be read.
     pub troubles: &'p Troubles,
 }
@@ -61,11 +65,12 @@ pub fn write(out: &mut dyn Write, page: &Page<'_>) -> io::Result<()> {
             body {
                 header { (head(page, &name)) }
                 main {
+                    (changes::section(page.since))
                     (access::section(page))
                     (access::services(page))
                     @if let Some((software, packages)) = page.packages {
                         (map::section(page, software, packages))
-                        (packages::section(page, software, packages))
+                        (packages::section(page, packages))
                     }
                     (menu(page.summary))
                     (troubles(page.troubles))
@@ -107,6 +112,7 @@ fn head(page: &Page<'_>, name: &str) -> Markup {
         (facts(page))
         nav aria-label="Contents" {
             ul {
+                @if page.since.is_some() { li { a href="#changes" { "What changed" } } }
                 li { a href="#access" { "Who can log in" } }
                 @if page.services.is_some() { li { a href="#services" { "Services and ports" } } }
                 @if page.packages.is_some() {

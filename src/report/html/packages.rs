@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 use maud::{Markup, html};
 
+use super::super::count::counted;
 use super::{Page, bytes, shown};
 use crate::nixos::ObjectKind;
 use crate::nixos::package::{Package, Packages};
-use crate::nixos::software::Software;
 use crate::store::name::Name;
 
 /// The rows in the order of the table: the largest on the disc first.
@@ -19,7 +19,7 @@ pub(super) fn order(packages: &Packages) -> Vec<&Package> {
 }
 
 /// The table. Without a script, it is sorted by bytes on the disc.
-pub(super) fn section(page: &Page<'_>, software: &Software, packages: &Packages) -> Markup {
+pub(super) fn section(page: &Page<'_>, packages: &Packages) -> Markup {
     let rows = order(packages);
     let places: HashMap<usize, usize> = rows.iter().enumerate().map(|(place, row)| (row.index, place)).collect();
     let before = |row: &Package| places.get(&page.before.get(row.index).copied().flatten()?).copied();
@@ -33,7 +33,7 @@ pub(super) fn section(page: &Page<'_>, software: &Software, packages: &Packages)
             }
             div.scroll tabindex="0" role="region" aria-label="Packages" {
                 table #packages {
-                    caption { "All " (rows.len()) " store paths of " (software.contents.objects.len()) " known ones, the largest on the disc first." }
+                    caption { (counted(rows.len(), "store path")) ", the largest on the disc first" }
                     thead { tr {
                         th scope="col" { "Name" } th scope="col" { "Version" } th scope="col" { "Output" } th scope="col" { "Kind" }
                         th.n scope="col" { "Size" } th.n scope="col" { "Closure" } th.n scope="col" { "Added" }

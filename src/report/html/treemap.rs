@@ -80,8 +80,8 @@ mod tests {
     fn rectangles_have_areas_in_proportion_and_fill_the_whole() {
         let whole = Area { x: 0.0, y: 0.0, width: 6.0, height: 4.0 };
         let placed = squarify(&[6.0, 6.0, 4.0, 3.0, 2.0, 2.0, 1.0], whole);
-        let areas: Vec<i64> = placed.iter().map(|area| (area.width * area.height * 1000.0).round() as i64).collect();
-        assert_eq!(areas, [6000, 6000, 4000, 3000, 2000, 2000, 1000]);
+        let areas: Vec<String> = placed.iter().map(|area| format!("{:.3}", area.width * area.height)).collect();
+        assert_eq!(areas, ["6.000", "6.000", "4.000", "3.000", "2.000", "2.000", "1.000"]);
         // The example of the paper.
         assert_eq!(placed[0], Area { x: 0.0, y: 0.0, width: 3.0, height: 2.0 });
         assert_eq!(placed[1], Area { x: 0.0, y: 2.0, width: 3.0, height: 2.0 });

@@ -4,9 +4,13 @@ mod access;
 pub(super) mod boot;
 mod document;
 #[cfg(feature = "cli")]
+mod lead;
+mod metrics;
+#[cfg(feature = "cli")]
 mod page;
 
 pub use document::json;
+pub use metrics::{csv, prometheus};
 #[cfg(feature = "cli")]
 pub use page::page;
 
