@@ -44,7 +44,9 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let (disc, mut troubles) = disc(&image)?;
     let summary = Summary::of(&disc, &mut troubles);
     let system = disc.default_system().ok();
+    let modes = summary.store.as_ref().map_or(&[][..], |store| &store.modes);
     let access = system.and_then(|system| troubles.keep(Access::of(&disc, system)));
+    let access = access.map(|access| access.with(modes));
     let services = system.and_then(|system| Services::of(&disc, system, &mut troubles).ok());
     let store = packages(&disc, &mut troubles);
     let before = store.as_ref().map(|(software, _)| before(&disc, software)).unwrap_or_default();

@@ -15,6 +15,7 @@ mod judge;
 mod kernel_line;
 mod last_match;
 mod login;
+mod modes;
 mod pam;
 mod please;
 mod polkit;
@@ -33,6 +34,7 @@ pub use autologin::Autologin;
 pub use finding::{Finding, FindingId, Severity};
 pub use grants::{Entrance, Grant, Needs};
 pub use login::Way;
+pub use modes::modes;
 pub use rule::{Condition, Reach, Rule, Tool};
 
 use std::collections::{BTreeSet, HashMap};
@@ -251,6 +253,14 @@ impl Access {
 }
 
 impl Access {
+    /// Adds findings about the whole store, by severity.
+    #[must_use]
+    pub fn with(mut self, findings: &[Finding]) -> Self {
+        self.findings.extend_from_slice(findings);
+        self.findings.sort_by_key(|finding| finding.severity);
+        self
+    }
+
     /// Whether another system lets in the same people in the same ways.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
