@@ -22,6 +22,7 @@ pub mod services;
 pub mod ssh;
 mod summary;
 mod system;
+pub mod tree;
 pub mod unit;
 mod users;
 pub mod why;

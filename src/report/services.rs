@@ -85,7 +85,7 @@ fn firewall(out: &mut dyn Write, firewall: &Firewall) -> io::Result<()> {
     Ok(())
 }
 
-fn start(service: &Service) -> String {
+pub(super) fn start(service: &Service) -> String {
     let start = match &service.start {
         Start::Boot => "at boot".to_owned(),
         Start::Trigger(unit) => format!("by {unit}"),
@@ -99,12 +99,12 @@ fn start(service: &Service) -> String {
     escape(text.as_bytes()).into_owned()
 }
 
-fn ports(ports: &[Port]) -> String {
+pub(super) fn ports(ports: &[Port]) -> String {
     ports.iter().map(Port::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// A program without the store and the digest: `openssh-10.2p1/bin/sshd`.
-fn short(program: &str) -> String {
+pub(super) fn short(program: &str) -> String {
     let short = StorePath::containing(program.as_bytes())
         .map(|(path, rest)| format!("{}{}", path.name(), String::from_utf8_lossy(rest)));
     escape(short.as_deref().unwrap_or(program).as_bytes()).into_owned()

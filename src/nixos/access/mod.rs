@@ -17,6 +17,7 @@ mod kernel_line;
 mod last_match;
 mod later;
 mod login;
+mod modes;
 mod pam;
 mod please;
 mod polkit;
@@ -35,6 +36,7 @@ pub use autologin::Autologin;
 pub use finding::{Finding, FindingId, Severity};
 pub use grants::{Entrance, Grant, Needs};
 pub use login::Way;
+pub use modes::modes;
 pub use rule::{Condition, Reach, Rule, Tool};
 
 use std::collections::{BTreeSet, HashMap};
@@ -258,6 +260,14 @@ impl Access {
 }
 
 impl Access {
+    /// Adds findings about the whole store, by severity.
+    #[must_use]
+    pub fn with(mut self, findings: &[Finding]) -> Self {
+        self.findings.extend_from_slice(findings);
+        self.findings.sort_by_key(|finding| finding.severity);
+        self
+    }
+
     /// Whether another system lets in the same people in the same ways.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {

@@ -4,15 +4,15 @@ use super::{Detail, inside, packages, value};
 use crate::diff::{Difference, KeyChange, Presence, UserChange};
 
 /// A section.
-pub(super) struct Section {
-    pub(super) heading: String,
-    pub(super) lines: Vec<String>,
+pub(in super::super) struct Section {
+    pub(in super::super) heading: String,
+    pub(in super::super) lines: Vec<String>,
     pub(super) length: Length,
 }
 
 /// How many lines of a section a page shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Length {
+pub(in super::super) enum Length {
     /// All of them: packages are what people came for, and files they asked for.
     Whole,
     /// Some, unless all are asked for.
@@ -20,7 +20,7 @@ pub(super) enum Length {
 }
 
 /// The sections that have lines.
-pub(super) fn sections(difference: &Difference, detail: Detail) -> Vec<Section> {
+pub(in super::super) fn sections(difference: &Difference, detail: Detail) -> Vec<Section> {
     let mut all = packages::sections(&difference.packages);
     all.extend(short("Rebuilt, same version", packages::rebuilt(&difference.paths, detail)));
     all.extend(parts(difference));
