@@ -19,8 +19,8 @@ pub(super) struct Args {
     #[command(flatten)]
     image: ImageArg,
     /// Directory or store path
-    #[arg(default_value = "/")]
-    path: OsString,
+    #[arg(value_name = "PATH", default_value = "/")]
+    directory: OsString,
     /// Levels below PATH to show
     #[arg(short, long, value_name = "N", default_value_t = 1)]
     depth: u8,
@@ -28,7 +28,7 @@ pub(super) struct Args {
     #[arg(long, value_enum, value_name = "KEY", default_value = "disk")]
     sort: Sort,
     /// Show what the image could do without instead, and the bytes that it would save
-    #[arg(long, conflicts_with_all = ["path", "depth", "sort"])]
+    #[arg(long, conflicts_with_all = ["directory", "depth", "sort"])]
     hints: bool,
 }
 
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     }
     let image = open(&args.image.path, global)?;
     let (disc, mut troubles) = disc(&image)?;
-    let mut found = match Du::of(&disc, args.path.as_bytes(), usize::from(args.depth), &mut troubles) {
+    let mut found = match Du::of(&disc, args.directory.as_bytes(), usize::from(args.depth), &mut troubles) {
         Ok(found) => found,
         Err(error @ Error::NotFound { .. }) if troubles.is_empty() => {
             output::complain(&error.to_string());

@@ -10,15 +10,19 @@ pub use std::os::unix::{
 pub(super) use memmap2::Advice;
 
 #[cfg(unix)]
+pub(super) use unix::file_of;
+#[cfg(unix)]
 pub use unix::{is_same, mode_of_new};
 #[cfg(windows)]
-pub(super) use windows::{Advice, Advise};
+pub(super) use windows::{Advice, Advise, file_of};
 #[cfg(windows)]
 pub use windows::{FileExt, FileTypeExt, OsStrExt, is_same, mode_of_new};
 
 #[cfg(unix)]
 mod unix {
-    use std::fs::{self, Metadata, Permissions};
+    use std::fs::{self, File, Metadata, Permissions};
+    use std::io;
+    use std::os::fd::AsFd;
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
     use std::path::Path;
 
@@ -34,6 +38,11 @@ mod unix {
     pub fn mode_of_new(old: Option<&Metadata>) -> Option<Permissions> {
         Some(Permissions::from_mode(old.map_or(0o666, MetadataExt::mode) & 0o777))
     }
+
+    /// The file that a stream reads.
+    pub(crate) fn file_of(stream: &impl AsFd) -> io::Result<File> {
+        Ok(File::from(stream.as_fd().try_clone_to_owned()?))
+    }
 }
 
 #[cfg(windows)]
@@ -42,6 +51,7 @@ mod windows {
     use std::fs::{File, FileType, Metadata, Permissions};
     use std::io;
     use std::os::windows::fs::FileExt as _;
+    use std::os::windows::io::AsHandle;
     use std::path::Path;
 
     use memmap2::Mmap;
@@ -56,6 +66,11 @@ mod windows {
     #[must_use]
     pub fn mode_of_new(_: Option<&Metadata>) -> Option<Permissions> {
         None
+    }
+
+    /// The file that a stream reads.
+    pub(crate) fn file_of(stream: &impl AsHandle) -> io::Result<File> {
+        Ok(File::from(stream.as_handle().try_clone_to_owned()?))
     }
 
     /// Paths of images are bytes.

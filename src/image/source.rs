@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Seek};
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,7 +11,7 @@ use memmap2::Mmap;
 use super::Progress;
 #[cfg(windows)]
 use super::platform::Advise;
-use super::platform::{Advice, FileExt, FileTypeExt};
+use super::platform::{self, Advice, FileExt, FileTypeExt};
 #[cfg(feature = "remote")]
 use super::remote::{self, Opened, Remote};
 use super::spool::{Counted, Spool};
@@ -70,7 +69,7 @@ impl Source {
             let reason = "standard input is a terminal; give a file, or write < FILE".to_owned();
             return Err(Error::NoImage { path: path.to_path_buf(), reason });
         }
-        let mut file = File::from(input.as_fd().try_clone_to_owned().map_err(named)?);
+        let mut file = platform::file_of(&input).map_err(named)?;
         let kind = file.metadata().map_err(named)?.file_type();
         if (kind.is_file() || kind.is_block_device()) && file.stream_position().is_ok_and(|position| position == 0) {
             return Self::from_file(path, file);

@@ -21,6 +21,9 @@ pub fn compare_releases(one: &str, other: &str) -> Ordering {
         (Some(one), Some(other)) => one.cmp(&other),
         (Some(_), None) => Ordering::Less,
         (None, Some(_)) => Ordering::Greater,
+        // To people, 2 is 2.0, so that 2.0-rc1 comes before both.
+        (None, None) if other.is_end() && one.leads_to_pre_release() => Ordering::Less,
+        (None, None) if one.is_end() && other.leads_to_pre_release() => Ordering::Greater,
         (None, None) => compare_components(one.text, other.text),
     })
 }
@@ -41,6 +44,30 @@ impl<'v> Component<'v> {
         let text = next_component(rest);
         Self { text, rest, attached }
     }
+
+    /// Whether the version ended before it.
+    fn is_end(&self) -> bool {
+        self.text.is_empty() && self.rest.is_empty()
+    }
+
+    /// Whether it is a zero, and nothing but zeros stand before a pre-release: `0-rc1`.
+    fn leads_to_pre_release(&self) -> bool {
+        let mut rest = self.rest;
+        let mut zero = is_zero(self.text);
+        while zero && !rest.is_empty() {
+            let whole = rest;
+            let next = Component::next(&mut rest, whole);
+            if pre_release(&next).is_some() {
+                return true;
+            }
+            zero = is_zero(next.text);
+        }
+        false
+    }
+}
+
+fn is_zero(component: &str) -> bool {
+    !component.is_empty() && component.bytes().all(|byte| byte == b'0')
 }
 
 /// The stage of a pre-release: higher is closer to the release.
@@ -260,6 +287,10 @@ mod tests {
         for (later, earlier) in [
             ("0-unstable-2024-05-01", "0"),
             ("1.0", "1.0_rc1"),
+            ("2", "2.0-rc1"),
+            ("2", "2.0.0-beta.3"),
+            ("2.0.1-rc1", "2"),
+            ("2.0", "2"),
             ("1.0_rc2", "1.0_rc1"),
             ("1.0_p3", "1.0"),
             ("1.1.1w", "1.1.1"),
@@ -288,7 +319,7 @@ mod tests {
             ("0-unstable-*", &["0-unstable-2024-05-01"], &["0", "0-2024"]),
             ("1.0_*", &["1.0_5", "1.0_beta"], &["1.0", "1.0.5", "1.05"]),
             ("<2", &["1.9"], &["2", "2.0"]),
-            ("ge:2", &["2", "3"], &["1.9"]),
+            ("ge:2", &["2", "3", "2.0"], &["1.9", "2.0-rc1"]),
             ("le:2", &["2", "1"], &["2.1"]),
             ("gt:2", &["2.1"], &["2"]),
             ("lt:2", &["1.9"], &["2"]),
@@ -304,12 +335,9 @@ mod tests {
             refused.iter().for_each(|version| assert!(!parsed.admits(version), "{requirement} {version}"));
         }
         assert!(
-            [
-                "", ">=", "1.*.2", ">= <3", "^", "~2", "!2", "==2", "=>2", "=<2", ">2,<3", "2@3", "2 3", "ge:", "ge2",
-                "ne:2"
-            ]
-            .iter()
-            .all(|text| Requirement::parse(text).is_none())
+            ["", ">=", "1.*.2", ">= <3", "^", "~2", "!2", "==2", "=>2", "=<2", ">2,<3", "2@3", "2 3", "ge:", "ne:2"]
+                .iter()
+                .all(|text| Requirement::parse(text).is_none())
         );
     }
 }

@@ -38,6 +38,7 @@ in
   brokenSystem = system { ssh.enabled = false; };
   uncheckedSystem = system null;
 
-  fleet = pkgs.lib.genAttrs (map toString (builtins.genList (number: number + 1) 20)) (number:
-    (nixoscope.checkImage { image = old; policy.integrity.verify = true; name = "check-${number}"; }).report);
+  fleet = builtins.genList
+    (number: (nixoscope.checkImage { image = old; policy.integrity.verify = true; name = "check-${toString number}"; }).report)
+    20;
 }
