@@ -29,6 +29,7 @@ pub mod why;
 pub mod package;
 pub mod software;
 pub use authenticode::Authenticode;
+pub(crate) use authenticode::machine;
 pub use disc::{Disc, Medium};
 pub use initrd::{Initrd, IntoSystem};
 pub use object_kind::ObjectKind;

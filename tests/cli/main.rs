@@ -9,6 +9,7 @@
 
 mod access;
 mod assertion;
+mod cases;
 mod closure;
 mod damage;
 mod diff;

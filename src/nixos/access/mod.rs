@@ -15,6 +15,7 @@ mod groups;
 mod judge;
 mod kernel_line;
 mod last_match;
+mod later;
 mod login;
 mod pam;
 mod please;

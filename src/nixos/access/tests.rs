@@ -495,3 +495,92 @@ fn what_the_initrd_writes_into_the_system_is_unknown() {
         assert_eq!(findings(&files), found, "{text}");
     }
 }
+
+/// The sentence about `eve`, whose account is declared like this, where a password opens sshd.
+fn declared(by: &str, account: &str) -> String {
+    let text = format!(
+        r#"{{"users": [{{"name": "eve", "uid": 1000, "home": "/home/eve", "shell": "/bin/sh", {account}}}], "groups": []}}"#
+    );
+    let list = format!("/nix/store/{}-{by}.json", "e".repeat(32));
+    let (activate, unit) = (format!("{list}\n"), format!("[Service]\nExecStart=/bin/userborn {list} /etc\n"));
+    let starter = match by {
+        "userborn" => ("/s/etc/systemd/system/userborn.service", unit.as_str()),
+        _ => ("/s/activate", activate.as_str()),
+    };
+    let files = [
+        UNIT,
+        WANTED,
+        ("/s/etc/ssh/sshd_config", "UsePAM yes\n"),
+        ("/s/etc/pam.d/login", "auth sufficient pam_unix.so nullok\n"),
+        ("/s/etc/pam.d/sshd", "auth sufficient pam_unix.so\n"),
+        starter,
+        (&list, &text),
+    ];
+    Access::read(&Made::of(&files).system(), Vec::new()).unwrap().people.accounts.remove(0).sentence()
+}
+
+#[test]
+fn an_account_opens_as_its_options_say() {
+    let hash = format!("$6$salt${}", "b".repeat(86));
+    let (stored, gone) = ("/run/agenix/eve", "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-gone");
+    let of_file = |file: &str| {
+        let why = format!("the password comes from {file}, which is not in the image");
+        format!(
+            "may be able to log in on the console with a password ({why}); perhaps through ssh with the password ({why})"
+        )
+    };
+    let both = "can log in on the console with a password (sha512); through ssh with the password".to_owned();
+    let shut = |why: &str| format!("cannot log in: {why}, no key");
+    let (old, new) = ("users-groups", "userborn");
+    for (by, account, expected) in [
+        (old, format!(r#""hashedPassword": "{hash}""#), both.clone()),
+        (old, r#""hashedPassword": "!""#.to_owned(), shut("the password is locked")),
+        (old, r#""uid": 1"#.replace("uid", "x"), shut("no password")),
+        // A text is hashed, so Enter opens sshd too; an empty hash opens the console only.
+        (
+            old,
+            r#""password": """#.to_owned(),
+            "can log in on the console without a password; through ssh without a password".to_owned(),
+        ),
+        (
+            old,
+            r#""initialPassword": """#.to_owned(),
+            "can log in on the console without a password; through ssh without a password".to_owned(),
+        ),
+        (old, r#""hashedPassword": """#.to_owned(), "can log in on the console without a password".to_owned()),
+        (old, r#""initialHashedPassword": """#.to_owned(), "can log in on the console without a password".to_owned()),
+        // Secrets that arrive at boot.
+        (old, format!(r#""hashedPasswordFile": "{stored}""#), of_file(stored)),
+        (old, format!(r#""hashedPasswordFile": "{stored}", "hashedPassword": "!""#), of_file(stored)),
+        (
+            new,
+            r#""hashedPasswordFile": "/run/secrets-for-users/eve""#.to_owned(),
+            of_file("/run/secrets-for-users/eve"),
+        ),
+        // A file in the store that is missing.
+        (old, format!(r#""hashedPasswordFile": "{gone}""#), of_file(gone)),
+        (
+            new,
+            format!(r#""hashedPasswordFile": "{gone}""#),
+            format!("cannot log in: userborn does not make the account eve: {gone} is not in the image"),
+        ),
+        // A line break cuts the line in shadow.
+        (old, format!(r#""hashedPassword": "{hash}\n""#), shut("no password has such a hash")),
+        (new, format!(r#""hashedPassword": "{hash}\n""#), both.clone()),
+        (old, r#""hashedPassword": "\n""#.to_owned(), shut("the password is locked")),
+        (
+            old,
+            format!(r#""hashedPassword": "{hash}", "expires": "2001-01-01""#),
+            "cannot log in: the account expired on 2001-01-01".to_owned(),
+        ),
+        (
+            old,
+            format!(r#""hashedPassword": "{hash}", "expires": "9998-01-01""#),
+            "can log in on the console with a password (sha512; only before 9998-01-01, when the account expires); \
+             through ssh with the password (only before 9998-01-01, when the account expires)"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(declared(by, &account), expected, "{by} {account}");
+    }
+}

@@ -38,10 +38,10 @@ fn parts(difference: &Difference) -> impl Iterator<Item = Section> {
     let keys = parts.keys.new.iter().map(|key| ('+', key)).chain(parts.keys.old.iter().map(|key| ('-', key)));
     let findings = parts.findings.new.iter().map(|finding| format!("+ {finding}"));
     let findings = findings.chain(parts.findings.old.iter().map(|finding| format!("- {finding}")));
-    let (units, ports) = match &parts.units {
-        Some(found) => (value::changes(&found.units), value::changes(&found.ports)),
-        None if difference.is_none() => (Vec::new(), Vec::new()),
-        None => (vec!["not compared: a manifest does not list them".to_owned()], Vec::new()),
+    let (units, ports, firewall) = match &parts.units {
+        Some(found) => (value::changes(&found.units), value::changes(&found.ports), value::changes(&found.firewall)),
+        None if difference.is_none() => (Vec::new(), Vec::new(), Vec::new()),
+        None => (vec!["not compared: a manifest does not list them".to_owned()], Vec::new(), Vec::new()),
     };
     let sections = [
         ("Systems", value::changes(&parts.systems)),
@@ -51,6 +51,7 @@ fn parts(difference: &Difference) -> impl Iterator<Item = Section> {
         ("sshd", value::changes(&parts.sshd)),
         ("Units", units),
         ("Ports", ports),
+        ("Firewall", firewall),
         ("Findings", findings.collect()),
         ("Boot menu", value::changes(&parts.boot)),
         ("Initrd", value::changes(&parts.initrd)),

@@ -42,6 +42,9 @@ const STORE: &[u8] = b"/nix/store/";
 /// Words in the names of source trees, which have no version.
 const SOURCES: [&str; 3] = ["source", "nixpkgs", "nixos"];
 
+/// First words of directories that NixOS makes for one system, although their names may have a version.
+const OF_A_SYSTEM: [&str; 2] = ["nixos-system-", "unit-"];
+
 /// Kinds by the end of the path.
 const ENDS: [(&str, Places); 34] = [
     ("chap-secrets", Places::CHAP),
@@ -104,7 +107,9 @@ fn is_of_a_package(path: &[u8]) -> bool {
     let Some(end) = memchr::memchr(b'/', below) else { return false };
     let path = below.get(..end).and_then(StorePath::from_base);
     path.is_none_or(|path| {
-        !Name::parse(path.name()).version.is_empty() || SOURCES.iter().any(|word| path.name().contains(word))
+        let name = path.name();
+        let is_source = || SOURCES.iter().any(|word| name.contains(word));
+        !OF_A_SYSTEM.iter().any(|word| name.starts_with(word)) && (!Name::parse(name).version.is_empty() || is_source())
     })
 }
 
