@@ -29,24 +29,24 @@ pub(super) enum Json {
 
 #[derive(Clone, Copy, Debug)]
 enum Format {
-    Json,
     Junit,
     Sarif,
     Markdown,
     Tap,
+    Json,
 }
 
 impl ReportFile {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let (format, path) =
-            text.split_once('=').ok_or("write json=FILE, junit=FILE, sarif=FILE, markdown=FILE or tap=FILE")?;
+            text.split_once('=').ok_or("write junit=FILE, sarif=FILE, markdown=FILE, tap=FILE or json=FILE")?;
         let format = match format {
-            "json" => Format::Json,
             "junit" => Format::Junit,
             "sarif" => Format::Sarif,
             "markdown" => Format::Markdown,
             "tap" => Format::Tap,
-            other => return Err(format!("unknown format {other}; use json, junit, sarif, markdown or tap")),
+            "json" => Format::Json,
+            other => return Err(format!("unknown format {other}; use junit, sarif, markdown, tap or json")),
         };
         if path.is_empty() {
             return Err("a file is needed after the =".to_owned());
@@ -94,15 +94,16 @@ impl ReportFile {
 impl Format {
     fn write(self, out: &mut dyn Write, reports: &[(String, Report)]) -> anyhow::Result<()> {
         match self {
+            Self::Junit => junit::write(out, reports)?,
+            Self::Sarif => sarif::write(out, reports, &root()?)?,
+            Self::Markdown => markdown::write_all(out, reports)?,
+            Self::Tap => tap::write(out, reports)?,
+            // One document on each line, as `--json` prints them.
             Self::Json => {
                 for (image, report) in reports {
                     check::json(out, About { image: Path::new(image), troubles: &report.troubles }, report)?;
                 }
             }
-            Self::Junit => junit::write(out, reports)?,
-            Self::Sarif => sarif::write(out, reports, &root()?)?,
-            Self::Markdown => markdown::write_all(out, reports)?,
-            Self::Tap => tap::write(out, reports)?,
         }
         Ok(())
     }
