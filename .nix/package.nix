@@ -10,13 +10,12 @@ rustPlatform.buildRustPackage (package: {
   pname = "nixoscope";
   inherit ((builtins.fromTOML (builtins.readFile ../Cargo.toml)).package) version;
 
-  # Changes of other files do not build it again.
+  # Changes of the files for Nix do not build it again.
   src = lib.fileset.toSource {
     root = ../.;
-    fileset = lib.fileset.unions [
-      ../Cargo.toml ../Cargo.lock ../README.md ../CHANGELOG.md ../LICENSE ../.clippy.toml ../.github
-      ../src ../tests ../benches ../fixtures
-    ];
+    fileset = lib.fileset.difference ../. (lib.fileset.unions [
+      ../flake.nix ../default.nix ./. (lib.fileset.maybeMissing ../flake.lock) (lib.fileset.maybeMissing ../target)
+    ]);
   };
   cargoLock.lockFile = ../Cargo.lock;
 

@@ -7,6 +7,8 @@ rec {
   platforms.unix = [ ];
   fileset = {
     unions = files: files;
+    maybeMissing = file: file;
+    difference = files: without: files;
     toSource = { root, fileset }: root;
   };
 
