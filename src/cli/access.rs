@@ -45,7 +45,9 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
 fn systems(disc: &Disc<'_>, troubles: &mut Troubles) -> Vec<(System, Access)> {
     let mut all = Vec::new();
     for system in disc.systems.iter().filter(|system| system.present) {
-        all.extend(troubles.keep(Access::of(disc, system)).map(|access| (system.clone(), access)));
+        let Some(mut access) = troubles.keep(Access::of(disc, system)) else { continue };
+        std::mem::take(&mut access.over_limits).into_iter().for_each(|over| troubles.push(over));
+        all.push((system.clone(), access));
     }
     all
 }

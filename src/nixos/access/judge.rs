@@ -9,6 +9,7 @@ use super::kernel_line;
 use super::login::Way;
 use super::rule::{Rule, Tool};
 use super::{Account, Facts, Shells};
+use crate::error::Error;
 use crate::nixos::menu::MenuEntry;
 use crate::nixos::password::{PasswordState, Quirk, Scheme};
 use crate::nixos::ssh::{Obstacle, Sshd, Writer};
@@ -21,6 +22,8 @@ pub(super) struct Doors<'m> {
     /// The menu entries that start the system.
     pub(super) entries: Vec<&'m MenuEntry>,
     pub(super) shells: Shells,
+    /// Limits that files are over.
+    pub(super) over_limits: &'m [Error],
 }
 
 /// All findings, the worst first, then by subject.
@@ -37,6 +40,10 @@ pub(super) fn findings(facts: &Facts, accounts: &[Account], doors: &Doors<'_>) -
     findings.extend(menu(&doors.entries));
     findings.extend(initrd(&doors.shells));
     findings.extend(doors.shells.others.iter().cloned());
+    for over in doors.over_limits {
+        let message = format!("is not read further, so what the rest opens is unknown: {over}");
+        findings.push(Finding::new(FindingId::OverLimit, "limit", message, None));
+    }
     if !facts.users.known {
         let message = "the image does not list its users in a form that is known: there may be more than are shown";
         findings.push(Finding::new(FindingId::UsersUnknown, "users", message.to_owned(), None));
@@ -236,6 +243,10 @@ fn keys(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
             let message =
                 format!("certificates signed by {} for {names} let the user in", authority.key.line.key.fingerprint());
             add(FindingId::CertificateAuthority, message, Some(&place));
+        }
+        for file in &account.ssh.untold {
+            let message = format!("sshd reads keys from {file}, of which the image shows only a part");
+            add(FindingId::KeysElsewhere, message, None);
         }
         for file in &account.ssh.elsewhere {
             let message = format!("sshd also reads keys from {file}, which is not in the image");
