@@ -122,7 +122,7 @@ pub fn beginning(tree: &dyn Tree, path: &[u8], limit: u64) -> Result<(Vec<u8>, O
     std::io::Read::read_to_end(&mut reader, &mut bytes).map_err(|error| Error::from_read(error, &shown()))?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let over =
-        (bytes.len() > limit).then(|| Error::Limit { what: "length of a text file", place: Place::File(found.path) });
+        (bytes.len() > limit).then_some(Error::Limit { what: "length of a text file", place: Place::File(found.path) });
     bytes.truncate(limit);
     Ok((bytes, over))
 }

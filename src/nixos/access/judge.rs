@@ -37,7 +37,7 @@ pub(super) fn findings(facts: &Facts, accounts: &[Account], doors: &Doors<'_>) -
     findings.extend(keys(facts, accounts));
     findings.extend(rules(facts));
     findings.extend(emergency(&doors.shells));
-    findings.extend(menu(&doors.entries));
+    findings.extend(menu(&doors.entries).into_iter().map(|finding| without_sshd(finding, &facts.sshd)));
     findings.extend(initrd(&doors.shells));
     findings.extend(doors.shells.others.iter().cloned());
     for over in doors.over_limits {
@@ -335,7 +335,14 @@ fn of_rule(rule: &Rule) -> Finding {
         _ => "becomes",
     };
     let (id, message) = match (rule.tool, &rule.target) {
-        (Tool::Nix, _) => (FindingId::TrustedUser, format!("trusted by Nix, which is as good as root ({users})")),
+        (Tool::Nix, _) => {
+            let are = match rule.who.as_str() {
+                "ALL" => "everyone is",
+                who if who.starts_with('%') => "members are",
+                _ => "is",
+            };
+            (FindingId::TrustedUser, format!("{are} trusted by Nix, which is as good as root ({users})"))
+        }
         (tool, None) if let Some(way) = &rule.through => {
             let commands = rule.told_commands();
             let way = match way.strip_prefix('%') {
@@ -424,6 +431,14 @@ fn initrd(shells: &Shells) -> Vec<Finding> {
         add(FindingId::InitrdHostKey, message.to_owned(), file);
     }
     findings
+}
+
+/// A key on a kernel line opens nothing without sshd.
+fn without_sshd(mut finding: Finding, sshd: &Sshd) -> Finding {
+    if finding.id == FindingId::KeyOnKernelLine && sshd.unit.is_none() {
+        finding.message.push_str(", but the system has no sshd that can start");
+    }
+    finding
 }
 
 /// Doors on the kernel lines of the menu entries that start this system.

@@ -629,3 +629,31 @@ fn what_is_over_a_limit_is_unknown_and_the_rest_is_kept() {
 
     assert!(over(&with(&[])).is_empty());
 }
+
+#[test]
+fn a_key_on_a_kernel_line_and_a_trusted_user_are_told_in_whole_sentences() {
+    let entry = MenuEntry {
+        params: vec!["systemd.set_credential=ssh.authorized_keys.root:x".to_owned()],
+        ..MenuEntry::default()
+    };
+    let told = |files: &[(&str, &str)], wanted: FindingId| -> Vec<String> {
+        let found = Access::read(&Made::of(files).system(), vec![&entry]).unwrap().findings;
+        found.into_iter().filter(|finding| finding.id == wanted).map(|finding| finding.message).collect()
+    };
+    let key = "lets root in through ssh with a key";
+    let own = "(the system's own kernel parameters)";
+    assert_eq!(told(&[UNIT, WANTED], FindingId::KeyOnKernelLine), [format!("{key} {own}")]);
+    let absent = format!("{key} {own}, but the system has no sshd that can start");
+    assert_eq!(told(&[(UNIT.0, "-> /dev/null")], FindingId::KeyOnKernelLine), [absent]);
+    let users = [("/s/etc/passwd", "eve:x:1000:100::/home/eve:/bin/sh\n"), ("/s/etc/shadow", "eve:!:1::::::\n")];
+    let group = ("/s/etc/group", "users:x:100:\nwheel:x:1:eve\n");
+    for (who, expected) in [
+        ("eve", "is trusted by Nix, which is as good as root (eve)"),
+        ("@wheel", "members are trusted by Nix, which is as good as root (eve)"),
+        ("*", "everyone is trusted by Nix, which is as good as root (eve)"),
+    ] {
+        let config = format!("trusted-users = {who}\n");
+        let files = [&users[..], &[group, ("/s/etc/nix/nix.conf", config.as_str())]].concat();
+        assert_eq!(told(&files, FindingId::TrustedUser), [expected], "{who}");
+    }
+}
