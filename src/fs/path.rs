@@ -127,6 +127,12 @@ pub fn beginning(tree: &dyn Tree, path: &[u8], limit: u64) -> Result<(Vec<u8>, O
     Ok((bytes, over))
 }
 
+/// Bytes as text, with replacement characters for invalid UTF-8.
+#[must_use]
+pub fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
 /// The path from the root, without doubled slashes and `.`. `None` if it has `..`, because its meaning depends on links.
 #[must_use]
 pub fn plain(path: &[u8]) -> Option<Vec<u8>> {

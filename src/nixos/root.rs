@@ -172,7 +172,7 @@ impl<'t> Root<'t> {
     /// # Errors
     /// As [`Root::bytes`].
     pub fn text(&self, path: &str) -> Result<Option<String>> {
-        Ok(self.bytes(path, LONGEST)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+        Ok(self.bytes(path, LONGEST)?.map(path::text))
     }
 
     /// The release, such as `25.11`: `VERSION_ID` of os-release(5). `nixos-version` only states it if `system.nixos.label`

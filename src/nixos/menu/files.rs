@@ -1,5 +1,7 @@
 //! The menu files of all loaders, and where they are.
 
+use std::collections::HashSet;
+
 use super::include::{self, Words};
 use super::volume::{self, BootPartition, Lookup};
 use super::{LONGEST, Loader, MOST_FILES, MenuEntry, grub, isolinux, legacy, limine, loader, located, refind};
@@ -106,6 +108,8 @@ pub(in crate::nixos) struct Menus {
     pub(in crate::nixos) gaps: Vec<Gap>,
     /// Bytes of menus read so far.
     bytes: u64,
+    /// The menu files of the disc itself that have been read.
+    files: HashSet<Vec<u8>>,
 }
 
 /// Limit for all menus of an image together, in bytes.
@@ -152,6 +156,7 @@ impl Menus {
 
     fn take(&mut self, home: &Home<'_>, format: &Format) -> Result<()> {
         let own = home.tree();
+        let none = HashSet::new();
         for place in format.paths {
             let names: Vec<&[u8]> = place.split('/').map(str::as_bytes).collect();
             let Some((id, file)) = home.names.find(&names)? else { continue };
@@ -161,7 +166,9 @@ impl Menus {
             }
             let trees: &[&dyn Tree] = &[own, home.disc];
             let trees = trees.get(..if home.partition.is_some() { 2 } else { 1 }).unwrap_or(trees);
-            let whole = match include::read(trees, own, &file, format.words) {
+            // A loopback menu usually includes a menu that has been read already.
+            let known = if format.loader == Loader::Loopback && home.partition.is_none() { &self.files } else { &none };
+            let whole = match include::read(trees, own, (&file, format.words), known) {
                 Err(Error::WrongType { .. } | Error::NotFound { .. }) => continue,
                 other => other?,
             };
@@ -181,10 +188,13 @@ impl Menus {
             });
             let mut entries: Vec<MenuEntry> = entries.collect();
             if format.loader == Loader::Loopback {
-                // It usually includes a menu that has been read already.
+                // It may also be a copy of one.
                 entries.retain(|entry| !self.entries.iter().any(|known| known.is_same(entry)));
             }
             self.entries.extend(entries);
+            if home.partition.is_none() {
+                self.files.insert(file);
+            }
             return Ok(());
         }
         Ok(())
@@ -279,7 +289,7 @@ impl Home<'_> {
 fn text(tree: &dyn Tree, file: &[u8]) -> Result<String> {
     match path::read(tree, file, LONGEST) {
         Err(Error::WrongType { .. } | Error::NotFound { .. }) => Ok(String::new()),
-        other => Ok(String::from_utf8_lossy(&other?).into_owned()),
+        other => other.map(path::text),
     }
 }
 

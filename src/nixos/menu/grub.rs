@@ -76,59 +76,109 @@ pub(super) fn read(text: &str) -> Vec<MenuEntry> {
 /// Splits a line as GRUB's shell does: quotes, backslashes, comments. A command ends at a semicolon, after an opening brace
 /// and before a closing one. An opening brace is the command's last word; a closing brace is a command of its own.
 pub(super) fn commands(line: &str) -> Vec<Vec<String>> {
-    let mut commands: Vec<Vec<String>> = vec![Vec::new()];
-    let mut word: Option<String> = None;
-    let mut letters = line.chars().peekable();
-    let end = |commands: &mut Vec<Vec<String>>, word: &mut Option<String>| {
-        if let Some(command) = commands.last_mut() {
-            command.extend(word.take());
-        }
-    };
-    while let Some(letter) = letters.next() {
+    let mut line = Line { rest: line.trim_start_matches([' ', '\t', '\r']), commands: Vec::new(), word: None };
+    while let Some(letter) = line.next() {
         match letter {
-            '\'' => {
-                let quoted = word.get_or_insert_default();
-                quoted.extend(letters.by_ref().take_while(|&letter| letter != '\''));
-            }
-            '"' => {
-                let quoted = word.get_or_insert_default();
-                while let Some(letter) = letters.next().filter(|&letter| letter != '"') {
-                    match letter {
-                        '\\' => quoted.extend(letters.next()),
-                        '$' => skip_variable(&mut letters),
-                        other => quoted.push(other),
-                    }
-                }
-            }
-            '\\' => word.get_or_insert_default().extend(letters.next()),
-            '$' => skip_variable(&mut letters),
-            '#' if word.is_none() => break,
-            ' ' | '\t' | '\r' => end(&mut commands, &mut word),
-            ';' => {
-                end(&mut commands, &mut word);
-                commands.push(Vec::new());
-            }
-            '{' | '}' if word.is_none() => {
+            '\'' => line.single_quoted(),
+            '"' => line.double_quoted(),
+            '\\' => line.escaped(),
+            '$' => line.skip_variable(),
+            '#' if line.word.is_none() => break,
+            ' ' | '\t' | '\r' => line.end_word(),
+            ';' => line.end_command(),
+            '{' | '}' if line.word.is_none() => {
                 if letter == '}' {
-                    commands.push(Vec::new());
+                    line.end_command();
                 }
-                word = Some(letter.to_string());
-                end(&mut commands, &mut word);
-                commands.push(Vec::new());
+                line.word = Some(letter.to_string());
+                line.end_command();
             }
-            other => word.get_or_insert_default().push(other),
+            other => line.word().push(other),
         }
     }
-    end(&mut commands, &mut word);
-    commands.retain(|command| !command.is_empty());
-    commands
+    line.end_word();
+    line.commands.retain(|command| !command.is_empty());
+    line.commands
 }
 
-fn skip_variable(letters: &mut std::iter::Peekable<std::str::Chars<'_>>) {
-    if letters.next_if_eq(&'{').is_some() {
-        letters.by_ref().take_while(|&letter| letter != '}').for_each(drop);
-    } else {
-        while letters.next_if(|letter| letter.is_ascii_alphanumeric() || *letter == '_').is_some() {}
+/// A line that is being split.
+struct Line<'t> {
+    rest: &'t str,
+    commands: Vec<Vec<String>>,
+    word: Option<String>,
+}
+
+impl Line<'_> {
+    /// Adds the plain text that comes next to the word, and returns the letter after it.
+    fn next(&mut self) -> Option<char> {
+        let is_special =
+            |letter| matches!(letter, b'\'' | b'"' | b'\\' | b'$' | b'#' | b' ' | b'\t' | b'\r' | b';' | b'{' | b'}');
+        self.take_until(is_special);
+        self.letter()
+    }
+
+    /// Adds the text before the first such byte to the word. Letters outside ASCII are never special.
+    fn take_until(&mut self, is_special: impl Fn(u8) -> bool) {
+        let length = self.rest.bytes().position(is_special).unwrap_or(self.rest.len());
+        let (plain, rest) = self.rest.split_at_checked(length).unwrap_or((self.rest, ""));
+        if !plain.is_empty() {
+            self.word().push_str(plain);
+        }
+        self.rest = rest;
+    }
+
+    fn letter(&mut self) -> Option<char> {
+        let mut letters = self.rest.chars();
+        let letter = letters.next();
+        self.rest = letters.as_str();
+        letter
+    }
+
+    fn word(&mut self) -> &mut String {
+        self.word.get_or_insert_default()
+    }
+
+    fn single_quoted(&mut self) {
+        self.word();
+        self.take_until(|letter| letter == b'\'');
+        self.letter();
+    }
+
+    fn double_quoted(&mut self) {
+        self.word();
+        loop {
+            self.take_until(|letter| matches!(letter, b'"' | b'\\' | b'$'));
+            match self.letter() {
+                Some('\\') => self.escaped(),
+                Some('$') => self.skip_variable(),
+                _ => break,
+            }
+        }
+    }
+
+    fn escaped(&mut self) {
+        let letter = self.letter();
+        self.word().extend(letter);
+    }
+
+    fn skip_variable(&mut self) {
+        self.rest = match self.rest.strip_prefix('{') {
+            Some(inner) => inner.split_once('}').map_or("", |(_, rest)| rest),
+            None => self.rest.trim_start_matches(|letter: char| letter.is_ascii_alphanumeric() || letter == '_'),
+        };
+    }
+
+    fn end_word(&mut self) {
+        let Some(word) = self.word.take() else { return };
+        match self.commands.last_mut() {
+            Some(command) => command.push(word),
+            None => self.commands.push(vec![word]),
+        }
+    }
+
+    fn end_command(&mut self) {
+        self.end_word();
+        self.commands.push(Vec::new());
     }
 }
 
@@ -174,6 +224,17 @@ menuentry \"Last\" {
         assert_eq!(first.initrd.as_deref(), Some("/boot/nix/store/i/initrd"));
         assert_eq!(first.init.as_deref(), Some("/nix/store/s/init"));
         assert_eq!(first.params, ["root=LABEL=x", "quiet a"]);
+    }
+
+    #[test]
+    fn lines_are_split_as_the_shell_does() {
+        let split = |line| commands(line).into_iter().map(|words| words.join("|")).collect::<Vec<_>>();
+        assert_eq!(split("  # all of it"), [""; 0]);
+        assert_eq!(split("a#b c # d"), ["a#b|c"]);
+        assert_eq!(split("menuentry 'a \\ b'\"c\\\"$x ${y}d\" \\{ {"), ["menuentry|a \\ bc\" d|{|{"]);
+        assert_eq!(split("menuentry '' { fwsetup; }"), ["menuentry||{", "fwsetup", "}"]);
+        assert_eq!(split("x{y} ü$z \\"), ["x{y}|ü|"]);
+        assert_eq!(split("echo \"open"), ["echo|open"]);
     }
 
     #[test]

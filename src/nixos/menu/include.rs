@@ -21,6 +21,18 @@ pub(super) enum Words {
     None,
 }
 
+impl Words {
+    /// Whether a text may include files. Most menus do not, and splitting their lines into words takes time.
+    fn may_include(self, text: &str) -> bool {
+        let has = |word: &str| memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some();
+        match self {
+            Self::Grub => ["source", "configfile", ". ", ".\t"].into_iter().any(has),
+            Self::Syslinux => true,
+            Self::None => false,
+        }
+    }
+}
+
 /// A menu with the files that it includes.
 #[derive(Debug, Default)]
 pub(super) struct Whole {
@@ -30,13 +42,18 @@ pub(super) struct Whole {
     read: HashSet<Vec<u8>>,
 }
 
-/// Reads a menu file and everything that it includes, each file once. `trees` are the volumes on which the loader looks for
-/// files, including the menu's own.
-pub(super) fn read(trees: &[&dyn Tree], own: &dyn Tree, file: &[u8], words: Words) -> Result<Whole> {
-    let mut whole = Whole::default();
-    let text = String::from_utf8_lossy(&path::read(own, file, LONGEST)?).into_owned();
-    whole.read.insert(file.to_vec());
-    whole.take(trees, &text, (file, words), 0)?;
+/// Reads a menu file and everything that it includes, each file once, except the `known` ones. `trees` are the volumes on
+/// which the loader looks for files, including the menu's own.
+pub(super) fn read(
+    trees: &[&dyn Tree],
+    own: &dyn Tree,
+    menu: (&[u8], Words),
+    known: &HashSet<Vec<u8>>,
+) -> Result<Whole> {
+    let mut whole = Whole { read: known.clone(), ..Whole::default() };
+    let text = path::text(path::read(own, menu.0, LONGEST)?);
+    whole.read.insert(menu.0.to_vec());
+    whole.take(trees, &text, menu, 0)?;
     Ok(whole)
 }
 
@@ -45,6 +62,13 @@ impl Whole {
         let limit = |what| Error::Limit { what, place: Place::File(menu.0.to_vec()) };
         if u64::try_from(self.text.len() + text.len()).is_ok_and(|length| length > LONGEST) {
             return Err(limit("length of a menu with all that it includes"));
+        }
+        if !menu.1.may_include(text) {
+            self.text.push_str(text);
+            if !text.ends_with('\n') {
+                self.text.push('\n');
+            }
+            return Ok(());
         }
         let mut conditions = 0usize;
         for line in text.lines() {
@@ -69,7 +93,7 @@ impl Whole {
                     if depth == DEEPEST {
                         return Err(limit("menus that include each other"));
                     }
-                    let text = String::from_utf8_lossy(&path::read(tree, &there.path, LONGEST)?).into_owned();
+                    let text = path::text(path::read(tree, &there.path, LONGEST)?);
                     // GRUB keeps its prefix, and SYSLINUX its working directory.
                     self.take(trees, &text, menu, depth + 1)?;
                 }
@@ -99,8 +123,6 @@ fn included(line: &str, words: Words, conditions: &mut usize) -> Vec<Target> {
             let file = line.split_ascii_whitespace().nth(skipped);
             file.map(|file| Target { path: file.to_owned(), sure: true }).into_iter().collect()
         }
-        // Few lines have one of the words below, and splitting a line into words takes time.
-        Words::Grub if !["if", "fi", "source", ". ", ".\t"].iter().any(|word| line.contains(word)) => Vec::new(),
         Words::Grub => {
             // The prefix is the directory of the menu, which `located` puts before relative paths.
             let plain = line.replace("${prefix}/", "").replace("$prefix/", "");
@@ -129,7 +151,7 @@ mod tests {
 
     fn whole(files: &[(&str, &str)], words: Words) -> Whole {
         let made = Made::of(files);
-        read(&[&made], &made, files[0].0.as_bytes(), words).unwrap()
+        read(&[&made], &made, (files[0].0.as_bytes(), words), &HashSet::new()).unwrap()
     }
 
     #[test]
@@ -142,6 +164,8 @@ mod tests {
                         source /boot/grub/grub.cfg\n";
         let found = whole(&files, Words::Grub);
         assert_eq!((found.text.as_str(), found.missing), (expected, Vec::new()));
+        let files = [("/a.cfg", "source /b.cfg\nset c=1\n"), ("/b.cfg", "set b=1")];
+        assert_eq!(whole(&files, Words::Grub).text, "source /b.cfg\nset b=1\nset c=1\n");
         let files = [("/isolinux/isolinux.cfg", "menu include Txt.cfg\n"), ("/isolinux/Txt.cfg", "label a\n")];
         assert_eq!(whole(&files, Words::Syslinux).text, "menu include Txt.cfg\nlabel a\n");
     }

@@ -159,6 +159,9 @@ impl MenuEntry {
 /// A path as a boot loader reads it: repeated slashes count once, and a prefix such as `(cd)` means the disc itself.
 fn on_disc(path: &str) -> String {
     let path = path.rsplit_once(')').map_or(path, |(_, path)| path);
+    if !has(path, b"//") && !path.ends_with('/') {
+        return path.to_owned();
+    }
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let root = if path.starts_with('/') { "/" } else { "" };
     format!("{root}{}", parts.join("/"))
@@ -167,6 +170,9 @@ fn on_disc(path: &str) -> String {
 /// A path without `.` and `..`, from the root. A relative path starts in the directory of the menu.
 fn located(path: &str, menu: &[u8]) -> String {
     let path = on_disc(path);
+    if path.starts_with('/') && !has(&path, b"/.") {
+        return path;
+    }
     let menu = String::from_utf8_lossy(menu);
     let base = if path.starts_with('/') { "" } else { menu.rsplit_once('/').map_or("", |(directory, _)| directory) };
     let mut parts: Vec<&str> = Vec::new();
@@ -178,6 +184,10 @@ fn located(path: &str, menu: &[u8]) -> String {
         }
     }
     format!("/{}", parts.join("/"))
+}
+
+fn has(path: &str, pair: &[u8; 2]) -> bool {
+    path.as_bytes().windows(2).any(|window| window == pair)
 }
 
 /// Finds the EFI system partitions of an image.
