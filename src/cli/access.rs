@@ -51,7 +51,9 @@ fn systems(disc: &Disc<'_>, troubles: &mut Troubles) -> Vec<(System, Access)> {
     let found = software.map(|software| modes(disc, &software, troubles));
     let modes = found.and_then(|found| troubles.keep(found)).unwrap_or_default();
     for system in disc.systems.iter().filter(|system| system.present) {
-        all.extend(troubles.keep(Access::of(disc, system)).map(|access| (system.clone(), access.with(&modes))));
+        let Some(mut access) = troubles.keep(Access::of(disc, system)) else { continue };
+        std::mem::take(&mut access.over_limits).into_iter().for_each(|over| troubles.push(over));
+        all.push((system.clone(), access.with(&modes)));
     }
     all
 }

@@ -89,6 +89,7 @@ const TABLE: &[(FindingId, Stance, Stance)] = &[
     (FindingId::PasswordOnKernelLine, Refused, Refused),
     (FindingId::KeyOnKernelLine, Accepted, Refused),
     (FindingId::ShellOnKernelLine, Accepted, Refused),
+    (FindingId::OverLimit, Accepted, Accepted), // all others are unknown then
 ];
 
 impl Preset {

@@ -68,7 +68,7 @@ pub(in crate::diff) fn units(disc: &Disc<'_>, system: &System) -> Result<Vec<Uni
         };
         facts.push(UnitFacts { name: name.to_owned(), start, condition, listens });
     }
-    Ok(facts)
+    root.take_cut().pop().map_or(Ok(facts), Err)
 }
 
 /// How a unit starts, with the condition that fails or that the image leaves open.

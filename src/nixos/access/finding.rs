@@ -161,6 +161,8 @@ findings! {
     KeyOnKernelLine = "key-on-kernel-line", Warning;
     /// A kernel line opens a root shell.
     ShellOnKernelLine = "shell-on-kernel-line", Info;
+    /// A file is longer than is read.
+    OverLimit = "over-limit", Warning;
     /// The image does not list its users in a known form.
     UsersUnknown = "users-unknown", Warning;
 }

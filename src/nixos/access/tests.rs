@@ -584,3 +584,76 @@ fn an_account_opens_as_its_options_say() {
         assert_eq!(declared(by, &account), expected, "{by} {account}");
     }
 }
+
+#[test]
+fn what_is_over_a_limit_is_unknown_and_the_rest_is_kept() {
+    let config = "UsePAM yes\nPasswordAuthentication no\nAuthorizedKeysFile /etc/ssh/keys/%u\n";
+    let list = "/nix/store/eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee-users-groups.json";
+    let (users, activate) = (" ".repeat((16 << 20) + 1), format!("{list}\n"));
+    let keys = format!("{KEY}\n{}{KEY}\n", format!("#{}\n", "x".repeat(9_999)).repeat(420));
+    let unit = format!(
+        "[Service]\n{}",
+        "ExecStart=/x/bin/ttyd\n".repeat(600) + &format!("#{}\n", "x".repeat(9_999)).repeat(105)
+    );
+    let with = |files: &[(&str, &str)]| {
+        let own = [UNIT, WANTED, ("/s/etc/ssh/sshd_config", config), ("/s/etc/ssh/keys/eve", KEY)];
+        let own: Vec<_> = own.into_iter().filter(|(path, _)| !files.iter().any(|(own, _)| own == path)).collect();
+        access("!", &[&own[..], files].concat())
+    };
+    let over = |access: &Access| -> Vec<String> {
+        let limits = access.findings.iter().filter(|finding| finding.id == FindingId::OverLimit);
+        limits.map(|finding| finding.message.clone()).collect()
+    };
+    let told = |file: &str| {
+        let what = format!("length of a text file at {file}: over the limit");
+        (vec![format!("is not read further, so what the rest opens is unknown: {what}")], 1)
+    };
+    let key = "can log in through ssh with a key";
+
+    let of_keys = with(&[("/s/etc/ssh/keys/eve", &keys)]);
+    assert_eq!((over(&of_keys), of_keys.over_limits.len()), told("/s/etc/ssh/keys/eve"));
+    let more =
+        "perhaps through ssh with a key (/etc/ssh/keys/eve may hold more keys: the image shows only a part of it)";
+    assert_eq!(of_keys.people.accounts[0].sentence(), format!("{key}; {more}"));
+
+    let wanted = ("/s/etc/systemd/system/multi-user.target.wants/web.service", "-> ../web.service");
+    let of_unit = with(&[("/s/etc/systemd/system/web.service", &unit), wanted]);
+    assert_eq!((over(&of_unit), of_unit.over_limits.len()), told("/s/etc/systemd/system/web.service"));
+    assert_eq!(of_unit.people.accounts[0].sentence(), key);
+    assert!(of_unit.findings.iter().any(|finding| finding.message == "gives a terminal through a web page"));
+
+    let made = Made::of(&[UNIT, WANTED, ("/s/activate", &activate), (list, &users)]);
+    let of_users = Access::read(&made.system(), Vec::new()).unwrap();
+    assert_eq!((over(&of_users), of_users.over_limits.len()), told(list));
+    assert!(!of_users.people.users_known && of_users.people.sshd.starts);
+
+    assert!(over(&with(&[])).is_empty());
+}
+
+#[test]
+fn a_key_on_a_kernel_line_and_a_trusted_user_are_told_in_whole_sentences() {
+    let entry = MenuEntry {
+        params: vec!["systemd.set_credential=ssh.authorized_keys.root:x".to_owned()],
+        ..MenuEntry::default()
+    };
+    let told = |files: &[(&str, &str)], wanted: FindingId| -> Vec<String> {
+        let found = Access::read(&Made::of(files).system(), vec![&entry]).unwrap().findings;
+        found.into_iter().filter(|finding| finding.id == wanted).map(|finding| finding.message).collect()
+    };
+    let key = "lets root in through ssh with a key";
+    let own = "(the system's own kernel parameters)";
+    assert_eq!(told(&[UNIT, WANTED], FindingId::KeyOnKernelLine), [format!("{key} {own}")]);
+    let absent = format!("{key} {own}, but the system has no sshd that can start");
+    assert_eq!(told(&[(UNIT.0, "-> /dev/null")], FindingId::KeyOnKernelLine), [absent]);
+    let users = [("/s/etc/passwd", "eve:x:1000:100::/home/eve:/bin/sh\n"), ("/s/etc/shadow", "eve:!:1::::::\n")];
+    let group = ("/s/etc/group", "users:x:100:\nwheel:x:1:eve\n");
+    for (who, expected) in [
+        ("eve", "is trusted by Nix, which is as good as root (eve)"),
+        ("@wheel", "members are trusted by Nix, which is as good as root (eve)"),
+        ("*", "everyone is trusted by Nix, which is as good as root (eve)"),
+    ] {
+        let config = format!("trusted-users = {who}\n");
+        let files = [&users[..], &[group, ("/s/etc/nix/nix.conf", config.as_str())]].concat();
+        assert_eq!(told(&files, FindingId::TrustedUser), [expected], "{who}");
+    }
+}

@@ -6,6 +6,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
+
 use table::{PROGRAMS, UNITS, base};
 
 use super::finding::{Finding, FindingId};
@@ -55,7 +57,12 @@ fn of_unit(root: &Root<'_>, name: &str, unit: &Unit) -> Result<Vec<Finding>> {
     let units = Units::of(root)?;
     let finding = |id, message: String| Finding::new(id, name, message, Some(&unit.path));
     let mut findings: Vec<Finding> = Vec::new();
+    let mut seen: HashSet<Vec<String>> = HashSet::new();
     for command in ["ExecStart", "ExecStartPre", "ExecStartPost"].into_iter().flat_map(|key| unit.commands(key)) {
+        let words = std::iter::once(&command.program).chain(&command.arguments).cloned().collect();
+        if !seen.insert(words) {
+            continue; // the same command again
+        }
         let script = units.script(&command.program)?;
         let lines = script.iter().flat_map(|script| script.lines.iter().map(|(_, line)| line.as_str()));
         let mut script = lines.collect::<Vec<_>>().join("\n");

@@ -151,7 +151,7 @@ fn each_row_of_the_table_finds_its_program_and_none_with_a_longer_name() {
             };
             let (name, longer) = (name.trim_end_matches('*'), format!("my-{name}"));
             let expected = format!("{}: {}", program.id.name(), program.opens);
-            assert_eq!(run(name, &argument), [expected.clone()], "{name}");
+            assert_eq!(run(name, &argument), std::slice::from_ref(&expected), "{name}");
             assert_eq!(run(&format!(".{name}-wrapped"), &argument), [expected], "{name}");
             assert_eq!(run(&longer, &argument), [""; 0], "{longer}");
             assert_eq!(run(name, " other").is_empty(), program.argument.is_some(), "{name}");
