@@ -9,6 +9,7 @@ mod disc;
 pub mod firewall;
 pub(crate) mod initrd;
 pub(crate) mod kernel_line;
+pub(crate) mod listeners;
 #[cfg(test)]
 mod made;
 pub mod menu;

@@ -1,6 +1,7 @@
 //! The services and sockets of a system: who runs them, and the ports that the image says they open.
 
 use super::firewall::Firewall;
+use super::listeners;
 use super::ssh::Sshd;
 use super::unit::{Lookup, Port, Start, Unit, Units};
 use super::{Disc, System};
@@ -29,7 +30,7 @@ pub struct Service {
     pub user: Option<String>,
     /// The program, as written in the unit.
     pub program: Option<String>,
-    /// The ports that it listens on. Only the ports of sockets and of sshd are known.
+    /// The ports that it listens on. Only those of sockets, of sshd and of a few other programs are known.
     pub ports: Vec<Port>,
 }
 
@@ -51,7 +52,9 @@ impl Services {
             if let Some(Lookup::Loaded(unit)) = troubles.keep(units.get(name))
                 && unit.name == name
             {
-                services.push(Service::of(&unit, started.get(name).cloned().unwrap_or(Start::Manual)));
+                let mut service = Service::of(&unit, started.get(name).cloned().unwrap_or(Start::Manual));
+                service.ports = troubles.keep(listeners::ports(&root, &unit)).unwrap_or_default();
+                services.push(service);
             }
         }
         if let Some(sshd) = troubles.keep(Sshd::of(&root)) {
@@ -69,7 +72,7 @@ impl Service {
             Some(true) if unit.value("Service", "User").is_none() => "a dynamic user".to_owned(),
             _ => unit.user(),
         });
-        Self { unit: unit.name.clone(), start, user, program, ports: unit.ports() }
+        Self { unit: unit.name.clone(), start, user, program, ports: Vec::new() }
     }
 }
 

@@ -581,6 +581,8 @@ fn ports_and_the_firewall_are_written_as_they_are_and_asked_of_a_disc() {
                  ip46tables -A nixos-fw -p tcp --dport 8000:8010 -j nixos-fw-accept\n\
                  ip6tables -A nixos-fw -d fe80::/64 -p udp --dport 546 -j nixos-fw-accept\n";
     let disc = Disc::with_system().firewall(rules);
+    let exporter = "/nix/store/44444444444444444444444444444444-x/bin/x_exporter --web.listen-address :9100";
+    let disc = disc.service("exporter", exporter);
     let disc = disc.unit(
         "cups.socket",
         "sockets.target",
@@ -614,6 +616,10 @@ fn ports_and_the_firewall_are_written_as_they_are_and_asked_of_a_disc() {
         (
             "[[port]]\nport = 546\nprotocol = \"udp\"\nstate = \"closed\"",
             "pass | udp 546 closed | the firewall lets no packets in".to_owned(),
+        ),
+        (
+            "[[port]]\nport = 9100",
+            "fail | tcp 9100 open | exporter.service listens; the firewall lets no packets in".to_owned(),
         ),
         ("[firewall]\ntcp = [22]", "fail | tcp 22 | also lets in tcp 8000-8010".to_owned()),
     ] {

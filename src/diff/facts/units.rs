@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::nixos::listeners;
 use crate::nixos::unit::{Lookup, Port, Start, Units};
 use crate::nixos::{Disc, System};
 
@@ -13,7 +14,7 @@ pub struct UnitFacts {
     pub name: String,
     /// How it starts.
     pub start: UnitStart,
-    /// Ports that it listens on if it is a socket: `tcp 22`.
+    /// Ports that it listens on: `tcp 22`.
     #[serde(default)]
     pub listens: Vec<String>,
 }
@@ -43,9 +44,10 @@ pub(in crate::diff) fn units(disc: &Disc<'_>, system: &System) -> Result<Vec<Uni
     let mut facts = Vec::new();
     for name in names {
         let (start, listens) = match units.get(name)? {
-            Lookup::Loaded(unit) if unit.name == name => {
-                (started.get(name).map_or(UnitStart::Manual, how), unit.ports().iter().map(Port::to_string).collect())
-            }
+            Lookup::Loaded(unit) if unit.name == name => (
+                started.get(name).map_or(UnitStart::Manual, how),
+                listeners::ports(&root, &unit)?.iter().map(Port::to_string).collect(),
+            ),
             Lookup::Masked(_) => (UnitStart::Masked, Vec::new()),
             _ => continue,
         };
