@@ -191,6 +191,18 @@ fn an_accepted_finding_does_not_fail_until_its_last_day_is_over() {
 }
 
 #[test]
+fn each_failure_of_a_preset_can_be_accepted() {
+    let policy = "preset = \"appliance\"\n[[accept]]\nfinding = \"*\"\nreason = \"a demo\"\n";
+    let (code, document) = check("today/result", "policy.toml", policy);
+    assert_eq!((code, &document["failed"]), (Some(0), &json!(0)), "{document}");
+    let last = document["results"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["message"], "sshd takes passwords (accepted: a demo)");
+    let one = policy.replace('*', "password-authentication");
+    let (code, document) = check("today/result", "policy.toml", &one);
+    assert_eq!((code, &document["accepted"][0]["matches"]), (Some(1), &json!(1)));
+}
+
+#[test]
 fn a_warning_is_told_and_does_not_fail() {
     let policy = "[[package]]\nname = \"firefox\"\nstate = \"forbidden\"\nseverity = \"warning\"\nreason = \"too big\"";
     let (code, document) = check("today/result", "policy.toml", policy);

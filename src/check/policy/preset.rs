@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::kind::{Assertion, NoFinding, Ssh};
+use super::super::kind::{Accepting, Assertion, NoFinding, Ssh};
 use crate::nixos::access::FindingId;
 
 /// A set of assertions with a name.
@@ -54,7 +54,7 @@ impl Preset {
                 all.push(none(FindingId::InitrdShell, &[]));
                 all.push(none(FindingId::EmergencyShell, &[]));
                 all.push(none(FindingId::RootPasswordOverSsh, &[]));
-                all.push(Ssh::Passwords(false).into());
+                all.push(Accepting::no_passwords(Ssh::Passwords(false).into()).into());
             }
         }
         all
