@@ -11,6 +11,7 @@ pub mod firewall;
 pub mod hints;
 pub(crate) mod initrd;
 pub(crate) mod kernel_line;
+pub(crate) mod listeners;
 #[cfg(test)]
 mod made;
 pub mod menu;

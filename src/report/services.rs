@@ -100,7 +100,8 @@ pub(super) fn start(service: &Service) -> String {
 }
 
 pub(super) fn ports(ports: &[Port]) -> String {
-    ports.iter().map(Port::to_string).collect::<Vec<_>>().join(", ")
+    let shown = |port: &Port| if port.loopback { format!("{port} on loopback") } else { port.to_string() };
+    ports.iter().map(shown).collect::<Vec<_>>().join(", ")
 }
 
 /// A program without the store and the digest: `openssh-10.2p1/bin/sshd`.
@@ -164,7 +165,7 @@ impl<'s> ServiceEntry<'s> {
             conditions_hold,
             user: service.user.as_deref(),
             program: service.program.as_deref(),
-            ports: service.ports.iter().map(|port| PortEntry { protocol: port.protocol, port: port.number }).collect(),
+            ports: service.ports.iter().map(PortEntry::of).collect(),
         }
     }
 }
@@ -173,6 +174,14 @@ impl<'s> ServiceEntry<'s> {
 struct PortEntry {
     protocol: &'static str,
     port: u16,
+    /// Whether only the machine itself reaches it.
+    loopback: bool,
+}
+
+impl PortEntry {
+    fn of(port: &Port) -> Self {
+        Self { protocol: port.protocol, port: port.number, loopback: port.loopback }
+    }
 }
 
 #[derive(Serialize)]

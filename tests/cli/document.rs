@@ -99,7 +99,7 @@ fn every_document_has_its_schema_and_its_fields() {
             &[
                 ("", "schema image services firewall troubles"),
                 ("services[].", "unit start triggeredBy condition conditionsHold user program ports"),
-                ("services[].ports[].", "protocol port"),
+                ("services[].ports[].", "protocol port loopback"),
                 ("firewall.", "unit open trustedInterfaces further"),
             ],
         ),

@@ -191,6 +191,18 @@ fn an_accepted_finding_does_not_fail_until_its_last_day_is_over() {
 }
 
 #[test]
+fn each_failure_of_a_preset_can_be_accepted() {
+    let policy = "preset = \"appliance\"\n[[accept]]\nfinding = \"*\"\nreason = \"a demo\"\n";
+    let (code, document) = check("today/result", "policy.toml", policy);
+    assert_eq!((code, &document["failed"]), (Some(0), &json!(0)), "{document}");
+    let last = document["results"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["message"], "sshd takes passwords (accepted: a demo)");
+    let one = policy.replace('*', "password-authentication");
+    let (code, document) = check("today/result", "policy.toml", &one);
+    assert_eq!((code, &document["accepted"][0]["matches"]), (Some(1), &json!(1)));
+}
+
+#[test]
 fn a_warning_is_told_and_does_not_fail() {
     let policy = "[[package]]\nname = \"firefox\"\nstate = \"forbidden\"\nseverity = \"warning\"\nreason = \"too big\"";
     let (code, document) = check("today/result", "policy.toml", policy);
@@ -581,6 +593,8 @@ fn ports_and_the_firewall_are_written_as_they_are_and_asked_of_a_disc() {
                  ip46tables -A nixos-fw -p tcp --dport 8000:8010 -j nixos-fw-accept\n\
                  ip6tables -A nixos-fw -d fe80::/64 -p udp --dport 546 -j nixos-fw-accept\n";
     let disc = Disc::with_system().firewall(rules);
+    let exporter = "/nix/store/44444444444444444444444444444444-x/bin/x_exporter --web.listen-address :9100";
+    let disc = disc.service("exporter", exporter);
     let disc = disc.unit(
         "cups.socket",
         "sockets.target",
@@ -614,6 +628,10 @@ fn ports_and_the_firewall_are_written_as_they_are_and_asked_of_a_disc() {
         (
             "[[port]]\nport = 546\nprotocol = \"udp\"\nstate = \"closed\"",
             "pass | udp 546 closed | the firewall lets no packets in".to_owned(),
+        ),
+        (
+            "[[port]]\nport = 9100",
+            "fail | tcp 9100 open | exporter.service listens; the firewall lets no packets in".to_owned(),
         ),
         ("[firewall]\ntcp = [22]", "fail | tcp 22 | also lets in tcp 8000-8010".to_owned()),
     ] {
