@@ -32,6 +32,10 @@ const SHOWN: usize = 3;
 const KINDS: [&str; 8] =
     ["dependency", "installed", "system", "configuration", "unit", "source", "other", "metadata and padding"];
 
+/// What goes with a store path, compared with its own size. The colors are the classes `a0` to `a4`.
+const HEAT: [&str; 5] =
+    ["only itself", "up to twice its size", "up to 4 times its size", "up to 10 times its size", "more"];
+
 struct Tile {
     kind: usize,
     /// How much more than itself goes with it, in five steps.
@@ -59,6 +63,7 @@ pub(super) fn section(page: &Page<'_>, software: &Software, packages: &Packages)
                 figure {
                     (picture(&groups))
                     (legend(&groups))
+                    (heat_legend())
                 }
                 div #chosen .script-only role="status" { "Choose a tile or a row to see what brings it in." }
             }
@@ -185,9 +190,20 @@ fn rectangle(area: Area, class: &str) -> Markup {
 fn legend(groups: &[Vec<Tile>]) -> Markup {
     let has = |kind: usize| groups.iter().flatten().any(|tile| tile.kind == kind);
     html! {
-        ul.legend {
+        ul.legend.by-kind {
             @for (kind, name) in KINDS.iter().enumerate().filter(|(kind, _)| has(*kind)) {
                 li { svg viewBox="0 0 1 1" aria-hidden="true" { rect class={ "k" (kind) } width="1" height="1" {} } (name) }
+            }
+        }
+    }
+}
+
+/// The colors by what would go with a store path, besides itself.
+fn heat_legend() -> Markup {
+    html! {
+        ul.legend.by-added {
+            @for (step, name) in HEAT.iter().enumerate() {
+                li { svg viewBox="0 0 1 1" aria-hidden="true" { rect class={ "a" (step) } width="1" height="1" {} } (name) }
             }
         }
     }
