@@ -25,6 +25,9 @@ const HEADING: f64 = 18.0;
 /// Tiles in the picture. Smaller store paths are drawn as one.
 const MOST_TILES: usize = 900;
 
+/// Hints that are shown. They are sorted, and later ones save little.
+const MOST_HINTS: usize = 12;
+
 /// Store paths that a hint shows.
 const SHOWN: usize = 3;
 
@@ -232,7 +235,7 @@ fn parts(space: Space, image: u64) -> Markup {
     ];
     html! {
         h3 { "To the byte" }
-        div.scroll {
+        div.scroll tabindex="0" role="region" aria-label="To the byte" {
             table {
                 thead { tr { th scope="col" { "Part" } th.n scope="col" { "Size" } th.n scope="col" { "Bytes" } } }
                 tbody {
@@ -251,15 +254,15 @@ fn hints(hints: &[Hint], software: &Software) -> Markup {
     html! {
         @if !hints.is_empty() {
             h3 { "What the image could do without" }
-            div.scroll {
+            div.scroll tabindex="0" role="region" aria-label="What the image could do without" {
                 table {
                     thead { tr { th scope="col" { "What" } th.n scope="col" { "Saves on disc" } th scope="col" { "Where" } } }
                     tbody {
-                        @for hint in hints.iter().take(20) {
+                        @for hint in hints.iter().take(MOST_HINTS) {
                             tr {
                                 th scope="row" { (shown(&du::words(&hint.waste))) }
                                 td.n { (size::format(hint.disk_size)) }
-                                td {
+                                td.wrap {
                                     (hint.objects.iter().take(SHOWN).filter_map(|(object, _)| name(*object)).collect::<Vec<_>>().join(", "))
                                     @if let more @ 1.. = hint.objects.len().saturating_sub(SHOWN) { " and " (more) " more" }
                                 }
