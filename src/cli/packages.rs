@@ -41,8 +41,11 @@ pub(super) struct Args {
     only_paths: bool,
     #[command(flatten)]
     format: FormatArg,
+    /// List only packages that are in the image in more than one version
+    #[arg(long)]
+    several: bool,
     /// Show the references of the default system as a tree, each store path once
-    #[arg(long, conflicts_with_all = ["names", "installed", "all", "sort", "json"])]
+    #[arg(long, conflicts_with_all = ["names", "installed", "all", "sort", "several", "json"])]
     tree: bool,
     /// Levels of the tree
     #[arg(long, value_name = "N", default_value_t = 2, requires = "tree")]
@@ -107,6 +110,9 @@ fn one(path: &Path, args: &Args, names: &[PackageQuery], global: &Global) -> any
     let rows = &mut found.rows;
     rows.retain(|row| !args.installed || row.installed);
     rows.retain(|row| names.is_empty() || names.iter().any(|query| query.matches(&row.path)));
+    if args.several {
+        package::keep_several_versions(rows);
+    }
     package::sort(rows, order);
     let mut outcome = Outcome::Holds;
     for query in names {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Disc, Medium};
 use crate::error::{Result, Troubles};
 use crate::fs::path::{self, find};
-use crate::store::disk::{self, Branch, Space};
+use crate::store::disk::{self, Branch};
 use crate::store::{Carrier, STORE};
 
 /// The bytes of a directory or file of the disc, and of what is below it.
@@ -17,8 +17,8 @@ pub struct Du {
     pub below: Vec<Branch>,
     /// Bytes of the whole that are in no file: directories, tables and padding. Only a whole disc has them.
     pub rest: u64,
-    /// The bytes of the store, by what they are for. `None` if it has no squashfs.
-    pub space: Option<Space>,
+    /// The file with the store, if it is among the files. Only the bytes that are in none of its own files count as its own.
+    pub archive: Option<Vec<u8>>,
 }
 
 impl Du {
@@ -37,7 +37,7 @@ impl Du {
             focus = if own.is_empty() { b"/".to_vec() } else { own.to_vec() };
         }
         let deepest = levels(&focus).saturating_add(depth);
-        let (branches, rest, space) = branches(disc, deepest, troubles)?;
+        let (branches, rest, archive) = branches(disc, deepest, troubles)?;
         let mut sums: BTreeMap<Vec<u8>, Branch> = BTreeMap::new();
         for branch in branches {
             for above in ancestors(&branch.path).filter(|above| is_below(above, &focus) && levels(above) <= deepest) {
@@ -50,15 +50,17 @@ impl Du {
         let mut whole = Branch { path: focus.clone(), ..sums.remove(&focus).unwrap_or_default() };
         let rest = if focus == b"/" { rest } else { 0 };
         whole.disk_size = whole.disk_size.saturating_add(rest);
+        let archive = archive.filter(|path| is_below(path, &focus));
         let below = sums.into_iter().map(|(path, sum)| Branch { path, ..sum }).collect();
-        Ok(Self { whole, below, rest, space })
+        Ok(Self { whole, below, rest, archive })
     }
 }
 
-/// Everything on the disc, the bytes in no file, and how the bytes of the squashfs are used.
-fn branches(disc: &Disc<'_>, deepest: usize, troubles: &mut Troubles) -> Result<(Vec<Branch>, u64, Option<Space>)> {
+/// Everything on the disc, the bytes in no file, and the file with the store.
+fn branches(disc: &Disc<'_>, deepest: usize, troubles: &mut Troubles) -> Result<(Vec<Branch>, u64, Option<Vec<u8>>)> {
     let mut branches = Vec::new();
-    let mut space = None;
+    // What the files in the squashfs leave of it.
+    let mut left = 0;
     let mut own_path = None;
     if let Some(store) = &disc.store
         && let Carrier::Squashfs { path, .. } = &store.carrier
@@ -66,11 +68,9 @@ fn branches(disc: &Disc<'_>, deepest: usize, troubles: &mut Troubles) -> Result<
         let contents = store.contents(troubles)?;
         let usage = disk::usage(store, &contents, deepest.saturating_sub(levels(STORE.as_bytes()) + 1))?;
         branches.extend(usage.objects.into_iter().flatten().chain(usage.beside));
-        space = Some(usage.space);
+        left = usage.space.metadata + usage.space.unused + usage.space.padding;
         own_path = path.clone();
     }
-    // What the files in the squashfs leave of it.
-    let left = space.map_or(0, |space| space.metadata + space.unused + space.padding);
     let total = disc.image().region().length();
     if let Medium::Volume(volume) = &disc.carrier {
         let skipped = own_path.as_deref().map(|path| find(&**volume, path)).transpose()?.flatten();
@@ -78,11 +78,11 @@ fn branches(disc: &Disc<'_>, deepest: usize, troubles: &mut Troubles) -> Result<
             disk::on_volume(volume, deepest, &skipped.map(|found| vec![found.id]).unwrap_or_default())?.branches,
         );
     }
-    if let Some(path) = own_path {
+    if let Some(path) = own_path.clone() {
         branches.push(Branch { path, disk_size: left, size: 0, files: 1 });
     }
     let files = branches.iter().map(|branch| branch.disk_size).fold(0, u64::saturating_add);
-    Ok((branches, total.saturating_sub(files), space))
+    Ok((branches, total.saturating_sub(files), own_path))
 }
 
 /// Number of names in a path.

@@ -1,6 +1,7 @@
 //! The rows of a package list: each store path with its sizes.
 
 use std::cmp::{Ordering, Reverse};
+use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 
@@ -119,6 +120,17 @@ pub fn list(disc: &Disc<'_>, software: &Software, columns: &[Column], troubles: 
     });
     let rows = rows.collect();
     Ok(Packages { rows, space: usage.map(|usage| usage.space) })
+}
+
+/// Keeps only software that is there in more than one version.
+pub fn keep_several_versions(rows: &mut Vec<Package>) {
+    let mut versions: HashMap<String, HashSet<String>> = HashMap::new();
+    for row in rows.iter().filter(|row| row.is_software()) {
+        let Name { pname, version, .. } = Name::parse(row.path.name());
+        versions.entry(pname.to_owned()).or_default().insert(version.to_owned());
+    }
+    let several = |row: &Package| versions.get(Name::parse(row.path.name()).pname).is_some_and(|found| found.len() > 1);
+    rows.retain(|row| row.is_software() && several(row));
 }
 
 /// Sorts the rows. Equal rows stay in the order of their paths.

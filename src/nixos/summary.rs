@@ -1,6 +1,6 @@
 //! A disc on one page: what `inspect` shows.
 
-use super::access::{Access, Finding, People, modes};
+use super::access::{Access, Finding, People};
 use super::menu::MenuEntry;
 use super::services::Services;
 use super::system::{self, Description, System};
@@ -33,7 +33,7 @@ pub struct Summary {
     pub systems: Vec<(System, Description)>,
     /// Who gets into the default system.
     pub access: Option<People>,
-    /// What follows from that, the worst first.
+    /// What follows from that, the worst first. Findings that need every inode of the store are left to `access`.
     pub findings: Vec<Finding>,
     /// What runs on the default system.
     pub services: Option<Services>,
@@ -97,8 +97,6 @@ pub struct StoreFacts {
     pub nar_size: Option<u64>,
     /// Packages that the default system has installed.
     pub installed: usize,
-    /// Findings about the modes of its files.
-    pub modes: Vec<Finding>,
     /// The store paths with the largest NARs, with their sizes.
     pub largest: Vec<(StorePath, u64)>,
 }
@@ -141,10 +139,10 @@ impl Summary {
             kept(error);
             None
         });
-        let modes = store.as_ref().map_or(&[][..], |store| &store.modes);
-        let access = access.map(|access| access.with(modes));
-        let (access, findings) =
-            access.map_or((None, Vec::new()), |Access { people, findings }| (Some(people), findings));
+        let (access, findings) = access.map_or((None, Vec::new()), |Access { people, findings, over_limits }| {
+            over_limits.into_iter().for_each(&mut kept);
+            (Some(people), findings)
+        });
         // What cannot be read of the services is reported by `services`; here it would repeat what access has met.
         let system = disc.default_system().ok();
         let services = system.and_then(|system| Services::of(disc, system, &mut Troubles::default()).ok());
@@ -198,8 +196,6 @@ fn store(disc: &Disc<'_>, troubles: &mut Troubles) -> Option<StoreFacts> {
             facts.missing = software.contents.objects.iter().filter(missing).count();
             facts.nar_size = records().filter_map(|record| record.nar_size).reduce(u64::saturating_add);
             facts.largest = largest(&software);
-            let modes = modes(disc, &software, troubles);
-            facts.modes = troubles.keep(modes).unwrap_or_default();
             facts.installed = software.present().filter(|(index, _)| software.is_installed(*index)).count();
         }
         Err(error) => troubles.push(error),

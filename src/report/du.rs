@@ -38,7 +38,13 @@ pub fn table(out: &mut dyn Write, du: &Du) -> io::Result<()> {
     if du.rest > 0 {
         writeln!(out, "{:>10}  {:>10}  {:>7}  [directories, tables, padding]", size::format(du.rest), "", "")?;
     }
-    line(out, &du.whole, &du.whole.path)
+    line(out, &du.whole, &du.whole.path)?;
+    match &du.archive {
+        Some(path) => {
+            writeln!(out, "\n{}: metadata and padding only; its files count in /nix/store", escape(path))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The document of `du`.

@@ -41,12 +41,16 @@ fn the_directories_of_a_disc_add_up_to_the_image_and_those_below_to_their_parent
 }
 
 #[test]
-fn the_table_fits_into_80_columns_and_its_last_line_is_the_whole() {
+fn the_table_fits_into_80_columns_and_ends_with_the_whole() {
     let today = fixture("today/result").display().to_string();
     let out = run(&["du", &today]).out;
     assert!(out.lines().all(|line| line.len() <= 80), "{out}");
     assert!(out.lines().next().unwrap().ends_with("FILES  PATH"), "{out}");
-    assert!(out.lines().last().unwrap().ends_with("  /"), "{out}");
+    let (table, note) = out.split_once("\n\n").unwrap();
+    assert!(table.lines().last().unwrap().ends_with("  /"), "{out}");
+    assert_eq!(note, "/nix-store.squashfs: metadata and padding only; its files count in /nix/store\n");
+    let store = run(&["du", &today, "/nix/store"]).out;
+    assert!(store.lines().last().unwrap().ends_with("  /nix/store"), "{store}");
 }
 
 #[test]

@@ -164,3 +164,62 @@ fn the_sizes_on_the_disc_add_up_to_the_bytes_of_the_store_in_every_image() {
     }
     assert!(squashfs > 20 && directories > 0, "{squashfs} squashfs, {directories} directories");
 }
+
+fn names(arguments: &[&str]) -> Vec<String> {
+    let out = run(&[&["packages"], arguments].concat()).out;
+    let names = out.lines().take_while(|line| !line.is_empty()).skip(1);
+    names.map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn the_added_size_of_a_package_is_what_would_go_with_it() {
+    let today = fixture("today/result").display().to_string();
+    let document: Value = serde_json::from_str(&run(&["packages", "--json", &today]).out).unwrap();
+    let mut last = u64::MAX;
+    for name in names(&["--sort", "added", &today]).iter().take(12) {
+        let (pname, version) = name.split_once(' ').unwrap();
+        let row =
+            document["packages"].as_array().unwrap().iter().find(|package| {
+                package["pname"] == pname && package["version"] == version && package["output"].is_null()
+            });
+        let Some(row) = row else { continue };
+        let added = row["addedSize"].as_u64().unwrap();
+        assert!(added <= last, "{name}");
+        last = added;
+        let reverse = run(&["why", "--json", "--reverse", &today, row["path"].as_str().unwrap()]).out;
+        let reverse: Value = serde_json::from_str(&reverse).unwrap();
+        assert_eq!(reverse["brings"]["onlySize"], row["addedSize"], "{name}: {}", reverse["brings"]);
+    }
+}
+
+#[test]
+fn the_tree_shows_each_store_path_once_and_counts_what_is_deeper() {
+    let today = fixture("today/result").display().to_string();
+    let out = run(&["packages", "--tree", "--depth", "1", &today]).out;
+    let first = out.lines().nth(1).unwrap();
+    assert!(first.ends_with("  nixos-system-nixos-25.11.1234.abcdef"), "{out}");
+    assert!(out.lines().skip(2).all(|line| line[36..].starts_with("  ") && !line[38..].starts_with(' ')), "{out}");
+    let whole = run(&["packages", "--tree", "--depth", "60", &today]).out;
+    let hidden = |out: &str| -> usize {
+        out.lines().filter_map(|line| line.strip_suffix(')')?.rsplit_once("(+")?.1.parse::<usize>().ok()).sum()
+    };
+    assert_eq!(out.lines().count() + hidden(&out), whole.lines().count());
+    assert_eq!(hidden(&whole), 0);
+}
+
+#[test]
+fn packages_in_more_than_one_version_can_be_listed_alone() {
+    let today = fixture("today/result").display().to_string();
+    let expected = [
+        "linux 6.12.57",
+        "linux 6.12.57",
+        "linux 6.17.9",
+        "linux 6.17.9",
+        "openssl 3.4.3",
+        "openssl 3.6.0",
+        "openssl 3.6.0",
+        "perl 5.42.0",
+        "perl 5.42.0-env",
+    ];
+    assert_eq!(names(&["--several", &today]), expected);
+}

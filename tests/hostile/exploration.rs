@@ -44,8 +44,11 @@ pub(crate) fn explore(bytes: Vec<u8>) {
     report::inspect::page(&mut io::sink(), &summary, None).unwrap();
     report::inspect::json(&mut io::sink(), &summary, &troubles).unwrap();
     if let Some(software) = told(Software::of(&disc, &mut troubles))
-        && let Some(rows) = told(package::list(&disc, &software, &[Column::Closure, Column::Disk], &mut troubles))
+        && let Some(rows) =
+            told(package::list(&disc, &software, &[Column::Closure, Column::Added, Column::Disk], &mut troubles))
     {
+        let _ = told(nixoscope::nixos::du::Du::of(&disc, b"/", 3, &mut troubles));
+        let _ = told(nixoscope::nixos::hints::hints(&disc, &software, &mut troubles));
         report::packages::json(&mut io::sink(), about(&troubles), &software, &rows).unwrap();
     }
     let demands: Vec<Demand> = assertions().into_iter().map(Demand::from).collect();

@@ -89,6 +89,10 @@ const TABLE: &[(FindingId, Stance, Stance)] = &[
     (FindingId::PasswordOnKernelLine, Refused, Refused),
     (FindingId::KeyOnKernelLine, Accepted, Refused),
     (FindingId::ShellOnKernelLine, Accepted, Refused),
+    // Checks do not read the modes of all files.
+    (FindingId::SetuidFile, Accepted, Accepted),
+    (FindingId::WorldWritable, Accepted, Accepted),
+    (FindingId::NotOwnedByRoot, Accepted, Accepted),
     (FindingId::OverLimit, Accepted, Accepted), // all others are unknown then
 ];
 

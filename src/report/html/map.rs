@@ -25,12 +25,19 @@ const HEADING: f64 = 18.0;
 /// Tiles in the picture. Smaller store paths are drawn as one.
 const MOST_TILES: usize = 900;
 
+/// Hints that are shown. They are sorted, and later ones save little.
+const MOST_HINTS: usize = 12;
+
 /// Store paths that a hint shows.
 const SHOWN: usize = 3;
 
 /// Kinds of tiles: the words of the legend. Their colors are the classes `k0` to `k7`.
 const KINDS: [&str; 8] =
     ["dependency", "installed", "system", "configuration", "unit", "source", "other", "metadata and padding"];
+
+/// What goes with a store path, compared with its own size. The colors are the classes `a0` to `a4`.
+const HEAT: [&str; 5] =
+    ["only itself", "up to twice its size", "up to 4 times its size", "up to 10 times its size", "more"];
 
 struct Tile {
     kind: usize,
@@ -59,6 +66,7 @@ pub(super) fn section(page: &Page<'_>, software: &Software, packages: &Packages)
                 figure {
                     (picture(&groups))
                     (legend(&groups))
+                    (heat_legend())
                 }
                 div #chosen .script-only role="status" { "Choose a tile or a row to see what brings it in." }
             }
@@ -185,9 +193,20 @@ fn rectangle(area: Area, class: &str) -> Markup {
 fn legend(groups: &[Vec<Tile>]) -> Markup {
     let has = |kind: usize| groups.iter().flatten().any(|tile| tile.kind == kind);
     html! {
-        ul.legend {
+        ul.legend.by-kind {
             @for (kind, name) in KINDS.iter().enumerate().filter(|(kind, _)| has(*kind)) {
                 li { svg viewBox="0 0 1 1" aria-hidden="true" { rect class={ "k" (kind) } width="1" height="1" {} } (name) }
+            }
+        }
+    }
+}
+
+/// The colors by what would go with a store path, besides itself.
+fn heat_legend() -> Markup {
+    html! {
+        ul.legend.by-added {
+            @for (step, name) in HEAT.iter().enumerate() {
+                li { svg viewBox="0 0 1 1" aria-hidden="true" { rect class={ "a" (step) } width="1" height="1" {} } (name) }
             }
         }
     }
@@ -216,7 +235,7 @@ fn parts(space: Space, image: u64) -> Markup {
     ];
     html! {
         h3 { "To the byte" }
-        div.scroll {
+        div.scroll tabindex="0" role="region" aria-label="To the byte" {
             table {
                 thead { tr { th scope="col" { "Part" } th.n scope="col" { "Size" } th.n scope="col" { "Bytes" } } }
                 tbody {
@@ -235,15 +254,15 @@ fn hints(hints: &[Hint], software: &Software) -> Markup {
     html! {
         @if !hints.is_empty() {
             h3 { "What the image could do without" }
-            div.scroll {
+            div.scroll tabindex="0" role="region" aria-label="What the image could do without" {
                 table {
                     thead { tr { th scope="col" { "What" } th.n scope="col" { "Saves on disc" } th scope="col" { "Where" } } }
                     tbody {
-                        @for hint in hints.iter().take(20) {
+                        @for hint in hints.iter().take(MOST_HINTS) {
                             tr {
                                 th scope="row" { (shown(&du::words(&hint.waste))) }
                                 td.n { (size::format(hint.disk_size)) }
-                                td {
+                                td.wrap {
                                     (hint.objects.iter().take(SHOWN).filter_map(|(object, _)| name(*object)).collect::<Vec<_>>().join(", "))
                                     @if let more @ 1.. = hint.objects.len().saturating_sub(SHOWN) { " and " (more) " more" }
                                 }

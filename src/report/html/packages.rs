@@ -11,6 +11,9 @@ use crate::nixos::ObjectKind;
 use crate::nixos::package::{Package, Packages};
 use crate::store::name::Name;
 
+/// Rows of the table. Real images have at most some 5,000 store paths; browsers become slow with more rows.
+const MOST_ROWS: usize = 20_000;
+
 /// The rows in the order of the table: the largest on the disc first.
 pub(super) fn order(packages: &Packages) -> Vec<&Package> {
     let mut rows: Vec<&Package> = packages.rows.iter().collect();
@@ -39,9 +42,10 @@ pub(super) fn section(page: &Page<'_>, packages: &Packages) -> Markup {
                         th.n scope="col" { "Size" } th.n scope="col" { "Closure" } th.n scope="col" { "Added" }
                         th.n scope="col" aria-sort="descending" { "On disc" }
                     } }
-                    tbody { @for row in &rows { (line(row, before(row))) } }
+                    tbody { @for row in rows.iter().take(MOST_ROWS) { (line(row, before(row))) } }
                 }
             }
+            @if let more @ 1.. = rows.len().saturating_sub(MOST_ROWS) { p { (more) " smaller store paths are left out" } }
             p.lead { "Added is what would go with a store path: itself, and all that only it brings in." }
         }
     }

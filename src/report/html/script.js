@@ -93,5 +93,5 @@
     else if (event.key === "Escape") zoom(whole);
   });
   out.addEventListener("click", () => zoom(whole));
-  $("color").addEventListener("change", event => map.classList.toggle("heat", event.target.value === "added"));
+  $("color").addEventListener("change", event => map.parentElement.classList.toggle("heat", event.target.value === "added"));
 })();
