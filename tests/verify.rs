@@ -508,6 +508,32 @@ fn what_firmware_starts_must_be_there() {
 }
 
 #[test]
+fn a_partition_table_with_a_wrong_checksum_is_a_problem() {
+    for (at, what) in [(512 + 56, "header"), (1024 + 60, "entries")] {
+        let (_folder, image) = changed(|bytes| bytes[at] ^= 1);
+        let (code, found) = document(&image, &[]);
+        assert_eq!(code, Some(1));
+        let expected = format!("the checksum of the GPT's {what} is wrong, so firmware and systems ignore the table");
+        let messages: Vec<&str> =
+            found["problems"].as_array().unwrap().iter().map(|problem| problem["message"].as_str().unwrap()).collect();
+        assert!(messages.contains(&expected.as_str()), "{messages:?}");
+    }
+}
+
+#[test]
+fn a_boot_loader_for_another_machine_is_a_problem() {
+    // Both copies: on the disc, and in the boot image of UEFI.
+    let (_folder, image) = changed(|bytes| assert!(replace(bytes, b"PE\0\0\x64\x86", b"PE\0\0\x64\xaa") >= 2));
+    let (code, found) = document(&image, &[]);
+    assert_eq!(code, Some(1));
+    let expected = "it is a program for aarch64, but firmware of x86_64 starts the file of this name";
+    let problems = found["problems"].as_array().unwrap().iter();
+    let told: Vec<&Value> = problems.filter(|problem| problem["message"] == expected).collect();
+    assert_eq!(told.len(), 1, "{found}");
+    assert_eq!(told[0]["kind"], "boot");
+}
+
+#[test]
 fn two_readers_that_see_two_discs_are_a_problem() {
     let utf16: Vec<u8> = "version.txt".encode_utf16().flat_map(u16::to_be_bytes).collect();
     let find = |bytes: &[u8], name: &[u8]| (0..bytes.len()).find(|&at| bytes[at..].starts_with(name)).unwrap() - 33;

@@ -37,8 +37,11 @@ pub enum AssertionError {
     #[error(transparent)]
     Key(#[from] KeyError),
     /// sshd ignores a line with such options.
-    #[error("the options of the key are malformed: {0}")]
+    #[error("the options before the key are malformed: {0}")]
     Options(Wrong),
+    /// The same for options that are given beside the key.
+    #[error("options is malformed: {0}")]
+    OptionsBeside(Wrong),
     /// Options stand before the key and beside it.
     #[error("the key has options of its own; give them in one place")]
     OptionsTwice,
@@ -185,7 +188,7 @@ impl WantedKey {
     /// # Errors
     /// [`AssertionError`] if the options are malformed, or if the key line has options of its own.
     pub fn with_options(self, options: &str) -> Result<Self, AssertionError> {
-        Options::of(options).map_err(AssertionError::Options)?;
+        Options::of(options).map_err(AssertionError::OptionsBeside)?;
         let options = options.to_owned();
         match self {
             Self::Key(line) if !line.options.is_empty() => Err(AssertionError::OptionsTwice),

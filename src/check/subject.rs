@@ -6,11 +6,12 @@ use std::rc::Rc;
 
 use super::{Accepted, Judgement};
 use crate::error::{Error, Result, Troubles};
+use crate::fs::iso9660::BootImage;
 use crate::image::Progress;
 use crate::nixos::access::Access;
 use crate::nixos::services::Services;
 use crate::nixos::software::Software;
-use crate::nixos::{Disc, System};
+use crate::nixos::{Disc, Medium, System};
 use crate::store::StorePath;
 
 /// The disc that is checked, and what has been read of it so far.
@@ -74,6 +75,14 @@ impl<'d, 'i> Subject<'d, 'i> {
         let services = Rc::new(Services::of(self.disc, system, &mut self.troubles.borrow_mut())?);
         self.services.borrow_mut().insert(system.path.clone(), Rc::clone(&services));
         Ok(services)
+    }
+
+    /// The boot images of El Torito. Without a disc, the judgement of every assertion that needs them.
+    pub(super) fn boot_images(&self) -> Result<std::result::Result<Vec<BootImage>, Judgement>> {
+        let Medium::Volume(volume) = &self.disc.carrier else {
+            return Ok(Err(Judgement::fail("a bare squashfs does not boot by itself", Vec::new())));
+        };
+        Ok(Ok(volume.boot_catalog()?.map(|catalog| catalog.images).unwrap_or_default()))
     }
 
     /// The default system. Without one, the judgement of every assertion that needs it.

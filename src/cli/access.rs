@@ -4,7 +4,8 @@ use std::io::Write;
 use std::path::Path;
 
 use nixoscope::Troubles;
-use nixoscope::nixos::access::Access;
+use nixoscope::nixos::access::{Access, modes};
+use nixoscope::nixos::software::Software;
 use nixoscope::nixos::{Disc, System};
 use nixoscope::report::access::{self, Shown};
 
@@ -45,8 +46,14 @@ fn one(path: &Path, args: &Args, global: &Global) -> anyhow::Result<Outcome> {
 /// Who gets into each system in the image, the default one first.
 fn systems(disc: &Disc<'_>, troubles: &mut Troubles) -> Vec<(System, Access)> {
     let mut all = Vec::new();
+    // What cannot be read of the registration does not matter here.
+    let software = troubles.keep(Software::of(disc, &mut Troubles::default()));
+    let found = software.map(|software| modes(disc, &software, troubles));
+    let modes = found.and_then(|found| troubles.keep(found)).unwrap_or_default();
     for system in disc.systems.iter().filter(|system| system.present) {
-        all.extend(troubles.keep(Access::of(disc, system)).map(|access| (system.clone(), access)));
+        let Some(mut access) = troubles.keep(Access::of(disc, system)) else { continue };
+        std::mem::take(&mut access.over_limits).into_iter().for_each(|over| troubles.push(over));
+        all.push((system.clone(), access.with(&modes)));
     }
     all
 }

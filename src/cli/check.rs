@@ -25,7 +25,7 @@ pub(super) struct Args {
     /// Check everything in a policy file, TOML or JSON; see nixoscope policy --help
     #[arg(long = "policy", value_name = "FILE")]
     policies: Vec<PathBuf>,
-    /// Also write a report: junit=FILE, sarif=FILE, markdown=FILE, tap=FILE or json=FILE; `-` writes it instead of the table
+    /// Also write a report: json=FILE, junit=FILE, sarif=FILE, markdown=FILE or tap=FILE; `-` writes it instead of the table
     #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = ReportFile::parse)]
     reports: Vec<ReportFile>,
     #[command(flatten)]

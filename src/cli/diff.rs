@@ -101,6 +101,14 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     Ok(outcome(&messages, same))
 }
 
+/// Compares two images, as far as their manifests tell.
+pub(super) fn between(old: &Path, new: &Path, global: &Global) -> anyhow::Result<Difference> {
+    let (given_old, given_new) = (given(old, global)?, given(new, global)?);
+    let (old, new) = rayon::join(|| side(old, &given_old), || side(new, &given_new));
+    let (mut old, mut new) = (old?, new?);
+    Ok(Difference::of(Pair { old: &mut old, new: &mut new }, None))
+}
+
 /// Messages about one of the two images, each with its name.
 fn of_image<'t>(path: &'t Path, troubles: &'t Troubles) -> impl Iterator<Item = String> + 't {
     let path = path.display().to_string();

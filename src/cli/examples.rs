@@ -3,7 +3,7 @@
 use clap::Command;
 
 /// Command lines for each command. `result` is the result of a nix-build.
-const EXAMPLES: [(&str, &[&str]); 17] = [
+const EXAMPLES: [(&str, &[&str]); 18] = [
     (
         "inspect",
         &["nixoscope inspect result", "nixoscope inspect result --json", "cat result/iso/*.iso | nixoscope inspect -"],
@@ -40,6 +40,7 @@ const EXAMPLES: [(&str, &[&str]); 17] = [
             "nixoscope packages result vim@ge:9 --path",
         ],
     ),
+    ("du", &["nixoscope du result", "nixoscope du result /nix/store --depth 1", "nixoscope du result --json"]),
     (
         "why",
         &[

@@ -21,6 +21,7 @@ mod output;
 mod packages;
 mod policy;
 mod progress;
+mod report;
 mod report_file;
 mod sbom;
 mod secrets;
@@ -116,6 +117,8 @@ enum Command {
     Manifest(manifest::Args),
     /// Write a policy that the image satisfies, as a first draft
     Policy(policy::Args),
+    /// Write one page for a browser: who can log in, what runs, where the bytes went, all packages
+    Report(report::Args),
     /// Write a bill of materials: CycloneDX, SPDX or CSV
     Sbom(sbom::Args),
     /// Find private keys, passwords, password hashes and tokens
@@ -201,6 +204,7 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Diff(args) => diff::run(args, &cli.global),
         Command::Manifest(args) => manifest::run(args, &cli.global),
         Command::Policy(args) => policy::run(args, &cli.global),
+        Command::Report(args) => report::run(args, &cli.global),
         Command::Sbom(args) => sbom::run(args, &cli.global),
         Command::Secrets(args) => secrets::run(args, &cli.global),
         Command::Verify(args) => verify::run(args, &cli.global),

@@ -20,7 +20,7 @@ use super::{Global, cause, output};
 pub(super) struct ImageArg {
     /// ISO file or device, nix-build result, compressed image, squashfs, netboot initrd, https:// address, or - for
     /// standard input
-    #[arg(value_name = "IMAGE")]
+    #[arg(id = "image", value_name = "IMAGE")]
     pub(super) path: PathBuf,
 }
 

@@ -1,12 +1,16 @@
 //! `nixoscope packages`
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use clap::ValueEnum;
+use nixoscope::Troubles;
 use nixoscope::check::PackageQuery;
 use nixoscope::nixos::package::{self, Column, Order, Package};
+use nixoscope::nixos::software::Software;
+use nixoscope::nixos::{Disc, tree};
 use nixoscope::report::packages;
 
 use super::format::FormatArg;
@@ -37,6 +41,12 @@ pub(super) struct Args {
     only_paths: bool,
     #[command(flatten)]
     format: FormatArg,
+    /// Show the references of the default system as a tree, each store path once
+    #[arg(long, conflicts_with_all = ["names", "installed", "all", "sort", "json"])]
+    tree: bool,
+    /// Levels of the tree
+    #[arg(long, value_name = "N", default_value_t = 2, requires = "tree")]
+    depth: u16,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -86,25 +96,13 @@ fn one(path: &Path, args: &Args, names: &[PackageQuery], global: &Global) -> any
     let image = open(path, global)?;
     let (disc, mut troubles) = disc(&image)?;
     let software = software(&disc, &mut troubles)?;
-    let order = match args.sort {
-        Some(Sort::Size) => Order::Size,
-        Some(Sort::Closure) => Order::Closure,
-        Some(Sort::Added) => Order::Added,
-        Some(Sort::Disk) => Order::Disk,
-        Some(Sort::Name) => Order::Name,
-        None if global.json => Order::Path,
-        None => Order::Name,
-    };
-    let mut columns = Vec::new();
-    if global.json || matches!(order, Order::Closure) {
-        columns.push(Column::Closure);
+    if args.tree {
+        return tree((&disc, &software), usize::from(args.depth), troubles);
     }
-    if global.json || matches!(order, Order::Added) {
-        columns.push(Column::Added);
-    }
-    if global.json || matches!(order, Order::Disk) {
-        columns.push(Column::Disk);
-    }
+    let order = order(args.sort, global);
+    let wanted = [(Order::Closure, Column::Closure), (Order::Added, Column::Added), (Order::Disk, Column::Disk)];
+    let wanted = wanted.into_iter().filter(|(by, _)| global.json || *by == order);
+    let columns: Vec<Column> = wanted.map(|(_, column)| column).collect();
     let mut found = package::list(&disc, &software, &columns, &mut troubles)?;
     let rows = &mut found.rows;
     rows.retain(|row| !args.installed || row.installed);
@@ -135,4 +133,34 @@ fn one(path: &Path, args: &Args, names: &[PackageQuery], global: &Global) -> any
         },
     )?;
     Ok(report_troubles(&disc, &mut troubles, outcome))
+}
+
+fn order(sort: Option<Sort>, global: &Global) -> Order {
+    match sort {
+        Some(Sort::Size) => Order::Size,
+        Some(Sort::Closure) => Order::Closure,
+        Some(Sort::Added) => Order::Added,
+        Some(Sort::Disk) => Order::Disk,
+        Some(Sort::Name) => Order::Name,
+        None if global.json => Order::Path,
+        None => Order::Name,
+    }
+}
+
+/// The references of the default system as a tree.
+fn tree((disc, software): (&Disc<'_>, &Software), depth: usize, mut troubles: Troubles) -> anyhow::Result<Outcome> {
+    let found = package::list(disc, software, &[Column::Closure, Column::Added], &mut troubles)?;
+    let mut added = vec![None; software.contents.objects.len()];
+    for row in &found.rows {
+        if let Some(place) = added.get_mut(row.index) {
+            *place = row.added_size;
+        }
+    }
+    let twigs = tree::tree(disc, software, depth, &added)?;
+    output::unless_closed(|| {
+        let mut out = output::results();
+        packages::tree(&mut out, &twigs, software, &found.rows)?;
+        Ok(out.flush()?)
+    })?;
+    Ok(report_troubles(disc, &mut troubles, Outcome::Holds))
 }

@@ -39,14 +39,14 @@ enum Format {
 impl ReportFile {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let (format, path) =
-            text.split_once('=').ok_or("write junit=FILE, sarif=FILE, markdown=FILE, tap=FILE or json=FILE")?;
+            text.split_once('=').ok_or("write json=FILE, junit=FILE, sarif=FILE, markdown=FILE or tap=FILE")?;
         let format = match format {
             "junit" => Format::Junit,
             "sarif" => Format::Sarif,
             "markdown" => Format::Markdown,
             "tap" => Format::Tap,
             "json" => Format::Json,
-            other => return Err(format!("unknown format {other}; use junit, sarif, markdown, tap or json")),
+            other => return Err(format!("unknown format {other}; use json, junit, sarif, markdown or tap")),
         };
         if path.is_empty() {
             return Err("a file is needed after the =".to_owned());

@@ -19,8 +19,8 @@ mod units;
 pub use change::{Change, Value};
 pub use content::Content;
 pub use facts::{
-    AccessFacts, DiscFile, InitrdFacts, Key, MemberFacts, MenuItem, NoiseKind, ObjectFacts, SshdFacts, SystemFacts,
-    UnitFacts, UnitStart, UserFacts, VolumeFacts,
+    AccessFacts, DiscFile, FirewallFacts, InitrdFacts, Key, MemberFacts, MenuItem, NoiseKind, ObjectFacts, SshdFacts,
+    SystemFacts, UnitFacts, UnitStart, UserFacts, VolumeFacts,
 };
 pub use files::{Depth, FileChange, FileFacts, ObjectChange};
 pub use manifest::Manifest;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::change::{Change, Named, Value, changes};
-use super::facts::UnitStart;
+use super::facts::{FirewallFacts, UnitStart};
 use super::{Manifest, Pair};
 
 /// How the units of the default systems differ.
@@ -13,6 +13,8 @@ pub struct UnitChanges {
     pub units: Vec<Change>,
     /// Ports on which sockets and sshd listen once the system has started, with the units.
     pub ports: Vec<Change>,
+    /// What the firewall lets in. Empty unless both are known: older manifests lack it.
+    pub firewall: Vec<Change>,
 }
 
 impl UnitChanges {
@@ -23,19 +25,35 @@ impl UnitChanges {
         }
         let units = Pair { old: units(manifests.old)?, new: units(manifests.new)? };
         let ports = manifests.map(ports);
-        Some(Self { units: changes(units.as_ref()), ports: changes(ports.as_ref()) })
+        let firewalls = match manifests.map(|manifest| manifest.firewall.as_ref()) {
+            Pair { old: Some(old), new: Some(new) } => Pair { old: firewall(old), new: firewall(new) },
+            _ => Pair { old: Named::new(), new: Named::new() },
+        };
+        Some(Self {
+            units: changes(units.as_ref()),
+            ports: changes(ports.as_ref()),
+            firewall: changes(firewalls.as_ref()),
+        })
     }
 
     /// Whether nothing differs.
     #[must_use]
     pub fn is_none(&self) -> bool {
-        self.units.is_empty() && self.ports.is_empty()
+        self.units.is_empty() && self.ports.is_empty() && self.firewall.is_empty()
     }
 }
 
 fn units(manifest: &Manifest) -> Option<Named> {
     let units = manifest.units.as_ref()?;
     Some(units.iter().map(|unit| (unit.name.clone(), Value::Start(unit.start, unit.condition.clone()))).collect())
+}
+
+fn firewall(facts: &FirewallFacts) -> Named {
+    let text = |text: &str| Value::Text(text.to_owned());
+    let unit = facts.unit.iter().map(|unit| ("set up by".to_owned(), text(unit)));
+    let opens = facts.opens.iter().map(|ports| (ports.clone(), text("let in")));
+    let trusted = facts.trusted.iter().map(|name| (format!("everything on {name}"), text("let in")));
+    unit.chain(opens).chain(trusted).collect()
 }
 
 fn ports(manifest: &Manifest) -> Named {

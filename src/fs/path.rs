@@ -101,6 +101,17 @@ impl<'t> AnyCase<'t> {
 /// # Errors
 /// As [`resolve`], and errors of the reader. [`Error::Limit`] if the file is longer.
 pub fn read(tree: &dyn Tree, path: &[u8], limit: u64) -> Result<Vec<u8>> {
+    match beginning(tree, path, limit)? {
+        (bytes, None) => Ok(bytes),
+        (_, Some(over)) => Err(over),
+    }
+}
+
+/// Reads the first `limit` bytes of the file at `path`, following links. The second value is [`Error::Limit`] if the file is longer.
+///
+/// # Errors
+/// As [`resolve`], and errors of the reader.
+pub fn beginning(tree: &dyn Tree, path: &[u8], limit: u64) -> Result<(Vec<u8>, Option<Error>)> {
     let found = resolve(tree, path)?;
     if tree.node(found.id)?.kind.file_type() != FileType::File {
         return Err(Error::WrongType { path: found.path, wanted: "file" });
@@ -109,10 +120,11 @@ pub fn read(tree: &dyn Tree, path: &[u8], limit: u64) -> Result<Vec<u8>> {
     let mut reader = std::io::Read::take(tree.open(found.id)?, limit.saturating_add(1));
     let shown = || std::path::PathBuf::from(String::from_utf8_lossy(path).into_owned());
     std::io::Read::read_to_end(&mut reader, &mut bytes).map_err(|error| Error::from_read(error, &shown()))?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length <= limit) {
-        return Ok(bytes);
-    }
-    Err(Error::Limit { what: "length of a text file", place: Place::File(found.path) })
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let over =
+        (bytes.len() > limit).then_some(Error::Limit { what: "length of a text file", place: Place::File(found.path) });
+    bytes.truncate(limit);
+    Ok((bytes, over))
 }
 
 /// Bytes as text, with replacement characters for invalid UTF-8.

@@ -74,6 +74,13 @@ impl Authenticode {
     }
 }
 
+/// The machine that a program is for, by the first 4 KiB of the program (PE Format, COFF header). `None` if it is not an EFI program.
+pub(crate) fn machine(start: &[u8]) -> Option<u16> {
+    let at = usize::try_from(little32(start, 0x3c)?).ok()?;
+    let is_program = start.starts_with(b"MZ") && start.get(at..)?.get(..4)? == b"PE\0\0";
+    is_program.then(|| little16(start, at.checked_add(4)?)).flatten()
+}
+
 fn layout(start: &[u8]) -> Option<Layout> {
     let at = usize::try_from(little32(start, 0x3c)?).ok()?;
     if !start.starts_with(b"MZ") || start.get(at..)?.get(..4)? != b"PE\0\0" {

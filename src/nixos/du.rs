@@ -22,12 +22,15 @@ pub struct Du {
 }
 
 impl Du {
-    /// The bytes of the file at `asked`, and `depth` levels below it. Links are followed as after boot.
+    /// The bytes of the file at `asked`, and `depth` levels below it. Links are followed as after boot, but a link in the store
+    /// is a file of its own there.
     ///
     /// # Errors
     /// If the file does not exist, or a directory or an inode cannot be read.
     pub fn of(disc: &Disc<'_>, asked: &[u8], depth: usize, troubles: &mut Troubles) -> Result<Self> {
-        let mut focus = path::resolve(disc.tree(), asked)?.path;
+        let in_store = path::plain(asked).is_some_and(|plain| is_below(&plain, STORE.as_bytes()));
+        let resolve = if in_store { path::resolve_link } else { path::resolve };
+        let mut focus = resolve(disc.tree(), asked)?.path;
         if let (Medium::Volume(_), Some(own)) = (&disc.carrier, focus.strip_prefix(b"/iso"))
             && (own.is_empty() || own.starts_with(b"/"))
         {
@@ -71,7 +74,9 @@ fn branches(disc: &Disc<'_>, deepest: usize, troubles: &mut Troubles) -> Result<
     let total = disc.image().region().length();
     if let Medium::Volume(volume) = &disc.carrier {
         let skipped = own_path.as_deref().map(|path| find(&**volume, path)).transpose()?.flatten();
-        branches.extend(disk::on_volume(volume, deepest, skipped.map(|found| found.id))?.branches);
+        branches.extend(
+            disk::on_volume(volume, deepest, &skipped.map(|found| vec![found.id]).unwrap_or_default())?.branches,
+        );
     }
     if let Some(path) = own_path {
         branches.push(Branch { path, disk_size: left, size: 0, files: 1 });

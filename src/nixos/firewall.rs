@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::Root;
-use super::unit::{Start, Units};
+use super::unit::{Command, Start, Units};
 use crate::error::{Error, Place, Result};
 
 /// Limit for rules that are kept. `networking.firewall` writes one per port.
@@ -85,7 +85,7 @@ type Reader = fn(&str) -> Effect;
 
 impl Firewall {
     /// Reads the scripts of the units that set up the firewall at boot.
-    pub(super) fn of(root: &Root<'_>, units: &Units<'_>) -> Result<Self> {
+    pub(crate) fn of(root: &Root<'_>, units: &Units<'_>) -> Result<Self> {
         let mut firewall = Self::default();
         for (name, effect) in UNITS {
             let lookup = units.get(name)?;
@@ -95,19 +95,7 @@ impl Firewall {
             }
             firewall.unit = Some(name.to_owned());
             for command in unit.commands("ExecStart") {
-                for script in units.scripts(&command)? {
-                    for (number, line) in &script.lines {
-                        firewall.add(effect(line), line, (&script.path, *number))?;
-                        // The script includes a ruleset in a file of its own.
-                        if let Some(file) = included(line)
-                            && let Some(text) = root.text(file)?
-                        {
-                            for (number, line) in (1u64..).zip(text.lines()) {
-                                firewall.add(effect(line), line, (file, number))?;
-                            }
-                        }
-                    }
-                }
+                firewall.read(root, units, &command, effect)?;
             }
             break;
         }
@@ -116,6 +104,31 @@ impl Firewall {
         firewall.trusted.sort();
         firewall.trusted.dedup();
         Ok(firewall)
+    }
+
+    /// Reads the rules of a command. One without a script that can be read may let anything in.
+    fn read(&mut self, root: &Root<'_>, units: &Units<'_>, command: &Command, effect: Reader) -> Result<()> {
+        let scripts = units.scripts(command)?;
+        if scripts.is_empty() {
+            let text = [std::slice::from_ref(&command.program), &command.arguments].concat().join(" ");
+            self.add(Effect::Unclear, &text, (&command.file, command.line))?;
+        }
+        for script in scripts {
+            for (number, line) in &script.lines {
+                self.add(effect(line), line, (&script.path, *number))?;
+                // The script includes a ruleset in a file of its own.
+                let Some(file) = included(line) else { continue };
+                match root.text(file)? {
+                    Some(text) => {
+                        for (number, line) in (1u64..).zip(text.lines()) {
+                            self.add(effect(line), line, (file, number))?;
+                        }
+                    }
+                    None => self.add(Effect::Unclear, line, (&script.path, *number))?,
+                }
+            }
+        }
+        Ok(())
     }
 
     /// How far packets to the ports from `first` to `last` come in. Without a firewall, they all do.
@@ -414,6 +427,26 @@ table inet nixos-fw {
         assert_eq!(found.trusted, ["lo", "wg0"]);
         let further: Vec<&str> = found.further.iter().map(|rule| rule.text.as_str()).collect();
         assert_eq!(further, ["ip saddr 10.0.0.0/8 tcp dport 9100 accept"]);
+    }
+
+    #[test]
+    fn rules_that_cannot_be_read_are_not_taken_for_none() {
+        let rules = |script: &str| {
+            let service = format!("[Service]\nExecStart={script} start\n");
+            let wanted = "/s/etc/systemd/system/multi-user.target.wants/firewall.service";
+            let made = Made::of(&[("/s/etc/systemd/system/firewall.service", &service), (wanted, &service)]);
+            let root = made.system();
+            let found = Firewall::of(&root, &Units::of(&root).unwrap()).unwrap();
+            found
+                .further
+                .into_iter()
+                .map(|rule| format!("{}:{}: {}", rule.file, rule.line, rule.text))
+                .collect::<Vec<_>>()
+        };
+        let script = format!("/nix/store/{}-firewall-start/bin/firewall-start", "a".repeat(32));
+        for script in [script.as_str(), "/run/current-system/sw/bin/firewall-start"] {
+            assert_eq!(rules(script), [format!("/etc/systemd/system/firewall.service:2: {script} start")]);
+        }
     }
 
     #[test]

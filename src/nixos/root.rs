@@ -1,6 +1,6 @@
 //! The files of one system, by their paths in the running system.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::Initrd;
 use super::menu::MenuEntry;
@@ -26,6 +26,8 @@ pub struct Root<'t> {
     lines: Arc<[Vec<String>]>,
     /// The units read so far, shared by all callers.
     units: Arc<OnceLock<Index>>,
+    /// Files that were read in part only, since they are over a limit.
+    cut: Arc<Mutex<Vec<Error>>>,
     /// The initrd, or why it cannot be read.
     initrd: Arc<OnceLock<std::result::Result<Option<Initrd>, String>>>,
 }
@@ -34,7 +36,14 @@ impl<'t> Root<'t> {
     /// The system with the toplevel at the path `toplevel` in the tree.
     #[must_use]
     pub fn new(tree: &'t dyn Tree, toplevel: impl Into<String>) -> Self {
-        Self { tree, toplevel: toplevel.into(), lines: Arc::default(), units: Arc::default(), initrd: Arc::default() }
+        Self {
+            tree,
+            toplevel: toplevel.into(),
+            lines: Arc::default(),
+            units: Arc::default(),
+            cut: Arc::default(),
+            initrd: Arc::default(),
+        }
     }
 
     /// The system as started by any one of these menu entries.
@@ -43,7 +52,7 @@ impl<'t> Root<'t> {
         let mut lines: Vec<Vec<String>> = entries.into_iter().map(|entry| entry.params.clone()).collect();
         lines.sort();
         lines.dedup();
-        Self { lines: lines.into(), units: Arc::default(), ..self }
+        Self { lines: lines.into(), units: Arc::default(), cut: Arc::default(), ..self }
     }
 
     /// The kernel's parameters for each way to start the system: by menu entries, or with the system's own list.
@@ -81,6 +90,21 @@ impl<'t> Root<'t> {
     pub(super) fn initrd(&self) -> std::result::Result<Option<&Initrd>, &str> {
         let read = self.initrd.get_or_init(|| Initrd::of(self).map_err(|error| error.to_string()));
         read.as_ref().map(Option::as_ref).map_err(String::as_str)
+    }
+
+    /// Remembers that a file was read in part only.
+    pub(super) fn cut(&self, over: Error) {
+        let mut cut = self.cut.lock().unwrap_or_else(PoisonError::into_inner);
+        // Two threads may read the same file.
+        if !cut.iter().any(|known| known.to_string() == over.to_string()) {
+            cut.push(over);
+        }
+    }
+
+    /// Takes the limits that files read so far are over. What depends on the rest of these files is unknown.
+    #[must_use]
+    pub fn take_cut(&self) -> Vec<Error> {
+        std::mem::take(&mut self.cut.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The path of a file of the toplevel itself, such as `activate`.
@@ -122,6 +146,22 @@ impl<'t> Root<'t> {
     pub fn bytes(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>> {
         match path::read(self.tree, self.inside(path).as_bytes(), limit) {
             Ok(bytes) => Ok(Some(bytes)),
+            Err(Error::NotFound { .. } | Error::WrongType { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The whole lines in the first `limit` bytes of a file. `None` if it does not exist. A longer file counts as cut.
+    ///
+    /// # Errors
+    /// If the file exists but cannot be read.
+    pub(super) fn lines_of(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+        match path::beginning(self.tree, self.inside(path).as_bytes(), limit) {
+            Ok((bytes, None)) => Ok(Some(bytes)),
+            Ok((bytes, Some(over))) => {
+                self.cut(over);
+                Ok(Some(whole_lines(&bytes).to_vec()))
+            }
             Err(Error::NotFound { .. } | Error::WrongType { .. }) => Ok(None),
             Err(error) => Err(error),
         }
@@ -186,6 +226,12 @@ pub(super) fn lexical(path: &str) -> String {
         }
     }
     format!("/{}", names.join("/"))
+}
+
+/// The bytes up to the last end of a line.
+pub(super) fn whole_lines(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    bytes.get(..end).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The services and sockets of a system: who runs them, and the ports that the image says they open.
 
 use super::firewall::Firewall;
+use super::listeners;
 use super::ssh::Sshd;
 use super::unit::{Conditions, Lookup, Port, Start, Unit, Units};
 use super::{Disc, Root, System};
@@ -31,7 +32,7 @@ pub struct Service {
     pub user: Option<String>,
     /// The program, as written in the unit.
     pub program: Option<String>,
-    /// The ports that it listens on. Only the ports of sockets and of sshd are known.
+    /// The ports that it listens on. Only those of sockets, of sshd and of a few other programs are known.
     pub ports: Vec<Port>,
 }
 
@@ -59,12 +60,15 @@ impl Services {
                 let start = started.get(name).cloned().unwrap_or(Start::Manual);
                 // What cannot be read does not decide.
                 let conditions = troubles.keep(units.conditions(&unit)).unwrap_or(Conditions::Met);
-                services.push(Service::of(&unit, (start, conditions)));
+                let mut service = Service::of(&unit, (start, conditions));
+                service.ports = troubles.keep(listeners::ports(root, &unit)).unwrap_or_default();
+                services.push(service);
             }
         }
         if let Some(sshd) = troubles.keep(Sshd::of(root)) {
             add_sshd(&mut services, &sshd);
         }
+        root.take_cut().into_iter().for_each(|over| troubles.push(over));
         let firewall = troubles.keep(Firewall::of(root, &units));
         Ok(Self { services, firewall })
     }
@@ -83,7 +87,7 @@ impl Service {
             Some(true) if unit.value("Service", "User").is_none() => "a dynamic user".to_owned(),
             _ => unit.user(),
         });
-        Self { unit: unit.name.clone(), start, conditions, user, program, ports: unit.ports() }
+        Self { unit: unit.name.clone(), start, conditions, user, program, ports: Vec::new() }
     }
 }
 

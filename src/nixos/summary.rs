@@ -1,14 +1,16 @@
 //! A disc on one page: what `inspect` shows.
 
-use super::access::People;
+use super::access::{Access, Finding, People, modes};
 use super::menu::MenuEntry;
+use super::services::Services;
 use super::system::{self, Description, System};
 use super::{Disc, Medium};
 use crate::error::{Error, Result, Troubles};
 use crate::fs::iso9660::{BootImage, Date, Extension, Partition, Partitions, Volume};
 use crate::fs::{Kind, Tree};
 use crate::nixos::software::Software;
-use crate::store::Carrier;
+use crate::store::contents::Object;
+use crate::store::{Carrier, StorePath};
 
 /// The contents of the page. Anything that could not be read is absent.
 #[derive(Debug)]
@@ -31,6 +33,10 @@ pub struct Summary {
     pub systems: Vec<(System, Description)>,
     /// Who gets into the default system.
     pub access: Option<People>,
+    /// What follows from that, the worst first.
+    pub findings: Vec<Finding>,
+    /// What runs on the default system.
+    pub services: Option<Services>,
 }
 
 /// The primary volume descriptor, and other properties of the image.
@@ -85,10 +91,16 @@ pub struct StoreFacts {
     pub paths: usize,
     /// Number of registered store paths.
     pub registered: usize,
+    /// Number of registered store paths that are not in the image.
+    pub missing: usize,
     /// The sum of the registered NAR sizes. `None` if the image records none.
     pub nar_size: Option<u64>,
     /// Packages that the default system has installed.
     pub installed: usize,
+    /// Findings about the modes of its files.
+    pub modes: Vec<Finding>,
+    /// The store paths with the largest NARs, with their sizes.
+    pub largest: Vec<(StorePath, u64)>,
 }
 
 impl Summary {
@@ -129,8 +141,27 @@ impl Summary {
             kept(error);
             None
         });
+        let modes = store.as_ref().map_or(&[][..], |store| &store.modes);
+        let access = access.map(|access| access.with(modes));
+        let (access, findings) =
+            access.map_or((None, Vec::new()), |Access { people, findings }| (Some(people), findings));
+        // What cannot be read of the services is reported by `services`; here it would repeat what access has met.
+        let system = disc.default_system().ok();
+        let services = system.and_then(|system| Services::of(disc, system, &mut Troubles::default()).ok());
         let (path, bytes) = (disc.path().display().to_string(), disc.image().region().length());
-        Self { path, bytes, volume, boot_images, partitions, menu: disc.menu.clone(), store, systems, access }
+        Self {
+            path,
+            bytes,
+            volume,
+            boot_images,
+            partitions,
+            menu: disc.menu.clone(),
+            store,
+            systems,
+            access,
+            findings,
+            services,
+        }
     }
 }
 
@@ -163,12 +194,27 @@ fn store(disc: &Disc<'_>, troubles: &mut Troubles) -> Option<StoreFacts> {
             let records = || software.contents.objects.iter().filter_map(|object| object.record.as_ref());
             facts.paths = software.present().count();
             facts.registered = records().count();
+            let missing = |object: &&Object| object.record.is_some() && object.node.is_none();
+            facts.missing = software.contents.objects.iter().filter(missing).count();
             facts.nar_size = records().filter_map(|record| record.nar_size).reduce(u64::saturating_add);
+            facts.largest = largest(&software);
+            let modes = modes(disc, &software, troubles);
+            facts.modes = troubles.keep(modes).unwrap_or_default();
             facts.installed = software.present().filter(|(index, _)| software.is_installed(*index)).count();
         }
         Err(error) => troubles.push(error),
     }
     Some(facts)
+}
+
+/// Store paths that are named as the largest.
+const LARGEST: usize = 3;
+
+fn largest(software: &Software) -> Vec<(StorePath, u64)> {
+    let sized = software.present().filter_map(|(_, object)| Some((&object.path, object.record.as_ref()?.nar_size?)));
+    let mut sized: Vec<(&StorePath, u64)> = sized.collect();
+    sized.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
+    sized.into_iter().take(LARGEST).map(|(path, size)| (path.clone(), size)).collect()
 }
 
 /// The systems of the menus, and those only in the store: a parent if the menus show only its specialisations.
@@ -187,6 +233,6 @@ fn systems(disc: &Disc<'_>, mut kept: impl FnMut(Error)) -> Vec<(System, Descrip
     described.collect()
 }
 
-fn access(disc: &Disc<'_>) -> Result<Option<People>> {
-    disc.default_system().ok().map(|system| People::of(disc, system)).transpose()
+fn access(disc: &Disc<'_>) -> Result<Option<Access>> {
+    disc.default_system().ok().map(|system| Access::of(disc, system)).transpose()
 }

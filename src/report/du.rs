@@ -14,6 +14,9 @@ use crate::nixos::hints::{Hint, Waste};
 use crate::nixos::software::Software;
 use crate::store::disk::Branch;
 
+/// Hints that are shown. The others are summed up.
+const MOST_HINTS: usize = 10;
+
 /// Store paths that a hint shows. The others are counted.
 const SHOWN: usize = 3;
 
@@ -78,7 +81,7 @@ pub fn hints(out: &mut dyn Write, hints: &[Hint], software: &Software) -> io::Re
     if hints.is_empty() {
         return writeln!(out, "nothing that this image could obviously do without");
     }
-    for hint in hints {
+    for hint in hints.iter().take(MOST_HINTS) {
         writeln!(
             out,
             "{STRONG}{:>10}{STRONG:#}  {}",
@@ -92,6 +95,11 @@ pub fn hints(out: &mut dyn Write, hints: &[Hint], software: &Software) -> io::Re
         if let more @ 1.. = hint.objects.len().saturating_sub(SHOWN) {
             writeln!(out, "{:>24}and {more} more", "")?;
         }
+    }
+    let smaller = hints.get(MOST_HINTS..).unwrap_or_default();
+    if !smaller.is_empty() {
+        let bytes = smaller.iter().map(|hint| hint.disk_size).fold(0, u64::saturating_add);
+        writeln!(out, "{:>10}  {} more, all with --json", size::format(bytes), smaller.len())?;
     }
     Ok(())
 }

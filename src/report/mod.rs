@@ -12,6 +12,7 @@ pub mod du;
 mod escape;
 pub mod files;
 pub mod github;
+pub mod html;
 pub mod inspect;
 pub mod junit;
 pub mod manifest;

@@ -1,17 +1,21 @@
 //! Lists of packages.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
 
 use super::count::counted;
 use super::document::{self, About};
-use super::size;
+#[cfg(feature = "cli")]
+use super::style::STRONG;
 #[cfg(feature = "cli")]
 use super::table::{self, Layout};
+use super::{escape, size};
 use crate::nixos::ObjectKind;
 use crate::nixos::package::{Column, Package, Packages};
 use crate::nixos::software::Software;
+use crate::nixos::tree::Twig;
 use crate::store::disk::Space;
 use crate::store::name::Name;
 use crate::store::nix32;
@@ -69,7 +73,16 @@ pub fn table(out: &mut dyn Write, rows: &[Package], columns: &[Column], which: R
     if table.row_count() > 0 {
         table::write(out, table)?;
     }
-    if rows.is_empty() || layout == Layout::Tabs {
+    if layout == Layout::Tabs {
+        return Ok(());
+    }
+    totals(out, rows, hidden)
+}
+
+/// The sum of the sizes, and how many rows are not shown.
+#[cfg(feature = "cli")]
+fn totals(out: &mut dyn Write, rows: &[Package], hidden: usize) -> io::Result<()> {
+    if rows.is_empty() {
         return Ok(());
     }
     writeln!(out)?;
@@ -96,6 +109,32 @@ pub fn table(out: &mut dyn Write, rows: &[Package], columns: &[Column], which: R
 pub fn paths(out: &mut dyn Write, rows: &[Package], which: Rows) -> io::Result<()> {
     let shown = rows.iter().filter(|row| which == Rows::All || row.is_software() || row.installed);
     shown.map(|row| &row.path).try_for_each(|path| writeln!(out, "{path}"))
+}
+
+/// The tree of references, a store path a line.
+///
+/// # Errors
+/// If the writer fails.
+#[cfg(feature = "cli")]
+pub fn tree(out: &mut dyn Write, twigs: &[Twig], software: &Software, rows: &[Package]) -> io::Result<()> {
+    let known = |size: Option<u64>| size.map_or_else(|| "?".to_owned(), size::format);
+    let sized: HashMap<usize, &Package> = rows.iter().map(|row| (row.index, row)).collect();
+    writeln!(out, "{STRONG}{:>10}  {:>10}  {:>10}  NAME{STRONG:#}", "SIZE", "CLOSURE", "ADDED")?;
+    for twig in twigs {
+        let Some(object) = software.contents.objects.get(twig.object) else { continue };
+        let row = sized.get(&twig.object);
+        let size = |of: fn(&Package) -> Option<u64>| known(row.and_then(|row| of(row)));
+        let (size, closure, added) =
+            (size(|row| row.nar_size), size(|row| row.closure_size), size(|row| row.added_size));
+        let more = if twig.hidden > 0 { format!(" (+{})", twig.hidden) } else { String::new() };
+        let indent = "  ".repeat(twig.level);
+        writeln!(
+            out,
+            "{size:>10}  {closure:>10}  {added:>10}  {indent}{}{more}",
+            escape(object.path.name().as_bytes())
+        )?;
+    }
+    Ok(())
 }
 
 /// The document of `packages`.

@@ -85,7 +85,7 @@ fn firewall(out: &mut dyn Write, firewall: &Firewall) -> io::Result<()> {
     Ok(())
 }
 
-fn start(service: &Service) -> String {
+pub(super) fn start(service: &Service) -> String {
     let start = match &service.start {
         Start::Boot => "at boot".to_owned(),
         Start::Trigger(unit) => format!("by {unit}"),
@@ -99,12 +99,13 @@ fn start(service: &Service) -> String {
     escape(text.as_bytes()).into_owned()
 }
 
-fn ports(ports: &[Port]) -> String {
-    ports.iter().map(Port::to_string).collect::<Vec<_>>().join(", ")
+pub(super) fn ports(ports: &[Port]) -> String {
+    let shown = |port: &Port| if port.loopback { format!("{port} on loopback") } else { port.to_string() };
+    ports.iter().map(shown).collect::<Vec<_>>().join(", ")
 }
 
 /// A program without the store and the digest: `openssh-10.2p1/bin/sshd`.
-fn short(program: &str) -> String {
+pub(super) fn short(program: &str) -> String {
     let short = StorePath::containing(program.as_bytes())
         .map(|(path, rest)| format!("{}{}", path.name(), String::from_utf8_lossy(rest)));
     escape(short.as_deref().unwrap_or(program).as_bytes()).into_owned()
@@ -164,7 +165,7 @@ impl<'s> ServiceEntry<'s> {
             conditions_hold,
             user: service.user.as_deref(),
             program: service.program.as_deref(),
-            ports: service.ports.iter().map(|port| PortEntry { protocol: port.protocol, port: port.number }).collect(),
+            ports: service.ports.iter().map(PortEntry::of).collect(),
         }
     }
 }
@@ -173,6 +174,14 @@ impl<'s> ServiceEntry<'s> {
 struct PortEntry {
     protocol: &'static str,
     port: u16,
+    /// Whether only the machine itself reaches it.
+    loopback: bool,
+}
+
+impl PortEntry {
+    fn of(port: &Port) -> Self {
+        Self { protocol: port.protocol, port: port.number, loopback: port.loopback }
+    }
 }
 
 #[derive(Serialize)]

@@ -31,7 +31,8 @@ struct Setting<'t> {
 
 /// Finds the passwords of the logins in a whole file, each with its offset.
 pub(super) fn test(bytes: &[u8], places: Places) -> Vec<(usize, Found)> {
-    if bytes.contains(&0) {
+    // In a script, names stand before expressions.
+    if bytes.contains(&0) || bytes.starts_with(b"#!") {
         return Vec::new();
     }
     let mut found = Vec::new();
@@ -191,6 +192,7 @@ mod tests {
             ("/etc/my.cnf", "[client]\nuser=root\npassword = \"hunter 2\"\n[mysqld]\nport=3306\n", &["root hunter 2"]),
             ("/etc/samba/creds", "username=alice\npassword=hunter2\ndomain=WG\n", &["alice hunter2"]),
             ("/etc/x", "  host = h\n\tpass = hunter2", &["- hunter2"]),
+            ("/etc/x", "#!/usr/bin/python3\nuser = args.user\npassword = args.password\n", &[]),
             // What follows is no password, or nobody's.
             ("/etc/my.cnf", "[client]\nuser=root\n[mysqld]\npassword=hunter2\n", &[]),
             ("/etc/msmtprc", "host h\npassword /run/secrets/smtp\n", &[]),

@@ -357,6 +357,21 @@ fn a_password_has_no_fingerprint_and_a_random_secret_has() {
 }
 
 #[test]
+fn a_login_is_found_in_configuration_and_not_in_code() {
+    let text = "user = bob\npassword = hunter2\n";
+    for (path, expected) in [
+        ("/etc/backup.conf", 1),
+        ("/nix/store/11111111111111111111111111111111-etc-backup", 1),
+        ("/nix/store/11111111111111111111111111111111-nixos-system-x-25.11/etc/backup.conf", 1),
+        ("/nix/store/11111111111111111111111111111111-configuration.nix", 0),
+        ("/nix/store/11111111111111111111111111111111-backup-1.0/etc/backup.conf", 0),
+        ("/nix/store/11111111111111111111111111111111-nixos-25.11/nixos/backup.conf", 0),
+    ] {
+        assert_eq!(found(path, text).len(), expected, "{path}");
+    }
+}
+
+#[test]
 fn a_key_in_the_documentation_of_a_package_is_an_example() {
     let digest = "a".repeat(32);
     for (path, known) in [

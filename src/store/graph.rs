@@ -31,7 +31,9 @@ impl Chains {
         Some(chain)
     }
 
-    fn before(&self, object: usize) -> Option<usize> {
+    /// The object before the last one in the chain to an object. A root has itself.
+    #[must_use]
+    pub fn before(&self, object: usize) -> Option<usize> {
         self.before.get(object).copied().flatten()
     }
 }

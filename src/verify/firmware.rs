@@ -81,6 +81,12 @@ fn partitions(disc: &Disc<'_>, tables: &Partitions, catalog: Option<&BootCatalog
             messages.push(format!("{name} is an EFI system partition without a FAT file system: {error}"));
         }
     }
+    if let Some(gpt) = &tables.gpt {
+        let wrong = [(gpt.header_holds, "header"), (gpt.entries_hold != Some(false), "entries")];
+        messages.extend(wrong.iter().filter(|(holds, _)| !holds).map(|(_, what)| {
+            format!("the checksum of the GPT's {what} is wrong, so firmware and systems ignore the table")
+        }));
+    }
     // Firmware reads the GPT. Tools and older firmware read the MBR.
     let gpt = tables.gpt.as_ref().map(|gpt| gpt.partitions.as_slice()).unwrap_or_default();
     for partition in tables.mbr.iter().flatten().filter(|partition| partition.kind == MBR_ESP && !gpt.is_empty()) {

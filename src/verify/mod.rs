@@ -11,6 +11,7 @@ mod firmware;
 mod implanted;
 mod known;
 mod label;
+mod loader;
 mod places;
 mod problem;
 mod published;
@@ -115,6 +116,7 @@ pub fn run(
     report.problems.append(&mut label::check(disc));
     report.notes.extend(label::known(disc));
     report.notes.extend(file::product(disc));
+    report.problems.append(&mut loader::check(disc));
     report.problems.append(&mut firmware::check(disc));
     report.problems.append(&mut twins::check(disc));
     match implanted::check(disc, progress) {

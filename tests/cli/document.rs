@@ -99,7 +99,7 @@ fn every_document_has_its_schema_and_its_fields() {
             &[
                 ("", "schema image services firewall troubles"),
                 ("services[].", "unit start triggeredBy condition conditionsHold user program ports"),
-                ("services[].ports[].", "protocol port"),
+                ("services[].ports[].", "protocol port loopback"),
                 ("firewall.", "unit open trustedInterfaces further"),
             ],
         ),
@@ -128,7 +128,7 @@ fn every_document_has_its_schema_and_its_fields() {
                     "",
                     "schema images same packages rebuilt paths narSizeDelta systems volume users keys sshd findings boot files",
                 ),
-                ("", "objects noise units ports reproducible troubles"),
+                ("", "objects noise units ports firewall reproducible troubles"),
                 ("images.", "old new"),
                 ("paths.", "added removed changed"),
                 ("keys.", "added removed"),

@@ -29,6 +29,7 @@ fn every_example_of_the_help_works() {
         "cat",
         "find",
         "packages",
+        "du",
         "why",
         "services",
         "access",

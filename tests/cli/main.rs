@@ -9,13 +9,16 @@
 
 mod access;
 mod assertion;
+mod cases;
 mod closure;
 mod damage;
 mod diff;
 mod diff_trouble;
 mod document;
+mod du;
 mod examples;
 mod image;
+mod inspect;
 mod login;
 mod manners;
 mod namespace;
@@ -24,6 +27,7 @@ mod packages;
 mod policy;
 mod readme;
 mod remote;
+mod report;
 mod reports;
 mod reproducible;
 mod sbom;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::support::{fixture, run};
+use crate::support::{Disc, fixture, run};
 
 /// A policy in a folder of its own.
 fn written(name: &str, text: &str) -> (tempfile::TempDir, PathBuf) {
@@ -191,6 +191,18 @@ fn an_accepted_finding_does_not_fail_until_its_last_day_is_over() {
 }
 
 #[test]
+fn each_failure_of_a_preset_can_be_accepted() {
+    let policy = "preset = \"appliance\"\n[[accept]]\nfinding = \"*\"\nreason = \"a demo\"\n";
+    let (code, document) = check("today/result", "policy.toml", policy);
+    assert_eq!((code, &document["failed"]), (Some(0), &json!(0)), "{document}");
+    let last = document["results"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["message"], "sshd takes passwords (accepted: a demo)");
+    let one = policy.replace('*', "password-authentication");
+    let (code, document) = check("today/result", "policy.toml", &one);
+    assert_eq!((code, &document["accepted"][0]["matches"]), (Some(1), &json!(1)));
+}
+
+#[test]
 fn a_warning_is_told_and_does_not_fail() {
     let policy = "[[package]]\nname = \"firefox\"\nstate = \"forbidden\"\nseverity = \"warning\"\nreason = \"too big\"";
     let (code, document) = check("today/result", "policy.toml", policy);
@@ -296,7 +308,7 @@ const MISTAKES: [(&str, &str, &str); 69] = [
     (
         "toml",
         "[[key]]\nfingerprint = \"SHA256:rc+eE/f2bJFfE+l/5GHwjyqf1Rmmgl6CwjPUgKwz2VM\"\noptions = \"no-such-thing\"",
-        ":1:1: the options of the key are malformed",
+        ":1:1: options is malformed: unknown option no-such-thing",
     ),
     ("toml", "[[package]]\nnaem = \"git\"", ":2:1: unknown field `naem`"),
     ("toml", "[imagee]\nmax-size = 1", ":1:2: unknown field `imagee`"),
@@ -573,6 +585,58 @@ fn the_policy_that_is_written_of_an_image_holds_for_it() {
     let (folder, path) = written("policy.toml", "");
     let again = run(&["policy", fixture("today/result").to_str().unwrap(), "-o", path.to_str().unwrap()]);
     assert_eq!(again.code, Some(2), "a file that is there is not written over: {folder:?}");
+}
+
+#[test]
+fn ports_and_the_firewall_are_written_as_they_are_and_asked_of_a_disc() {
+    let rules = "ip46tables -A nixos-fw -p tcp --dport 22 -j nixos-fw-accept\n\
+                 ip46tables -A nixos-fw -p tcp --dport 8000:8010 -j nixos-fw-accept\n\
+                 ip6tables -A nixos-fw -d fe80::/64 -p udp --dport 546 -j nixos-fw-accept\n";
+    let disc = Disc::with_system().firewall(rules);
+    let exporter = "/nix/store/44444444444444444444444444444444-x/bin/x_exporter --web.listen-address :9100";
+    let disc = disc.service("exporter", exporter);
+    let disc = disc.unit(
+        "cups.socket",
+        "sockets.target",
+        "[Socket]\nListenStream=127.0.0.1:631\nListenStream=/run/cups.sock\n",
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let image = disc.write(folder.path()).display().to_string();
+    let draft = run(&["policy", &image]).out;
+    let tables = "\n[[port]]\nport = 22\nprotocol = \"tcp\"\nstate = \"open\"\n\n\
+                  [firewall]\nenabled = true\ntcp = [22, \"8000-8010\"]\nudp = []\n";
+    assert!(draft.contains(tables), "{draft}");
+    let ask = |policy: &str| {
+        let (_folder, path) = written("policy.toml", policy);
+        let run = run(&["check", "--json", &image, "--policy", path.to_str().unwrap()]);
+        let document: Value = serde_json::from_str(&run.out).unwrap();
+        let results = document["results"].as_array().unwrap().iter();
+        let shown =
+            |result: &Value| ["status", "subject", "message"].map(|name| result[name].as_str().unwrap()).join(" | ");
+        results.map(shown).collect::<Vec<String>>()
+    };
+    assert!(ask(&draft).iter().all(|result| result.starts_with("pass | ")), "{:?}", ask(&draft));
+    let lets = "the firewall (firewall.service) lets packets in";
+    for (policy, expected) in [
+        ("[[port]]\nport = 22", format!("pass | tcp 22 open | sshd.service listens; {lets}")),
+        ("[[port]]\nport = 22\nstate = \"closed\"", format!("fail | tcp 22 closed | sshd.service listens; {lets}")),
+        ("[[port]]\nport = 8000", format!("unknown | tcp 8000 open | no unit is known to listen; {lets}")),
+        (
+            "[[port]]\nport = 631\nstate = \"closed\"",
+            "pass | tcp 631 closed | the firewall lets no packets in".to_owned(),
+        ),
+        (
+            "[[port]]\nport = 546\nprotocol = \"udp\"\nstate = \"closed\"",
+            "pass | udp 546 closed | the firewall lets no packets in".to_owned(),
+        ),
+        (
+            "[[port]]\nport = 9100",
+            "fail | tcp 9100 open | exporter.service listens; the firewall lets no packets in".to_owned(),
+        ),
+        ("[firewall]\ntcp = [22]", "fail | tcp 22 | also lets in tcp 8000-8010".to_owned()),
+    ] {
+        assert_eq!(ask(policy)[0], expected, "{policy}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::Command;
 /// The program, undisturbed by the caller's environment.
 pub(crate) fn program() -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_nixoscope"));
-    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "GITHUB_ACTIONS", "COLUMNS"] {
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "GITHUB_ACTIONS", "COLUMNS", "SOURCE_DATE_EPOCH"] {
         program.env_remove(name);
     }
     program

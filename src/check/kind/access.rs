@@ -107,6 +107,7 @@ fn undecided(access: &Access, ids: &[FindingId], except: &[String]) -> Option<St
 fn may_hide(id: FindingId, asked: &[FindingId]) -> bool {
     match id {
         FindingId::InitrdUnreadable | FindingId::InitrdUnread => asked.iter().any(|asked| asked.is_of_initrd()),
+        FindingId::OverLimit => true,
         FindingId::UnreadFile => asked.contains(&FindingId::PasswordlessRoot),
         FindingId::SshdConfigMissing => OF_SSHD.iter().any(|of_sshd| asked.contains(of_sshd)),
         _ => false,

@@ -10,7 +10,6 @@ use super::{Ask, Kind};
 use crate::check::{Judgement, Subject};
 use crate::error::Result;
 use crate::fs::iso9660::Platform;
-use crate::nixos::Medium;
 
 /// A kind of firmware.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -54,10 +53,10 @@ impl Ask for Boot {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
-        let Medium::Volume(volume) = &subject.disc.carrier else {
-            return Ok(Judgement::fail("a bare squashfs does not boot by itself", Vec::new()));
+        let images = match subject.boot_images()? {
+            Ok(images) => images,
+            Err(none) => return Ok(none),
         };
-        let images = volume.boot_catalog()?.map(|catalog| catalog.images).unwrap_or_default();
         let wanted = match self.0 {
             Firmware::Bios => Platform::Bios,
             Firmware::Uefi => Platform::Uefi,

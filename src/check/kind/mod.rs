@@ -1,5 +1,6 @@
 //! The kinds of assertions: one file per kind, and a table of all kinds.
 
+mod accepting;
 pub(super) mod access;
 mod boot;
 mod budget;
@@ -35,6 +36,7 @@ mod usb;
 mod user;
 mod volume_id;
 
+pub use accepting::Accepting;
 pub use access::NoFinding;
 pub use boot::{Boot, Firmware};
 pub use budget::Budget;

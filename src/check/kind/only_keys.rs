@@ -83,6 +83,7 @@ impl OnlyKeys {
             unknown.extend(command.map(|command| format!("{command} of {name}")));
             if grants.entrance.answer().opens() {
                 unknown.extend(grants.elsewhere.iter().map(|file| format!("{file} may hold keys of {name} at boot")));
+                unknown.extend(grants.untold.iter().map(|file| format!("{file} may hold more keys of {name}")));
                 let told = |writer: &Writer| {
                     format!("{} may write keys of {name} to {} at boot ({})", writer.by, writer.path, writer.cause)
                 };

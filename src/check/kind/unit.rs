@@ -165,6 +165,9 @@ impl Unit {
                 (state, message, vec![unit.path.clone()])
             }
         };
+        if let Some(over) = root.take_cut().pop() {
+            return Err(over);
+        }
         Ok(match self.states.contains(&state) {
             true => Judgement::pass(message, evidence),
             false => Judgement::fail(message, evidence),

@@ -6,7 +6,6 @@ use super::{Ask, Flag, Kind, Takes};
 use crate::check::{Judgement, Subject};
 use crate::error::Result;
 use crate::fs::iso9660::{Mbr, Platform};
-use crate::nixos::Medium;
 
 /// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind {
@@ -35,10 +34,10 @@ impl Ask for Usb {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
-        let Medium::Volume(volume) = &subject.disc.carrier else {
-            return Ok(Judgement::fail("a bare squashfs does not boot by itself", Vec::new()));
+        let images = match subject.boot_images()? {
+            Ok(images) => images,
+            Err(none) => return Ok(none),
         };
-        let images = volume.boot_catalog()?.map(|catalog| catalog.images).unwrap_or_default();
         let from_cd = |platform| images.iter().any(|image| image.bootable && image.platform == platform);
         let bios = Mbr::read(&subject.disc.image().region())?.is_some_and(|mbr| mbr.has_code);
         let uefi = subject.disc.boot_loaders()?.iter().any(|loader| loader.in_table);

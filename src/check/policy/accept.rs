@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
 use super::super::accept::Acceptance;
+use super::super::kind::Accepting;
 use super::file::{Check, Checked, Policy};
 use crate::nixos::access::FindingId;
 use crate::secrets;
@@ -16,8 +17,8 @@ use crate::secrets;
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct AcceptTable {
-    /// The id of a finding of `nixoscope access`, such as `empty-password`, or a kind of `nixoscope secrets`, such as
-    /// `private-key`; or a glob for several.
+    /// The id of a finding of `nixoscope access`, such as `empty-password`, a kind of `nixoscope secrets`, such as
+    /// `private-key`, or `password-authentication`, which is sshd taking passwords; or a glob for several.
     finding: String,
     /// A glob for what it is about: a user, a menu entry, or the path of a file with a secret. Without one, anything.
     subject: Option<String>,
@@ -49,7 +50,7 @@ fn glob(text: &str) -> Result<GlobMatcher, String> {
 impl AcceptTable {
     fn finding(&self) -> Result<GlobMatcher, String> {
         let finding = glob(&self.finding)?;
-        let mut ids = FindingId::ALL.iter().map(|id| id.name()).chain(secrets::KINDS);
+        let mut ids = FindingId::ALL.iter().map(|id| id.name()).chain(secrets::KINDS).chain([Accepting::PASSWORDS]);
         match ids.any(|id| finding.is_match(id)) {
             true => Ok(finding),
             false => Err(format!(

@@ -126,8 +126,10 @@ impl DraftUser {
         let grants = &account.ssh;
         // If the image does not say which other keys let the user in, the policy cannot promise that there are no others.
         let open = grants.keys.iter().any(|granted| granted.answer.verdict() == Verdict::Unknown);
-        let closed =
-            grants.authorities.is_empty() && grants.entrance.command().is_none() && grants.elsewhere.is_empty();
+        let closed = grants.authorities.is_empty()
+            && grants.entrance.command().is_none()
+            && grants.elsewhere.is_empty()
+            && grants.untold.is_empty();
         let accepted = grants.keys.iter().filter(|granted| granted.answer.verdict() == Verdict::Granted);
         let keys = accepted.map(|granted| &granted.key.line).map(|line| DraftKey {
             sentence: format!("{} {}", line.key.kind, line.comment),

@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::kind::{Assertion, NoFinding, Ssh};
+use super::super::kind::{Accepting, Assertion, NoFinding, Ssh};
 use crate::nixos::access::FindingId;
 
 /// A set of assertions with a name.
@@ -89,6 +89,7 @@ const TABLE: &[(FindingId, Stance, Stance)] = &[
     (FindingId::PasswordOnKernelLine, Refused, Refused),
     (FindingId::KeyOnKernelLine, Accepted, Refused),
     (FindingId::ShellOnKernelLine, Accepted, Refused),
+    (FindingId::OverLimit, Accepted, Accepted), // all others are unknown then
 ];
 
 impl Preset {
@@ -116,7 +117,7 @@ impl Preset {
             all.push(NoFinding { id, except: except.iter().map(|&name| name.to_owned()).collect() }.into());
         }
         if self == Self::Appliance {
-            all.push(Ssh::Passwords(false).into());
+            all.push(Accepting::no_passwords(Ssh::Passwords(false).into()).into());
         }
         all
     }

@@ -3,6 +3,7 @@
 
 mod access;
 mod disc;
+mod firewall;
 mod initrd;
 pub(super) mod large;
 mod mask;
@@ -17,6 +18,8 @@ mod units;
 pub use access::{AccessFacts, Key, SshdFacts, UserFacts};
 pub(super) use disc::{BOOT_INFO, files, is_isolinux, is_of_store, list};
 pub use disc::{DiscFile, VolumeFacts};
+pub use firewall::FirewallFacts;
+pub(super) use firewall::firewall;
 pub use initrd::{InitrdFacts, MemberFacts};
 pub(super) use mask::{masked, parameter};
 pub(super) use masked::Masked;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::nixos::listeners;
 use crate::nixos::unit::{Conditions, Lookup, Port, Start, Units};
 use crate::nixos::{Disc, System};
 
@@ -16,7 +17,7 @@ pub struct UnitFacts {
     /// A condition of a unit that would start. The image leaves it open or, if `start` is `Manual`, it fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
-    /// Ports that it listens on if it is a socket: `tcp 22`.
+    /// Ports that it listens on: `tcp 22`.
     #[serde(default)]
     pub listens: Vec<String>,
 }
@@ -60,7 +61,7 @@ pub(in crate::diff) fn units(disc: &Disc<'_>, system: &System) -> Result<Vec<Uni
     for name in names {
         let ((start, condition), listens) = match units.get(name)? {
             Lookup::Loaded(unit) if unit.name == name => {
-                let listens = unit.ports().iter().map(Port::to_string).collect();
+                let listens = listeners::ports(&root, &unit)?.iter().map(Port::to_string).collect();
                 (how(started.get(name), units.conditions(&unit)?), listens)
             }
             Lookup::Masked(_) => ((UnitStart::Masked, None), Vec::new()),
@@ -68,7 +69,7 @@ pub(in crate::diff) fn units(disc: &Disc<'_>, system: &System) -> Result<Vec<Uni
         };
         facts.push(UnitFacts { name: name.to_owned(), start, condition, listens });
     }
-    Ok(facts)
+    root.take_cut().pop().map_or(Ok(facts), Err)
 }
 
 /// How a unit starts, with the condition that fails or that the image leaves open.

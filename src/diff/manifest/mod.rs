@@ -5,7 +5,8 @@ mod parse;
 use serde::{Deserialize, Serialize};
 
 use super::facts::{
-    self, AccessFacts, DiscFile, InitrdFacts, MenuItem, Noise, ObjectFacts, SystemFacts, UnitFacts, VolumeFacts,
+    self, AccessFacts, DiscFile, FirewallFacts, InitrdFacts, MenuItem, Noise, ObjectFacts, SystemFacts, UnitFacts,
+    VolumeFacts,
 };
 use crate::error::{Error, Result, Troubles};
 use crate::nixos::software::Software;
@@ -44,6 +45,9 @@ pub struct Manifest {
     /// The units of the default system, once they have been read.
     #[serde(default)]
     pub units: Option<Vec<UnitFacts>>,
+    /// The firewall of the default system, once the units have been read.
+    #[serde(default)]
+    pub firewall: Option<FirewallFacts>,
     /// What differs between two builds of the same image, by name.
     #[serde(default)]
     pub noise: Noise,
@@ -76,6 +80,7 @@ impl Manifest {
             files: facts::files(disc, &listed, troubles),
             initrd,
             units: None,
+            firewall: None,
             noise: facts::noise(disc, &listed, troubles),
             paths: facts::objects(&software),
         })
@@ -93,13 +98,15 @@ impl Manifest {
         self.initrd.as_mut().map_or(Ok(()), |initrd| initrd.read(disc))
     }
 
-    /// Reads the units of the default system.
+    /// Reads the units of the default system, and its firewall.
     pub(super) fn read_units(&mut self, disc: &Disc<'_>) -> Result<()> {
         if self.units.is_none() {
-            self.units = Some(match disc.default_system() {
-                Ok(system) => facts::units(disc, system)?,
-                Err(_) => Vec::new(),
-            });
+            let Ok(system) = disc.default_system() else {
+                self.units = Some(Vec::new());
+                return Ok(());
+            };
+            self.units = Some(facts::units(disc, system)?);
+            self.firewall = Some(facts::firewall(disc, system)?);
         }
         Ok(())
     }

@@ -15,8 +15,16 @@ const MAX_ENTRIES: u32 = 128;
 /// The longest entry that is read, in bytes. The length is 128 times a power of two.
 const MAX_ENTRY: u32 = 4096;
 
+/// Limit for the entries together, in bytes. 128 entries have 16 KiB.
+const LONGEST_ENTRIES: u64 = 1 << 20;
+
+/// The CRC of the header is computed over its length, with zeros in place of the CRC itself (UEFI 2.10, table 5-5).
+const CRC: std::ops::Range<usize> = 16..20;
+
 /// Fields of the header (UEFI 2.10, table 5-5).
 struct Header {
+    /// Its length in bytes.
+    length: u32,
     crc: u32,
     disk: Guid,
     /// First sector of the entries.
@@ -29,7 +37,7 @@ struct Header {
 
 fn header(input: &[u8]) -> Parsed<'_, Header> {
     let entry_size = verify(little32, |size| (128..=MAX_ENTRY).contains(size) && size.is_power_of_two());
-    let (rest, (_, _, _, crc, _, _, _, _, _, disk, entries, count, entry_size, entries_crc)) = (
+    let (rest, (_, _, length, crc, _, _, _, _, _, disk, entries, count, entry_size, entries_crc)) = (
         field("signature", tag(SIGNATURE)),       // byte 0
         field("revision", little32),              // byte 8
         field("header size", little32),           // byte 12
@@ -46,7 +54,7 @@ fn header(input: &[u8]) -> Parsed<'_, Header> {
         field("entries CRC", little32),           // byte 88
     )
         .parse(input)?;
-    Ok((rest, Header { crc, disk, entries, count, entry_size, entries_crc }))
+    Ok((rest, Header { length, crc, disk, entries, count, entry_size, entries_crc }))
 }
 
 const SIGNATURE: &[u8] = b"EFI PART";
@@ -107,8 +115,29 @@ pub(super) fn read(image: &Region<'_>) -> Result<Option<GuidTable>> {
             name: row.name,
         });
     }
-    let Header { crc: header_crc, disk, entries_crc, .. } = header;
-    Ok(Some(GuidTable { disk, header_crc, entries_crc, partitions }))
+    let (header_holds, entries_hold) = (header.holds(&bytes), header.entries_hold(image));
+    Ok(Some(GuidTable { disk: header.disk, header_holds, entries_hold, partitions }))
+}
+
+impl Header {
+    /// Whether the sector of the header has its CRC.
+    fn holds(&self, sector: &[u8]) -> bool {
+        let Some(own) = usize::try_from(self.length).ok().and_then(|length| sector.get(..length)) else { return false };
+        let mut crc = flate2::Crc::new();
+        crc.update(own.get(..CRC.start).unwrap_or_default());
+        crc.update(&[0; 4]);
+        crc.update(own.get(CRC.end..).unwrap_or_default());
+        crc.sum() == self.crc
+    }
+
+    /// Whether the entries have their CRC.
+    fn entries_hold(&self, image: &Region<'_>) -> Option<bool> {
+        let length = u64::from(self.count).checked_mul(self.entry_size.into()).filter(|own| *own <= LONGEST_ENTRIES)?;
+        let bytes = image.bytes("partition entries", self.entries.checked_mul(SECTOR)?, length).ok()?;
+        let mut crc = flate2::Crc::new();
+        crc.update(&bytes);
+        Some(crc.sum() == self.entries_crc)
+    }
 }
 
 #[cfg(test)]
@@ -146,6 +175,33 @@ mod tests {
         assert_eq!(table.disk.to_string(), "07070707-0707-0707-0707-070707070707");
         let rows = table.partitions.iter().map(|found| (found.index, found.start, found.length, found.name.as_str()));
         assert!(rows.eq([(1, 0, 51200, "ISOHybrid"), (3, 32768, 512, "ISOHybrid1")]));
+    }
+
+    #[test]
+    fn the_checksums_of_the_header_and_of_the_entries_are_compared() {
+        let crc = |bytes: &[u8]| {
+            let mut crc = flate2::Crc::new();
+            crc.update(bytes);
+            crc.sum().to_le_bytes()
+        };
+        let mut whole = [image(1, 128), entry(0, 99, "ISOHybrid")].concat();
+        whole[524..528].copy_from_slice(&92u32.to_le_bytes());
+        let entries = crc(&whole[1024..]);
+        whole[600..604].copy_from_slice(&entries);
+        let header = crc(&whole[512..604]);
+        whole[528..532].copy_from_slice(&header);
+        let holds = |bytes: &[u8]| {
+            let table = read_from(bytes.to_vec()).unwrap().unwrap();
+            (table.header_holds, table.entries_hold)
+        };
+        assert_eq!(holds(&whole), (true, Some(true)));
+        for (at, expected) in [(568, (false, Some(true))), (1024 + 60, (true, Some(false))), (524, (false, Some(true)))]
+        {
+            let mut changed = whole.clone();
+            changed[at] ^= 1;
+            assert_eq!(holds(&changed), expected, "{at}");
+        }
+        assert_eq!(holds(&[image(u32::MAX, 128), vec![0; 128 * 128]].concat()), (false, None));
     }
 
     #[test]

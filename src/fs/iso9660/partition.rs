@@ -24,10 +24,10 @@ pub struct Partitions {
 pub struct GuidTable {
     /// Identifies the disk. Recent nixpkgs derives it from the store path of the image.
     pub disk: Guid,
-    /// CRC-32 of the header as recorded. It is not checked.
-    pub header_crc: u32,
-    /// CRC-32 of the entries as recorded. It is not checked.
-    pub entries_crc: u32,
+    /// Whether the header has the CRC-32 that it records. Firmware ignores the table otherwise.
+    pub header_holds: bool,
+    /// The same for the entries. `None` if they are too long to read, or the image ends before.
+    pub entries_hold: Option<bool>,
     /// The used entries.
     pub partitions: Vec<Partition>,
 }

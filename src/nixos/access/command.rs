@@ -33,6 +33,11 @@ impl Command {
         Self { path, arguments, digest, literal }
     }
 
+    /// Whether the path names one program.
+    pub(super) fn is_literal(&self) -> bool {
+        self.literal
+    }
+
     /// The cost of comparing it; a path costs 1.
     fn work(&self) -> u64 {
         match self.literal {

@@ -129,6 +129,12 @@ findings! {
     DecidedElsewhere = "decided-elsewhere", Info;
     /// A program beyond the stock ones runs as root for everyone.
     SetuidWrapper = "setuid-wrapper", Warning;
+    /// A file in the store is setuid or setgid.
+    SetuidFile = "setuid-file", Warning;
+    /// A file in the store is writable by everyone.
+    WorldWritable = "world-writable", Warning;
+    /// A file in the store is not owned by root.
+    NotOwnedByRoot = "not-owned-by-root", Warning;
     /// A line of a file of rules is malformed.
     MalformedRule = "malformed-rule", Warning;
     /// A file is included but not in the image.
@@ -155,6 +161,8 @@ findings! {
     KeyOnKernelLine = "key-on-kernel-line", Warning;
     /// A kernel line opens a root shell.
     ShellOnKernelLine = "shell-on-kernel-line", Info;
+    /// A file is longer than is read.
+    OverLimit = "over-limit", Warning;
     /// The image does not list its users in a known form.
     UsersUnknown = "users-unknown", Warning;
 }

@@ -294,11 +294,12 @@ fn keys(sources: &SshSources) -> Vec<Grant> {
     let of_any = sources.entrance.answer();
     if of_any.opens() {
         let elsewhere = sources.elsewhere.iter().map(|file| Caused::by_default(Doubt::KeysFile(file.clone())));
+        let untold = sources.untold.iter().map(|file| Caused::by_default(Doubt::KeysPart(file.clone())));
         let written = |writer: &Writer| {
             Caused::by(Doubt::KeysWritten { by: writer.by.clone(), path: writer.path.clone() }, writer.cause.clone())
         };
         let written = sources.writers.iter().map(written);
-        let doubts = sources.entrance.command().cloned().into_iter().chain(elsewhere).chain(written);
+        let doubts = sources.entrance.command().cloned().into_iter().chain(elsewhere).chain(untold).chain(written);
         grants.extend(doubts.map(|doubt| grant(None, Answer { doubts: vec![doubt], ..of_any.clone() }, None)));
     }
     if grants.is_empty() {

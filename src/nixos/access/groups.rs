@@ -38,7 +38,8 @@ impl GroupIds {
         let script = root.text(&root.own("activate"))?.unwrap_or_default();
         let mut words = script.split_ascii_whitespace().map(|word| word.trim_matches(['"', '\'', ';', '(', ')']));
         if let Some(list) = words.find(|word| word.ends_with("-users-groups.json"))
-            && let Some(text) = root.text(list)?
+            // A list that is too long is reported with the users.
+            && let Ok(Some(text)) = root.text(list)
             && let Ok(document) = serde_json::from_str::<Document>(&text)
         {
             numbers.extend(document.groups.into_iter().filter_map(|group| Some((group.name, group.gid?))));

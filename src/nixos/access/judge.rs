@@ -9,6 +9,7 @@ use super::kernel_line;
 use super::login::Way;
 use super::rule::{Rule, Tool};
 use super::{Account, Facts, Shells};
+use crate::error::Error;
 use crate::nixos::menu::MenuEntry;
 use crate::nixos::password::{PasswordState, Quirk, Scheme};
 use crate::nixos::ssh::{Obstacle, Sshd, Writer};
@@ -21,6 +22,8 @@ pub(super) struct Doors<'m> {
     /// The menu entries that start the system.
     pub(super) entries: Vec<&'m MenuEntry>,
     pub(super) shells: Shells,
+    /// Limits that files are over.
+    pub(super) over_limits: &'m [Error],
 }
 
 /// All findings, the worst first, then by subject.
@@ -34,9 +37,13 @@ pub(super) fn findings(facts: &Facts, accounts: &[Account], doors: &Doors<'_>) -
     findings.extend(keys(facts, accounts));
     findings.extend(rules(facts));
     findings.extend(emergency(&doors.shells));
-    findings.extend(menu(&doors.entries));
+    findings.extend(menu(&doors.entries).into_iter().map(|finding| without_sshd(finding, &facts.sshd)));
     findings.extend(initrd(&doors.shells));
     findings.extend(doors.shells.others.iter().cloned());
+    for over in doors.over_limits {
+        let message = format!("is not read further, so what the rest opens is unknown: {over}");
+        findings.push(Finding::new(FindingId::OverLimit, "limit", message, None));
+    }
     if !facts.users.known {
         let message = "the image does not list its users in a form that is known: there may be more than are shown";
         findings.push(Finding::new(FindingId::UsersUnknown, "users", message.to_owned(), None));
@@ -237,6 +244,10 @@ fn keys(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
                 format!("certificates signed by {} for {names} let the user in", authority.key.line.key.fingerprint());
             add(FindingId::CertificateAuthority, message, Some(&place));
         }
+        for file in &account.ssh.untold {
+            let message = format!("sshd reads keys from {file}, of which the image shows only a part");
+            add(FindingId::KeysElsewhere, message, None);
+        }
         for file in &account.ssh.elsewhere {
             let message = format!("sshd also reads keys from {file}, which is not in the image");
             add(FindingId::KeysElsewhere, message, None);
@@ -324,7 +335,14 @@ fn of_rule(rule: &Rule) -> Finding {
         _ => "becomes",
     };
     let (id, message) = match (rule.tool, &rule.target) {
-        (Tool::Nix, _) => (FindingId::TrustedUser, format!("trusted by Nix, which is as good as root ({users})")),
+        (Tool::Nix, _) => {
+            let are = match rule.who.as_str() {
+                "ALL" => "everyone is",
+                who if who.starts_with('%') => "members are",
+                _ => "is",
+            };
+            (FindingId::TrustedUser, format!("{are} trusted by Nix, which is as good as root ({users})"))
+        }
         (tool, None) if let Some(way) = &rule.through => {
             let commands = rule.told_commands();
             let way = match way.strip_prefix('%') {
@@ -413,6 +431,14 @@ fn initrd(shells: &Shells) -> Vec<Finding> {
         add(FindingId::InitrdHostKey, message.to_owned(), file);
     }
     findings
+}
+
+/// A key on a kernel line opens nothing without sshd.
+fn without_sshd(mut finding: Finding, sshd: &Sshd) -> Finding {
+    if finding.id == FindingId::KeyOnKernelLine && sshd.unit.is_none() {
+        finding.message.push_str(", but the system has no sshd that can start");
+    }
+    finding
 }
 
 /// Doors on the kernel lines of the menu entries that start this system.

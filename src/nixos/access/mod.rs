@@ -15,7 +15,9 @@ mod groups;
 mod judge;
 mod kernel_line;
 mod last_match;
+mod later;
 mod login;
+mod modes;
 mod pam;
 mod please;
 mod polkit;
@@ -34,6 +36,7 @@ pub use autologin::Autologin;
 pub use finding::{Finding, FindingId, Severity};
 pub use grants::{Entrance, Grant, Needs};
 pub use login::Way;
+pub use modes::modes;
 pub use rule::{Condition, Reach, Rule, Tool};
 
 use std::collections::{BTreeSet, HashMap};
@@ -67,6 +70,8 @@ pub struct Access {
     pub people: People,
     /// The findings that follow, the worst first.
     pub findings: Vec<Finding>,
+    /// Limits that files are over. What the rest of these files says is unknown.
+    pub over_limits: Vec<Error>,
 }
 
 /// Who can log in to one system.
@@ -110,6 +115,8 @@ pub struct SshSources {
     pub authorities: Vec<Authority>,
     /// Files of keys that may exist at boot. They are neither in the image nor in a home.
     pub elsewhere: Vec<String>,
+    /// Files of keys of which the image shows only a part.
+    pub untold: Vec<String>,
     /// Files of authorities that are not in the image.
     pub authorities_elsewhere: Vec<Caused<Doubt>>,
     /// Lines of scripts and units that may write such files at boot.
@@ -167,7 +174,14 @@ struct Declared {
 
 impl Declared {
     fn of(root: &Root<'_>) -> Result<Self> {
-        let (sshd, users) = (Sshd::of(root)?, Users::of(root)?);
+        let sshd = Sshd::of(root)?;
+        let users = match Users::of(root) {
+            Err(over @ Error::Limit { .. }) => {
+                root.cut(over);
+                Users::implied(root)?
+            }
+            users => users?,
+        };
         let mut files = KeysFiles::new(root);
         let sources = sources(&sshd, &users, &mut files, root.toplevel())?;
         let orphans = orphans(root, &users, &mut files)?;
@@ -251,12 +265,22 @@ impl Access {
         let (facts, shells) = rayon::join(|| Facts::of(root), || Shells::of(root));
         let ((facts, sources), shells) = (facts?, shells?);
         let accounts = facts.accounts(sources);
-        let findings = judge::findings(&facts, &accounts, &judge::Doors { entries, shells });
-        Ok(Self { people: facts.into_people(accounts), findings })
+        let over_limits = root.take_cut();
+        let doors = judge::Doors { entries, shells, over_limits: &over_limits };
+        let findings = judge::findings(&facts, &accounts, &doors);
+        Ok(Self { people: facts.into_people(accounts), findings, over_limits })
     }
 }
 
 impl Access {
+    /// Adds findings about the whole store, by severity.
+    #[must_use]
+    pub fn with(mut self, findings: &[Finding]) -> Self {
+        self.findings.extend_from_slice(findings);
+        self.findings.sort_by_key(|finding| finding.severity);
+        self
+    }
+
     /// Whether another system lets in the same people in the same ways.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
@@ -389,14 +413,16 @@ fn sources(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, toplevel: &str
     for user in &users.list {
         let entrance = sshd.entrance(users, user);
         let (mut paths, mut keys, mut elsewhere) = (Vec::new(), Vec::new(), Vec::new());
-        let mut writers: Vec<Writer> = Vec::new();
+        let (mut untold, mut writers): (Vec<String>, Vec<Writer>) = (Vec::new(), Vec::new());
         for file in sshd.keys(files, user)? {
             let of_image = ["/etc/", "/nix/", &user.home].iter().any(|place| file.path.starts_with(place));
             let judge = |key| entrance.judge(key, &file);
             let own = file.keys.iter().flat_map(|keys| keys.iter());
             keys.extend(own.map(|key| GrantedKey { key: key.clone(), answer: judge(key) }));
             file.writers.into_iter().for_each(|writer| keep_one(&mut writers, writer));
-            if file.untold || file.keys.is_none() && !of_image {
+            if file.untold {
+                untold.push(file.path.clone());
+            } else if file.keys.is_none() && !of_image {
                 elsewhere.push(file.path.clone());
             }
             paths.push(file.path);
@@ -408,7 +434,8 @@ fn sources(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, toplevel: &str
             let place = Place::File(toplevel.as_bytes().to_vec());
             return Err(Error::Limit { what: "100,000 keys of users", place });
         }
-        all.push(SshSources { files: paths, keys, authorities, elsewhere, authorities_elsewhere, writers, entrance });
+        let files = paths;
+        all.push(SshSources { files, keys, authorities, elsewhere, untold, authorities_elsewhere, writers, entrance });
     }
     Ok(all)
 }

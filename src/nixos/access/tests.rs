@@ -495,3 +495,165 @@ fn what_the_initrd_writes_into_the_system_is_unknown() {
         assert_eq!(findings(&files), found, "{text}");
     }
 }
+
+/// The sentence about `eve`, whose account is declared like this, where a password opens sshd.
+fn declared(by: &str, account: &str) -> String {
+    let text = format!(
+        r#"{{"users": [{{"name": "eve", "uid": 1000, "home": "/home/eve", "shell": "/bin/sh", {account}}}], "groups": []}}"#
+    );
+    let list = format!("/nix/store/{}-{by}.json", "e".repeat(32));
+    let (activate, unit) = (format!("{list}\n"), format!("[Service]\nExecStart=/bin/userborn {list} /etc\n"));
+    let starter = match by {
+        "userborn" => ("/s/etc/systemd/system/userborn.service", unit.as_str()),
+        _ => ("/s/activate", activate.as_str()),
+    };
+    let files = [
+        UNIT,
+        WANTED,
+        ("/s/etc/ssh/sshd_config", "UsePAM yes\n"),
+        ("/s/etc/pam.d/login", "auth sufficient pam_unix.so nullok\n"),
+        ("/s/etc/pam.d/sshd", "auth sufficient pam_unix.so\n"),
+        starter,
+        (&list, &text),
+    ];
+    Access::read(&Made::of(&files).system(), Vec::new()).unwrap().people.accounts.remove(0).sentence()
+}
+
+#[test]
+fn an_account_opens_as_its_options_say() {
+    let hash = format!("$6$salt${}", "b".repeat(86));
+    let (stored, gone) = ("/run/agenix/eve", "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-gone");
+    let of_file = |file: &str| {
+        let why = format!("the password comes from {file}, which is not in the image");
+        format!(
+            "may be able to log in on the console with a password ({why}); perhaps through ssh with the password ({why})"
+        )
+    };
+    let both = "can log in on the console with a password (sha512); through ssh with the password".to_owned();
+    let shut = |why: &str| format!("cannot log in: {why}, no key");
+    let (old, new) = ("users-groups", "userborn");
+    for (by, account, expected) in [
+        (old, format!(r#""hashedPassword": "{hash}""#), both.clone()),
+        (old, r#""hashedPassword": "!""#.to_owned(), shut("the password is locked")),
+        (old, r#""uid": 1"#.replace("uid", "x"), shut("no password")),
+        // A text is hashed, so Enter opens sshd too; an empty hash opens the console only.
+        (
+            old,
+            r#""password": """#.to_owned(),
+            "can log in on the console without a password; through ssh without a password".to_owned(),
+        ),
+        (
+            old,
+            r#""initialPassword": """#.to_owned(),
+            "can log in on the console without a password; through ssh without a password".to_owned(),
+        ),
+        (old, r#""hashedPassword": """#.to_owned(), "can log in on the console without a password".to_owned()),
+        (old, r#""initialHashedPassword": """#.to_owned(), "can log in on the console without a password".to_owned()),
+        // Secrets that arrive at boot.
+        (old, format!(r#""hashedPasswordFile": "{stored}""#), of_file(stored)),
+        (old, format!(r#""hashedPasswordFile": "{stored}", "hashedPassword": "!""#), of_file(stored)),
+        (
+            new,
+            r#""hashedPasswordFile": "/run/secrets-for-users/eve""#.to_owned(),
+            of_file("/run/secrets-for-users/eve"),
+        ),
+        // A file in the store that is missing.
+        (old, format!(r#""hashedPasswordFile": "{gone}""#), of_file(gone)),
+        (
+            new,
+            format!(r#""hashedPasswordFile": "{gone}""#),
+            format!("cannot log in: userborn does not make the account eve: {gone} is not in the image"),
+        ),
+        // A line break cuts the line in shadow.
+        (old, format!(r#""hashedPassword": "{hash}\n""#), shut("no password has such a hash")),
+        (new, format!(r#""hashedPassword": "{hash}\n""#), both.clone()),
+        (old, r#""hashedPassword": "\n""#.to_owned(), shut("the password is locked")),
+        (
+            old,
+            format!(r#""hashedPassword": "{hash}", "expires": "2001-01-01""#),
+            "cannot log in: the account expired on 2001-01-01".to_owned(),
+        ),
+        (
+            old,
+            format!(r#""hashedPassword": "{hash}", "expires": "9998-01-01""#),
+            "can log in on the console with a password (sha512; only before 9998-01-01, when the account expires); \
+             through ssh with the password (only before 9998-01-01, when the account expires)"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(declared(by, &account), expected, "{by} {account}");
+    }
+}
+
+#[test]
+fn what_is_over_a_limit_is_unknown_and_the_rest_is_kept() {
+    let config = "UsePAM yes\nPasswordAuthentication no\nAuthorizedKeysFile /etc/ssh/keys/%u\n";
+    let list = "/nix/store/eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee-users-groups.json";
+    let (users, activate) = (" ".repeat((16 << 20) + 1), format!("{list}\n"));
+    let keys = format!("{KEY}\n{}{KEY}\n", format!("#{}\n", "x".repeat(9_999)).repeat(420));
+    let unit = format!(
+        "[Service]\n{}",
+        "ExecStart=/x/bin/ttyd\n".repeat(600) + &format!("#{}\n", "x".repeat(9_999)).repeat(105)
+    );
+    let with = |files: &[(&str, &str)]| {
+        let own = [UNIT, WANTED, ("/s/etc/ssh/sshd_config", config), ("/s/etc/ssh/keys/eve", KEY)];
+        let own: Vec<_> = own.into_iter().filter(|(path, _)| !files.iter().any(|(own, _)| own == path)).collect();
+        access("!", &[&own[..], files].concat())
+    };
+    let over = |access: &Access| -> Vec<String> {
+        let limits = access.findings.iter().filter(|finding| finding.id == FindingId::OverLimit);
+        limits.map(|finding| finding.message.clone()).collect()
+    };
+    let told = |file: &str| {
+        let what = format!("length of a text file at {file}: over the limit");
+        (vec![format!("is not read further, so what the rest opens is unknown: {what}")], 1)
+    };
+    let key = "can log in through ssh with a key";
+
+    let of_keys = with(&[("/s/etc/ssh/keys/eve", &keys)]);
+    assert_eq!((over(&of_keys), of_keys.over_limits.len()), told("/s/etc/ssh/keys/eve"));
+    let more =
+        "perhaps through ssh with a key (/etc/ssh/keys/eve may hold more keys: the image shows only a part of it)";
+    assert_eq!(of_keys.people.accounts[0].sentence(), format!("{key}; {more}"));
+
+    let wanted = ("/s/etc/systemd/system/multi-user.target.wants/web.service", "-> ../web.service");
+    let of_unit = with(&[("/s/etc/systemd/system/web.service", &unit), wanted]);
+    assert_eq!((over(&of_unit), of_unit.over_limits.len()), told("/s/etc/systemd/system/web.service"));
+    assert_eq!(of_unit.people.accounts[0].sentence(), key);
+    assert!(of_unit.findings.iter().any(|finding| finding.message == "gives a terminal through a web page"));
+
+    let made = Made::of(&[UNIT, WANTED, ("/s/activate", &activate), (list, &users)]);
+    let of_users = Access::read(&made.system(), Vec::new()).unwrap();
+    assert_eq!((over(&of_users), of_users.over_limits.len()), told(list));
+    assert!(!of_users.people.users_known && of_users.people.sshd.starts);
+
+    assert!(over(&with(&[])).is_empty());
+}
+
+#[test]
+fn a_key_on_a_kernel_line_and_a_trusted_user_are_told_in_whole_sentences() {
+    let entry = MenuEntry {
+        params: vec!["systemd.set_credential=ssh.authorized_keys.root:x".to_owned()],
+        ..MenuEntry::default()
+    };
+    let told = |files: &[(&str, &str)], wanted: FindingId| -> Vec<String> {
+        let found = Access::read(&Made::of(files).system(), vec![&entry]).unwrap().findings;
+        found.into_iter().filter(|finding| finding.id == wanted).map(|finding| finding.message).collect()
+    };
+    let key = "lets root in through ssh with a key";
+    let own = "(the system's own kernel parameters)";
+    assert_eq!(told(&[UNIT, WANTED], FindingId::KeyOnKernelLine), [format!("{key} {own}")]);
+    let absent = format!("{key} {own}, but the system has no sshd that can start");
+    assert_eq!(told(&[(UNIT.0, "-> /dev/null")], FindingId::KeyOnKernelLine), [absent]);
+    let users = [("/s/etc/passwd", "eve:x:1000:100::/home/eve:/bin/sh\n"), ("/s/etc/shadow", "eve:!:1::::::\n")];
+    let group = ("/s/etc/group", "users:x:100:\nwheel:x:1:eve\n");
+    for (who, expected) in [
+        ("eve", "is trusted by Nix, which is as good as root (eve)"),
+        ("@wheel", "members are trusted by Nix, which is as good as root (eve)"),
+        ("*", "everyone is trusted by Nix, which is as good as root (eve)"),
+    ] {
+        let config = format!("trusted-users = {who}\n");
+        let files = [&users[..], &[group, ("/s/etc/nix/nix.conf", config.as_str())]].concat();
+        assert_eq!(told(&files, FindingId::TrustedUser), [expected], "{who}");
+    }
+}

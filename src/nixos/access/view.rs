@@ -1,10 +1,12 @@
 //! What one user may do under the rules of sudo or doas.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use super::command::{covers, may_share};
 use super::entry::{Answer, Condition, Entry, Member, Name, Person, Said, Targets, on_host};
 use super::last_match::{Policy, Work, shown};
+use super::later::Later;
 use super::sudoers::{Asks, Question};
 use crate::error::Result;
 
@@ -48,6 +50,8 @@ pub(super) struct View<'p> {
     policy: &'p Policy<'p>,
     person: &'p Person<'p>,
     leaves: Vec<Leaf<'p>>,
+    /// Filled when it is first needed: most rules ask for a password.
+    later: OnceCell<Later<'p>>,
 }
 
 /// A command, and the target that it runs as.
@@ -89,7 +93,7 @@ impl<'p> View<'p> {
                 leaves.push(Leaf { number, entry, at, conditions });
             }
         }
-        Ok(Self { policy, person, leaves })
+        Ok(Self { policy, person, leaves, later: OnceCell::new() })
     }
 
     /// What the user can do without a password.
@@ -157,30 +161,37 @@ impl<'p> View<'p> {
     fn fate(&self, (index, member): Place, wanted: Wanted<'_>, work: &mut Work) -> Result<Fate> {
         let Some(own) = self.leaves.get(index) else { return Ok(Fate::Stands) };
         let mut fate = Fate::Stands;
-        let mut skipped = member + 1;
-        for later in self.leaves.iter().skip(index) {
-            for command in later.entry.command.iter().skip(std::mem::take(&mut skipped)) {
-                work.add(command.name.work(), later.entry)?;
-                if !covers(&command.name, wanted.command) {
-                    continue;
+        for (index, member) in self.later(work)?.after((index, member), wanted.command) {
+            let Some(later) = self.leaves.get(index) else { continue };
+            let Some(command) = later.entry.command.get(member) else { continue };
+            work.add(command.name.work(), later.entry)?;
+            if !covers(&command.name, wanted.command) {
+                continue;
+            }
+            let (surely, perhaps) = match self.asks(later, wanted) {
+                _ if command.negated => (true, true),
+                Asks::Always => (true, true),
+                Asks::OnHost { .. } => (false, true),
+                Asks::Never => (false, false),
+            };
+            match self.is_for_all(later.entry, own.entry, wanted) {
+                Answer::Yes if surely && later.conditions.is_empty() => return Ok(Fate::Overridden),
+                Answer::Yes | Answer::Unknown if perhaps => {
+                    let place = format!("{}:{}", later.entry.file, later.entry.line);
+                    fate = Fate::Perhaps(Condition::Unless(place));
                 }
-                let (surely, perhaps) = match self.asks(later, wanted) {
-                    _ if command.negated => (true, true),
-                    Asks::Always => (true, true),
-                    Asks::OnHost { .. } => (false, true),
-                    Asks::Never => (false, false),
-                };
-                match self.is_for_all(later.entry, own.entry, wanted) {
-                    Answer::Yes if surely && later.conditions.is_empty() => return Ok(Fate::Overridden),
-                    Answer::Yes | Answer::Unknown if perhaps => {
-                        let place = format!("{}:{}", later.entry.file, later.entry.line);
-                        fate = Fate::Perhaps(Condition::Unless(place));
-                    }
-                    _ => {}
-                }
+                _ => {}
             }
         }
         Ok(fate)
+    }
+
+    fn later(&self, work: &mut Work) -> Result<&Later<'p>> {
+        if let Some(later) = self.later.get() {
+            return Ok(later);
+        }
+        let later = Later::of(self.leaves.iter().map(|leaf| leaf.entry), work)?;
+        Ok(self.later.get_or_init(|| later))
     }
 
     /// The commands that a `Defaults!` frees from a password, in a rule that asks for one.

@@ -258,6 +258,8 @@ pub enum Doubt {
     KeysCommand(String),
     /// This file may hold more keys. It is not in the image.
     KeysFile(String),
+    /// This file may hold more keys. The image shows only a part of it.
+    KeysPart(String),
     /// A script or unit may write keys to this path at boot.
     KeysWritten {
         /// What runs it.
@@ -292,6 +294,7 @@ impl Doubt {
             self,
             Self::KeysCommand(_)
                 | Self::KeysFile(_)
+                | Self::KeysPart(_)
                 | Self::AuthoritiesFile(_)
                 | Self::KeysWritten { .. }
                 | Self::PasswordFile(_)

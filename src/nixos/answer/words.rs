@@ -163,6 +163,7 @@ impl Display for Doubt {
             Self::NoConfiguration(file) => write!(out, "what {file} says is unknown"),
             Self::KeysCommand(command) => write!(out, "AuthorizedKeysCommand {command} may know more keys"),
             Self::KeysFile(file) => write!(out, "sshd also reads keys from {file}, which is not in the image"),
+            Self::KeysPart(file) => write!(out, "{file} may hold more keys: the image shows only a part of it"),
             Self::KeysWritten { by, path } => write!(out, "{by} may write keys to {path} at boot"),
             Self::Principals => out.write_str("a command tells which names its certificates must have"),
             Self::PrincipalsFile(file) => {

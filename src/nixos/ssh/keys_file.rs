@@ -1,6 +1,6 @@
 //! Key files (sshd(8), AUTHORIZED_KEYS FILE FORMAT).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::key::{KeyError, KeyLine};
@@ -10,6 +10,7 @@ use crate::error::{Error, Place, Result};
 use crate::fs::path;
 use crate::nixos::Root;
 use crate::nixos::answer::{Cause, Caused, Condition, Refusal};
+use crate::nixos::root::whole_lines;
 use crate::nixos::users::User;
 
 /// Limit for a key file, in bytes.
@@ -35,7 +36,7 @@ pub struct KeysFile {
     pub within: Option<Caused<Condition>>,
     /// Why its owner or mode keeps sshd from using it.
     pub refusal: Option<Refusal>,
-    /// Whether something writes it at boot with contents that the image does not show.
+    /// Whether it is longer than is read, or something writes it at boot with contents that the image does not show.
     pub untold: bool,
     /// Lines of scripts and units that may write it at boot.
     pub writers: Vec<Writer>,
@@ -65,6 +66,8 @@ pub struct KeysFiles<'t> {
     root: Root<'t>,
     /// By path, links resolved.
     read: HashMap<Vec<u8>, Option<Arc<[AuthorizedKey]>>>,
+    /// Files that are longer than is read, links resolved.
+    cut: HashSet<Vec<u8>>,
     bytes: usize,
     keys: usize,
     malformed: Vec<BadLine>,
@@ -97,6 +100,7 @@ impl<'t> KeysFiles<'t> {
         Self {
             root: root.clone(),
             read: HashMap::new(),
+            cut: HashSet::new(),
             bytes: 0,
             keys: 0,
             malformed: Vec::new(),
@@ -155,8 +159,11 @@ impl<'t> KeysFiles<'t> {
         Ok(Some(keys))
     }
 
-    /// Whether something writes the file at boot with contents that the image does not show.
+    /// Whether the file is longer than is read, or something writes it at boot with contents that the image does not show.
     pub(super) fn is_untold(&mut self, path: &str) -> Result<bool> {
+        if !self.cut.is_empty() && self.root.find(path)?.is_some_and(|found| self.cut.contains(&found.path)) {
+            return Ok(true);
+        }
         for written in self.rules_for(path)? {
             match written {
                 Written::Unknown => return Ok(true),
@@ -189,13 +196,23 @@ impl<'t> KeysFiles<'t> {
         if let Some(keys) = self.read.get(&found.path) {
             return Ok(keys.clone());
         }
-        let keys = match path::read(self.root.tree(), &found.path, LONGEST) {
-            Ok(bytes) => Some(self.parse(&bytes, &found.path)?),
+        let keys = match path::beginning(self.root.tree(), &found.path, LONGEST) {
+            Ok((bytes, None)) => Some(self.parse(&bytes, &found.path)?),
+            Ok((bytes, Some(over))) => {
+                self.cut(over, &found.path);
+                Some(self.parse(whole_lines(&bytes), &found.path)?)
+            }
             Err(Error::WrongType { .. }) => None,
             Err(error) => return Err(error),
         };
         self.read.insert(found.path, keys.clone());
         Ok(keys)
+    }
+
+    /// Remembers that only the beginning of a file is read: which keys the rest holds is unknown.
+    fn cut(&mut self, over: Error, path: &[u8]) {
+        self.root.cut(over);
+        self.cut.insert(path.to_vec());
     }
 
     fn parse(&mut self, bytes: &[u8], path: &[u8]) -> Result<Arc<[AuthorizedKey]>> {

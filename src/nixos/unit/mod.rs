@@ -14,6 +14,7 @@ mod script;
 mod socket;
 mod start;
 mod text;
+mod udev;
 mod units;
 mod upstart;
 

@@ -54,6 +54,9 @@ pub(super) fn folders(name: &str) -> Vec<String> {
 
 /// Expands the specifiers that only depend on the name. Others stay as written.
 pub(super) fn expand(text: &str, name: &str) -> String {
+    if !text.contains('%') {
+        return text.to_owned(); // most texts
+    }
     let (prefix, instance) = match parts(name) {
         Some((prefix, instance, _)) => (prefix, instance),
         None => (name.rsplit_once('.').map_or(name, |(stem, _)| stem), ""),

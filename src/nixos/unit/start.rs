@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::file::{End, follow};
 use super::index::MOST_NAMES;
-use super::{Conditions, FOLDER, Lookup, Unit, Units, name};
+use super::{Conditions, FOLDER, Lookup, Unit, Units, name, udev};
 use crate::error::{Error, Place, Result};
 use crate::fs::FileType;
 
@@ -15,7 +15,7 @@ use crate::fs::FileType;
 pub enum Start {
     /// At boot.
     Boot,
-    /// When a socket, timer or path unit starts it. That unit starts at boot.
+    /// When a socket, timer or path unit starts it, which itself starts at boot, or when `udev` finds a device.
     Trigger(String),
     /// Only by hand, or by something outside the units.
     Manual,
@@ -70,11 +70,12 @@ impl<'r> Units<'r> {
     /// Follows what starts units. A unit with missing requirements starts all the same, unless it is started by hand.
     fn reached(&self, texts: Texts) -> Result<HashMap<String, Start>> {
         let mut reached: HashMap<String, Start> = HashMap::new();
-        let mut queue: VecDeque<(String, Start)> = VecDeque::new();
-        queue.extend(self.seeds().map(|name| (name.to_owned(), Start::Boot)));
+        let mut queue = Waiting::default();
+        queue.extend(self.seeds().map(str::to_owned), &Start::Boot);
         // Triggered units wait until all units that start at boot are known.
-        let mut triggered: VecDeque<(String, Start)> = VecDeque::new();
-        while let Some((name, start)) = queue.pop_front().or_else(|| triggered.pop_front()) {
+        let mut triggered = Waiting::default();
+        triggered.extend(udev::wanted(self.root)?.into_iter(), &Start::Trigger("udev".to_owned()));
+        while let Some((name, start)) = queue.units.pop_front().or_else(|| triggered.units.pop_front()) {
             let name = self.canonical(&name);
             if reached.contains_key(&name) || name.len() > LONGEST_NAME || !self.can_start(&name)? {
                 continue;
@@ -84,20 +85,21 @@ impl<'r> Units<'r> {
                 return Err(Error::Limit { what: "20,000 units that start", place });
             }
             reached.insert(name.clone(), start.clone());
-            let mut next = self.linked(&name)?;
-            let standard = STANDARD.iter().find(|(target, _)| *target == name);
-            next.extend(standard.iter().flat_map(|(_, next)| next.iter().map(|name| (*name).to_owned())));
+            let (linked, mut unit) = (self.linked(&name)?, None);
             if texts == Texts::Open
-                && let Lookup::Loaded(unit) = self.get(&name)?
+                && let Lookup::Loaded(loaded) = self.get(&name)?
             {
-                next.extend(pulled(&unit));
                 // If its condition fails, it still pulls in its requirements, but triggers nothing.
-                if !matches!(self.own_conditions(&unit)?, Conditions::Failed(_)) {
-                    triggered.extend(triggers(&unit).map(|service| (service, Start::Trigger(name.clone()))));
+                if !matches!(self.own_conditions(&loaded)?, Conditions::Failed(_)) {
+                    triggered.extend(triggers(&loaded), &Start::Trigger(name.clone()));
                 }
+                unit = Some(loaded);
             }
             let into = if start == Start::Boot { &mut queue } else { &mut triggered };
-            into.extend(next.into_iter().map(|name| (name, start.clone())));
+            into.extend(linked.into_iter(), &start);
+            let standard = STANDARD.iter().filter(|(target, _)| *target == name);
+            into.extend(standard.flat_map(|(_, next)| next.iter().map(|name| (*name).to_owned())), &start);
+            into.extend(unit.iter().flat_map(|unit| pulled(unit)), &start);
         }
         Ok(reached)
     }
@@ -172,6 +174,24 @@ enum Texts {
     Open,
 }
 
+/// Units to look at, each once: many units may require the same one.
+#[derive(Default)]
+struct Waiting {
+    units: VecDeque<(String, Start)>,
+    seen: HashSet<String>,
+}
+
+impl Waiting {
+    fn extend(&mut self, names: impl Iterator<Item = String>, start: &Start) {
+        for name in names {
+            if !self.seen.contains(&name) {
+                self.seen.insert(name.clone());
+                self.units.push_back((name, start.clone()));
+            }
+        }
+    }
+}
+
 fn of(reached: &HashMap<String, Start>, name: &str) -> Option<Start> {
     if !name::is_template(name) {
         return reached.get(name).cloned();
@@ -181,10 +201,10 @@ fn of(reached: &HashMap<String, Start>, name: &str) -> Option<Start> {
 }
 
 /// The units that the text of a unit pulls in.
-fn pulled(unit: &Unit) -> Vec<String> {
+fn pulled(unit: &Unit) -> impl Iterator<Item = String> {
     let settings = KEYS.into_iter().flat_map(|key| unit.list("Unit", key));
     let words = settings.flat_map(|setting| setting.value.split_ascii_whitespace());
-    words.map(|word| name::expand(word, &unit.name)).collect()
+    words.map(|word| name::expand(word, &unit.name))
 }
 
 /// The unit that a socket, timer, path or automount unit starts.
@@ -225,6 +245,15 @@ mod tests {
     }
 
     const UNIT: &str = "[Service]\nExecStart=/a\n";
+
+    #[test]
+    fn a_unit_that_many_others_require_waits_once() {
+        let mut waiting = Waiting::default();
+        for _ in 0..1_000 {
+            waiting.extend(["a.service", "b.service"].map(str::to_owned).into_iter(), &Start::Boot);
+        }
+        assert_eq!(waiting.units.len(), 2);
+    }
 
     #[test]
     fn a_unit_starts_at_boot_if_links_lead_to_it_from_the_default_target() {

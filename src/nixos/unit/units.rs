@@ -111,7 +111,7 @@ impl<'r> Units<'r> {
         }
         let mut settings = Vec::new();
         for file in std::iter::once(path.clone()).chain(self.drop_ins(name)?) {
-            let Some(bytes) = self.root.bytes(&file, LONGEST)? else { continue };
+            let Some(bytes) = self.root.lines_of(&file, LONGEST)? else { continue };
             self.count(bytes.len(), 0, &file)?;
             let more = text::settings(&String::from_utf8_lossy(&bytes), &file.as_str().into(), MOST_SETTINGS);
             self.count(0, more.len(), &file)?;

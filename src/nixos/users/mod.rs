@@ -81,14 +81,22 @@ impl Users {
             passwd::take_shadow(&mut users.list, &text, &root.inside(shadow))?;
         }
         if !users.known {
-            for name in implied(root)?.into_iter().chain(["root".to_owned()]) {
-                if !users.list.iter().any(|user| user.name == name) {
-                    users.list.push(User::implied(&name));
-                }
-            }
+            return Self::implied(root);
         }
         users.list.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(users)
+    }
+
+    /// Root, and the users who have a file of keys.
+    ///
+    /// # Errors
+    /// If the directory of these files cannot be read.
+    pub(super) fn implied(root: &Root<'_>) -> Result<Self> {
+        let mut names = implied(root)?;
+        names.push("root".to_owned());
+        names.sort();
+        names.dedup();
+        Ok(Self { known: false, list: names.iter().map(|name| User::implied(name)).collect() })
     }
 
     /// The user with that name.

@@ -80,7 +80,7 @@ fn told(rule: &Rule) -> String {
         (Tool::Docker | Tool::Podman | Tool::Libvirt | Tool::Incus | Tool::Lxd | Tool::Disk | Tool::Memory, ..) => {
             return format!("{who} is as good as root ({source})");
         }
-        (Tool::Polkit, ..) if !rule.is_everything() => format!("may do {commands} without a password"),
+        (Tool::Polkit, ..) => format!("may do {commands} without a password"),
         (_, _, Some(target)) => format!("runs {commands} as {target} without a password"),
         (_, _, None) => format!("runs {commands} without a password"),
     };

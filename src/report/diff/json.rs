@@ -45,6 +45,7 @@ pub fn json(out: &mut dyn Write, difference: &Difference, images: Pair<&Path>) -
         "sshd": changes(&parts.sshd),
         "units": parts.units.as_ref().map(|found| changes(&found.units)),
         "ports": parts.units.as_ref().map(|found| changes(&found.ports)),
+        "firewall": parts.units.as_ref().map(|found| changes(&found.firewall)),
         "findings": {"added": parts.findings.new, "removed": parts.findings.old},
         "boot": {"menu": changes(&parts.boot), "initrd": changes(&parts.initrd)},
         "files": changes(&parts.files),
@@ -57,7 +58,7 @@ pub fn json(out: &mut dyn Write, difference: &Difference, images: Pair<&Path>) -
 }
 
 /// Fields that are null in a document of `--reproducible`.
-pub(super) const UNASKED: [&str; 16] = [
+pub(super) const UNASKED: [&str; 17] = [
     "packages",
     "rebuilt",
     "paths",
@@ -69,6 +70,7 @@ pub(super) const UNASKED: [&str; 16] = [
     "sshd",
     "units",
     "ports",
+    "firewall",
     "findings",
     "boot",
     "files",

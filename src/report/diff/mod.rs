@@ -5,7 +5,7 @@ mod json;
 mod markdown;
 mod packages;
 pub mod reproducible;
-mod sections;
+pub(super) mod sections;
 mod value;
 
 use std::io::{self, Write};
@@ -53,7 +53,7 @@ pub fn page(out: &mut dyn Write, difference: &Difference, detail: Detail) -> io:
 }
 
 /// The comparison in one line.
-fn summary(difference: &Difference, detail: Detail) -> String {
+pub(super) fn summary(difference: &Difference, detail: Detail) -> String {
     let unread = if difference.troubles.is_empty() { "" } else { "; not everything could be compared" };
     if difference.is_none() {
         return format!("no differences{}{unread}", noise(&difference.parts, detail));

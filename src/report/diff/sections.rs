@@ -4,15 +4,15 @@ use super::{Detail, inside, packages, value};
 use crate::diff::{Difference, KeyChange, Presence, UserChange};
 
 /// A section.
-pub(super) struct Section {
-    pub(super) heading: String,
-    pub(super) lines: Vec<String>,
+pub(in super::super) struct Section {
+    pub(in super::super) heading: String,
+    pub(in super::super) lines: Vec<String>,
     pub(super) length: Length,
 }
 
 /// How many lines of a section a page shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Length {
+pub(in super::super) enum Length {
     /// All of them: packages are what people came for, and files they asked for.
     Whole,
     /// Some, unless all are asked for.
@@ -20,7 +20,7 @@ pub(super) enum Length {
 }
 
 /// The sections that have lines.
-pub(super) fn sections(difference: &Difference, detail: Detail) -> Vec<Section> {
+pub(in super::super) fn sections(difference: &Difference, detail: Detail) -> Vec<Section> {
     let mut all = packages::sections(&difference.packages);
     all.extend(short("Rebuilt, same version", packages::rebuilt(&difference.paths, detail)));
     all.extend(parts(difference));
@@ -38,10 +38,10 @@ fn parts(difference: &Difference) -> impl Iterator<Item = Section> {
     let keys = parts.keys.new.iter().map(|key| ('+', key)).chain(parts.keys.old.iter().map(|key| ('-', key)));
     let findings = parts.findings.new.iter().map(|finding| format!("+ {finding}"));
     let findings = findings.chain(parts.findings.old.iter().map(|finding| format!("- {finding}")));
-    let (units, ports) = match &parts.units {
-        Some(found) => (value::changes(&found.units), value::changes(&found.ports)),
-        None if difference.is_none() => (Vec::new(), Vec::new()),
-        None => (vec!["not compared: a manifest does not list them".to_owned()], Vec::new()),
+    let (units, ports, firewall) = match &parts.units {
+        Some(found) => (value::changes(&found.units), value::changes(&found.ports), value::changes(&found.firewall)),
+        None if difference.is_none() => (Vec::new(), Vec::new(), Vec::new()),
+        None => (vec!["not compared: a manifest does not list them".to_owned()], Vec::new(), Vec::new()),
     };
     let sections = [
         ("Systems", value::changes(&parts.systems)),
@@ -51,6 +51,7 @@ fn parts(difference: &Difference) -> impl Iterator<Item = Section> {
         ("sshd", value::changes(&parts.sshd)),
         ("Units", units),
         ("Ports", ports),
+        ("Firewall", firewall),
         ("Findings", findings.collect()),
         ("Boot menu", value::changes(&parts.boot)),
         ("Initrd", value::changes(&parts.initrd)),

@@ -5,13 +5,21 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::super::files::text;
-use crate::fs::iso9660::{self, PartitionKind};
+use crate::fs::iso9660::{self, PartitionKind, Platform};
 use crate::nixos::menu::MenuEntry;
 use crate::nixos::{BootFacts, Summary, kernel_line};
 
 /// An entry's kernel parameters, without passwords.
-pub(super) fn parameters(entry: &MenuEntry) -> Vec<Cow<'_, str>> {
+pub(in super::super) fn parameters(entry: &MenuEntry) -> Vec<Cow<'_, str>> {
     entry.params.iter().map(|parameter| kernel_line::public(parameter)).collect()
+}
+
+/// The firmware that can start the image, and from what.
+pub(in super::super) fn ways(summary: &Summary) -> (Vec<&'static str>, &'static str) {
+    let has = |platform| summary.boot_images.iter().any(|facts| facts.image.platform == platform);
+    let ways = [(Platform::Bios, "BIOS"), (Platform::Uefi, "UEFI")].into_iter().filter(|(platform, _)| has(*platform));
+    let from = if summary.partitions.is_empty() { "as a disc" } else { "as a disc or from a stick" };
+    (ways.map(|(_, name)| name).collect(), from)
 }
 
 pub(super) fn boot_images(summary: &Summary) -> Vec<BootImage> {

@@ -1,12 +1,16 @@
 //! `inspect`: one page, or one document.
 
 mod access;
-mod boot;
+pub(super) mod boot;
 mod document;
+#[cfg(feature = "cli")]
+mod lead;
+mod metrics;
 #[cfg(feature = "cli")]
 mod page;
 
 pub use document::json;
+pub use metrics::{csv, prometheus};
 #[cfg(feature = "cli")]
 pub use page::page;
 

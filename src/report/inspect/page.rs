@@ -7,6 +7,7 @@ use super::super::style::STRONG;
 use super::super::{escape, size, table};
 use super::access::{accepted, logins};
 use super::boot::{Partition, boot_images, parameters, partitions};
+use super::lead::lead;
 use super::names;
 use crate::nixos::access::Account;
 use crate::nixos::menu::MenuEntry;
@@ -46,6 +47,10 @@ impl Page<'_> {
     fn image(&mut self, summary: &Summary) -> io::Result<()> {
         let kind = if summary.volume.is_some() { "ISO 9660 image" } else { "squashfs image" };
         writeln!(self.out, "{STRONG}{}{STRONG:#}", escape(summary.path.as_bytes()))?;
+        for (name, value) in lead(summary) {
+            self.line(name, &value)?;
+        }
+        self.heading("Image")?;
         self.line("kind", &format!("{kind}, {}", size::format(summary.bytes)))?;
         let Some(volume) = &summary.volume else { return Ok(()) };
         self.line("volume", &volume.id)?;

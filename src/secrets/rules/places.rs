@@ -42,6 +42,12 @@ const STORE: &[u8] = b"/nix/store/";
 /// Words in the names of source trees, which have no version.
 const SOURCES: [&str; 3] = ["source", "nixpkgs", "nixos"];
 
+/// Ends of files with code, in which names stand before expressions.
+const CODE: [&str; 12] = [".nix", ".py", ".pl", ".pm", ".rb", ".sh", ".js", ".lua", ".c", ".h", ".go", ".rs"];
+
+/// First words of directories that NixOS makes for one system, although their names may have a version.
+const OF_A_SYSTEM: [&str; 2] = ["nixos-system-", "unit-"];
+
 /// Kinds by the end of the path.
 const ENDS: [(&str, Places); 34] = [
     ("chap-secrets", Places::CHAP),
@@ -104,7 +110,9 @@ fn is_of_a_package(path: &[u8]) -> bool {
     let Some(end) = memchr::memchr(b'/', below) else { return false };
     let path = below.get(..end).and_then(StorePath::from_base);
     path.is_none_or(|path| {
-        !Name::parse(path.name()).version.is_empty() || SOURCES.iter().any(|word| path.name().contains(word))
+        let name = path.name();
+        let is_source = || SOURCES.iter().any(|word| name.contains(word));
+        !OF_A_SYSTEM.iter().any(|word| name.starts_with(word)) && (!Name::parse(name).version.is_empty() || is_source())
     })
 }
 
@@ -125,7 +133,8 @@ impl Places {
         let parts = parts.filter_map(|found| PARTS.get(found.pattern().as_usize())).map(|(_, place)| *place);
         let written = if is_of_a_package(path) { Self::NONE } else { CONFIGURATION };
         let all = ends.chain(parts).fold(written, Self::and);
-        let has_logins = all.meet(CONFIGURATION) && !all.meet(NETWORKS.and(NETRC).and(DOCUMENTATION));
+        let is_code = CODE.iter().any(|end| path.ends_with(end.as_bytes()));
+        let has_logins = all.meet(CONFIGURATION) && !is_code && !all.meet(NETWORKS.and(NETRC).and(DOCUMENTATION));
         let all = if has_logins { all.and(Self::LOGINS) } else { all };
         // A public WireGuard key looks the same.
         let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();

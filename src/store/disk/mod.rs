@@ -9,14 +9,15 @@ pub use walk::Branch;
 
 use rayon::prelude::*;
 
-use self::share::{Use, divide};
+use self::share::{Use, divide, whole_blocks};
 use self::walk::{Counted, Source, Walked, Walker};
 use super::contents::Place;
 use super::{Carrier, Contents, STORE, Store, registration};
 use crate::error::Result;
-use crate::fs::FileType;
+use crate::fs::iso9660::Volume;
 use crate::fs::path::join;
 use crate::fs::squashfs::Archive;
+use crate::fs::{FileType, NodeId, Tree};
 
 /// Where the bytes went that a store takes up on the disc.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,7 +67,7 @@ impl Usage {
 /// If an inode or a directory cannot be read.
 pub fn usage(store: &Store<'_>, contents: &Contents, depth: usize) -> Result<Usage> {
     let (counted, source) = (Counted::default(), source(store));
-    let walker = Walker { source, depth, skipped: None, counted: &counted };
+    let walker = Walker { source, depth, skipped: &[], counted: &counted };
     let objects = contents.objects.par_iter().map(|object| match object.node {
         Some(place) => walker.walk(place, object.path.to_string().as_bytes()),
         None => Ok(Walked::default()),
@@ -74,21 +75,25 @@ pub fn usage(store: &Store<'_>, contents: &Contents, depth: usize) -> Result<Usa
     let mut walked = objects.collect::<Result<Vec<_>>>()?;
     let present = walked.len();
     walked.extend(beside(store, contents, &walker)?);
+    let counted_beside = walked.len();
+    if let Carrier::Directory(volume) = &store.carrier {
+        // Files elsewhere on the disc may share their bytes with those of the store: boot files do.
+        let skipped: Vec<NodeId> = store.registration().into_iter().chain([store.root()]).collect();
+        let walker = Walker { depth: 0, skipped: &skipped, ..walker };
+        walked.push(walker.walk(Place { id: volume.root(), file_type: FileType::Directory }, b"/")?);
+    }
     let uses = numbered(&mut walked);
     let owners = walked.iter().map(|walked| walked.branches.len()).sum();
+    let inside = walked.iter().take(counted_beside).map(|walked| walked.branches.len()).sum();
     let (owned, space) = match &store.carrier {
         Carrier::Squashfs { archive, .. } => in_archive(archive, uses, owners),
         Carrier::Directory(volume) => {
-            let block = u64::from(volume.descriptors().primary.block_size).max(1);
-            let listings = walked.iter().flat_map(|walked| &walked.listings);
+            let listings = walked.iter().take(counted_beside).flat_map(|walked| &walked.listings);
             let metadata = listings.map(|(_, length)| *length).fold(0, u64::saturating_add);
-            let shares = divide(uses, owners, &(0..u64::MAX), block);
-            let files = shares.owned.iter().copied().fold(0, u64::saturating_add);
-            let padding = shares.rounded.saturating_sub(files);
-            let total = shares.rounded.saturating_add(metadata);
-            (shares.owned, Space { total, metadata, padding, ..Space::default() })
+            in_directory(volume, uses, (owners, inside), metadata)
         }
     };
+    walked.truncate(counted_beside);
     let mut owned = owned.into_iter();
     let mut all: Vec<Vec<Branch>> = Vec::with_capacity(walked.len());
     for Walked { mut branches, .. } in walked {
@@ -142,10 +147,25 @@ fn numbered(walked: &mut [Walked]) -> Vec<Use> {
     uses
 }
 
+/// Divides the contents of files in the disc's own tree. The first `inside` of the owners belong to the store.
+fn in_directory(
+    volume: &Volume<'_>,
+    uses: Vec<Use>,
+    (owners, inside): (usize, usize),
+    metadata: u64,
+) -> (Vec<u64>, Space) {
+    let block = u64::from(volume.descriptors().primary.block_size).max(1);
+    let of_store = |owned: &[u64]| share::sum(owned.get(..inside).unwrap_or_default());
+    let rounded = of_store(&divide(whole_blocks(&uses, block), owners, &(0..u64::MAX)).owned);
+    let owned = divide(uses, owners, &(0..u64::MAX)).owned;
+    let padding = rounded.saturating_sub(of_store(&owned));
+    (owned, Space { total: rounded.saturating_add(metadata), metadata, padding, ..Space::default() })
+}
+
 /// Divides the data of an archive. The rest is not data.
 fn in_archive(archive: &Archive<'_>, uses: Vec<Use>, owners: usize) -> (Vec<u64>, Space) {
     let (total, data, used) = archive.extents();
-    let shares = divide(uses, owners, &data, 1);
+    let shares = divide(uses, owners, &data);
     let files = shares.owned.iter().copied().fold(0, u64::saturating_add);
     // Options of the compressor may come before the first block.
     let first = shares.first.unwrap_or(data.end).clamp(data.start, data.end);

@@ -24,15 +24,18 @@ pub(super) struct Shares {
     pub(super) owned: Vec<u64>,
     /// The first byte that anybody uses. `None` if nobody uses any.
     pub(super) first: Option<u64>,
-    /// The distinct ranges in use, in bytes rounded up to `block`. Equal to the sum of `owned` for a block of one byte.
-    pub(super) rounded: u64,
+}
+
+/// The same uses with whole blocks of `block` bytes.
+pub(super) fn whole_blocks(uses: &[Use], block: u64) -> Vec<Use> {
+    uses.iter().map(|used| Use { length: used.length.div_ceil(block).saturating_mul(block), ..*used }).collect()
 }
 
 /// Divides the bytes of `within` among the owners. Bytes in use by several are divided in proportion to the bytes that each has
 /// in them. No byte counts twice, even where a hostile image lets ranges overlap.
-pub(super) fn divide(mut uses: Vec<Use>, owners: usize, within: &Range<u64>, block: u64) -> Shares {
+pub(super) fn divide(mut uses: Vec<Use>, owners: usize, within: &Range<u64>) -> Shares {
     uses.par_sort_unstable();
-    let mut shares = Shares { owned: vec![0; owners], first: uses.first().map(|used| used.start), rounded: 0 };
+    let mut shares = Shares { owned: vec![0; owners], first: uses.first().map(|used| used.start) };
     let mut covered = within.start;
     for shared in uses.chunk_by(|one, other| one.start == other.start) {
         let start = shared.first().map_or(0, |used| used.start);
@@ -40,7 +43,6 @@ pub(super) fn divide(mut uses: Vec<Use>, owners: usize, within: &Range<u64>, blo
         let end = start.saturating_add(length).min(within.end);
         let length = end.saturating_sub(start.max(covered));
         covered = covered.max(end);
-        shares.rounded = shares.rounded.saturating_add(length.div_ceil(block).saturating_mul(block));
         let total: u128 = shared.iter().map(|used| u128::from(used.weight)).sum();
         // Each share lies between two marks on the length, so that rounding loses nothing.
         let mark = |weight: u128| u64::try_from(u128::from(length) * weight / total.max(1)).unwrap_or(length);
@@ -56,6 +58,11 @@ pub(super) fn divide(mut uses: Vec<Use>, owners: usize, within: &Range<u64>, blo
     shares
 }
 
+/// The sum of sizes.
+pub(super) fn sum(sizes: &[u64]) -> u64 {
+    sizes.iter().copied().fold(0, u64::saturating_add)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,14 +74,15 @@ mod tests {
     #[test]
     fn shared_bytes_are_divided_by_what_each_owner_has_in_them_and_none_is_lost() {
         let uses = vec![used(10, 10, 0, 1), used(10, 10, 1, 2), used(20, 5, 1, 9), used(40, 3, 2, 1)];
-        let shares = divide(uses, 3, &(0..100), 1);
-        assert_eq!(shares, Shares { owned: vec![3, 12, 3], first: Some(10), rounded: 18 });
+        let shares = divide(uses, 3, &(0..100));
+        assert_eq!(shares, Shares { owned: vec![3, 12, 3], first: Some(10) });
     }
 
     #[test]
     fn bytes_count_once_where_ranges_overlap_and_not_at_all_outside() {
         let uses = vec![used(0, 20, 0, 1), used(15, 10, 1, 1), used(16, 2, 2, 1), used(90, 50, 2, 1)];
-        assert_eq!(divide(uses, 3, &(10..100), 1).owned, [10, 5, 10]);
-        assert_eq!(divide(vec![used(0, 100, 0, 1), used(4096, 2048, 0, 1)], 1, &(0..1 << 20), 2048).rounded, 4096);
+        assert_eq!(divide(uses, 3, &(10..100)).owned, [10, 5, 10]);
+        let rounded = whole_blocks(&[used(0, 100, 0, 1), used(4096, 2048, 0, 1)], 2048);
+        assert_eq!(divide(rounded, 1, &(0..1 << 20)).owned, [4096]);
     }
 }

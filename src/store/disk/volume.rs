@@ -1,6 +1,6 @@
 //! The space that the files of a volume take up.
 
-use super::share::divide;
+use super::share::{divide, sum, whole_blocks};
 use super::walk::{Branch, Counted, Source, Walker};
 use crate::error::Result;
 use crate::fs::iso9660::Volume;
@@ -16,19 +16,19 @@ pub struct OnVolume {
     pub padding: u64,
 }
 
-/// Where the bytes of a volume went. Down to `depth` levels below the root, directories and files are counted on their own. The
-/// file `skipped` is left out.
+/// Where the bytes of a volume went. Down to `depth` levels below the root, directories and files are counted on their own. Those
+/// in `skipped` are left out.
 ///
 /// # Errors
 /// If a directory cannot be read.
-pub fn on_volume(volume: &Volume<'_>, depth: usize, skipped: Option<NodeId>) -> Result<OnVolume> {
+pub fn on_volume(volume: &Volume<'_>, depth: usize, skipped: &[NodeId]) -> Result<OnVolume> {
     let counted = Counted::default();
     let walker = Walker { source: Source::Volume(volume), depth, skipped, counted: &counted };
     let walked = walker.walk(Place { id: volume.root(), file_type: FileType::Directory }, b"/")?;
     let block = u64::from(volume.descriptors().primary.block_size).max(1);
     let mut branches = walked.branches;
-    let shares = divide(walked.uses, branches.len(), &(0..u64::MAX), block);
-    let files = shares.owned.iter().copied().fold(0, u64::saturating_add);
+    let rounded = divide(whole_blocks(&walked.uses, block), branches.len(), &(0..u64::MAX));
+    let shares = divide(walked.uses, branches.len(), &(0..u64::MAX));
     branches.iter_mut().zip(&shares.owned).for_each(|(branch, bytes)| branch.disk_size = *bytes);
-    Ok(OnVolume { branches, padding: shares.rounded.saturating_sub(files) })
+    Ok(OnVolume { branches, padding: sum(&rounded.owned).saturating_sub(sum(&shares.owned)) })
 }

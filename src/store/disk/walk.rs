@@ -54,11 +54,11 @@ pub(super) struct Counted {
 }
 
 /// Walks from `place`, whose path is `path`. Down to `depth` levels below it, each directory and file is a branch of its own.
-/// The file `skipped` is left out.
+/// Those in `skipped` are left out.
 pub(super) struct Walker<'s, 'i> {
     pub(super) source: Source<'s, 'i>,
     pub(super) depth: usize,
-    pub(super) skipped: Option<NodeId>,
+    pub(super) skipped: &'s [NodeId],
     pub(super) counted: &'s Counted,
 }
 
@@ -85,6 +85,9 @@ impl Walker<'_, '_> {
         let mut ahead = vec![Step { place, branch: 0, level: 0 }];
         while let Some(step) = ahead.pop() {
             let id = step.place.id;
+            if self.skipped.contains(&id) {
+                continue;
+            }
             match step.place.file_type {
                 FileType::Directory => {
                     let listing = self.source.tree().listing(id)?;
@@ -93,7 +96,6 @@ impl Walker<'_, '_> {
                     }
                     self.enter(&step, &mut walked, &mut ahead)?;
                 }
-                _ if Some(id) == self.skipped => {}
                 file_type => {
                     let size = match file_type {
                         FileType::File if entered.insert(id) => self.file(id, step.branch, &mut walked)?,
@@ -117,7 +119,7 @@ impl Walker<'_, '_> {
         for entry in self.source.tree().entries(step.place.id)? {
             let place = Place { id: entry.id, file_type: entry.file_type };
             let mut branch = step.branch;
-            if level <= self.depth && Some(entry.id) != self.skipped {
+            if level <= self.depth && !self.skipped.contains(&entry.id) {
                 if self.counted.branches.fetch_add(1, Ordering::Relaxed) > MOST_BRANCHES {
                     return Err(Error::Limit { what: "2 million directories and files", place: error::Place::Byte(0) });
                 }

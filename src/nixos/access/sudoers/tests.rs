@@ -285,10 +285,24 @@ fn rules_behind_a_limit_are_unknown() {
     assert_eq!(limit(&text), "1 MiB of sudoers at /etc/sudoers:1: over the limit");
     let text = format!("@include sudoers\n{free}");
     assert_eq!(limit(&text), "128 levels of included sudoers at /etc/sudoers:1: over the limit");
-    let again = "ann ALL=(ALL) NOPASSWD: A, B\n".repeat(10_000);
-    let text = format!("Cmnd_Alias A = /{0} : B = /{0}\n{again}{free}", "x".repeat(100_000));
+    let all = |tag: &str| (0..300).map(|at| format!("ann ALL=(ALL) {tag}: /{tag}{at}*\n")).collect::<String>();
+    let text = format!("{}{}{free}", all("NOPASSWD"), all("PASSWD"));
     assert!(limit(&text).starts_with("20,000,000 comparisons of rules"));
     let commands: Vec<String> = (0..5_000).map(|at| format!("/{at}")).collect();
     let text = format!("Cmnd_Alias A = {}\n{}{free}", commands.join(", "), "ALL ALL=NOPASSWD: A\n".repeat(1_000));
-    assert_eq!(limit(&text), "20,000,000 comparisons of rules at /etc/sudoers:1001: over the limit");
+    assert_eq!(limit(&text), "1,000,000 commands of users at /etc/sudoers:202: over the limit");
+}
+
+#[test]
+fn the_work_grows_with_the_number_of_commands_and_not_with_its_square() {
+    let list =
+        |from: usize, to: usize| (from..to).map(|number| format!("/opt/{number}")).collect::<Vec<_>>().join(", ");
+    let all = format!("bob ALL=(root) NOPASSWD: {}\n", list(0, 20_000));
+    let denied = format!("bob ALL=(root) {}, PASSWD: {}\n", list(0, 10_000), list(10_000, 20_000));
+    assert_eq!(of(&all).len(), 1);
+    // Half of them ask again.
+    let rules = of(&format!("{all}{denied}"));
+    assert!(rules.is_empty(), "{:.200}", rules.join("\n"));
+    let half = format!("{all}bob ALL=(root) PASSWD: {}\n", list(1, 20_000));
+    assert_eq!(of(&half), ["1 bob (bob) partly /opt/0"]);
 }
