@@ -72,8 +72,8 @@ fn a_report_that_cannot_be_written_is_told() {
     let image = fixture("today/result").display().to_string();
     for (report, told) in [
         ("junit=/no/such/folder/x", "--report /no/such/folder/x"),
-        ("html=x", "unknown format html; use junit, sarif, markdown, tap or json"),
-        ("junit", "write junit=FILE"),
+        ("html=x", "unknown format html; use json, junit, sarif, markdown or tap"),
+        ("junit", "write json=FILE"),
     ] {
         let found = run(&["check", &image, "--command", "vim", "--report", report]);
         assert_eq!(found.code, Some(2));
