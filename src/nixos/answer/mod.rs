@@ -202,6 +202,8 @@ pub enum Refusal {
         /// The line, counted from 1.
         line: u64,
     },
+    /// `RevokedKeys` names a malformed KRL: sshd then refuses every key.
+    BrokenKrl(String),
     /// sshd cannot read the file as the user.
     UnreadableKeys {
         /// The file.

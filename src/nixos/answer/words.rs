@@ -132,6 +132,9 @@ impl Display for Refusal {
             Self::BrokenRevokedKeys { file, line } => {
                 write!(out, "sshd refuses every key: line {line} of RevokedKeys {file} is no key")
             }
+            Self::BrokenKrl(file) => {
+                write!(out, "sshd refuses every key: RevokedKeys {file} is a malformed KRL")
+            }
             Self::UnreadableKeys { file, mode } => {
                 write!(out, "sshd cannot read {file} as the user: its mode is {mode:04o} and it belongs to another")
             }

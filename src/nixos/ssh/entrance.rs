@@ -148,9 +148,12 @@ impl Entrance {
         let refusal = match list {
             Revoked::Missing if is_of_image(&file) || !file.starts_with('/') => Refusal::NoRevokedKeys(file),
             Revoked::Broken(line) => Refusal::BrokenRevokedKeys { file, line: *line },
+            Revoked::BrokenKrl => Refusal::BrokenKrl(file),
             Revoked::Keys(keys) if keys.contains(key) => Refusal::Revoked(file),
+            Revoked::Krl(list) if list.lists(key) == Some(true) => Refusal::Revoked(file),
+            Revoked::Krl(list) if list.lists(key) == Some(false) => return,
             Revoked::Keys(_) => return,
-            Revoked::Missing | Revoked::Unread => {
+            Revoked::Missing | Revoked::Unread | Revoked::Krl(_) => {
                 answer.conditions.push(Caused { what: Condition::NotRevoked(file), cause: cause.clone() });
                 return;
             }
@@ -161,9 +164,9 @@ impl Entrance {
     /// Takes revoked authorities into account. The keys of certificates may be revoked as well.
     fn revoke_signer(&self, key: &PublicKey, answer: &mut Answer) {
         self.revoke(key, answer);
-        if let Some((Caused { what: file, cause }, Revoked::Keys(keys))) = &self.revoked
+        if let Some((Caused { what: file, cause }, list)) = &self.revoked
             && answer.opens()
-            && !keys.is_empty()
+            && list.may_revoke_certificates()
         {
             answer.conditions.push(Caused { what: Condition::NotRevoked(file.clone()), cause: cause.clone() });
         }
@@ -281,12 +284,18 @@ mod tests {
 
     /// The result for root's key with these options under this configuration.
     fn judge(config: &str, options: &str) -> Result<String, String> {
+        judge_line(&[("/s/etc/ssh/sshd_config", config)], &format!("{options} {KEY}"))
+    }
+
+    /// The result for this line of root's in a system with these files.
+    fn judge_line(files: &[(&str, &str)], line: &str) -> Result<String, String> {
         let unit = ("/s/etc/systemd/system/sshd.service", "[Service]\nExecStart=/x/bin/sshd -D\n");
-        let sshd = Sshd::of(&Made::of(&[unit, ("/s/etc/ssh/sshd_config", config)]).system()).unwrap();
+        let files = [&[unit], files].concat();
+        let sshd = Sshd::of(&Made::of(&files).system()).unwrap();
         let groups = Some(vec!["root".to_owned(), "wheel".to_owned()]);
         let root = User { uid: Some(0), groups, ..User::implied("root") };
         let users = Users { known: true, list: vec![root.clone()] };
-        let line = KeyLine::parse(&format!("{options} {KEY}")).unwrap().unwrap();
+        let line = KeyLine::parse(line).unwrap().unwrap();
         let key = AuthorizedKey { line: Arc::new(line), number: 1, file: b"/keys".as_slice().into() };
         let file = KeysFile {
             path: String::new(),
@@ -382,6 +391,25 @@ mod tests {
         ] {
             assert_eq!(judge(config, options), Ok(conditions.to_owned()), "{config} {options}");
         }
+    }
+
+    #[test]
+    fn a_krl_refuses_what_it_revokes_and_every_key_if_it_is_malformed() {
+        let listed = format!("\0\0\0\x0bssh-ed25519\0\0\0\x20{}", "a".repeat(32));
+        let line = format!("ssh-ed25519 {}", data_encoding::BASE64.encode(listed.as_bytes()));
+        let header = format!("SSHKRL\n\0\0\0\0\x01{}", "\0".repeat(32));
+        let whole = format!("{header}\x02\0\0\0\x37\0\0\0\x33{listed}");
+        let sha1 = format!("{header}\x03\0\0\0\x18\0\0\0\x14{}", "a".repeat(20));
+        let judged = |list: &str, line| {
+            let config = ("/s/etc/ssh/sshd_config", "RevokedKeys /etc/ssh/krl\n");
+            judge_line(&[config, ("/s/etc/ssh/krl", list)], line)
+        };
+        let malformed = Err("sshd refuses every key: RevokedKeys /etc/ssh/krl is a malformed KRL".to_owned());
+        assert_eq!(judged(&header, &line), Ok(String::new()));
+        assert_eq!(judged(&whole, &line), Err("RevokedKeys /etc/ssh/krl lists the key".to_owned()));
+        assert_eq!(judged(&whole, KEY), Ok(String::new()));
+        assert_eq!(judged(&sha1, KEY), Ok("unless RevokedKeys /etc/ssh/krl lists the key".to_owned()));
+        assert_eq!(judged(whole.trim_end_matches('a'), KEY), malformed);
     }
 
     #[test]

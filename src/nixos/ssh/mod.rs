@@ -12,6 +12,7 @@ mod include;
 mod key;
 mod keys_file;
 mod keywords;
+mod krl;
 mod lists;
 mod methods;
 mod modes;

@@ -1,24 +1,28 @@
 //! Lists of revoked keys (sshd_config(5), `RevokedKeys`).
 
+use std::sync::Arc;
+
 use super::key::{KeyLine, PublicKey};
+use super::krl::{self, Krl};
 use crate::error::{Error, Result};
 use crate::nixos::Root;
 
 /// Limit for a list, in bytes.
 const LONGEST: u64 = 4 << 20;
 
-/// The beginning of a list in binary form (KRL, PROTOCOL.krl).
-const MAGIC: &[u8] = b"SSHKRL\n\0";
-
 /// A list of revoked keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Revoked {
     /// It is not in the image.
     Missing,
-    /// It is a binary list, or too long.
+    /// It is too long, or a binary list that versions of OpenSSH read differently.
     Unread,
     /// Its keys.
     Keys(Vec<PublicKey>),
+    /// It is a binary list (KRL).
+    Krl(Arc<Krl>),
+    /// It is a malformed binary list. sshd then refuses every key.
+    BrokenKrl,
     /// This line is not a key. sshd then refuses every key.
     Broken(u64),
 }
@@ -35,8 +39,8 @@ impl Revoked {
             Err(Error::Limit { .. }) => return Ok(Self::Unread),
             Err(error) => return Err(error),
         };
-        if bytes.starts_with(MAGIC) {
-            return Ok(Self::Unread);
+        if bytes.starts_with(krl::MAGIC) {
+            return Ok(Self::of_krl(&bytes));
         }
         let mut keys = Vec::new();
         for (number, line) in (1u64..).zip(String::from_utf8_lossy(&bytes).lines()) {
@@ -47,6 +51,23 @@ impl Revoked {
             }
         }
         Ok(Self::Keys(keys))
+    }
+
+    fn of_krl(bytes: &[u8]) -> Self {
+        match Krl::parse(bytes) {
+            None => Self::BrokenKrl,
+            Some(list) if list.has_disputed_sections => Self::Unread,
+            Some(list) => Self::Krl(Arc::new(list)),
+        }
+    }
+
+    /// Whether the list may revoke the key of a certificate, or the certificate itself.
+    pub(super) fn may_revoke_certificates(&self) -> bool {
+        match self {
+            Self::Missing | Self::Unread | Self::BrokenKrl | Self::Broken(_) => false,
+            Self::Keys(keys) => !keys.is_empty(),
+            Self::Krl(list) => !list.is_empty(),
+        }
     }
 }
 
@@ -63,7 +84,7 @@ mod tests {
         for (text, expected) in [
             ("", Revoked::Keys(Vec::new())),
             (listed.as_str(), Revoked::Keys(vec![public])),
-            ("SSHKRL\n\0more", Revoked::Unread),
+            ("SSHKRL\n\0more", Revoked::BrokenKrl),
             (&format!("{listed}nonsense\n"), Revoked::Broken(4)),
             (&format!("no-pty {key}\n"), Revoked::Broken(1)),
         ] {

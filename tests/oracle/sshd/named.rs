@@ -37,8 +37,14 @@ const REVOKED: &str = "RevokedKeys /etc/ssh/revoked\n";
 const TRUSTED: &str = "TrustedUserCAKeys /etc/ssh/ca.pub\n";
 const PRINCIPALS: &str = "TrustedUserCAKeys /etc/ssh/ca.pub\nAuthorizedPrincipalsFile /etc/ssh/principals\n";
 
+/// A list in binary form that revokes nothing. Its comment is the newline that ends every file here.
+const EMPTY_KRL: &str = "SSHKRL\n\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01";
+
+/// The same list, but its comment is longer than the file.
+const CUT_KRL: &str = "SSHKRL\n\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02";
+
 /// For eve: the credential, the twin that keeps her out, and the twin that lets her in.
-const TWINS: [(&str, Credential, Twin, Twin); 22] = [
+const TWINS: [(&str, Credential, Twin, Twin); 23] = [
     ("a file that only root reads", KEY, keys(0o600, 0), keys(0o644, 0)),
     ("a file that its owner reads", KEY, keys(0o600, 0), keys(0o600, 1000)),
     ("a file that a group may write", KEY, keys(0o464, 0), keys(0o444, 0)),
@@ -52,6 +58,7 @@ const TWINS: [(&str, Credential, Twin, Twin); 22] = [
     ("a revoked key", KEY, file(REVOKED, "revoked", "{own}"), file(REVOKED, "revoked", "{rsa}")),
     ("a malformed list", KEY, file(REVOKED, "revoked", "nonsense"), file(REVOKED, "revoked", "# comment")),
     ("a revoked key with options", KEY, file(REVOKED, "revoked", "no-pty {rsa}"), file(REVOKED, "revoked", "{rsa}")),
+    ("a malformed KRL", KEY, file(REVOKED, "revoked", CUT_KRL), file(REVOKED, "revoked", EMPTY_KRL)),
     ("a missing list", KEY, lines(REVOKED), lines("RevokedKeys none\n")),
     (
         "no list under Match",
