@@ -3,7 +3,7 @@
 use clap::Command;
 
 /// Command lines for each command. `result` is the result of a nix-build.
-const EXAMPLES: [(&str, &[&str]); 18] = [
+const EXAMPLES: [(&str, &[&str]); 19] = [
     (
         "inspect",
         &["nixoscope inspect result", "nixoscope inspect result --json", "cat result/iso/*.iso | nixoscope inspect -"],
@@ -30,6 +30,14 @@ const EXAMPLES: [(&str, &[&str]); 18] = [
             "nixoscope find result 'sshd*'",
             "nixoscope find result '/etc/**/*.conf' -t f",
             "nixoscope find result -i '*ssh*' -0 | xargs -0 nixoscope ls -ld result",
+        ],
+    ),
+    (
+        "extract",
+        &[
+            "nixoscope extract result /etc/ssh -o ssh",
+            "nixoscope extract result git-2.51.2 -o out",
+            "nixoscope extract result /run/current-system --nar | sha256sum",
         ],
     ),
     (

@@ -8,6 +8,7 @@ mod completions;
 mod diff;
 mod du;
 mod examples;
+mod extract;
 mod file;
 mod find;
 mod format;
@@ -26,6 +27,7 @@ mod report_file;
 mod sbom;
 mod secrets;
 mod services;
+mod target;
 mod usage;
 mod verify;
 mod why;
@@ -65,7 +67,7 @@ struct Global {
     /// When to use color
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     color: Color,
-    /// Also print how much was read from a server
+    /// Also print how much was read from a server, and what extract copies
     #[arg(short, long, global = true)]
     verbose: bool,
     /// Threads to use [default: one per core]
@@ -99,6 +101,8 @@ enum Command {
     Cat(cat::Args),
     /// Find files by name, with the package that owns them
     Find(find::Args),
+    /// Copy files and directories out of the image, without root
+    Extract(extract::Args),
     /// List software with versions and sizes
     Packages(packages::Args),
     /// Show where the bytes of the disc went, by directory
@@ -195,6 +199,7 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Ls(args) => ls::run(args, &cli.global),
         Command::Cat(args) => cat::run(args, &cli.global),
         Command::Find(args) => find::run(args, &cli.global),
+        Command::Extract(args) => extract::run(args, &cli.global),
         Command::Packages(args) => packages::run(args, &cli.global),
         Command::Du(args) => du::run(args, &cli.global),
         Command::Why(args) => why::run(args, &cli.global),

@@ -10,6 +10,7 @@ pub mod diff;
 mod document;
 pub mod du;
 mod escape;
+pub mod extract;
 pub mod files;
 pub mod github;
 pub mod html;

@@ -17,6 +17,7 @@ mod diff_trouble;
 mod document;
 mod du;
 mod examples;
+mod extract;
 mod image;
 mod inspect;
 mod login;
