@@ -3,7 +3,7 @@
 use clap::Command;
 
 /// Command lines for each command. `result` is the result of a nix-build.
-const EXAMPLES: [(&str, &[&str]); 19] = [
+const EXAMPLES: [(&str, &[&str]); 20] = [
     (
         "inspect",
         &["nixoscope inspect result", "nixoscope inspect result --json", "cat result/iso/*.iso | nixoscope inspect -"],
@@ -49,6 +49,7 @@ const EXAMPLES: [(&str, &[&str]); 19] = [
         ],
     ),
     ("du", &["nixoscope du result", "nixoscope du result /nix/store --depth 1", "nixoscope du result --json"]),
+    ("report", &["nixoscope report result -o report.html", "nixoscope report old result -o changes.html"]),
     (
         "why",
         &[
