@@ -152,7 +152,8 @@ impl Tree for Archive<'_> {
             Body::Fifo => Kind::Fifo,
             Body::Socket => Kind::Socket,
         };
-        let (uid, gid) = (self.id(header.uid)?, self.id(header.gid)?);
+        let uid = self.id(header.uid)?;
+        let gid = if header.gid == header.uid { uid } else { self.id(header.gid)? };
         Ok(Node { kind, mode: header.mode, uid, gid, mtime: i64::from(header.mtime) })
     }
 
