@@ -107,18 +107,7 @@ pub fn run(
         None if troubles.is_empty() => return disc.require_store().map(|_| report),
         None => {}
     }
-    report.problems.append(&mut boot::check(disc));
-    report.problems.append(&mut boot::included(disc));
-    report.unchecked.append(&mut remark::menus(disc));
-    report.problems.append(&mut efi::menus(&disc.menu));
-    report.problems.extend(efi::defaults(&disc.systems));
-    report.problems.append(&mut efi::check(disc));
-    report.problems.append(&mut label::check(disc));
-    report.notes.extend(label::known(disc));
-    report.notes.extend(file::product(disc));
-    report.problems.append(&mut loader::check(disc));
-    report.problems.append(&mut firmware::check(disc));
-    report.problems.append(&mut twins::check(disc));
+    report.boot(disc);
     match implanted::check(disc, progress) {
         Ok(None) => {}
         Ok(Some(problem)) => {
@@ -150,6 +139,22 @@ pub fn run(
 }
 
 impl Report {
+    /// Checks everything that booting needs, and that firmware and other readers see the same disc.
+    fn boot(&mut self, disc: &Disc<'_>) {
+        self.problems.append(&mut boot::check(disc));
+        self.problems.append(&mut boot::included(disc));
+        self.unchecked.append(&mut remark::menus(disc));
+        self.problems.append(&mut efi::menus(&disc.menu));
+        self.problems.extend(efi::defaults(&disc.systems));
+        self.problems.append(&mut efi::check(disc));
+        self.problems.append(&mut label::check(disc));
+        self.notes.extend(label::known(disc));
+        self.notes.extend(file::product(disc));
+        self.problems.append(&mut loader::check(disc));
+        self.problems.append(&mut firmware::check(disc));
+        self.problems.append(&mut twins::check(disc));
+    }
+
     /// Makes missing hashes problems.
     pub fn require_hashes(&mut self) {
         let message = match (self.has_registration, self.without_hash) {

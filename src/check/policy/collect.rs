@@ -99,6 +99,18 @@ impl Policy {
         if let Some(table) = &self.size {
             to.add(table.assertions(folder), Said::of(&table.severity, &table.reason, &table.1));
         }
+        self.collect_of_systems(folder, to);
+        if let Some(table) = &self.secrets {
+            let assertion = table.allowed().map(|allowed| vec![NoSecrets(allowed).into()]);
+            to.add(assertion, Said::of(&table.severity, &table.reason, &table.1));
+        }
+        if let Some(table) = &self.integrity {
+            to.add(Ok(vec![Integrity.into()]), Said::of(&table.severity, &table.reason, &table.1));
+        }
+    }
+
+    /// The tables after those about packages. All of them may name a system.
+    fn collect_of_systems(&self, folder: &Path, to: &mut Demands<'_>) {
         for table in &self.command {
             let assertion = Command(table.name.0.clone()).into();
             let said = Said::of(&table.severity, &table.reason, &table.1).in_system(&table.system);
@@ -130,13 +142,6 @@ impl Policy {
         if let Some(table) = &self.firewall {
             let said = Said::of(&table.severity, &table.reason, &table.1).in_system(&table.system);
             to.add(table.assertions(), said);
-        }
-        if let Some(table) = &self.secrets {
-            let assertion = table.allowed().map(|allowed| vec![NoSecrets(allowed).into()]);
-            to.add(assertion, Said::of(&table.severity, &table.reason, &table.1));
-        }
-        if let Some(table) = &self.integrity {
-            to.add(Ok(vec![Integrity.into()]), Said::of(&table.severity, &table.reason, &table.1));
         }
     }
 

@@ -7,6 +7,7 @@ use super::lists::lists;
 use super::methods::{Method, forced, methods, refused};
 use super::options::{Options, Wrong};
 use super::revoked::Revoked;
+use super::settings::Settings;
 use super::sshd::{Sshd, is_of_image};
 use crate::nixos::answer::{Answer, Cause, Caused, Condition, Doubt, Refusal};
 use crate::nixos::users::{User, Users};
@@ -84,18 +85,8 @@ impl Sshd {
         conditions.extend(forced(&settings));
         let deciding = DECIDING.into_iter().filter(|keyword| !is_absent && (root || *keyword != "permitrootlogin"));
         let doubts = unknown.into_iter().chain(settings.doubts(deciding)).collect();
-        let named = |keyword| {
-            let value = settings.first(keyword).filter(|value| !value.eq_ignore_ascii_case("none"));
-            value.map(str::to_owned)
-        };
         let commands_only = root && settings.says("permitrootlogin", "forced-commands-only");
-        let perhaps = settings.perhaps("authorizedkeyscommand").find_map(|(line, _)| {
-            let command = line.arguments.first().filter(|command| !command.eq_ignore_ascii_case("none"))?;
-            Some(Caused::by(Doubt::KeysCommand(command.clone()), line.cause.clone()))
-        });
-        let command = named("authorizedkeyscommand")
-            .map(|command| settings.caused(Doubt::KeysCommand(command), "authorizedkeyscommand"))
-            .or(perhaps);
+        let command = keys_command(&settings);
         Entrance {
             keys: Answer { refusal, conditions, doubts },
             command: command.filter(|_| !is_absent),
@@ -117,6 +108,20 @@ impl Sshd {
             takes_dsa: self.version.as_ref().is_none_or(|own| version::compare(own, "7").is_lt()),
         }
     }
+}
+
+/// The program that sshd asks for keys, or may ask on some connections.
+fn keys_command(settings: &Settings<'_>) -> Option<Caused<Doubt>> {
+    let keyword = "authorizedkeyscommand";
+    let is_program = |command: &&str| !command.eq_ignore_ascii_case("none");
+    let always = settings.first(keyword).filter(is_program);
+    let always = always.map(|command| settings.caused(Doubt::KeysCommand(command.to_owned()), keyword));
+    always.or_else(|| {
+        settings.perhaps(keyword).find_map(|(line, _)| {
+            let command = line.arguments.first().filter(|command| is_program(&command.as_str()))?;
+            Some(Caused::by(Doubt::KeysCommand(command.clone()), line.cause.clone()))
+        })
+    })
 }
 
 impl Entrance {
