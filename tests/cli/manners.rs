@@ -150,7 +150,7 @@ fn a_document_goes_to_a_file_but_never_over_the_image() {
 }
 
 #[test]
-fn the_help_fits_eighty_columns() {
+fn the_end_of_the_help_fits_eighty_columns() {
     let help = run(&["--help"]).out;
     let end = help.split_once("IMAGE is").expect("the end of the help").1;
     let lines: Vec<&str> = end.lines().filter(|line| line.chars().count() > 80).collect();
