@@ -52,11 +52,12 @@ struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-IMAGE is an ISO file or device, the result of a nix-build, a compressed ISO (.zst, .xz, .gz, .bz2, .lz4),
-a bare squashfs, a netboot initrd, an http:// or https:// address, or - for standard input.
+IMAGE is an ISO file or device, the result of a nix-build, a compressed ISO
+(.zst, .xz, .gz, .bz2, .lz4), a bare squashfs, a netboot initrd, an http:// or
+https:// address, or - for standard input.
 
-Exit codes: 0 everything holds or nothing differs, 1 something is missing, damaged or different,
-2 could not tell.";
+Exit codes: 0 everything holds or nothing differs, 1 something is missing,
+damaged or different, 2 could not tell.";
 
 #[derive(Args)]
 #[command(next_help_heading = "Global options")]

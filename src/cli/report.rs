@@ -1,10 +1,9 @@
 //! `nixoscope report`
 
-use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use nixoscope::Troubles;
 use nixoscope::nixos::access::{Access, modes};
 use nixoscope::nixos::package::{self, Column, Packages};
@@ -13,8 +12,9 @@ use nixoscope::nixos::software::Software;
 use nixoscope::nixos::{Disc, Summary, hints, why};
 use nixoscope::report::html::{self, Page};
 
+use super::file::OutputArg;
 use super::open::{ImageArg, disc, open};
-use super::{Global, Outcome, output, report_troubles};
+use super::{Global, Outcome, report_troubles};
 
 /// Arguments of `report`.
 #[derive(clap::Args)]
@@ -24,23 +24,24 @@ pub(super) struct Args {
     /// Newer image: the page is about this one, and shows what changed since IMAGE
     #[arg(value_name = "NEW")]
     new: Option<PathBuf>,
-    /// Write the page to this file [default: standard output]
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArg,
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     if global.json {
         bail!("report writes a page for a browser; the other commands write JSON");
     }
-    if args.output.is_none() && io::stdout().is_terminal() {
+    if !args.output.is_file() && io::stdout().is_terminal() {
         bail!("the page is for a browser: name a file with -o FILE.html");
     }
     let older = args.image.path.display().to_string();
+    args.output.refuse_image(&args.image.path)?;
     let (image, difference) = match &args.new {
         Some(new) => (open(new, global)?, Some(super::diff::between(&args.image.path, new, global)?)),
         None => (open(&args.image.path, global)?, None),
     };
+    args.output.refuse_image(image.path())?;
     let (disc, mut troubles) = disc(&image)?;
     let summary = Summary::of(&disc, &mut troubles);
     let system = disc.default_system().ok();
@@ -67,19 +68,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         since: difference.as_ref().map(|difference| (older.as_str(), difference)),
         troubles: &troubles,
     };
-    match &args.output {
-        Some(path) => {
-            let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-            let mut out = BufWriter::new(file);
-            html::write(&mut out, &page)?;
-            out.flush().with_context(|| format!("cannot write {}", path.display()))?;
-        }
-        None => output::unless_closed(|| {
-            let mut out = output::bytes();
-            html::write(&mut out, &page)?;
-            Ok(out.flush()?)
-        })?,
-    }
+    args.output.write(|out| Ok(html::write(out, &page)?))?;
     Ok(report_troubles(&disc, &mut troubles, Outcome::Holds))
 }
 

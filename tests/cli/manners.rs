@@ -132,7 +132,7 @@ fn a_document_goes_to_a_file_but_never_over_the_image() {
     fs::hard_link(&image, &linked).unwrap();
     let before = fs::read(&image).unwrap();
     let (image, linked) = (image.display().to_string(), linked.display().to_string());
-    for command in [&["manifest"][..], &["sbom"], &["sbom", "--format", "csv"]] {
+    for command in [&["manifest"][..], &["sbom"], &["sbom", "--format", "csv"], &["report"]] {
         let output = folder.path().join("document").display().to_string();
         let arguments = [command, &[&image, "-o", &output]].concat();
         let (written, printed) = (run(&arguments), run(&[command, &[image.as_str()]].concat()));
@@ -144,7 +144,17 @@ fn a_document_goes_to_a_file_but_never_over_the_image() {
     }
     let report = run(&["check", &image, "--usb", "--report", &format!("junit={linked}")]);
     assert_eq!(report.code, Some(2));
+    let older = run(&["report", &linked, &fixture("era-2014/result").display().to_string(), "-o", &image]);
+    assert_eq!(older.code, Some(2));
     assert_eq!(fs::read(&image).unwrap(), before);
+}
+
+#[test]
+fn the_end_of_the_help_fits_eighty_columns() {
+    let help = run(&["--help"]).out;
+    let end = help.split_once("IMAGE is").expect("the end of the help").1;
+    let lines: Vec<&str> = end.lines().filter(|line| line.chars().count() > 80).collect();
+    assert_eq!(lines, Vec::<&str>::new());
 }
 
 /// Runs the program with bytes on its standard input.
