@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use nixoscope::check::policy::{self, Draft, DraftNetwork, Proof};
 use nixoscope::nixos::Summary;
 use nixoscope::nixos::access::Access;
@@ -93,8 +93,12 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     report_policy::toml(&mut text, &draft)?;
     match &args.output {
         Some(file) => {
-            let mut file_out =
-                std::fs::File::create_new(file).with_context(|| format!("--output {}", file.display()))?;
+            let mut file_out = std::fs::File::create_new(file).map_err(|error| match error.kind() {
+                std::io::ErrorKind::AlreadyExists => {
+                    anyhow!("--output {}: it exists, and may have been edited; choose another name", file.display())
+                }
+                _ => anyhow::Error::new(error).context(format!("--output {}", file.display())),
+            })?;
             file_out.write_all(&text).with_context(|| format!("--output {}", file.display()))?;
         }
         None => {
