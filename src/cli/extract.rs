@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn names_that_mean_another_file_are_refused() {
         assert_eq!(host_name(b"a//b/c").unwrap(), Path::new("a/b/c"));
-        for path in [&b"a/../b"[..], b"..", b"a/.", b"a\\0b"] {
+        for path in [&b"a/../b"[..], b"..", b"a/.", b"a\0b"] {
             assert!(host_name(path).unwrap_err().starts_with("no file can be called"));
         }
     }
