@@ -8,6 +8,8 @@
     reason = "a test that cannot go on should say so at once"
 )]
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -621,10 +623,38 @@ fn signatures_count_if_a_trusted_key_made_them_for_what_the_image_has() {
         "the cache has it with another hash, so its signature is for something else",
     ];
     assert_eq!(told, expected);
+    let served = document(&image, &["--signatures", &key, "--cache", &serve(cache)]);
+    assert_eq!(served, (code, found), "the same cache at an address");
+    let gone = "http://127.0.0.1:1/cache";
+    let refused = run(&["verify", image.to_str().unwrap(), "--signatures", &key, "--cache", gone]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.errors.contains("http://127.0.0.1:1/cache/"), "{}", refused.errors);
     let secret = format!("test-1:{}", base64(&*pair(1).sk));
     let refused = run(&["verify", image.to_str().unwrap(), "--signatures", &secret, "--cache", cache]);
     assert_eq!(refused.code, Some(2));
     assert!(!refused.errors.contains(&base64(&*pair(1).sk)[..40]), "a secret key is not printed");
+}
+
+/// Serves the files of a folder, as long as the test runs. Returns the address.
+fn serve(folder: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://127.0.0.1:{}/", listener.local_addr().unwrap().port());
+    let folder = folder.to_owned();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+            let request: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+            let name = request[0].split(' ').nth(1).unwrap().trim_start_matches('/');
+            let (status, body) = match std::fs::read(Path::new(&folder).join(name)) {
+                Ok(body) => ("200 OK", body),
+                Err(_) => ("404 Not Found", Vec::new()),
+            };
+            let head = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
+        }
+    });
+    address
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use nixoscope::image::Image;
+#[cfg(feature = "remote")]
+use nixoscope::image::is_address;
 use nixoscope::report::verify as report_verify;
 use nixoscope::store::Closure;
 use nixoscope::verify::{self, Expectations, Signatures};
@@ -32,8 +34,9 @@ pub(super) struct Args {
     /// Public key that must have signed each store path: NAME:BASE64, or a FILE with such keys; several add up
     #[arg(long, value_name = "KEY", requires = "cache")]
     signatures: Vec<String>,
-    /// Binary cache with the signatures: a directory, as nix copy --to file://DIR makes it; several add up
-    #[arg(long, value_name = "DIR", requires = "signatures")]
+    /// Binary cache with the signatures: an https:// address, or a directory as nix copy --to file://DIR makes it;
+    /// several add up
+    #[arg(long, value_name = "DIR|URL", requires = "signatures")]
     cache: Vec<String>,
 }
 
@@ -116,9 +119,14 @@ fn signatures(args: &Args) -> anyhow::Result<Option<Signatures>> {
         wanted.keys.add(&text).map_err(|reason| anyhow!("--signatures: {reason}"))?;
     }
     for argument in &args.cache {
+        #[cfg(feature = "remote")]
+        if is_address(Path::new(argument)) {
+            wanted.caches.push(PathBuf::from(argument));
+            continue;
+        }
         let directory = argument.strip_prefix("file://").unwrap_or(argument);
         if directory.contains("://") {
-            bail!("--cache {argument}: only directories are read; copy the paths with nix copy --to file://DIR first");
+            bail!("--cache {argument}: copy the paths to a directory first: nix copy --to file://DIR");
         }
         if !Path::new(directory).is_dir() {
             bail!("--cache {directory}: not a directory");

@@ -17,6 +17,10 @@ pub use compressed::{PACKED, is_initrd};
 pub use find::find;
 pub use products::{PRODUCTS, products};
 pub use region::{Region, RegionReader};
+#[cfg(feature = "remote")]
+pub(crate) use remote::Texts;
+#[cfg(feature = "remote")]
+pub use remote::is_address;
 pub use source::Source;
 pub use spool::Spool;
 

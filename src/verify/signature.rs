@@ -10,9 +10,13 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64;
 use ed25519_compact::{PublicKey, Signature};
+use rayon::prelude::*;
 
 use super::problem::{Problem, ProblemKind};
 use crate::error::{Error, Result};
+#[cfg(feature = "remote")]
+use crate::image::{Texts, is_address};
+use crate::store::contents::Object;
 use crate::store::{Contents, sha256};
 
 /// Limit for a narinfo file in bytes. That of a path with 1,000 references has about 60 KiB.
@@ -27,7 +31,8 @@ pub struct TrustedKeys(BTreeMap<String, PublicKey>);
 pub struct Signatures {
     /// The keys that count.
     pub keys: TrustedKeys,
-    /// Directories of binary caches, as `nix copy --to file://…` makes them.
+    /// Binary caches: directories, as `nix copy --to file://…` makes them, or with the feature `remote`, `http://` and
+    /// `https://` addresses.
     pub caches: Vec<PathBuf>,
 }
 
@@ -111,7 +116,12 @@ pub(super) fn check(
     let by_key = wanted.keys.0.keys().map(|name| (name.clone(), 0)).collect();
     let mut signed = Signed { by_key, ..Signed::default() };
     let mut problems = Vec::new();
-    for (index, object) in contents.objects.iter().enumerate().filter(|(index, _)| verified.contains(index)) {
+    let objects: Vec<(usize, &Object)> =
+        contents.objects.iter().enumerate().filter(|(index, _)| verified.contains(index)).collect();
+    // A server answers several questions at once.
+    let caches = Caches::new(&wanted.caches);
+    let found: Vec<Vec<NarInfo>> = objects.par_iter().map(|(_, object)| caches.infos(object)).collect::<Result<_>>()?;
+    for ((index, object), infos) in objects.into_iter().zip(found) {
         signed.of += 1;
         let Some(hash) = object.record.as_ref().and_then(|record| record.nar_hash) else { continue };
         let size = object.record.as_ref().and_then(|record| record.nar_size);
@@ -121,11 +131,9 @@ pub(super) fn check(
         let path = object.path.to_string();
         let shown = super::shown(&hash);
         let fingerprint = size.map(|size| format!("1;{path};{shown};{size};{}", references.join(",")));
-        let base = object.path.base();
-        let digest = base.split_once('-').map_or(base, |(digest, _)| digest);
         let mut missing = Missing::NotInCache;
         let mut keys = HashSet::new();
-        for info in infos(&wanted.caches, digest)? {
+        for info in infos {
             match (&fingerprint, info.nar_hash) {
                 (_, Some(other)) if other != hash => missing = Missing::OtherHash(other),
                 (None, _) => missing = Missing::Size,
@@ -188,13 +196,41 @@ impl Missing {
     }
 }
 
-/// The data of each cache about a path. `digest` is in Nix32, so it cannot lead out of the directory.
-fn infos(caches: &[PathBuf], digest: &str) -> Result<Vec<NarInfo>> {
-    let mut infos = Vec::new();
-    for cache in caches {
-        infos.extend(read(&cache.join(format!("{digest}.narinfo")))?.map(|text| NarInfo::parse(&text)));
+/// The caches, and the client for those on servers.
+struct Caches<'c> {
+    all: &'c [PathBuf],
+    #[cfg(feature = "remote")]
+    texts: Texts,
+}
+
+impl<'c> Caches<'c> {
+    fn new(all: &'c [PathBuf]) -> Self {
+        Self {
+            all,
+            #[cfg(feature = "remote")]
+            texts: Texts::new(),
+        }
     }
-    Ok(infos)
+
+    /// The data of each cache about an object. The digest is in Nix32, so it cannot lead out of a directory.
+    fn infos(&self, object: &Object) -> Result<Vec<NarInfo>> {
+        let base = object.path.base();
+        let digest = base.split_once('-').map_or(base, |(digest, _)| digest);
+        let mut infos = Vec::new();
+        for cache in self.all {
+            infos.extend(self.text(cache, digest)?.map(|text| NarInfo::parse(&text)));
+        }
+        Ok(infos)
+    }
+
+    fn text(&self, cache: &Path, digest: &str) -> Result<Option<String>> {
+        #[cfg(feature = "remote")]
+        if is_address(cache) {
+            let address = cache.to_string_lossy();
+            return self.texts.get(&format!("{}/{digest}.narinfo", address.trim_end_matches('/')), LONGEST);
+        }
+        read(&cache.join(format!("{digest}.narinfo")))
+    }
 }
 
 fn read(file: &Path) -> Result<Option<String>> {

@@ -1,6 +1,7 @@
 //! An image at an `http://` or `https://` address, of which only the parts that are needed are transferred.
 
 mod answer;
+mod text;
 mod windows;
 
 use std::fs::File;
@@ -15,6 +16,7 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, ResponseExt};
 
 use self::answer::{Range, Version};
+pub(crate) use self::text::Texts;
 use self::windows::{BLOCK, Windows};
 use super::Progress;
 use super::platform::FileExt;
@@ -58,7 +60,8 @@ pub(super) enum Opened {
 }
 
 /// Whether a name is an address.
-pub(super) fn is_address(name: &Path) -> bool {
+#[must_use]
+pub fn is_address(name: &Path) -> bool {
     let scheme = name.to_str().and_then(|name| name.split_once("://")).map(|(scheme, _)| scheme);
     scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https"))
 }
