@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use crate::nixos::firewall::{Firewall, Opening, Passage};
 use crate::nixos::services::Services;
-use crate::nixos::unit::Start;
 
 /// The firewall of a system, and the ports on which it can be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +25,7 @@ impl DraftNetwork {
     #[must_use]
     pub fn of(services: &Services) -> Option<Self> {
         let firewall = services.firewall.as_ref().filter(|_| !services.services.is_empty())?;
-        let started = services.services.iter().filter(|service| service.start != Start::Manual);
+        let started = services.services.iter().filter(|service| service.starts());
         let ports = started.flat_map(|service| &service.ports).filter(|port| !port.loopback);
         let is_named = |protocol: &str| ["tcp", "udp"].contains(&protocol);
         let open = ports
@@ -47,4 +46,27 @@ fn openings(firewall: &Firewall, protocol: &str) -> Option<Vec<(u16, u16)>> {
     let mut own = firewall.openings.iter().filter(|opening| opening.protocol == protocol && !opening.is_stock());
     let plain = firewall.unit.is_some() && firewall.further.is_empty() && own.all(Opening::is_for_all);
     plain.then(|| firewall.for_all(protocol).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nixos::services::Service;
+    use crate::nixos::unit::{Conditions, Port, Start};
+
+    #[test]
+    fn a_port_of_a_unit_that_never_starts_is_not_asserted() {
+        let service = |number, conditions| Service {
+            unit: "web.service".to_owned(),
+            start: Start::Boot,
+            conditions,
+            user: None,
+            program: None,
+            ports: vec![Port { protocol: "tcp", number, loopback: false }],
+        };
+        let failed = Conditions::Failed("ConditionPathExists=/x".to_owned());
+        let services = vec![service(80, failed), service(81, Conditions::Met)];
+        let draft = DraftNetwork::of(&Services { services, firewall: Some(Firewall::default()) }).unwrap();
+        assert_eq!(draft.open, BTreeSet::from([("tcp", 81)]));
+    }
 }

@@ -7,7 +7,6 @@ use super::{Page, shown};
 use crate::nixos::access::{Access, Finding, Severity};
 use crate::nixos::firewall::Firewall;
 use crate::nixos::services::Service;
-use crate::nixos::unit::Start;
 
 /// Findings and units that are shown. More make the page slow, and nobody reads them.
 const MOST: usize = 400;
@@ -54,7 +53,7 @@ fn one(finding: &Finding) -> Markup {
 /// What starts, and the ports that are open.
 pub(super) fn services(page: &Page<'_>) -> Markup {
     let Some(services) = page.services else { return html! {} };
-    let started: Vec<&Service> = services.services.iter().filter(|service| service.start != Start::Manual).collect();
+    let started: Vec<&Service> = services.services.iter().filter(|service| service.starts()).collect();
     // Those that listen first: they are what a reader looks for.
     let (listening, others): (Vec<&Service>, Vec<&Service>) =
         started.iter().partition(|service| !service.ports.is_empty());
@@ -82,6 +81,7 @@ pub(super) fn services(page: &Page<'_>) -> Markup {
                         }
                     }
                 }
+                @if let more @ 1.. = started.len().saturating_sub(MOST) { p { "and " (more) " more units" } }
             }
         }
     }
@@ -98,7 +98,11 @@ fn firewall(firewall: Option<&Firewall>) -> Markup {
             "The firewall (" (shown(unit)) ") lets in "
             @if open.is_empty() { "nothing from outside." } @else { strong { (shown(&open.join(", "))) } "." }
             @if !firewall.trusted.is_empty() { " It trusts the interfaces " (shown(&firewall.trusted.join(", "))) "." }
-            @if !firewall.further.is_empty() { " " (firewall.further.len()) " rules of its own are not judged." }
+            @match firewall.further.len() {
+                0 => {}
+                1 => " One rule of its own is not checked.",
+                more => { " " (more) " rules of its own are not checked." }
+            }
         }
     }
 }
