@@ -271,6 +271,9 @@ fn hints(hints: &[Hint], software: &Software) -> Markup {
                     }
                 }
             }
+            @if let more @ 1.. = hints.len().saturating_sub(MOST_HINTS) {
+                p { "and " (more) " that would save less; " code { "nixoscope du --hints --json" } " has them all" }
+            }
         }
     }
 }
