@@ -9,6 +9,7 @@ use nixoscope::fs::walk::Walk;
 use nixoscope::fs::{FileType, Kind, NodeId, Tree, path};
 use nixoscope::image::platform::OsStrExt;
 use nixoscope::nixos::Disc;
+use nixoscope::report::count::counted;
 use nixoscope::report::escape;
 use nixoscope::report::extract::{self, Extracted};
 use nixoscope::store::name::Name;
@@ -58,7 +59,8 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let Copy { target, done, failed, stripped, .. } = copy;
     target.close()?;
     if stripped > 0 && !global.quiet {
-        output::complain(&format!("{stripped} set-user-ID, set-group-ID or sticky bits are left out"));
+        let files = counted(stripped, "file");
+        output::complain(&format!("left out: the set-user-ID, set-group-ID or sticky bits of {files}"));
     }
     output::present(global, |out| Ok(extract::json(out, about(&disc, &mut troubles), &done)?), |_| Ok(()))?;
     let outcome = if failed > 0 && outcome == Outcome::Holds { Outcome::Unsure } else { outcome };
@@ -83,7 +85,7 @@ fn nar(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     match &args.output {
         Some(target) => file::replace(target, write).with_context(|| format!("--output {}", target.display()))?,
         None => {
-            ensure!(!output::is_terminal(), "a NAR is no text; write it to a file with --output FILE, or to a pipe");
+            ensure!(!output::is_terminal(), "a NAR is not text; write it to a file with --output FILE, or to a pipe");
             output::unless_closed(|| {
                 let mut out = output::bytes();
                 write(&mut out)?;
@@ -224,7 +226,7 @@ fn host_name(path: &[u8]) -> Result<PathBuf, String> {
     let mut to = PathBuf::new();
     for name in path.split(|&byte| byte == b'/').filter(|name| !name.is_empty()) {
         if matches!(name, b"." | b"..") || name.contains(&0) {
-            return Err(format!("no file can be called {}", escape(name)));
+            return Err(format!("a file cannot be called {}", escape(name)));
         }
         let shown = OsStr::from_bytes(name);
         if shown.as_bytes() != name || cfg!(windows) && name.iter().any(|byte| b"\\:*?\"<>|".contains(byte)) {
@@ -243,7 +245,7 @@ mod tests {
     fn names_that_mean_another_file_are_refused() {
         assert_eq!(host_name(b"a//b/c").unwrap(), Path::new("a/b/c"));
         for path in [&b"a/../b"[..], b"..", b"a/.", b"a\0b"] {
-            assert!(host_name(path).unwrap_err().starts_with("no file can be called"));
+            assert!(host_name(path).unwrap_err().starts_with("a file cannot be called"));
         }
     }
 }
