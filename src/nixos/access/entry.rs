@@ -54,6 +54,8 @@ pub(super) struct Entry {
     pub(super) conditions: Arc<[Condition]>,
     /// Commands of the same list share this number.
     pub(super) group: usize,
+    /// Neighbours in a list that run as the same users share this number.
+    pub(super) part: usize,
     pub(super) file: Arc<str>,
     pub(super) line: u64,
 }
@@ -132,6 +134,7 @@ impl Entry {
             asks: None,
             conditions: Arc::new([]),
             group: 0,
+            part: 0,
             file: Arc::clone(file),
             line,
         }

@@ -108,7 +108,9 @@ impl<'p> View<'p> {
                     let place = (index, member);
                     let Some((freed, conditions)) = self.unasked(place, wanted, work)? else { continue };
                     work.place(leaf.entry)?;
-                    let key = (leaf.entry.group, target, leaf.at, conditions, freed);
+                    // As root, all targets of a list are alike.
+                    let part = if target == Target::Root { leaf.entry.group } else { leaf.entry.part };
+                    let key = (leaf.entry.group, target, leaf.at, conditions, freed, part);
                     runs.entry(key).or_default().push((leaf.number, member));
                     if answer == Answer::Yes {
                         break; // root can become anybody
@@ -116,8 +118,14 @@ impl<'p> View<'p> {
                 }
             }
         }
-        let run =
-            |((group, target, at, conditions, freed), commands)| Run { group, target, at, conditions, commands, freed };
+        let run = |((group, target, at, conditions, freed, _), commands)| Run {
+            group,
+            target,
+            at,
+            conditions,
+            commands,
+            freed,
+        };
         Ok(runs.into_iter().map(run).collect())
     }
 

@@ -93,6 +93,8 @@ impl Sudoers {
             if *conditions != *spec.conditions {
                 conditions = spec.conditions.into();
             }
+            let before = self.entries.get(group..).and_then(<[Entry]>::last).filter(|before| before.targets == own);
+            let part = before.map_or(self.entries.len(), |before| before.part);
             self.entries.push(Entry {
                 hosts: Arc::clone(&hosts),
                 targets: own,
@@ -100,6 +102,7 @@ impl Sudoers {
                 asks: spec.asks,
                 conditions: Arc::clone(&conditions),
                 group,
+                part,
                 ..rule.clone()
             });
         }
