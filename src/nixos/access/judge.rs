@@ -190,7 +190,7 @@ fn sshd(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
         findings.push(Finding::new(FindingId::KeysByCommand, "sshd", message, sshd.config.as_deref()));
     }
     for (method, cause) in sshd.further_methods().into_iter().filter(|_| sshd.unit.is_some()) {
-        let message = format!("also lets in by {method}: for whom, the image does not tell");
+        let message = format!("also lets in by {method}: the image does not say for whom");
         findings.push(Finding::new(FindingId::OtherSshMethod, "sshd", message, Some(&cause.to_string())));
     }
     findings.extend(no_key_for_root(accounts));
@@ -310,7 +310,7 @@ fn rules(facts: &Facts) -> Vec<Finding> {
         let message = match why {
             Why::Missing => "is included but not in the image: what it grants is unknown".to_owned(),
             Why::Limit(error) => format!("is not read further, so what it grants is unknown: {error}"),
-            Why::Undecided(what) => format!("may grant more: the image does not tell {what}"),
+            Why::Undecided(what) => format!("may grant more: the image does not say {what}"),
         };
         findings.push(Finding::new(FindingId::UnreadFile, file, message, None));
     }

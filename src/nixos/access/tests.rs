@@ -95,6 +95,56 @@ fn where_the_image_cannot_tell_nobody_is_said_to_be_shut_out() {
     }
 }
 
+/// A system whose users come from a list for the activation script.
+fn listed(account: &str, files: &[(&str, &str)]) -> Access {
+    let list = "/nix/store/e-users-groups.json";
+    let text = format!(r#"{{"users": [{{"name": "eve", "uid": 1000, {account}}}], "groups": []}}"#);
+    let activate = format!("#!/bin/sh\nperl /nix/store/e-update-users-groups.pl {list}\n");
+    let own = [
+        ("/s/activate", activate.as_str()),
+        (list, text.as_str()),
+        ("/s/etc/pam.d/login", "auth sufficient pam_unix.so nullok\n"),
+    ];
+    Access::read(&Made::of(&[&own[..], files].concat()).system(), Vec::new()).unwrap()
+}
+
+#[test]
+fn a_password_that_a_file_may_replace_at_boot_is_uncertain_but_an_empty_one_is_still_found() {
+    let replaces = "/run/secrets/eve, which is not in the image, replaces the password if it exists at boot";
+    for (others, sentence, ids) in [
+        (
+            r#""hashedPassword": """#,
+            format!("may be able to log in on the console without a password ({replaces})"),
+            &["empty-password", "login"][..],
+        ),
+        (
+            r#""initialPassword": "x""#,
+            format!("may be able to log in on the console with a password that is in the image in clear text ({replaces})"),
+            &["plaintext-password", "login"],
+        ),
+        (
+            r#""hashedPassword": "!""#,
+            "may be able to log in on the console with a password (the password comes from /run/secrets/eve, which is not \
+             in the image)"
+                .to_owned(),
+            &["password-not-in-image", "login"],
+        ),
+    ] {
+        let access = listed(&format!(r#""hashedPasswordFile": "/run/secrets/eve", {others}"#), &[]);
+        let account = &access.people.accounts[0];
+        assert_eq!((account.sentence(), account.is_unsure()), (sentence, true), "{others}");
+        let found: Vec<&str> = access.findings.iter().map(|finding| finding.id.name()).collect();
+        let found: Vec<&str> = found.into_iter().filter(|id| *id != "sshd-absent").collect();
+        assert_eq!(found, ids, "{others}");
+    }
+    // Without that file, the image decides.
+    let account = &listed(r#""hashedPassword": """#, &[]).people.accounts[0];
+    assert_eq!(
+        (account.sentence().as_str(), account.is_unsure()),
+        ("can log in on the console without a password", false)
+    );
+}
+
 #[test]
 fn files_of_keys_that_may_come_at_boot_are_told() {
     let config = "UsePAM yes\nAuthorizedKeysFile /run/keys/%u\n";
@@ -276,7 +326,7 @@ fn rules_of_pam_that_let_in_without_a_password_are_found() {
         ),
         (
             "auth [success=done default=ignore] pam_exec.so /bin/x\nauth required pam_deny.so\n",
-            "may be able to log in on the console without a password (the image does not tell whom pam_exec of PAM lets in)",
+            "may be able to log in on the console without a password (the image does not say whom pam_exec of PAM lets in)",
         ),
         ("auth required pam_deny.so\nauth sufficient pam_permit.so\n", "cannot log in: the password is locked, no key"),
     ] {
@@ -425,7 +475,7 @@ fn the_account_rules_of_pam_count_for_keys_where_sshd_asks_pam() {
 fn other_methods_of_sshd_and_authorities_outside_the_image_are_reported() {
     let found = |config: &str| findings(&[UNIT, WANTED, ("/s/etc/ssh/sshd_config", config)]);
     let told = |method: &str| {
-        vec![format!("other-ssh-method sshd: also lets in by {method}: for whom, the image does not tell")]
+        vec![format!("other-ssh-method sshd: also lets in by {method}: the image does not say for whom")]
     };
     assert_eq!(
         found("HostbasedAuthentication no\nMatch User x\nHostbasedAuthentication yes\n"),

@@ -175,12 +175,15 @@ impl Display for Doubt {
             Self::AuthoritiesFile(file) => {
                 write!(out, "sshd reads certificate authorities from {file}, which is not in the image")
             }
-            Self::EmptyByPam => out.write_str("the image does not tell whether PAM accepts empty passwords"),
-            Self::Pam(module) => write!(out, "the image does not tell whom {module} of PAM lets in"),
+            Self::EmptyByPam => out.write_str("the image does not say whether PAM accepts empty passwords"),
+            Self::Pam(module) => write!(out, "the image does not say whom {module} of PAM lets in"),
             Self::OldScheme(scheme) => write!(out, "libcrypt may refuse {scheme} hashes"),
+            Self::PasswordReplaced(file) => {
+                write!(out, "{file}, which is not in the image, replaces the password if it exists at boot")
+            }
             Self::PasswordFile(file) => write!(out, "the password comes from {file}, which is not in the image"),
             Self::PasswordsWritten(file) => write!(out, "{file} of the initrd may set passwords"),
-            Self::UntoldPassword => out.write_str("the image does not tell the password"),
+            Self::UntoldPassword => out.write_str("the image does not say what the password is"),
         }
     }
 }
