@@ -6,7 +6,7 @@ use super::{Ask, Kind};
 use crate::check::systems::{Scope, in_each};
 use crate::check::{Judgement, Subject, WantedKey};
 use crate::error::Result;
-use crate::nixos::access::Access;
+use crate::nixos::access::{Access, Finding, FindingId};
 use crate::nixos::answer::{Verdict, with_doubts};
 use crate::nixos::ssh::{AuthorizedKey, Writer};
 
@@ -90,6 +90,11 @@ impl OnlyKeys {
                 unknown.extend(grants.writers.iter().map(told));
             }
         }
+        let hides = |finding: &&Finding| {
+            matches!(finding.id, FindingId::InitrdUnreadable | FindingId::InitrdUnread | FindingId::OverLimit)
+        };
+        let hidden = access.findings.iter().filter(hides);
+        unknown.extend(hidden.map(|finding| format!("{} {}", finding.subject, finding.message)));
         let (names, places): (Vec<String>, Vec<String>) = others.into_iter().unzip();
         match (names.first(), unknown.first()) {
             (None, None) => Judgement::pass("no other key lets anybody in", Vec::new()),

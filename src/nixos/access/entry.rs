@@ -84,6 +84,8 @@ pub enum Condition {
     Local,
     /// The rule applies to some details of the action, such as one unit.
     Details,
+    /// sudo finds the command in this root directory, or in the one that the user chooses (`*`).
+    Chroot(String),
     /// The later rule at this index depends on something else and may take it back.
     Unless(String),
 }
@@ -97,6 +99,7 @@ impl fmt::Display for Condition {
             Self::NotAfter(time) => write!(formatter, "until {time}"),
             Self::Local => write!(formatter, "if at the machine itself"),
             Self::Details => write!(formatter, "depending on the details of the action"),
+            Self::Chroot(root) => write!(formatter, "if sudo finds it under CHROOT={root}"),
             Self::Unless(place) => write!(formatter, "unless {place} overrides it"),
         }
     }

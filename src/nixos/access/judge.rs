@@ -41,7 +41,7 @@ pub(super) fn findings(facts: &Facts, accounts: &[Account], doors: &Doors<'_>) -
     findings.extend(initrd(&doors.shells));
     findings.extend(doors.shells.others.iter().cloned());
     for over in doors.over_limits {
-        let message = format!("is not read further, so what the rest opens is unknown: {over}");
+        let message = format!("reached, so what the rest opens is unknown: {over}");
         findings.push(Finding::new(FindingId::OverLimit, "limit", message, None));
     }
     if !facts.users.known {

@@ -183,7 +183,7 @@ impl Declared {
             users => users?,
         };
         let mut files = KeysFiles::new(root);
-        let sources = sources(&sshd, &users, &mut files, root.toplevel())?;
+        let sources = sources(&sshd, &users, &mut files, root)?;
         let orphans = orphans(root, &users, &mut files)?;
         let Rules { free: rules, mut unread, malformed, .. } = become_root::rules(root, &users)?;
         unread.extend(sshd.unread().iter().cloned().map(Unread::missing));
@@ -331,7 +331,7 @@ impl People {
         let (mut facts, mut sources) = Facts::of(root)?;
         let user = User::implied(name);
         let users = Users { known: false, list: vec![user.clone()] };
-        sources.extend(self::sources(&facts.sshd, &users, &mut KeysFiles::new(root), root.toplevel())?);
+        sources.extend(self::sources(&facts.sshd, &users, &mut KeysFiles::new(root), root)?);
         facts.users.list.push(user);
         let accounts = facts.accounts(sources);
         Ok(facts.into_people(accounts))
@@ -407,8 +407,12 @@ impl Facts {
 }
 
 /// What sshd reads for each user, and what it decides about each key.
-fn sources(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, toplevel: &str) -> Result<Vec<SshSources>> {
-    let mut count = 0;
+fn sources(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, root: &Root<'_>) -> Result<Vec<SshSources>> {
+    let mut left = MOST_GRANTS;
+    let over = || {
+        let place = Place::File(root.toplevel().as_bytes().to_vec());
+        root.cut(Error::Limit { what: "100,000 keys of users", place });
+    };
     let mut all = Vec::new();
     for user in &users.list {
         let entrance = sshd.entrance(users, user);
@@ -418,22 +422,30 @@ fn sources(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, toplevel: &str
             let of_image = ["/etc/", "/nix/", &user.home].iter().any(|place| file.path.starts_with(place));
             let judge = |key| entrance.judge(key, &file);
             let own = file.keys.iter().flat_map(|keys| keys.iter());
-            keys.extend(own.map(|key| GrantedKey { key: key.clone(), answer: judge(key) }));
+            let is_over = own.clone().count() > left;
+            let own = own.take(left).map(|key| GrantedKey { key: key.clone(), answer: judge(key) });
+            let before = keys.len();
+            keys.extend(own);
+            left -= keys.len() - before;
+            if is_over {
+                over();
+            }
             file.writers.into_iter().for_each(|writer| keep_one(&mut writers, writer));
-            if file.untold {
+            if file.untold || is_over {
                 untold.push(file.path.clone());
             } else if file.keys.is_none() && !of_image {
                 elsewhere.push(file.path.clone());
             }
             paths.push(file.path);
         }
-        let Authorities { list: authorities, elsewhere: authorities_elsewhere } =
+        let Authorities { list: mut authorities, elsewhere: authorities_elsewhere } =
             sshd.authorities(files, user, &entrance)?;
-        count += keys.len() + authorities.len() + writers.len();
-        if count > MOST_GRANTS {
-            let place = Place::File(toplevel.as_bytes().to_vec());
-            return Err(Error::Limit { what: "100,000 keys of users", place });
+        if authorities.len() + writers.len() > left {
+            authorities.truncate(left);
+            writers.truncate(left - authorities.len());
+            over();
         }
+        left -= authorities.len() + writers.len();
         let files = paths;
         all.push(SshSources { files, keys, authorities, elsewhere, untold, authorities_elsewhere, writers, entrance });
     }

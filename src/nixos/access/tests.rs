@@ -656,7 +656,7 @@ fn what_is_over_a_limit_is_unknown_and_the_rest_is_kept() {
     };
     let told = |file: &str| {
         let what = format!("length of a text file at {file}: over the limit");
-        (vec![format!("is not read further, so what the rest opens is unknown: {what}")], 1)
+        (vec![format!("reached, so what the rest opens is unknown: {what}")], 1)
     };
     let key = "can log in through ssh with a key";
 
@@ -678,6 +678,40 @@ fn what_is_over_a_limit_is_unknown_and_the_rest_is_kept() {
     assert!(!of_users.people.users_known && of_users.people.sshd.starts);
 
     assert!(over(&with(&[])).is_empty());
+}
+
+#[test]
+fn what_stands_before_a_limit_is_found() {
+    let over = |access: &Access| access.over_limits.iter().map(ToString::to_string).collect::<Vec<_>>();
+    // More keys than a file may have, and more lines than a unit may have.
+    let config = ("/s/etc/ssh/sshd_config", "UsePAM yes\nAuthorizedKeysFile /etc/ssh/keys/%u\n");
+    let keys = format!("{KEY}\n").repeat(10_001);
+    let shell = format!("[Service]\nExecStart=/x/bin/ttyd\n{}", "A=\n".repeat(200_001));
+    let wanted = ("/s/etc/systemd/system/multi-user.target.wants/a.service", "-> ../a.service");
+    let files =
+        [UNIT, WANTED, config, ("/s/etc/ssh/keys/eve", &keys), ("/s/etc/systemd/system/a.service", &shell), wanted];
+    let found = access("!", &files);
+    assert_eq!(
+        over(&found),
+        [
+            "10,000 lines of a unit at /s/etc/systemd/system/a.service: over the limit",
+            "10,000 keys in a file at /s/etc/ssh/keys/eve: over the limit",
+        ]
+    );
+    assert_eq!(found.people.accounts[0].ssh.keys.len(), 10_000);
+    assert!(found.people.accounts[0].is_unsure());
+    assert!(found.findings.iter().any(|finding| finding.message == "gives a terminal through a web page"));
+
+    // 1,000 rules, and 1,000 members of an alias, before the one that counts.
+    let rules = format!("{}eve ALL=(ALL) NOPASSWD: ALL\n", "bob ALL=(ALL) /opt/a\n".repeat(1_000));
+    let members: Vec<String> = (0..1_000).map(|number| format!("u{number}")).collect();
+    let alias = format!("User_Alias A = {}, eve\nA ALL=(ALL) NOPASSWD: ALL\n", members.join(", "));
+    for text in [rules, alias] {
+        let found = access("!", &[("/s/etc/sudoers", &text)]);
+        assert_eq!(over(&found), [""; 0]);
+        let of_eve = |finding: &&Finding| finding.id == FindingId::PasswordlessRoot && finding.subject == "eve";
+        assert_eq!(found.findings.iter().filter(of_eve).count(), 1, "{text:.40}");
+    }
 }
 
 #[test]
