@@ -741,3 +741,15 @@ fn a_key_on_a_kernel_line_and_a_trusted_user_are_told_in_whole_sentences() {
         assert_eq!(told(&files, FindingId::TrustedUser), [expected], "{who}");
     }
 }
+
+#[test]
+fn thousands_of_units_in_the_initrd_hide_none_of_its_doors() {
+    let names: Vec<String> = (0..1_000).map(|number| format!("etc/x{number}/emergency.service")).collect();
+    let mut members: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "[Service]\n")).collect();
+    members.push(("etc/ssh/authorized_keys.d/root", KEY));
+    members.push(("etc/shadow", "root::1::::::\n"));
+    let mut found = findings(&[("/s/initrd", &*archive(&members))]);
+    assert!(found.remove(1).starts_with("initrd-ssh-key initrd: the key SHA256:"));
+    let shell = "initrd-shell initrd: gives a root shell without a password if booting fails (boot.initrd.systemd.emergencyAccess)";
+    assert_eq!(found, [shell]);
+}
