@@ -180,7 +180,7 @@ fn without_shell(grant: &mut Grant, shell: &str) {
 }
 
 /// Whether the shell ends a session at once.
-fn ends_at_once(shell: &str) -> bool {
+pub(super) fn ends_at_once(shell: &str) -> bool {
     /// Names of programs that end at once.
     const PROGRAMS: [&str; 4] = ["nologin", "false", "noshell", "true"];
     shell.rsplit('/').next().is_some_and(|name| PROGRAMS.contains(&name))

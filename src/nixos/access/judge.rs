@@ -1,14 +1,15 @@
 //! The findings that follow from who can log in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use super::become_root::{self, Unread, Why};
 use super::finding::{Finding, FindingId, Severity};
-use super::grants::{Entrance, Needs};
+use super::grants::{Entrance, Needs, ends_at_once};
 use super::kernel_line;
 use super::login::Way;
 use super::rule::{Rule, Tool};
-use super::{Account, Facts, Shells};
+use super::{Account, Facts, GrantedKey, Shells};
 use crate::error::Error;
 use crate::nixos::menu::MenuEntry;
 use crate::nixos::password::{PasswordState, Quirk, Scheme};
@@ -215,10 +216,17 @@ fn no_key_for_root(accounts: &[Account]) -> Option<Finding> {
 
 fn keys(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let line = |key: &GrantedKey| (Arc::clone(&key.key.file), key.key.number);
+    let opening = accounts.iter().flat_map(|account| &account.ssh.keys).filter(|key| key.answer.opens());
+    let opening: HashSet<_> = opening.map(line).collect();
     for account in accounts {
         let mut seen = BTreeSet::new();
         for key in &account.ssh.keys {
             let Some(why) = key.answer.refused() else { continue };
+            // Nobody wants an account without a login to share a list of keys.
+            if account.user.shell.as_deref().is_some_and(ends_at_once) && opening.contains(&line(key)) {
+                continue;
+            }
             if account.ssh.authorities.iter().any(|authority| authority.key == key.key) {
                 continue; // it exists to sign
             }

@@ -146,6 +146,27 @@ fn a_password_that_a_file_may_replace_at_boot_is_uncertain_but_an_empty_one_is_s
 }
 
 #[test]
+fn a_shared_list_of_keys_raises_no_alarm_for_accounts_without_a_login() {
+    let config = ("/s/etc/ssh/sshd_config", "UsePAM yes\nAuthorizedKeysFile /etc/keys\n");
+    let told = |shell: &str, rest: &str| {
+        let passwd = format!("eve:x:1000:100::/home/eve:/bin/sh\nweb:x:990:100::/var/empty:{shell}\n");
+        let shadow = format!("eve:!:1::::{rest}\nweb:!:1::::::\n");
+        findings(&[UNIT, WANTED, config, ("/s/etc/keys", KEY), ("/s/etc/passwd", &passwd), ("/s/etc/shadow", &shadow)])
+    };
+    let gone = "/nix/store/eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee-shadow/bin";
+    let refused = |user: &str, why: &str| {
+        let key = "SHA256:XqW7m0NKQIB9dC5GlP34cwjymuFHC1zNSQHW7flwxtc";
+        format!("key-refused {user}: the key {key} does not count: {why}")
+    };
+    let missing = |name: &str| refused("web", &format!("the shell {gone}/{name} is not in the image"));
+    assert_eq!(told(&format!("{gone}/nologin"), "::"), [""; 0]);
+    assert_eq!(told(&format!("{gone}/zsh"), "::"), [missing("zsh")]);
+    // If the line lets nobody in, it is reported for every account.
+    let expired = refused("eve", "the account expired on 1970-01-03");
+    assert_eq!(told(&format!("{gone}/nologin"), ":2:"), [expired, missing("nologin")]);
+}
+
+#[test]
 fn files_of_keys_that_may_come_at_boot_are_told() {
     let config = "UsePAM yes\nAuthorizedKeysFile /run/keys/%u\n";
     let files = [UNIT, WANTED, ("/s/etc/ssh/sshd_config", config)];
