@@ -46,7 +46,7 @@ pub(super) fn findings(facts: &Facts, accounts: &[Account], doors: &Doors<'_>) -
         findings.push(Finding::new(FindingId::OverLimit, "limit", message, None));
     }
     if !facts.users.known {
-        let message = "the image does not list its users in a form that is known: there may be more than are shown";
+        let message = "the image does not list its users in any known form: there may be more than are shown";
         findings.push(Finding::new(FindingId::UsersUnknown, "users", message.to_owned(), None));
     }
     findings.sort_by(|one, other| {
@@ -206,7 +206,10 @@ fn no_key_for_root(accounts: &[Account]) -> Option<Finding> {
         .filter(|account| account.user.name != "root" && account.has(Way::SshKey))
         .map(|account| account.user.name.as_str())
         .collect();
-    if root?.has(Way::SshKey) || others.is_empty() {
+    let ways = root?.ways();
+    let is_ssh =
+        |way: &Way| matches!(way, Way::SshKey | Way::SshCertificate | Way::SshPassword | Way::SshWithoutPassword);
+    if ways.iter().any(is_ssh) || others.is_empty() {
         return None;
     }
     let message =
@@ -244,7 +247,7 @@ fn keys(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
         for authority in account.ssh.authorities.iter().take(SHOWN) {
             let place = format!("{}:{}", String::from_utf8_lossy(&authority.key.file), authority.key.number);
             let names = if authority.unsure {
-                "names that a command tells".to_owned()
+                "names that a command returns".to_owned()
             } else {
                 authority.principals.join(", ")
             };

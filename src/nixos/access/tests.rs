@@ -167,6 +167,29 @@ fn a_shared_list_of_keys_raises_no_alarm_for_accounts_without_a_login() {
 }
 
 #[test]
+fn tools_that_log_in_as_root_are_only_said_to_fail_where_sshd_lets_root_in_by_no_way() {
+    let passwd = "root:x:0:0::/root:/bin/sh\neve:x:1000:100::/home/eve:/bin/sh\n";
+    let hash = format!("$6$a${}", "b".repeat(86));
+    for (of_root, config, expected) in [
+        ("!", "PermitRootLogin yes\n", 1),
+        (hash.as_str(), "PermitRootLogin yes\n", 0),
+        (hash.as_str(), "PermitRootLogin prohibit-password\n", 1),
+    ] {
+        let shadow = format!("root:{of_root}:1::::::\neve:!:1::::::\n");
+        let config = format!("UsePAM yes\nAuthorizedKeysFile /etc/keys/%u\n{config}");
+        let files = [("/s/etc/ssh/sshd_config", config.as_str()), ("/s/etc/keys/eve", KEY)];
+        let users = [
+            ("/s/etc/passwd", passwd),
+            ("/s/etc/shadow", &shadow),
+            ("/s/etc/pam.d/sshd", "auth sufficient pam_unix.so\n"),
+        ];
+        let found = findings(&[&[UNIT, WANTED][..], &files, &users].concat());
+        let of_root = found.iter().filter(|finding| finding.starts_with("no-key-for-root root: "));
+        assert_eq!(of_root.count(), expected, "{config} {found:?}");
+    }
+}
+
+#[test]
 fn files_of_keys_that_may_come_at_boot_are_told() {
     let config = "UsePAM yes\nAuthorizedKeysFile /run/keys/%u\n";
     let files = [UNIT, WANTED, ("/s/etc/ssh/sshd_config", config)];

@@ -281,7 +281,10 @@ impl<'p> View<'p> {
             work.add((users.len() + self.policy.users.list.len()) as u64, entry)?;
             all = all.min(self.covers_user(users, member));
         }
-        Ok(all)
+        // Without `-u`, sudo takes `()` before the default user.
+        let is_own = |member: &Member| !member.negated && *member.name == Name::Myself;
+        let may_be_own = matches!(other.targets, Targets::Default) && users.iter().any(is_own);
+        Ok(if may_be_own { all.max(Answer::Unknown) } else { all })
     }
 
     /// Whether a list of targets includes everybody that a member of another list means.

@@ -168,9 +168,9 @@ impl Display for Doubt {
             Self::KeysFile(file) => write!(out, "sshd also reads keys from {file}, which is not in the image"),
             Self::KeysPart(file) => write!(out, "{file} may hold more keys: the image shows only a part of it"),
             Self::KeysWritten { by, path } => write!(out, "{by} may write keys to {path} at boot"),
-            Self::Principals => out.write_str("a command tells which names its certificates must have"),
+            Self::Principals => out.write_str("a command says which names its certificates must have"),
             Self::PrincipalsFile(file) => {
-                write!(out, "{file}, which is not in the image, tells which names its certificates must have")
+                write!(out, "{file}, which is not in the image, says which names its certificates must have")
             }
             Self::AuthoritiesFile(file) => {
                 write!(out, "sshd reads certificate authorities from {file}, which is not in the image")
