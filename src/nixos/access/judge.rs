@@ -207,13 +207,12 @@ fn no_key_for_root(accounts: &[Account]) -> Option<Finding> {
         .map(|account| account.user.name.as_str())
         .collect();
     let ways = root?.ways();
-    let is_ssh =
-        |way: &Way| matches!(way, Way::SshKey | Way::SshCertificate | Way::SshPassword | Way::SshWithoutPassword);
-    if ways.iter().any(is_ssh) || others.is_empty() {
+    let has = |way| ways.contains(&way);
+    if has(Way::SshKey) || has(Way::SshCertificate) || has(Way::SshWithoutPassword) || others.is_empty() {
         return None;
     }
-    let message =
-        format!("no key lets root in, only {}: tools that install over ssh as root cannot connect", others.join(", "));
+    let how = if has(Way::SshPassword) { "need the password" } else { "cannot connect" };
+    let message = format!("no key lets root in, only {}: tools that install over ssh as root {how}", others.join(", "));
     Some(Finding::new(FindingId::NoKeyForRoot, "root", message, None))
 }
 
