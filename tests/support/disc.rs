@@ -134,7 +134,7 @@ impl Disc {
         path
     }
 
-    fn image(&self) -> Vec<u8> {
+    pub(crate) fn image(&self) -> Vec<u8> {
         // Directories first, then a sector for what does not fit into a record, then files.
         let mut next = FIRST;
         let mut places: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
