@@ -60,10 +60,10 @@ impl Sshd {
     pub fn entrance(&self, users: &Users, user: &User) -> Entrance {
         let settings = self.settings.settings(user);
         let root = user.is_root();
-        let mut conditions = Vec::new();
+        let mut conditions: Vec<Caused<Condition>> = self.through().into_iter().collect();
         let absent = self.absent(users, &user.name).or_else(|| {
             // Without PAM, sshd itself checks for the `!` of a locked account.
-            let locked = user.password.disabled && !settings.says("usepam", "yes");
+            let locked = user.password.disabled && !settings.says("usepam", "yes") && self.missing_config.is_none();
             locked.then(|| settings.caused(Refusal::LockedAccount(user.name.clone()), "usepam"))
         });
         // No `Match` changes the absence of sshd, of the user, or of PAM.

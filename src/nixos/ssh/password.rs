@@ -4,7 +4,7 @@ use super::lists::lists;
 use super::methods::{Method, forced, methods, refused};
 use super::settings::Settings;
 use super::sshd::Sshd;
-use crate::nixos::answer::{Answer, Cause, Caused, Refusal};
+use crate::nixos::answer::{Answer, Cause, Caused, Condition, Refusal};
 use crate::nixos::password::PasswordState;
 use crate::nixos::users::{User, Users};
 use crate::store::version;
@@ -56,7 +56,7 @@ impl Sshd {
         if let Some((refusal, doubt)) = self.unread_config() {
             return Answer { doubts: vec![doubt], ..Answer::denied(refusal) };
         }
-        let mut conditions = Vec::new();
+        let mut conditions: Vec<Caused<Condition>> = self.through().into_iter().collect();
         let refusal = self
             .passwords_off(&settings, user, method)
             .or_else(|| refused(&settings))
@@ -125,9 +125,12 @@ impl Sshd {
         self.settings.settings(user).says("usepam", "yes")
     }
 
-    /// The criteria of the `Match` blocks under which sshd accepts passwords.
+    /// The criteria of the `Match` blocks under which somebody may log in with a password.
     #[must_use]
     pub fn password_blocks(&self) -> Vec<String> {
+        if self.pam_refuses_passwords {
+            return Vec::new();
+        }
         let keywords = ["passwordauthentication", "kbdinteractiveauthentication"].into_iter();
         let within = keywords.flat_map(|keyword| self.settings.within(keyword, None));
         let mut blocks: Vec<String> =
@@ -163,9 +166,12 @@ impl Sshd {
         if value == "without-password" { "prohibit-password".to_owned() } else { value }
     }
 
-    /// Whether the global part lets sshd accept anybody's password, by either method.
+    /// Whether somebody may log in with a password by either method, whatever `Match` blocks say.
     #[must_use]
-    pub fn password_authentication(&self) -> bool {
+    pub fn takes_passwords(&self) -> bool {
+        if self.pam_refuses_passwords {
+            return false;
+        }
         let says = |keyword: &str, value: &str| {
             let set = self.settings.global(keyword).find_map(<[String]>::first);
             set.is_some_and(|argument| argument.eq_ignore_ascii_case(value))
@@ -296,7 +302,7 @@ mod tests {
         let config = "PasswordAuthentication no\nPermitRootLogin no\nMatch Address 10.0.0.0/8\nPasswordAuthentication yes\n\
                       PermitRootLogin without-password\nMatch User eve\nPermitRootLogin yes\n";
         let sshd = sshd(config);
-        assert!(!sshd.password_authentication());
+        assert!(!sshd.takes_passwords());
         assert_eq!(sshd.password_blocks(), ["Address 10.0.0.0/8"]);
         let expected = ("prohibit-password".to_owned(), "Address 10.0.0.0/8".to_owned());
         assert_eq!(sshd.permit_root_login_blocks(), [expected]);
