@@ -735,3 +735,23 @@ fn the_mistakes_of_a_second_sshd_are_its_own() {
                     not in the image; only through the sshd of rescue.service; what /etc/ssh/second says is unknown)";
     assert_eq!((account.sentence().as_str(), account.is_unsure()), (sentence, true));
 }
+
+#[test]
+fn a_shell_that_is_not_declared_shuts_out_where_pam_asks_for_it() {
+    let pam = "account required pam_unix.so\naccount required pam_shells.so\nauth sufficient pam_unix.so\n";
+    let shells = ("/s/etc/shells", "/run/current-system/sw/bin/bash\n/bin/sh\n");
+    let others = ("/s/etc/shells", "# /bin/sh\n/bin/sh \n/bin/shell\n");
+    let console = "can log in on the console with a password (sha512)";
+    let refused = "cannot log in: PAM refuses the user (pam_shells)";
+    for (shells, sentence) in [
+        (Some(shells), format!("{console}; through ssh with a key; through ssh with the password")),
+        (Some(others), refused.to_owned()),
+        (None, refused.to_owned()),
+    ] {
+        let config = ("/s/etc/ssh/sshd_config", "UsePAM yes\nAuthorizedKeysFile /etc/keys\n");
+        let (login, sshd) = (("/s/etc/pam.d/login", pam), ("/s/etc/pam.d/sshd", pam));
+        let files = [UNIT, WANTED, config, ("/s/etc/keys", KEY), login, sshd];
+        let files: Vec<_> = files.into_iter().chain(shells).collect();
+        assert_eq!(access("$6$a$b", &files).people.accounts[0].sentence(), sentence, "{shells:?}");
+    }
+}

@@ -42,7 +42,7 @@ impl Service {
         let (auth, account) = (stack::read(root, name, Kind::Auth)?, stack::read(root, name, Kind::Account)?);
         let mut files = Vec::new();
         for rule in auth.iter().chain(&account).flatten() {
-            for path in rule.arguments.iter().filter_map(|argument| argument.strip_prefix("file=")) {
+            for path in rule.files() {
                 files.push((path.to_owned(), root.text(path)?));
             }
         }
