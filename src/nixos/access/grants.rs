@@ -124,6 +124,7 @@ pub(super) fn of(facts: &Facts, user: &User, sources: &mut [SshSources], rules: 
     let mut grants: Vec<Grant> = logins.collect();
     grants.extend(console(facts, user));
     for ((sshd, pam), sources) in facts.sshd.all().zip(&facts.pam_of_sshd).zip(&*sources) {
+        let pam = pam.named(sshd.pam_service(user));
         let mut own = through_sshd(facts, user, (sshd, pam), sources);
         if sshd.is_further() {
             // Without a key, only what it opens is of interest.

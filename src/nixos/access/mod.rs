@@ -42,7 +42,7 @@ pub use rule::{Condition, Reach, Rule, Tool};
 use std::collections::{BTreeSet, HashMap};
 
 use become_root::{Rules, Unread};
-use pam::{Secret, Service};
+use pam::{Secret, Service, Services};
 
 use super::answer::{Answer, Caused, Doubt, Verdict};
 use super::menu::MenuEntry;
@@ -149,7 +149,7 @@ struct Facts {
     /// Whom PAM accepts at the console.
     pam_of_console: Service,
     /// Whom it accepts through each sshd, in the order of [`Sshd::all`].
-    pam_of_sshd: Vec<Service>,
+    pam_of_sshd: Vec<Services>,
     /// Users' shells that are not in the image, although the directories on their paths are.
     missing_shells: BTreeSet<String>,
     /// Whether its libcrypt accepts hashes of the old schemes, as it did before 23.05. `None` if the image does not say.
@@ -165,7 +165,7 @@ struct Facts {
 struct Declared {
     users: Users,
     sshd: Sshd,
-    pam_of_sshd: Vec<Service>,
+    pam_of_sshd: Vec<Services>,
     missing_shells: BTreeSet<String>,
     sources: Vec<Vec<SshSources>>,
     orphans: Vec<(String, Vec<AuthorizedKey>)>,
@@ -191,7 +191,8 @@ impl Declared {
         let Rules { free: rules, mut unread, malformed, .. } = become_root::rules(root, &users)?;
         let missing: BTreeSet<&String> = sshd.all().flat_map(Sshd::unread).collect();
         unread.extend(missing.into_iter().cloned().map(Unread::missing));
-        let pam_of_sshd: Result<Vec<Service>> = sshd.all().map(|sshd| Service::of(root, sshd.pam_service())).collect();
+        let pam_of_sshd: Result<Vec<Services>> =
+            sshd.all().map(|sshd| Services::of(root, &sshd.pam_services())).collect();
         Ok(Self {
             pam_of_sshd: pam_of_sshd?,
             missing_shells: missing_shells(root, &users)?,
@@ -388,9 +389,12 @@ impl Facts {
     /// Finds out through which sshd PAM lets nobody in with a password.
     fn judge_passwords(&mut self) {
         let root = User { uid: Some(0), ..User::implied("root") };
-        let refuses = |(sshd, pam): (&Sshd, &Service)| {
+        let refuses = |(sshd, pam): (&Sshd, &Services)| {
             let mut users = self.users.list.iter().chain(std::iter::once(&root));
-            users.all(|user| sshd.uses_pam(user) && pam.opens(user, Secret::Password).verdict == Verdict::Denied)
+            users.all(|user| {
+                let pam = pam.named(sshd.pam_service(user));
+                sshd.uses_pam(user) && pam.opens(user, Secret::Password).verdict == Verdict::Denied
+            })
         };
         let refused: Vec<bool> = self.sshd.all().zip(&self.pam_of_sshd).map(refuses).collect();
         let Some((first, others)) = refused.split_first() else { return };

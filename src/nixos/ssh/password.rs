@@ -1,5 +1,7 @@
 //! sshd and passwords: who may log in with one, and what the configuration says as a whole.
 
+use std::collections::BTreeSet;
+
 use super::lists::lists;
 use super::methods::{Method, forced, methods, refused};
 use super::settings::Settings;
@@ -10,7 +12,7 @@ use crate::nixos::users::{User, Users};
 use crate::store::version;
 
 /// The keywords that decide whether a user gets in with a password.
-const DECIDING: [&str; 13] = [
+const DECIDING: [&str; 14] = [
     "allowgroups",
     "allowusers",
     "authenticationmethods",
@@ -19,12 +21,16 @@ const DECIDING: [&str; 13] = [
     "forcecommand",
     "kbdinteractiveauthentication",
     "maxauthtries",
+    "pamservicename",
     "passwordauthentication",
     "permitemptypasswords",
     "permitrootlogin",
     "refuseconnection",
     "usepam",
 ];
+
+/// The PAM service that sshd uses without `PAMServiceName`.
+const PAM_SERVICE: &str = "sshd";
 
 /// A method by which sshd asks for a password (sshd_config(5), `AuthenticationMethods`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +71,7 @@ impl Sshd {
         conditions.extend(forced(&settings));
         let keywords = DECIDING.into_iter().filter(|keyword| match *keyword {
             "permitrootlogin" => user.is_root(),
+            "pamservicename" => settings.says("usepam", "yes"),
             "passwordauthentication" => method == PasswordMethod::Password,
             "kbdinteractiveauthentication" | "usepam" => method == PasswordMethod::KeyboardInteractive,
             _ => true,
@@ -99,10 +106,16 @@ impl Sshd {
         })
     }
 
-    /// The PAM service that sshd uses (`PAMServiceName`, OpenSSH 9.8 and later).
+    /// The PAM service that sshd uses for a user (`PAMServiceName`, OpenSSH 9.8 and later).
     #[must_use]
-    pub fn pam_service(&self) -> &str {
-        self.settings.global("pamservicename").find_map(<[String]>::first).map_or("sshd", String::as_str)
+    pub fn pam_service(&self, user: &User) -> &str {
+        self.settings.settings(user).first("pamservicename").unwrap_or(PAM_SERVICE)
+    }
+
+    /// The PAM services that sshd uses for anybody.
+    pub fn pam_services(&self) -> BTreeSet<&str> {
+        let lines = self.settings.lines.iter().filter(|line| line.keyword == "pamservicename");
+        lines.filter_map(|line| line.arguments.first()).map(String::as_str).chain([PAM_SERVICE]).collect()
     }
 
     /// The methods other than keys and passwords that the configuration turns on for anybody: the keyword, and its line.
