@@ -66,7 +66,7 @@ impl Services {
             }
         }
         if let Some(sshd) = troubles.keep(Sshd::of(root)) {
-            add_sshd(&mut services, &sshd);
+            sshd.all().for_each(|sshd| add_sshd(&mut services, sshd));
         }
         root.take_cut().into_iter().for_each(|over| troubles.push(over));
         let firewall = troubles.keep(Firewall::of(root, &units));
