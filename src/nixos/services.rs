@@ -68,8 +68,8 @@ impl Services {
         if let Some(sshd) = troubles.keep(Sshd::of(root)) {
             sshd.all().for_each(|sshd| add_sshd(&mut services, sshd));
         }
-        root.take_cut().into_iter().for_each(|over| troubles.push(over));
         let firewall = troubles.keep(Firewall::of(root, &units));
+        root.take_cut().into_iter().for_each(|over| troubles.push(over));
         Ok(Self { services, firewall })
     }
 }

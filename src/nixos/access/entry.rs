@@ -54,6 +54,8 @@ pub(super) struct Entry {
     pub(super) conditions: Arc<[Condition]>,
     /// Commands of the same list share this number.
     pub(super) group: usize,
+    /// Neighbours in a list that run as the same users share this number.
+    pub(super) part: usize,
     pub(super) file: Arc<str>,
     pub(super) line: u64,
 }
@@ -82,6 +84,8 @@ pub enum Condition {
     Local,
     /// The rule applies to some details of the action, such as one unit.
     Details,
+    /// sudo finds the command in this root directory, or in the one that the user chooses (`*`).
+    Chroot(String),
     /// The later rule at this index depends on something else and may take it back.
     Unless(String),
 }
@@ -95,6 +99,7 @@ impl fmt::Display for Condition {
             Self::NotAfter(time) => write!(formatter, "until {time}"),
             Self::Local => write!(formatter, "if at the machine itself"),
             Self::Details => write!(formatter, "depending on the details of the action"),
+            Self::Chroot(root) => write!(formatter, "if sudo finds it under CHROOT={root}"),
             Self::Unless(place) => write!(formatter, "unless {place} overrides it"),
         }
     }
@@ -132,6 +137,7 @@ impl Entry {
             asks: None,
             conditions: Arc::new([]),
             group: 0,
+            part: 0,
             file: Arc::clone(file),
             line,
         }

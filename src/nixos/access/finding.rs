@@ -99,7 +99,7 @@ findings! {
     AnotherSshd = "another-sshd", Warning;
     /// A line keeps sshd from starting.
     MalformedSshdConfig = "malformed-sshd-config", Warning;
-    /// A command tells sshd more keys.
+    /// A command gives sshd more keys.
     KeysByCommand = "keys-by-command", Warning;
     /// sshd lets in by a method other than keys and passwords.
     OtherSshMethod = "other-ssh-method", Warning;
@@ -161,7 +161,7 @@ findings! {
     KeyOnKernelLine = "key-on-kernel-line", Warning;
     /// A kernel line opens a root shell.
     ShellOnKernelLine = "shell-on-kernel-line", Info;
-    /// A file is longer than is read.
+    /// A limit is reached. What lies past it is unknown.
     OverLimit = "over-limit", Warning;
     /// The image does not list its users in a known form.
     UsersUnknown = "users-unknown", Warning;

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::become_root::{self, Unread, Why};
 use super::finding::{Finding, FindingId, Severity};
-use super::grants::{Entrance, Needs};
+use super::grants::{Entrance, Needs, ends_at_once};
 use super::kernel_line;
 use super::login::Way;
 use super::rule::{Rule, Tool};
@@ -41,11 +41,11 @@ pub(super) fn findings(facts: &Facts, accounts: &[Account], doors: &Doors<'_>) -
     findings.extend(initrd(&doors.shells));
     findings.extend(doors.shells.others.iter().cloned());
     for over in doors.over_limits {
-        let message = format!("is not read further, so what the rest opens is unknown: {over}");
+        let message = format!("reached, so what the rest opens is unknown: {over}");
         findings.push(Finding::new(FindingId::OverLimit, "limit", message, None));
     }
     if !facts.users.known {
-        let message = "the image does not list its users in a form that is known: there may be more than are shown";
+        let message = "the image does not list its users in any known form: there may be more than are shown";
         findings.push(Finding::new(FindingId::UsersUnknown, "users", message.to_owned(), None));
     }
     findings.sort_by(|one, other| {
@@ -208,7 +208,7 @@ fn configured(sshd: &Sshd) -> Vec<Finding> {
         findings.push(Finding::new(FindingId::MalformedSshdConfig, "sshd", message, Some(&place)));
     }
     for (method, cause) in sshd.further_methods().into_iter().filter(|_| sshd.unit.is_some()) {
-        let message = format!("also lets in by {method}: for whom, the image does not tell");
+        let message = format!("also lets in by {method}: the image does not say for whom");
         findings.push(Finding::new(FindingId::OtherSshMethod, "sshd", message, Some(&cause.to_string())));
     }
     findings
@@ -222,7 +222,10 @@ fn no_key_for_root(accounts: &[Account]) -> Option<Finding> {
         .filter(|account| account.user.name != "root" && account.has(Way::SshKey))
         .map(|account| account.user.name.as_str())
         .collect();
-    if root?.has(Way::SshKey) || others.is_empty() {
+    let ways = root?.ways();
+    let is_ssh =
+        |way: &Way| matches!(way, Way::SshKey | Way::SshCertificate | Way::SshPassword | Way::SshWithoutPassword);
+    if ways.iter().any(is_ssh) || others.is_empty() {
         return None;
     }
     let message =
@@ -231,7 +234,8 @@ fn no_key_for_root(accounts: &[Account]) -> Option<Finding> {
 }
 
 fn keys(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = accounts.iter().flat_map(refused_keys).collect();
+    let accepted: HashSet<_> = accounts.iter().flat_map(accepted_lines).collect();
+    let mut findings: Vec<Finding> = accounts.iter().flat_map(|account| refused_keys(account, &accepted)).collect();
     for account in accounts {
         let mut own: Vec<Finding> = account.all_ssh().flat_map(|sources| sources_of_keys(account, sources)).collect();
         // Two daemons may read the same files.
@@ -259,19 +263,31 @@ fn keys(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
     findings
 }
 
-/// The user's keys that no sshd accepts.
-fn refused_keys(account: &Account) -> Vec<Finding> {
-    let accepted = account.keys().filter(|key| key.answer.opens());
-    let mut seen: HashSet<_> = accepted.map(|key| (&key.key.file, key.key.number)).collect();
+/// A line of a file of keys.
+type Line<'k> = (&'k [u8], u64);
+
+/// The lines with keys that let the user in.
+fn accepted_lines(account: &Account) -> impl Iterator<Item = Line<'_>> {
+    account.keys().filter(|key| key.answer.opens()).map(|key| (&*key.key.file, key.key.number))
+}
+
+/// The user's keys that no sshd accepts. `accepted` has the lines that let in anybody.
+fn refused_keys(account: &Account, accepted: &HashSet<Line<'_>>) -> Vec<Finding> {
+    let mut seen: HashSet<_> = accepted_lines(account).collect();
+    // Nobody wants an account without a login to share a list of keys.
+    let shares = account.user.shell.as_deref().is_some_and(ends_at_once);
     let authorities: HashSet<_> = account
         .all_ssh()
         .flat_map(|sources| &sources.authorities)
-        .map(|authority| (&authority.key.file, authority.key.number))
+        .map(|authority| (&*authority.key.file, authority.key.number))
         .collect();
     let mut findings = Vec::new();
     for GrantedKey { key, answer } in account.keys() {
-        let place = (&key.file, key.number);
+        let place = (&*key.file, key.number);
         let Some(why) = answer.refused() else { continue };
+        if shares && accepted.contains(&place) {
+            continue;
+        }
         if authorities.contains(&place) {
             continue; // it exists to sign
         }
@@ -352,7 +368,7 @@ fn rules(facts: &Facts) -> Vec<Finding> {
         let message = match why {
             Why::Missing => "is included but not in the image: what it grants is unknown".to_owned(),
             Why::Limit(error) => format!("is not read further, so what it grants is unknown: {error}"),
-            Why::Undecided(what) => format!("may grant more: the image does not tell {what}"),
+            Why::Undecided(what) => format!("may grant more: the image does not say {what}"),
         };
         findings.push(Finding::new(FindingId::UnreadFile, file, message, None));
     }

@@ -95,6 +95,100 @@ fn where_the_image_cannot_tell_nobody_is_said_to_be_shut_out() {
     }
 }
 
+/// A system whose users come from a list for the activation script.
+fn listed(account: &str, files: &[(&str, &str)]) -> Access {
+    let list = "/nix/store/e-users-groups.json";
+    let text = format!(r#"{{"users": [{{"name": "eve", "uid": 1000, {account}}}], "groups": []}}"#);
+    let activate = format!("#!/bin/sh\nperl /nix/store/e-update-users-groups.pl {list}\n");
+    let own = [
+        ("/s/activate", activate.as_str()),
+        (list, text.as_str()),
+        ("/s/etc/pam.d/login", "auth sufficient pam_unix.so nullok\n"),
+    ];
+    Access::read(&Made::of(&[&own[..], files].concat()).system(), Vec::new()).unwrap()
+}
+
+#[test]
+fn a_password_that_a_file_may_replace_at_boot_is_uncertain_but_an_empty_one_is_still_found() {
+    let replaces = "/run/secrets/eve, which is not in the image, replaces the password if it exists at boot";
+    for (others, sentence, ids) in [
+        (
+            r#""hashedPassword": """#,
+            format!("may be able to log in on the console without a password ({replaces})"),
+            &["empty-password", "login"][..],
+        ),
+        (
+            r#""initialPassword": "x""#,
+            format!("may be able to log in on the console with a password that is in the image in clear text ({replaces})"),
+            &["plaintext-password", "login"],
+        ),
+        (
+            r#""hashedPassword": "!""#,
+            "may be able to log in on the console with a password (the password comes from /run/secrets/eve, which is not \
+             in the image)"
+                .to_owned(),
+            &["password-not-in-image", "login"],
+        ),
+    ] {
+        let access = listed(&format!(r#""hashedPasswordFile": "/run/secrets/eve", {others}"#), &[]);
+        let account = &access.people.accounts[0];
+        assert_eq!((account.sentence(), account.is_unsure()), (sentence, true), "{others}");
+        let found: Vec<&str> = access.findings.iter().map(|finding| finding.id.name()).collect();
+        let found: Vec<&str> = found.into_iter().filter(|id| *id != "sshd-absent").collect();
+        assert_eq!(found, ids, "{others}");
+    }
+    // Without that file, the image decides.
+    let account = &listed(r#""hashedPassword": """#, &[]).people.accounts[0];
+    assert_eq!(
+        (account.sentence().as_str(), account.is_unsure()),
+        ("can log in on the console without a password", false)
+    );
+}
+
+#[test]
+fn a_shared_list_of_keys_raises_no_alarm_for_accounts_without_a_login() {
+    let config = ("/s/etc/ssh/sshd_config", "UsePAM yes\nAuthorizedKeysFile /etc/keys\n");
+    let told = |shell: &str, rest: &str| {
+        let passwd = format!("eve:x:1000:100::/home/eve:/bin/sh\nweb:x:990:100::/var/empty:{shell}\n");
+        let shadow = format!("eve:!:1::::{rest}\nweb:!:1::::::\n");
+        findings(&[UNIT, WANTED, config, ("/s/etc/keys", KEY), ("/s/etc/passwd", &passwd), ("/s/etc/shadow", &shadow)])
+    };
+    let gone = "/nix/store/eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee-shadow/bin";
+    let refused = |user: &str, why: &str| {
+        let key = "SHA256:XqW7m0NKQIB9dC5GlP34cwjymuFHC1zNSQHW7flwxtc";
+        format!("key-refused {user}: the key {key} does not count: {why}")
+    };
+    let missing = |name: &str| refused("web", &format!("the shell {gone}/{name} is not in the image"));
+    assert_eq!(told(&format!("{gone}/nologin"), "::"), [""; 0]);
+    assert_eq!(told(&format!("{gone}/zsh"), "::"), [missing("zsh")]);
+    // If the line lets nobody in, it is reported for every account.
+    let expired = refused("eve", "the account expired on 1970-01-03");
+    assert_eq!(told(&format!("{gone}/nologin"), ":2:"), [expired, missing("nologin")]);
+}
+
+#[test]
+fn tools_that_log_in_as_root_are_only_said_to_fail_where_sshd_lets_root_in_by_no_way() {
+    let passwd = "root:x:0:0::/root:/bin/sh\neve:x:1000:100::/home/eve:/bin/sh\n";
+    let hash = format!("$6$a${}", "b".repeat(86));
+    for (of_root, config, expected) in [
+        ("!", "PermitRootLogin yes\n", 1),
+        (hash.as_str(), "PermitRootLogin yes\n", 0),
+        (hash.as_str(), "PermitRootLogin prohibit-password\n", 1),
+    ] {
+        let shadow = format!("root:{of_root}:1::::::\neve:!:1::::::\n");
+        let config = format!("UsePAM yes\nAuthorizedKeysFile /etc/keys/%u\n{config}");
+        let files = [("/s/etc/ssh/sshd_config", config.as_str()), ("/s/etc/keys/eve", KEY)];
+        let users = [
+            ("/s/etc/passwd", passwd),
+            ("/s/etc/shadow", &shadow),
+            ("/s/etc/pam.d/sshd", "auth sufficient pam_unix.so\n"),
+        ];
+        let found = findings(&[&[UNIT, WANTED][..], &files, &users].concat());
+        let of_root = found.iter().filter(|finding| finding.starts_with("no-key-for-root root: "));
+        assert_eq!(of_root.count(), expected, "{config} {found:?}");
+    }
+}
+
 #[test]
 fn files_of_keys_that_may_come_at_boot_are_told() {
     let config = "UsePAM yes\nAuthorizedKeysFile /run/keys/%u\n";
@@ -276,7 +370,7 @@ fn rules_of_pam_that_let_in_without_a_password_are_found() {
         ),
         (
             "auth [success=done default=ignore] pam_exec.so /bin/x\nauth required pam_deny.so\n",
-            "may be able to log in on the console without a password (the image does not tell whom pam_exec of PAM lets in)",
+            "may be able to log in on the console without a password (the image does not say whom pam_exec of PAM lets in)",
         ),
         ("auth required pam_deny.so\nauth sufficient pam_permit.so\n", "cannot log in: the password is locked, no key"),
     ] {
@@ -425,7 +519,7 @@ fn the_account_rules_of_pam_count_for_keys_where_sshd_asks_pam() {
 fn other_methods_of_sshd_and_authorities_outside_the_image_are_reported() {
     let found = |config: &str| findings(&[UNIT, WANTED, ("/s/etc/ssh/sshd_config", config)]);
     let told = |method: &str| {
-        vec![format!("other-ssh-method sshd: also lets in by {method}: for whom, the image does not tell")]
+        vec![format!("other-ssh-method sshd: also lets in by {method}: the image does not say for whom")]
     };
     assert_eq!(
         found("HostbasedAuthentication no\nMatch User x\nHostbasedAuthentication yes\n"),
@@ -610,7 +704,7 @@ fn what_is_over_a_limit_is_unknown_and_the_rest_is_kept() {
     };
     let told = |file: &str| {
         let what = format!("length of a text file at {file}: over the limit");
-        (vec![format!("is not read further, so what the rest opens is unknown: {what}")], 1)
+        (vec![format!("reached, so what the rest opens is unknown: {what}")], 1)
     };
     let key = "can log in through ssh with a key";
 
@@ -632,6 +726,40 @@ fn what_is_over_a_limit_is_unknown_and_the_rest_is_kept() {
     assert!(!of_users.people.users_known && of_users.people.sshd.starts);
 
     assert!(over(&with(&[])).is_empty());
+}
+
+#[test]
+fn what_stands_before_a_limit_is_found() {
+    let over = |access: &Access| access.over_limits.iter().map(ToString::to_string).collect::<Vec<_>>();
+    // More keys than a file may have, and more lines than a unit may have.
+    let config = ("/s/etc/ssh/sshd_config", "UsePAM yes\nAuthorizedKeysFile /etc/ssh/keys/%u\n");
+    let keys = format!("{KEY}\n").repeat(10_001);
+    let shell = format!("[Service]\nExecStart=/x/bin/ttyd\n{}", "A=\n".repeat(200_001));
+    let wanted = ("/s/etc/systemd/system/multi-user.target.wants/a.service", "-> ../a.service");
+    let files =
+        [UNIT, WANTED, config, ("/s/etc/ssh/keys/eve", &keys), ("/s/etc/systemd/system/a.service", &shell), wanted];
+    let found = access("!", &files);
+    assert_eq!(
+        over(&found),
+        [
+            "10,000 lines of a unit at /s/etc/systemd/system/a.service: over the limit",
+            "10,000 keys in a file at /s/etc/ssh/keys/eve: over the limit",
+        ]
+    );
+    assert_eq!(found.people.accounts[0].ssh.keys.len(), 10_000);
+    assert!(found.people.accounts[0].is_unsure());
+    assert!(found.findings.iter().any(|finding| finding.message == "gives a terminal through a web page"));
+
+    // 1,000 rules, and 1,000 members of an alias, before the one that counts.
+    let rules = format!("{}eve ALL=(ALL) NOPASSWD: ALL\n", "bob ALL=(ALL) /opt/a\n".repeat(1_000));
+    let members: Vec<String> = (0..1_000).map(|number| format!("u{number}")).collect();
+    let alias = format!("User_Alias A = {}, eve\nA ALL=(ALL) NOPASSWD: ALL\n", members.join(", "));
+    for text in [rules, alias] {
+        let found = access("!", &[("/s/etc/sudoers", &text)]);
+        assert_eq!(over(&found), [""; 0]);
+        let of_eve = |finding: &&Finding| finding.id == FindingId::PasswordlessRoot && finding.subject == "eve";
+        assert_eq!(found.findings.iter().filter(of_eve).count(), 1, "{text:.40}");
+    }
 }
 
 #[test]
@@ -779,4 +907,16 @@ fn a_match_may_name_another_service_of_pam() {
         let files = [UNIT, WANTED, ("/s/etc/ssh/sshd_config", &config), ("/s/etc/keys", KEY), one, other];
         assert_eq!(access("$6$a$b", &files).people.accounts[0].sentence(), sentence, "{config}");
     }
+}
+
+#[test]
+fn thousands_of_units_in_the_initrd_hide_none_of_its_doors() {
+    let names: Vec<String> = (0..1_000).map(|number| format!("etc/x{number}/emergency.service")).collect();
+    let mut members: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "[Service]\n")).collect();
+    members.push(("etc/ssh/authorized_keys.d/root", KEY));
+    members.push(("etc/shadow", "root::1::::::\n"));
+    let mut found = findings(&[("/s/initrd", &*archive(&members))]);
+    assert!(found.remove(1).starts_with("initrd-ssh-key initrd: the key SHA256:"));
+    let shell = "initrd-shell initrd: gives a root shell without a password if booting fails (boot.initrd.systemd.emergencyAccess)";
+    assert_eq!(found, [shell]);
 }

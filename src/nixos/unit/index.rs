@@ -39,10 +39,11 @@ pub(super) struct Loaded {
 impl Index {
     pub(super) fn read(root: &Root<'_>) -> Result<Self> {
         let mut index = Self { kernel: Kernel::of(root)?, ..Self::default() };
-        let entries = root.entries(FOLDER)?;
+        let mut entries = root.entries(FOLDER)?;
+        let over = |what| root.cut(Error::Limit { what, place: Place::File(root.inside(FOLDER).into_bytes()) });
         if entries.len() > MOST_NAMES {
-            let place = Place::File(root.inside(FOLDER).into_bytes());
-            return Err(Error::Limit { what: "20,000 names of units", place });
+            entries.truncate(MOST_NAMES);
+            over("20,000 names of units");
         }
         for entry in entries {
             let Ok(name) = String::from_utf8(entry.name) else { continue };
@@ -58,8 +59,9 @@ impl Index {
             }
             index.names.insert(name, alias);
         }
-        for names in index.aliases.values_mut() {
+        for names in index.aliases.values_mut().filter(|names| names.len() > MOST_ALIASES) {
             names.truncate(MOST_ALIASES);
+            over("100 aliases of a unit");
         }
         Ok(index)
     }

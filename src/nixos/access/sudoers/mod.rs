@@ -17,7 +17,7 @@ use self::aliases::{Aliases, Kind};
 pub(super) use self::defaults::{Asks, Defaults, Question};
 use self::files::{Files, Placed};
 use self::parser::{Privilege, Statement};
-use super::entry::{Condition, Entry, Targets};
+use super::entry::{Condition, Entry, Name, Targets};
 use crate::error::Result;
 use crate::nixos::Root;
 
@@ -90,19 +90,35 @@ impl Sudoers {
                     }
                 }
             };
-            if *conditions != *spec.conditions {
-                conditions = spec.conditions.into();
+            let command = aliases.resolve(Kind::Commands, std::slice::from_ref(&spec.command))?;
+            let mut of_spec = spec.conditions;
+            of_spec.extend(
+                spec.chroot
+                    .filter(|root| command.iter().any(|one| is_sought_in(root, &one.name)))
+                    .map(Condition::Chroot),
+            );
+            if *conditions != *of_spec {
+                conditions = of_spec.into();
             }
+            let before = self.entries.get(group..).and_then(<[Entry]>::last).filter(|before| before.targets == own);
+            let part = before.map_or(self.entries.len(), |before| before.part);
             self.entries.push(Entry {
                 hosts: Arc::clone(&hosts),
                 targets: own,
-                command: aliases.resolve(Kind::Commands, std::slice::from_ref(&spec.command))?,
+                command,
                 asks: spec.asks,
                 conditions: Arc::clone(&conditions),
                 group,
+                part,
                 ..rule.clone()
             });
         }
         Ok(())
     }
+}
+
+/// Whether sudo looks for the command inside the root directory, whose contents the image does not show. For patterns and
+/// directories, `*` is a directory like any other.
+fn is_sought_in(root: &str, command: &Name) -> bool {
+    matches!(command, Name::Command(command) if !command.is_literal() || !["*", "/"].contains(&root))
 }
