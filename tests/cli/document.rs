@@ -153,8 +153,9 @@ fn every_document_has_its_schema_and_its_fields() {
         (
             &["inspect", "--json", &today],
             &[
-                ("", "schema image volume boot store systems access troubles"),
+                ("", "schema image lead volume boot store systems access modes troubles"),
                 ("image.", "path bytes kind"),
+                ("lead.", "release size boots getsIn services wrong"),
                 ("volume.", "id system publisher application preparer created blocks blockSize extensions"),
                 ("boot.", "elTorito partitions menu"),
                 ("boot.elTorito[].", "platform emulation path bytes"),

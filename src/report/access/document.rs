@@ -55,7 +55,7 @@ struct Facts<'a> {
     sshd: Sshd<'a>,
     sudo: Vec<Rule_<'a>>,
     autologin: Vec<Autologin<'a>>,
-    findings: Vec<Finding_<'a>>,
+    findings: Vec<FindingEntry<'a>>,
 }
 
 #[derive(Serialize)]
@@ -101,7 +101,7 @@ struct Autologin<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Finding_<'a> {
+pub(in crate::report) struct FindingEntry<'a> {
     id: &'static str,
     severity: &'static str,
     subject: &'a str,
@@ -132,7 +132,7 @@ impl<'a> Facts<'a> {
             },
             sudo: access.people.rules.iter().map(Rule_::of).collect(),
             autologin: access.people.autologin.iter().map(Autologin::of).collect(),
-            findings: access.findings.iter().map(Finding_::of).collect(),
+            findings: access.findings.iter().map(FindingEntry::of).collect(),
         }
     }
 }
@@ -163,8 +163,8 @@ impl<'a> Rule_<'a> {
     }
 }
 
-impl<'a> Finding_<'a> {
-    fn of(finding: &'a Finding) -> Self {
+impl<'a> FindingEntry<'a> {
+    pub(in crate::report) fn of(finding: &'a Finding) -> Self {
         let Finding { id, severity, subject, message, path } = finding;
         Self { id: id.name(), severity: severity.name(), subject, message, path: path.as_deref() }
     }
