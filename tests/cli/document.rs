@@ -98,7 +98,11 @@ fn every_document_has_its_schema_and_its_fields() {
             &["services", "--json", &today],
             &[
                 ("", "schema image services firewall troubles"),
-                ("services[].", "unit start triggeredBy condition conditionsHold user program ports"),
+                (
+                    "services[].",
+                    "unit start triggeredBy wantedBy condition conditionsHold user hardening program ports",
+                ),
+                ("services[].hardening.", "level settings"),
                 ("services[].ports[].", "protocol port loopback"),
                 ("firewall.", "unit open trustedInterfaces further"),
             ],
