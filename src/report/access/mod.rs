@@ -8,4 +8,4 @@ mod user;
 pub(super) use document::FindingEntry;
 pub use document::json;
 #[cfg(feature = "cli")]
-pub use page::{Shown, page};
+pub use page::{Shown, page, tsv};
