@@ -111,6 +111,11 @@ enum Command {
     /// Show which chain of references brings a package in
     Why(why::Args),
     /// Show what starts at boot in the default system, as whom, and which ports are open
+    ///
+    /// HARDENING says how many of twelve settings confine a service (systemd.exec(5)): User or DynamicUser, NoNewPrivileges,
+    /// ProtectSystem, ProtectHome, PrivateTmp, PrivateDevices, CapabilityBoundingSet, SystemCallFilter, RestrictAddressFamilies or
+    /// PrivateNetwork, RestrictNamespaces, ProtectKernelTunables, ProtectKernelModules. None is "none", 1 to 3 are "low", 4 to 8
+    /// "medium", more are "high". --json names them.
     Services(services::Args),
     /// Show who can log in, how, and from where
     Access(access::Args),

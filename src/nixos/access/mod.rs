@@ -2,6 +2,7 @@
 
 mod autologin;
 mod become_root;
+mod capability;
 mod chain;
 mod command;
 mod disguise;

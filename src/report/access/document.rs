@@ -56,7 +56,7 @@ struct Facts<'a> {
     sshd: FirstSshd<'a>,
     sudo: Vec<Rule_<'a>>,
     autologin: Vec<Autologin<'a>>,
-    findings: Vec<Finding_<'a>>,
+    findings: Vec<FindingEntry<'a>>,
 }
 
 /// The usual sshd, and those that start beside it.
@@ -111,7 +111,7 @@ struct Autologin<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Finding_<'a> {
+pub(in crate::report) struct FindingEntry<'a> {
     id: &'static str,
     severity: &'static str,
     subject: &'a str,
@@ -128,7 +128,7 @@ impl<'a> Facts<'a> {
             sshd: FirstSshd { first: Sshd::of(sshd), others: sshd.others.iter().map(Sshd::of).collect() },
             sudo: access.people.rules.iter().map(Rule_::of).collect(),
             autologin: access.people.autologin.iter().map(Autologin::of).collect(),
-            findings: access.findings.iter().map(Finding_::of).collect(),
+            findings: access.findings.iter().map(FindingEntry::of).collect(),
         }
     }
 }
@@ -179,8 +179,8 @@ impl<'a> Rule_<'a> {
     }
 }
 
-impl<'a> Finding_<'a> {
-    fn of(finding: &'a Finding) -> Self {
+impl<'a> FindingEntry<'a> {
+    pub(in crate::report) fn of(finding: &'a Finding) -> Self {
         let Finding { id, severity, subject, message, path } = finding;
         Self { id: id.name(), severity: severity.name(), subject, message, path: path.as_deref() }
     }
