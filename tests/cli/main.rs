@@ -22,6 +22,7 @@ mod image;
 mod inspect;
 mod login;
 mod manners;
+mod modes;
 mod namespace;
 mod output;
 mod packages;

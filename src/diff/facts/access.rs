@@ -75,7 +75,7 @@ impl AccessFacts {
         let sshd = access.people.sshd.unit.is_some().then(|| SshdFacts {
             starts_at_boot: access.people.sshd.starts,
             permit_root_login: access.people.sshd.permit_root_login(),
-            password_authentication: access.people.takes_passwords(),
+            password_authentication: access.people.sshd.takes_passwords(),
             ports: access.people.sshd.ports(),
         });
         let mut facts = Self { sshd, ..Self::default() };
@@ -89,7 +89,7 @@ impl AccessFacts {
                 password: described(&user.password),
                 logins: account.ways().iter().map(|way| way.name().to_owned()).collect(),
             });
-            for granted in account.ssh.keys.iter().filter(|granted| granted.answer.opens()) {
+            for granted in account.keys().filter(|granted| granted.answer.opens()) {
                 let line = &granted.key.line;
                 facts.keys.push(Key {
                     user: user.name.clone(),
@@ -101,6 +101,8 @@ impl AccessFacts {
             }
         }
         facts.keys.sort();
+        // Two daemons may read the same file.
+        facts.keys.dedup();
         let findings = access.findings.iter().filter(|finding| finding.id != FindingId::Login);
         facts.findings = findings.map(|finding| format!("{} {}", finding.id, finding.subject)).collect();
         facts.findings.sort();

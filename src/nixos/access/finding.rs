@@ -129,11 +129,13 @@ findings! {
     DecidedElsewhere = "decided-elsewhere", Info;
     /// A program beyond the stock ones runs as root for everyone.
     SetuidWrapper = "setuid-wrapper", Warning;
-    /// A file in the store is setuid or setgid.
+    /// A file in the store or on the disc is setuid or setgid.
     SetuidFile = "setuid-file", Warning;
-    /// A file in the store is writable by everyone.
+    /// A file in the store has capabilities.
+    CapableFile = "capable-file", Warning;
+    /// A file in the store or on the disc is writable by everyone.
     WorldWritable = "world-writable", Warning;
-    /// A file in the store is not owned by root.
+    /// A file in the store or on the disc is not owned by root.
     NotOwnedByRoot = "not-owned-by-root", Warning;
     /// A line of a file of rules is malformed.
     MalformedRule = "malformed-rule", Warning;

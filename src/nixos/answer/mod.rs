@@ -81,6 +81,13 @@ pub enum Condition {
     NotRevoked(String),
     /// Somebody must start sshd, since nothing does at boot.
     StartedByHand,
+    /// Only through the sshd of this unit, which runs beside the usual one.
+    Through {
+        /// The unit.
+        unit: String,
+        /// The ports on which it listens. Empty if the image does not say.
+        ports: Vec<u16>,
+    },
     /// This condition of sshd's unit must hold.
     OfUnit(String),
     /// This condition of the unit that logs the user in must hold.

@@ -53,6 +53,12 @@ impl Display for Condition {
             Self::Rule(condition) => condition.fmt(out),
             Self::NoShell(shell) => write!(out, "no shell ({shell}); port forwarding and sftp work"),
             Self::Holds(condition) => write!(out, "only if {condition} holds"),
+            Self::Through { unit, ports } => {
+                let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+                let word = if ports.len() == 1 { "port" } else { "ports" };
+                write!(out, "only through the sshd of {unit}")?;
+                if ports.is_empty() { Ok(()) } else { write!(out, " on {word} {}", ports.join(", ")) }
+            }
             Self::OfUnit(condition) => write!(out, "only if sshd starts, which needs {condition}"),
             Self::StartedByHand => out.write_str("once somebody starts sshd: nothing does at boot"),
         }

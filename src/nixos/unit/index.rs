@@ -26,7 +26,16 @@ pub(in crate::nixos) struct Index {
     pub(super) loaded: Mutex<Loaded>,
     /// Scripts by path. `None` for a program that is not a script.
     pub(super) scripts: Mutex<HashMap<String, Option<Arc<Script>>>>,
-    pub(super) started: OnceLock<HashMap<String, Start>>,
+    pub(super) started: OnceLock<Started>,
+}
+
+/// The units that start.
+#[derive(Default)]
+pub(super) struct Started {
+    /// How each starts.
+    pub(super) units: HashMap<String, Start>,
+    /// For units that start at boot, a unit that pulls them in: a target, if there is one.
+    pub(super) wanted_by: HashMap<String, String>,
 }
 
 #[derive(Default)]

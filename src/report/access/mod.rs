@@ -5,6 +5,7 @@ mod document;
 mod page;
 mod user;
 
+pub(super) use document::FindingEntry;
 pub use document::json;
 #[cfg(feature = "cli")]
-pub use page::{Shown, page};
+pub use page::{Shown, page, tsv};

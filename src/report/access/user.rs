@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::nixos::Scheme;
-use crate::nixos::access::{Account, Grant, GrantedKey, Needs};
+use crate::nixos::access::{Account, Grant, GrantedKey, Needs, SshSources};
 use crate::nixos::ssh::{Authority, AuthorizedKey};
 
 #[derive(Serialize)]
@@ -35,6 +35,8 @@ struct Password<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Key<'a> {
+    /// The unit of the sshd that reads it.
+    sshd: Option<&'a str>,
     r#type: &'a str,
     bits: Option<usize>,
     fingerprint: String,
@@ -55,6 +57,8 @@ struct EntranceFacts<'a> {
     verdict: &'static str,
     /// What somebody must have: `password`, `key`.
     needs: &'static str,
+    /// The unit of the sshd that the entrance leads through.
+    sshd: Option<&'a str>,
     /// The fingerprint of the key or of the authority.
     fingerprint: Option<&'a str>,
     /// Conditions of what is granted; what leaves the answer open.
@@ -74,6 +78,8 @@ struct CauseFacts<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct AuthorityFacts<'a> {
+    /// The unit of the sshd that trusts it.
+    sshd: Option<&'a str>,
     r#type: &'a str,
     fingerprint: String,
     principals: &'a [String],
@@ -84,9 +90,10 @@ struct AuthorityFacts<'a> {
 impl<'a> User<'a> {
     pub(super) fn of(account: &'a Account) -> Self {
         let user = &account.user;
-        let key = |granted: &'a GrantedKey| {
+        let key = |(sources, granted): (&'a SshSources, &'a GrantedKey)| {
             let line = &granted.key.line;
             Key {
+                sshd: sources.unit.as_deref(),
                 r#type: &line.key.kind,
                 bits: line.key.bits(),
                 fingerprint: line.key.fingerprint(),
@@ -99,6 +106,7 @@ impl<'a> User<'a> {
                 refusal: granted.answer.refused(),
             }
         };
+        let authorities = account.all_ssh().flat_map(|own| own.authorities.iter().map(move |one| (own, one)));
         Self {
             name: &user.name,
             uid: user.uid,
@@ -112,8 +120,8 @@ impl<'a> User<'a> {
                 scheme: user.password.scheme.map(Scheme::name),
                 source: user.password.source.as_deref(),
             },
-            keys: account.ssh.keys.iter().map(key).collect(),
-            certificate_authorities: account.ssh.authorities.iter().map(AuthorityFacts::of).collect(),
+            keys: account.all_ssh().flat_map(|own| own.keys.iter().map(move |key| (own, key))).map(key).collect(),
+            certificate_authorities: authorities.map(AuthorityFacts::of).collect(),
             logins: account.ways().iter().map(|way| way.name()).collect(),
             sentence: account.sentence(),
             entrances: account.entrances.iter().map(EntranceFacts::of).collect(),
@@ -131,6 +139,7 @@ impl<'a> EntranceFacts<'a> {
             entrance: grant.entrance.name(),
             verdict: grant.verdict().name(),
             needs: grant.needs.name(),
+            sshd: grant.sshd.as_deref(),
             fingerprint,
             conditions: grant.answer.phrases(),
             reason: grant.answer.refusal.as_ref().map(ToString::to_string),
@@ -140,9 +149,10 @@ impl<'a> EntranceFacts<'a> {
 }
 
 impl<'a> AuthorityFacts<'a> {
-    fn of(authority: &'a Authority) -> Self {
+    fn of((sources, authority): (&'a SshSources, &'a Authority)) -> Self {
         let AuthorizedKey { line, number, file } = &authority.key;
         Self {
+            sshd: sources.unit.as_deref(),
             r#type: &line.key.kind,
             fingerprint: line.key.fingerprint(),
             principals: &authority.principals,

@@ -13,7 +13,7 @@ pub(super) fn logins(people: &People) -> impl Iterator<Item = &Account> {
 /// The keys that sshd accepts, each with its user.
 pub(super) fn accepted(people: &People) -> impl Iterator<Item = (&str, &GrantedKey)> {
     people.accounts.iter().flat_map(|account| {
-        let keys = account.ssh.keys.iter().filter(|granted| granted.answer.opens());
+        let keys = account.keys().filter(|granted| granted.answer.opens());
         keys.map(|granted| (account.user.name.as_str(), granted))
     })
 }

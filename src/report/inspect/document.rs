@@ -4,10 +4,12 @@ use std::io::Write;
 
 use serde::Serialize;
 
+use super::super::access::FindingEntry;
 use super::super::document::{self, Messages};
 use super::super::files::text;
 use super::access::Access;
 use super::boot::Boot;
+use super::lead::Lead;
 use super::names;
 use crate::error::Troubles;
 use crate::nixos::{self, Description, Summary};
@@ -24,11 +26,13 @@ pub fn json(out: &mut dyn Write, summary: &Summary, troubles: &Troubles) -> serd
             bytes: summary.bytes,
             kind: if summary.volume.is_some() { "iso9660" } else { "squashfs" },
         },
+        lead: Lead::of(summary),
         volume: summary.volume.as_ref().map(Volume::of),
         boot: Boot::of(summary),
         store: summary.store.as_ref().map(Store::of),
         systems: summary.systems.iter().map(System::of).collect(),
         access: summary.access.as_ref().map(Access::of),
+        modes: summary.modes.as_ref().map(|modes| modes.iter().map(FindingEntry::of).collect()),
         troubles: Messages(troubles),
     };
     document::line(out, &document)
@@ -38,11 +42,15 @@ pub fn json(out: &mut dyn Write, summary: &Summary, troubles: &Troubles) -> serd
 struct Document<'s> {
     schema: &'static str,
     image: Image<'s>,
+    /// The first lines of the page.
+    lead: Lead,
     volume: Option<Volume<'s>>,
     boot: Boot<'s>,
     store: Option<Store<'s>>,
     systems: Vec<System<'s>>,
     access: Option<Access<'s>>,
+    /// Findings about the modes and owners of files.
+    modes: Option<Vec<FindingEntry<'s>>>,
     troubles: Messages<'s>,
 }
 

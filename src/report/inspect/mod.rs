@@ -3,7 +3,6 @@
 mod access;
 pub(super) mod boot;
 mod document;
-#[cfg(feature = "cli")]
 mod lead;
 mod metrics;
 #[cfg(feature = "cli")]

@@ -3,14 +3,15 @@
 #
 #     unshare --mount --net --pid --fork --kill-child judge.sh ROOT KEYS < QUESTIONS
 #
-# ROOT holds the etc and homes of the system in question; programs come from the machine. KEYS holds the clients' keys. A
+# ROOT holds the etc and homes of the system in question; programs come from the machine, or from the directory that
+# NIXOSCOPE_ORACLE_USR names, which may hold another OpenSSH. KEYS holds the clients' keys. A
 # question is a line: number, user, client address, then `key FILE`, `certificate FILE` or `password WORD`. The answers
 # go to standard output: `broken MESSAGE` if sshd does not start, else `ports …`, and `NUMBER yes|no|otherwise` for each
 # question: otherwise if the user is let in without being asked for it.
 set -euo pipefail
 root=$1 keys=$2
 
-mount --rbind /usr "$root/usr"
+mount --rbind "${NIXOSCOPE_ORACLE_USR:-/usr}" "$root/usr"
 mount --rbind /dev "$root/dev"
 mount -t tmpfs none "$root/run"
 mkdir "$root/run/sshd"

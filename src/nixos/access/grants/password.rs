@@ -5,7 +5,7 @@ use crate::nixos::access::Facts;
 use crate::nixos::access::pam::{Secret, Service};
 use crate::nixos::answer::{Answer, Cause, Caused, Doubt, Refusal, Verdict};
 use crate::nixos::password::{Password, PasswordState, Quirk};
-use crate::nixos::ssh::PasswordMethod;
+use crate::nixos::ssh::{PasswordMethod, Sshd};
 use crate::nixos::users::User;
 
 /// The consoles.
@@ -15,7 +15,7 @@ pub(super) fn console(facts: &Facts, user: &User) -> Vec<Grant> {
         doubt_scheme(facts, &user.password, &mut answer);
     }
     let (needs, opened_by) = (needs(&user.password), source(&user.password));
-    let grant = Grant { entrance: Entrance::Console, needs, answer, opened_by };
+    let grant = Grant { entrance: Entrance::Console, needs, answer, sshd: None, opened_by };
     by_pam(grant, &facts.pam_of_console, user, Refusal::EmptyOnConsole)
 }
 
@@ -103,7 +103,12 @@ pub(super) fn source(password: &Password) -> Option<Cause> {
 }
 
 /// sshd with a password, asked for by this method.
-pub(super) fn ssh_password(facts: &Facts, user: &User, method: PasswordMethod) -> Vec<Grant> {
+pub(super) fn ssh_password(
+    facts: &Facts,
+    user: &User,
+    (sshd, pam): (&Sshd, &Service),
+    method: PasswordMethod,
+) -> Vec<Grant> {
     let entrance = match method {
         PasswordMethod::Password => Entrance::SshPassword,
         PasswordMethod::KeyboardInteractive => Entrance::SshKeyboardInteractive,
@@ -116,21 +121,22 @@ pub(super) fn ssh_password(facts: &Facts, user: &User, method: PasswordMethod) -
         let hashed = user.password.quirk == Some(Quirk::HashedEmpty) && by_pam;
         let typed = typed(user);
         let user = if hashed { &typed } else { user };
-        answer = with_sshd(answer, facts.sshd.password(&facts.users, user, method));
+        answer = with_sshd(answer, sshd.password(&facts.users, user, method));
     }
     if answer.opens() {
         doubt_scheme(facts, &user.password, &mut answer);
     }
-    let grant = Grant { entrance, needs: needs(&user.password), answer, opened_by: source(&user.password) };
-    if method == PasswordMethod::Password && !facts.sshd.uses_pam(user) {
+    let (needs, opened_by) = (needs(&user.password), source(&user.password));
+    let grant = Grant { entrance, needs, answer, sshd: None, opened_by };
+    if method == PasswordMethod::Password && !sshd.uses_pam(user) {
         return vec![grant];
     }
     // sshd and PAM must both accept the password. If PAM asks for none, sshd accepts any.
-    let of_sshd = facts.sshd.password(&facts.users, &typed(user), method);
+    let of_sshd = sshd.password(&facts.users, &typed(user), method);
     if !of_sshd.opens() {
-        return vec![with_password(grant, &facts.pam_of_sshd, user, Refusal::EmptyByPam)];
+        return vec![with_password(grant, pam, user, Refusal::EmptyByPam)];
     }
-    let mut grants = by_pam(grant, &facts.pam_of_sshd, user, Refusal::EmptyByPam);
+    let mut grants = by_pam(grant, pam, user, Refusal::EmptyByPam);
     for grant in grants.iter_mut().filter(|grant| grant.needs == Needs::Nothing) {
         grant.answer = with_sshd(std::mem::take(&mut grant.answer), of_sshd.clone());
     }

@@ -4,14 +4,13 @@ mod boot;
 mod rules;
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::Arc;
 
 use self::boot::{emergency, initrd, menu, without_sshd};
 use self::rules::rules;
 use super::finding::{Finding, FindingId, Severity};
 use super::grants::{Entrance, Needs, ends_at_once};
 use super::login::Way;
-use super::{Account, Facts, GrantedKey, Shells};
+use super::{Account, Facts, GrantedKey, Shells, SshSources};
 use crate::error::Error;
 use crate::nixos::menu::MenuEntry;
 use crate::nixos::password::{PasswordState, Quirk, Scheme};
@@ -64,7 +63,7 @@ pub(super) fn findings(facts: &Facts, accounts: &[Account], doors: &Doors<'_>) -
 fn login(account: &Account) -> Finding {
     let user = &account.user;
     let severity = if account.is_unsure() { Severity::Warning } else { Severity::Info };
-    let key = account.ssh.keys.iter().find(|key| key.answer.opens());
+    let key = account.keys().find(|key| key.answer.opens());
     let key = key.map(|key| String::from_utf8_lossy(&key.key.file).into_owned());
     let path = user.password.source.clone().filter(|_| user.password.state != PasswordState::None).or(key);
     Finding { severity, ..Finding::new(FindingId::Login, &user.name, account.sentence(), path.as_deref()) }
@@ -172,31 +171,48 @@ fn start(sshd: &Sshd, accounts: &[Account]) -> Vec<Finding> {
 }
 
 fn sshd(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
-    let sshd = &facts.sshd;
-    let mut findings = start(sshd, accounts);
+    let mut findings = start(&facts.sshd, accounts);
+    for (at, sshd) in facts.sshd.all().enumerate() {
+        findings.extend(further(sshd));
+        let sources = || accounts.iter().filter_map(|account| account.all_ssh().nth(at));
+        if let Some(command) = sources().find_map(|sources| sources.entrance.command()) {
+            let message = command.to_string();
+            findings.push(Finding::new(FindingId::KeysByCommand, "sshd", message, sshd.config.as_deref()));
+        }
+        findings.extend(configured(sshd));
+    }
+    findings.extend(no_key_for_root(accounts));
+    findings
+}
+
+/// An sshd beside the usual one.
+fn further(sshd: &Sshd) -> Option<Finding> {
+    let unit = sshd.unit.as_deref().filter(|_| sshd.is_further())?;
+    let ports = || sshd.ports().iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+    let message = match &sshd.config {
+        Some(config) => format!("{unit} starts another sshd, with the configuration {config}, on port {}", ports()),
+        None if sshd.missing_config.is_none() => format!("{unit} starts another sshd on port {}", ports()),
+        None => format!("{unit} starts another sshd"),
+    };
+    Some(Finding::new(FindingId::AnotherSshd, "sshd", message, Some(unit)))
+}
+
+/// What the configuration of an sshd says, apart from users.
+fn configured(sshd: &Sshd) -> Vec<Finding> {
+    let mut findings = Vec::new();
     if let Some(file) = &sshd.missing_config {
         let message = format!("reads {file}, which is not in the image: who gets in is unknown");
         findings.push(Finding::new(FindingId::SshdConfigMissing, "sshd", message, sshd.unit.as_deref()));
-    }
-    for unit in &sshd.others {
-        let message = format!("{unit} starts another sshd, with a configuration of its own that is not checked");
-        findings.push(Finding::new(FindingId::AnotherSshd, "sshd", message, Some(unit)));
     }
     for mistake in sshd.mistakes() {
         let place = format!("{}:{}", mistake.file, mistake.line);
         let message = format!("does not start because of this line: {}", mistake.message);
         findings.push(Finding::new(FindingId::MalformedSshdConfig, "sshd", message, Some(&place)));
     }
-    let by_command = accounts.iter().find_map(|account| account.ssh.entrance.command());
-    if let Some(command) = by_command {
-        let message = command.to_string();
-        findings.push(Finding::new(FindingId::KeysByCommand, "sshd", message, sshd.config.as_deref()));
-    }
     for (method, cause) in sshd.further_methods().into_iter().filter(|_| sshd.unit.is_some()) {
         let message = format!("also lets in by {method}: the image does not say for whom");
         findings.push(Finding::new(FindingId::OtherSshMethod, "sshd", message, Some(&cause.to_string())));
     }
-    findings.extend(no_key_for_root(accounts));
     findings
 }
 
@@ -219,51 +235,14 @@ fn no_key_for_root(accounts: &[Account]) -> Option<Finding> {
 }
 
 fn keys(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let line = |key: &GrantedKey| (Arc::clone(&key.key.file), key.key.number);
-    let opening = accounts.iter().flat_map(|account| &account.ssh.keys).filter(|key| key.answer.opens());
-    let opening: HashSet<_> = opening.map(line).collect();
+    let accepted: HashSet<_> = accounts.iter().flat_map(accepted_lines).collect();
+    let mut findings: Vec<Finding> = accounts.iter().flat_map(|account| refused_keys(account, &accepted)).collect();
     for account in accounts {
+        let mut own: Vec<Finding> = account.all_ssh().flat_map(|sources| sources_of_keys(account, sources)).collect();
+        // Two daemons may read the same files.
         let mut seen = BTreeSet::new();
-        for key in &account.ssh.keys {
-            let Some(why) = key.answer.refused() else { continue };
-            // Nobody wants an account without a login to share a list of keys.
-            if account.user.shell.as_deref().is_some_and(ends_at_once) && opening.contains(&line(key)) {
-                continue;
-            }
-            if account.ssh.authorities.iter().any(|authority| authority.key == key.key) {
-                continue; // it exists to sign
-            }
-            let place = format!("{}:{}", String::from_utf8_lossy(&key.key.file), key.key.number);
-            if seen.insert(place.clone()) {
-                let message = format!("the key {} does not count: {why}", key.key.line.key.fingerprint());
-                findings.push(Finding::new(FindingId::KeyRefused, &account.user.name, message, Some(&place)));
-            }
-        }
-    }
-    for account in accounts.iter().filter(|account| account.ssh.entrance.answer().opens()) {
-        let mut add = |id, message: String, place: Option<&str>| {
-            findings.push(Finding::new(id, &account.user.name, message, place));
-        };
-        for authority in account.ssh.authorities.iter().take(SHOWN) {
-            let place = format!("{}:{}", String::from_utf8_lossy(&authority.key.file), authority.key.number);
-            let names = if authority.unsure {
-                "names that a command returns".to_owned()
-            } else {
-                authority.principals.join(", ")
-            };
-            let message =
-                format!("certificates signed by {} for {names} let the user in", authority.key.line.key.fingerprint());
-            add(FindingId::CertificateAuthority, message, Some(&place));
-        }
-        for file in &account.ssh.untold {
-            let message = format!("sshd reads keys from {file}, of which the image shows only a part");
-            add(FindingId::KeysElsewhere, message, None);
-        }
-        for file in &account.ssh.elsewhere {
-            let message = format!("sshd also reads keys from {file}, which is not in the image");
-            add(FindingId::KeysElsewhere, message, None);
-        }
+        own.retain(|finding| seen.insert((finding.message.clone(), finding.path.clone())));
+        findings.extend(own);
     }
     findings.extend(written(accounts));
     for doubt in &facts.passwords_written {
@@ -285,14 +264,82 @@ fn keys(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
     findings
 }
 
+/// A line of a file of keys.
+type Line<'k> = (&'k [u8], u64);
+
+/// The lines with keys that let the user in.
+fn accepted_lines(account: &Account) -> impl Iterator<Item = Line<'_>> {
+    account.keys().filter(|key| key.answer.opens()).map(|key| (&*key.key.file, key.key.number))
+}
+
+/// The user's keys that no sshd accepts. `accepted` has the lines that let in anybody.
+fn refused_keys(account: &Account, accepted: &HashSet<Line<'_>>) -> Vec<Finding> {
+    let mut seen: HashSet<_> = accepted_lines(account).collect();
+    // Nobody wants an account without a login to share a list of keys.
+    let shares = account.user.shell.as_deref().is_some_and(ends_at_once);
+    let authorities: HashSet<_> = account
+        .all_ssh()
+        .flat_map(|sources| &sources.authorities)
+        .map(|authority| (&*authority.key.file, authority.key.number))
+        .collect();
+    let mut findings = Vec::new();
+    for GrantedKey { key, answer } in account.keys() {
+        let place = (&*key.file, key.number);
+        let Some(why) = answer.refused() else { continue };
+        if shares && accepted.contains(&place) {
+            continue;
+        }
+        if authorities.contains(&place) {
+            continue; // it exists to sign
+        }
+        if seen.insert(place) {
+            let place = key.cause().to_string();
+            let message = format!("the key {} does not count: {why}", key.line.key.fingerprint());
+            findings.push(Finding::new(FindingId::KeyRefused, &account.user.name, message, Some(&place)));
+        }
+    }
+    findings
+}
+
+/// What else than listed keys lets a user in through an sshd, or may do so.
+fn sources_of_keys(account: &Account, sources: &SshSources) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if !sources.entrance.answer().opens() {
+        return findings;
+    }
+    let mut add = |id, message: String, place: Option<&str>| {
+        findings.push(Finding::new(id, &account.user.name, message, place));
+    };
+    for authority in sources.authorities.iter().take(SHOWN) {
+        let place = authority.key.cause().to_string();
+        let names =
+            if authority.unsure { "names that a command returns".to_owned() } else { authority.principals.join(", ") };
+        let message =
+            format!("certificates signed by {} for {names} let the user in", authority.key.line.key.fingerprint());
+        add(FindingId::CertificateAuthority, message, Some(&place));
+    }
+    for file in &sources.untold {
+        let message = format!("sshd reads keys from {file}, of which the image shows only a part");
+        add(FindingId::KeysElsewhere, message, None);
+    }
+    for file in &sources.elsewhere {
+        let message = format!("sshd also reads keys from {file}, which is not in the image");
+        add(FindingId::KeysElsewhere, message, None);
+    }
+    findings
+}
+
 /// Scripts and units that may write keys at boot, with each line once for all users.
 fn written(accounts: &[Account]) -> Vec<Finding> {
     let mut lines: Vec<(&Writer, Vec<&str>)> = Vec::new();
-    for account in accounts.iter().filter(|account| account.ssh.entrance.answer().opens()) {
-        for writer in &account.ssh.writers {
+    for account in accounts {
+        let open = account.all_ssh().filter(|sources| sources.entrance.answer().opens());
+        for writer in open.flat_map(|sources| &sources.writers) {
+            let name = account.user.name.as_str();
             match lines.iter_mut().find(|(known, _)| *known == writer) {
-                Some((_, users)) => users.push(&account.user.name),
-                None => lines.push((writer, vec![&account.user.name])),
+                Some((_, users)) if users.last() == Some(&name) => {}
+                Some((_, users)) => users.push(name),
+                None => lines.push((writer, vec![name])),
             }
         }
     }

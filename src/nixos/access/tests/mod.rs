@@ -3,6 +3,7 @@
 mod keys;
 mod limits;
 mod passwords;
+mod sshd;
 
 use super::*;
 use crate::nixos::made::{Made, archive};

@@ -177,7 +177,11 @@ fn passwords_that_pam_refuses_are_not_taken() {
     ] {
         let people =
             access("$6$a$b", &[UNIT, WANTED, ("/s/etc/ssh/sshd_config", config), ("/s/etc/pam.d/sshd", rules)]).people;
-        assert_eq!((people.takes_passwords(), people.password_blocks().len()), (takes, blocks), "{config}{rules}");
+        assert_eq!(
+            (people.sshd.takes_passwords(), people.sshd.password_blocks().len()),
+            (takes, blocks),
+            "{config}{rules}"
+        );
     }
 }
 
