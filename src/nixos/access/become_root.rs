@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::entry::Known;
 use super::groups::GroupIds;
 use super::last_match::Policy;
 use super::rule::{Rule, Tool};
@@ -113,8 +114,8 @@ fn of_sudo(root: &Root<'_>, users: &Users) -> Result<Rules> {
     let ids = GroupIds::of(root)?;
     let Sudoers { entries, defaults, host, unread, malformed } = Sudoers::read(root)?;
     let unasked = unasked(root, users, "sudo")?;
-    let (tool, host) = (Tool::Sudo, host.as_deref());
-    let policy = Policy { tool, entries: &entries, defaults: &defaults, host, users, unasked: &unasked };
+    let (tool, host, known) = (Tool::Sudo, host.as_deref(), Known::of(users));
+    let policy = Policy { tool, entries: &entries, defaults: &defaults, host, known: &known, unasked: &unasked };
     let place = |(file, line): (Arc<str>, u64)| Malformed { tool, file: file.to_string(), line };
     Ok(Rules {
         free: policy.free(&|name| ids.number(name))?,
@@ -129,13 +130,13 @@ fn of_doas(root: &Root<'_>, users: &Users) -> Result<Rules> {
     let ids = GroupIds::of(root)?;
     match doas::read(&text, users) {
         Ok(entries) => {
-            let (defaults, unasked) = (Defaults::default(), unasked(root, users, "doas")?);
+            let (defaults, known, unasked) = (Defaults::default(), Known::of(users), unasked(root, users, "doas")?);
             let policy = Policy {
                 tool: Tool::Doas,
                 entries: &entries,
                 defaults: &defaults,
                 host: None,
-                users,
+                known: &known,
                 unasked: &unasked,
             };
             Ok(policy.free(&|name| ids.number(name))?.into())

@@ -9,7 +9,6 @@ use super::last_match::{Policy, Work, shown};
 use super::later::Later;
 use super::sudoers::{Asks, Question};
 use crate::error::Result;
-use crate::nixos::User;
 
 /// As whom somebody might run a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -230,13 +229,15 @@ impl<'p> View<'p> {
             (Targets::Default, Target::Other) => Some(self.policy.defaults.targets()),
             (Targets::Users(users, _), Target::Other) => Some(&**users),
         };
-        let question = Question { person: self.person, host: self.policy.host, others, command };
+        let question =
+            Question { person: self.person, host: self.policy.host, others, command, known: self.policy.known };
         self.policy.defaults.asks(&question, leaf.entry.asks)
     }
 
     /// Whether commands of the rule run as root, or as somebody else. `None` if they do not.
     fn runs_as(&self, entry: &Entry, Wanted { target, command }: Wanted<'_>) -> Option<Answer> {
-        let question = Question { person: self.person, host: self.policy.host, others: None, command };
+        let question =
+            Question { person: self.person, host: self.policy.host, others: None, command, known: self.policy.known };
         let by_default = || self.policy.defaults.target_is_root(&question);
         match (&entry.targets, target) {
             (Targets::Default, Target::Root) => by_default().then_some(Answer::Yes),
@@ -278,7 +279,7 @@ impl<'p> View<'p> {
         let is_asked = |member: &&Member| !member.negated && !is_root(&member.name) && !self.is_self(&member.name);
         let mut all = Answer::Yes;
         for member in others.iter().filter(is_asked) {
-            work.add((users.len() + self.policy.users.list.len()) as u64, entry)?;
+            work.add(users.len() as u64, entry)?;
             all = all.min(self.covers_user(users, member));
         }
         // Without `-u`, sudo takes `()` before the default user.
@@ -289,18 +290,15 @@ impl<'p> View<'p> {
 
     /// Whether a list of targets includes everybody that a member of another list means.
     fn covers_user(&self, users: &[Member], member: &Member) -> Answer {
-        let of_image = |is_meant: &dyn Fn(&User) -> bool, other: Person<'_>| {
-            let user = self.policy.users.list.iter().find(|user| is_meant(user));
-            match user.map_or(other, |user| Person::of(user, |_| None)).in_list(users).0 {
-                Said::Yes => Answer::Yes,
-                Said::Unknown => Answer::Unknown,
-                Said::No | Said::Nothing => Answer::No,
-            }
+        let is_in = |other: Person<'_>| match self.policy.known.person(&member.name).unwrap_or(other).in_list(users).0 {
+            Said::Yes => Answer::Yes,
+            Said::Unknown => Answer::Unknown,
+            Said::No | Said::Nothing => Answer::No,
         };
         let named = |name, uid| Person { name, uid, groups: Some(&[]), gids: None, outside: None };
         match &*member.name {
-            Name::Word(name) => of_image(&|user| user.name == *name, named(name, None)),
-            Name::Uid(uid) => of_image(&|user| user.uid == Some(*uid), named("", Some(*uid))),
+            Name::Word(name) => is_in(named(name, None)),
+            Name::Uid(uid) => is_in(named("", Some(*uid))),
             name => {
                 let has = |user: &Member| matches!(&*user.name, Name::All) || *user.name == *name;
                 let all = users.iter().all(|user| !user.negated) && users.iter().any(has);

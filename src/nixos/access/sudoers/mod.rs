@@ -42,7 +42,7 @@ impl Sudoers {
     /// Reads `/etc/sudoers` with all files that it includes. Without that file nobody may do anything.
     pub(super) fn read(root: &Root<'_>) -> Result<Self> {
         let host = root.text("/etc/hostname")?.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
-        let Some(Files { statements, unread, malformed, .. }) = Files::read(root, host.as_deref())? else {
+        let Some(Files { statements, unread, mut malformed, .. }) = Files::read(root, host.as_deref())? else {
             return Ok(Self::default());
         };
         // Aliases and defaults count at any position.
@@ -51,7 +51,13 @@ impl Sudoers {
         let mut settings = Vec::new();
         for Placed { statement, file, line } in statements {
             match statement {
-                Statement::Alias { kind, name, members } => aliases.define(Kind::of(kind), name, members),
+                // A second definition ends its line.
+                Statement::Alias { .. } if malformed.last().is_some_and(|bad| *bad == (Arc::clone(&file), line)) => {}
+                Statement::Alias { kind, name, members } => {
+                    if !aliases.define(Kind::of(kind), name, members) {
+                        malformed.push((file, line));
+                    }
+                }
                 Statement::Defaults { scope, whom, settings: own } => settings.push((scope, whom, own)),
                 Statement::Rule { users, privileges } => rules.push((users, privileges, file, line)),
                 Statement::Include(..) => {}

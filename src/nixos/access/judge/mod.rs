@@ -1,13 +1,15 @@
 //! The findings that follow from who can log in.
 
+mod boot;
+mod rules;
+
 use std::collections::{BTreeSet, HashSet};
 
-use super::become_root::{self, Unread, Why};
+use self::boot::{emergency, initrd, menu, without_sshd};
+use self::rules::rules;
 use super::finding::{Finding, FindingId, Severity};
 use super::grants::{Entrance, Needs, ends_at_once};
-use super::kernel_line;
 use super::login::Way;
-use super::rule::{Rule, Tool};
 use super::{Account, Facts, GrantedKey, Shells, SshSources};
 use crate::error::Error;
 use crate::nixos::menu::MenuEntry;
@@ -223,13 +225,12 @@ fn no_key_for_root(accounts: &[Account]) -> Option<Finding> {
         .map(|account| account.user.name.as_str())
         .collect();
     let ways = root?.ways();
-    let is_ssh =
-        |way: &Way| matches!(way, Way::SshKey | Way::SshCertificate | Way::SshPassword | Way::SshWithoutPassword);
-    if ways.iter().any(is_ssh) || others.is_empty() {
+    let has = |way| ways.contains(&way);
+    if has(Way::SshKey) || has(Way::SshCertificate) || has(Way::SshWithoutPassword) || others.is_empty() {
         return None;
     }
-    let message =
-        format!("no key lets root in, only {}: tools that install over ssh as root cannot connect", others.join(", "));
+    let how = if has(Way::SshPassword) { "need the password" } else { "cannot connect" };
+    let message = format!("no key lets root in, only {}: tools that install over ssh as root {how}", others.join(", "));
     Some(Finding::new(FindingId::NoKeyForRoot, "root", message, None))
 }
 
@@ -352,180 +353,4 @@ fn written(accounts: &[Account]) -> Vec<Finding> {
         Finding::new(FindingId::KeysWrittenAtBoot, &writer.by, message, Some(&writer.cause.to_string()))
     };
     lines.into_iter().map(finding).collect()
-}
-
-fn rules(facts: &Facts) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = facts.rules.iter().map(of_rule).collect();
-    for become_root::Malformed { tool, file, line } in &facts.malformed {
-        let message = match tool {
-            Tool::Sudo => "sudo ignores this malformed line",
-            _ => "doas refuses everybody, because this line is malformed",
-        };
-        let place = format!("{file}:{line}");
-        findings.push(Finding::new(FindingId::MalformedRule, tool.name(), message.to_owned(), Some(&place)));
-    }
-    for Unread { file, why } in &facts.unread {
-        let message = match why {
-            Why::Missing => "is included but not in the image: what it grants is unknown".to_owned(),
-            Why::Limit(error) => format!("is not read further, so what it grants is unknown: {error}"),
-            Why::Undecided(what) => format!("may grant more: the image does not say {what}"),
-        };
-        findings.push(Finding::new(FindingId::UnreadFile, file, message, None));
-    }
-    for login in &facts.autologin {
-        let message = format!("is logged in at boot by {}{}", login.by, login.proviso());
-        findings.push(Finding::new(FindingId::Autologin, &login.user, message, Some(&login.source)));
-    }
-    findings
-}
-
-/// A rule by which users act as others without a password.
-fn of_rule(rule: &Rule) -> Finding {
-    let place = format!("{}:{}", rule.source, rule.line);
-    let users = match rule.users.as_slice() {
-        [] => "nobody here".to_owned(),
-        users if rule.who.starts_with('%') || rule.who == "ALL" => users.join(", "),
-        _ => rule.who.clone(),
-    };
-    let becomes = match rule.who.as_str() {
-        "ALL" => "everyone becomes",
-        who if who.starts_with('%') => "members become",
-        _ => "becomes",
-    };
-    let (id, message) = match (rule.tool, &rule.target) {
-        (Tool::Nix, _) => {
-            let are = match rule.who.as_str() {
-                "ALL" => "everyone is",
-                who if who.starts_with('%') => "members are",
-                _ => "is",
-            };
-            (FindingId::TrustedUser, format!("{are} trusted by Nix, which is as good as root ({users})"))
-        }
-        (tool, None) if let Some(way) = &rule.through => {
-            let commands = rule.told_commands();
-            let way = match way.strip_prefix('%') {
-                Some(group) => format!("the group {group}, with which {tool} runs {commands}"),
-                None => format!("{way}, as whom {tool} runs {commands}"),
-            };
-            (FindingId::PasswordlessRoot, format!("{becomes} root without a password by way of {way} ({users})"))
-        }
-        (tool, None) if rule.is_everything() => {
-            (FindingId::PasswordlessRoot, format!("{becomes} root through {tool} without a password ({users})"))
-        }
-        (tool, None) if rule.makes_root() => {
-            let commands = rule.told_commands();
-            (
-                FindingId::PasswordlessRoot,
-                format!("{becomes} root through {tool} without a password, by {commands} ({users})"),
-            )
-        }
-        (Tool::Polkit, _) => {
-            let actions = rule.told_commands();
-            (FindingId::PasswordlessCommand, format!("polkit allows {actions} without a password ({users})"))
-        }
-        (tool, target) => {
-            let target = target.as_ref().map(|target| format!(" as {target}")).unwrap_or_default();
-            let commands = rule.told_commands();
-            (FindingId::PasswordlessCommand, format!("{tool} runs {commands}{target} without a password ({users})"))
-        }
-    };
-    let finding = Finding::new(id, &rule.who, format!("{message}{}", rule.provisos()), Some(&place));
-    // polkit actions short of root, such as joining a network, are meant to be allowed.
-    let severity = if rule.tool == Tool::Polkit && !rule.makes_root() { Severity::Info } else { finding.severity };
-    Finding { severity, ..finding }
-}
-
-/// The emergency shell of the system itself.
-fn emergency(shells: &Shells) -> Option<Finding> {
-    let file = shells.forced.as_ref()?;
-    let message = "gives a root shell without a password if booting fails (SYSTEMD_SULOGIN_FORCE)";
-    Some(Finding::new(FindingId::EmergencyShell, "emergency shell", message.to_owned(), Some(file)))
-}
-
-/// Doors in the initrd.
-fn initrd(shells: &Shells) -> Vec<Finding> {
-    let initrd = match &shells.initrd {
-        Ok(Some(initrd)) => initrd,
-        Ok(None) => return Vec::new(),
-        Err(error) => {
-            let message = format!("cannot be read, so what it opens is unknown: {error}");
-            return vec![Finding::new(FindingId::InitrdUnreadable, "initrd", message, None)];
-        }
-    };
-    let mut findings = Vec::new();
-    let mut add = |id, message: String, inside: &str| {
-        let place = format!("{} {inside}", initrd.file);
-        findings.push(Finding::new(id, "initrd", message, Some(place.trim_end())));
-    };
-    let open = initrd.root.as_ref().is_some_and(|root| root.state == PasswordState::Empty);
-    if open {
-        let message = "gives a root shell without a password if booting fails (boot.initrd.systemd.emergencyAccess)";
-        add(FindingId::InitrdShell, message.to_owned(), "/etc/shadow");
-    } else if let Some(file) = &initrd.forced_shell {
-        let message = "gives a root shell without a password if booting fails (SYSTEMD_SULOGIN_FORCE)";
-        add(FindingId::InitrdShell, message.to_owned(), file);
-    } else if let Some(scheme) = initrd.root.as_ref().and_then(|root| root.scheme) {
-        let message =
-            format!("the hash of its emergency password ({}) is readable by anyone who has the image", scheme.name());
-        add(FindingId::InitrdHash, message, "/etc/shadow");
-    }
-    for (key, file) in &initrd.keys {
-        let there = if initrd.sshd { "" } else { ", but the initrd has no sshd" };
-        add(FindingId::InitrdSshKey, format!("the key {} lets root in through ssh{there}", key.fingerprint()), file);
-    }
-    for (file, number, error) in &initrd.malformed {
-        let message = format!("not a key: {error}");
-        add(FindingId::MalformedKey, message, &format!("{file}:{number}"));
-    }
-    for (link, target) in &initrd.unread {
-        let message = match link == target {
-            true => format!("reads keys from {target}, which is not in the initrd: whom it lets in is unknown"),
-            false => format!("{link} links to {target}, which is not in the initrd: what it opens is unknown"),
-        };
-        add(FindingId::InitrdUnread, message, link);
-    }
-    for file in &initrd.host_keys {
-        let message = "contains a private host key, readable by anyone who has the image";
-        add(FindingId::InitrdHostKey, message.to_owned(), file);
-    }
-    findings
-}
-
-/// A key on a kernel line opens nothing without sshd.
-fn without_sshd(mut finding: Finding, sshd: &Sshd) -> Finding {
-    if finding.id == FindingId::KeyOnKernelLine && sshd.unit.is_none() {
-        finding.message.push_str(", but the system has no sshd that can start");
-    }
-    finding
-}
-
-/// Doors on the kernel lines of the menu entries that start this system.
-fn menu(entries: &[&MenuEntry]) -> Vec<Finding> {
-    let mut findings: Vec<(Finding, Vec<String>)> = Vec::new();
-    for entry in entries {
-        for door in kernel_line::doors(entry) {
-            let title = format!("{:?}", entry.title);
-            if let Some((_, titles)) = findings.iter_mut().find(|(known, _)| known.subject == door.name) {
-                if !titles.contains(&title) {
-                    titles.push(title);
-                }
-                continue;
-            }
-            let file = String::from_utf8_lossy(&entry.file).into_owned();
-            findings.push((Finding::new(door.id, &door.name, door.effect.clone(), Some(&file)), vec![title]));
-        }
-    }
-    let told = |(mut finding, titles): (Finding, Vec<String>)| {
-        if titles.iter().all(|title| title == "\"\"") {
-            finding.message.push_str(" (the system's own kernel parameters)");
-            return finding;
-        }
-        let shown = titles.get(..SHOWN).unwrap_or(&titles).join(", ");
-        let more = titles.len().saturating_sub(SHOWN);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let entries = if titles.len() == 1 { "entry" } else { "entries" };
-        finding.message.push_str(&format!(" (menu {entries} {shown}{more})"));
-        finding
-    };
-    findings.into_iter().map(told).collect()
 }
