@@ -29,14 +29,20 @@ pub fn json(out: &mut dyn Write, about: About<'_>, systems: &[(System, Access)])
     document::write(out, "nixoscope.access.v1", about, &body)
 }
 
+/// The shape of the document, for its schema.
+#[cfg(test)]
+pub(in crate::report) type Shape = document::Shape<Body<'static>>;
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Body<'a> {
+pub(in crate::report) struct Body<'a> {
     #[serde(flatten)]
     facts: Option<Facts<'a>>,
     systems: Vec<Other<'a>>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Other<'a> {
@@ -47,6 +53,7 @@ struct Other<'a> {
     access: Option<Facts<'a>>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Facts<'a> {
@@ -58,6 +65,7 @@ struct Facts<'a> {
     findings: Vec<FindingEntry<'a>>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Sshd<'a> {
@@ -73,6 +81,7 @@ struct Sshd<'a> {
     ports: Vec<u16>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Rule_<'a> {
@@ -89,6 +98,7 @@ struct Rule_<'a> {
     line: u64,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Autologin<'a> {
@@ -99,6 +109,7 @@ struct Autologin<'a> {
     condition: Option<&'a str>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::report) struct FindingEntry<'a> {
