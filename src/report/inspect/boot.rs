@@ -46,6 +46,7 @@ pub(super) fn partitions(summary: &Summary) -> Vec<Partition> {
     summary.partitions.iter().map(shown).collect()
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Boot<'s> {
@@ -54,6 +55,7 @@ pub(super) struct Boot<'s> {
     menu: Vec<Menu<'s>>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 pub(super) struct BootImage {
     pub(super) platform: String,
@@ -62,6 +64,7 @@ pub(super) struct BootImage {
     pub(super) bytes: u64,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 pub(super) struct Partition {
     pub(super) scheme: &'static str,
@@ -71,6 +74,7 @@ pub(super) struct Partition {
     pub(super) bytes: u64,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 pub(super) struct Menu<'s> {
     title: &'s str,
