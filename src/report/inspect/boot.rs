@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::super::files::text;
-use crate::fs::iso9660::{self, PartitionKind, Platform};
+use crate::fs::iso9660::Platform;
+use crate::fs::partitions::{self, PartitionKind};
 use crate::nixos::menu::MenuEntry;
 use crate::nixos::{BootFacts, Summary, kernel_line};
 
@@ -33,7 +34,7 @@ pub(super) fn boot_images(summary: &Summary) -> Vec<BootImage> {
 }
 
 pub(super) fn partitions(summary: &Summary) -> Vec<Partition> {
-    let shown = |partition: &iso9660::Partition| Partition {
+    let shown = |partition: &partitions::Partition| Partition {
         scheme: match partition.kind {
             PartitionKind::Mbr(_) => "mbr",
             PartitionKind::Gpt(_) => "gpt",
