@@ -177,7 +177,7 @@ impl Entrance {
         self.revoke(key, answer);
         if let Some((Caused { what: file, cause }, list)) = &self.revoked
             && answer.opens()
-            && list.may_revoke_certificates()
+            && list.may_revoke_certificates_of(key)
         {
             answer.conditions.push(Caused { what: Condition::NotRevoked(file.clone()), cause: cause.clone() });
         }

@@ -165,7 +165,7 @@ impl Sshd {
             if self.revoked.len() >= MOST_LISTS {
                 break; // the rest stay unread
             }
-            self.revoked.insert(file.clone(), Revoked::of(root, file)?);
+            self.revoked.insert(file.clone(), Revoked::of(root, file, self.version.as_deref())?);
         }
         Ok(())
     }
