@@ -148,8 +148,8 @@ impl<'a> Facts<'a> {
 impl<'a> Sshd<'a> {
     fn of(sshd: &'a ssh::Sshd) -> Self {
         let there = sshd.unit.is_some();
-        // Defaults are no facts about a configuration that is not in the image.
-        let known = there && sshd.missing_config.is_none();
+        // Defaults are no facts about a configuration of which the contents are unknown.
+        let known = there && sshd.unread_config.is_none();
         Self {
             enabled: there,
             starts_at_boot: sshd.starts,
