@@ -67,7 +67,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
             Ok(listed) => visits = Box::new(visits.chain(listed)),
             // What is broken elsewhere on the disc may be why it is not found.
             Err(error @ Error::NotFound { .. }) if troubles.is_empty() => missing.push(match is_image_here(asked) {
-                true => format!("{error}; it is a file here: ls lists one image at a time"),
+                true => format!("{error}; {} is a file here: ls lists one image at a time", Path::new(asked).display()),
                 false => error.to_string(),
             }),
             Err(error) => troubles.push(error),

@@ -25,6 +25,7 @@ mod progress;
 mod report;
 mod report_file;
 mod sbom;
+mod schema;
 mod secrets;
 mod services;
 mod target;
@@ -135,6 +136,8 @@ enum Command {
     Secrets(secrets::Args),
     /// Check the store against its registered hashes, and that everything needed to boot is there
     Verify(verify::Args),
+    /// Print the JSON Schema of a document that --json writes
+    Schema(schema::Args),
     /// Print a script that completes command lines in a shell
     Completions(completions::Args),
     /// Print the manual, or write a page for each command
@@ -227,6 +230,7 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Sbom(args) => sbom::run(args, &cli.global),
         Command::Secrets(args) => secrets::run(args, &cli.global),
         Command::Verify(args) => verify::run(args, &cli.global),
+        Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args, &cli.global),
         Command::Man(args) => man::run(args, &cli.global),
     }

@@ -2,11 +2,13 @@
 
 pub mod cpio;
 pub mod digest;
+pub mod ext4;
 pub mod fat;
 pub mod iso9660;
 mod listing;
 mod lookups;
 pub mod namespace;
+pub mod partitions;
 pub mod path;
 pub mod squashfs;
 pub mod walk;

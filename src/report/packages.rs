@@ -163,11 +163,17 @@ pub fn tree_json(
     document::write(out, "nixoscope.tree.v1", about, &TreeBody { tree: twigs.iter().filter_map(entry).collect() })
 }
 
+/// The shape of the document of a tree, for its schema.
+#[cfg(test)]
+pub(super) type TreeShape = document::Shape<TreeBody>;
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
-struct TreeBody {
+pub(super) struct TreeBody {
     tree: Vec<TwigEntry>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct TwigEntry {
@@ -214,13 +220,19 @@ pub fn json(out: &mut dyn Write, about: About<'_>, software: &Software, packages
     )
 }
 
+/// The shape of the document, for its schema.
+#[cfg(test)]
+pub(super) type Shape = document::Shape<Body<'static>>;
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
-struct Body<'n> {
+pub(super) struct Body<'n> {
     packages: Vec<Entry<'n>>,
     disk: Option<Disk>,
 }
 
 /// Where the bytes of the store went. They add up to `total`.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Disk {
@@ -259,6 +271,7 @@ pub fn space(out: &mut dyn Write, space: Space) -> io::Result<()> {
     writeln!(out, "on disc: {} = {}", size::format(space.total), parts.join(" + "))
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry<'n> {

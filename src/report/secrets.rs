@@ -92,8 +92,13 @@ pub fn json(out: &mut dyn Write, about: About<'_>, report: &Report) -> serde_jso
     document::write(out, "nixoscope.secrets.v1", about, &body)
 }
 
+/// The shape of the document, for its schema.
+#[cfg(test)]
+pub(super) type Shape = document::Shape<Body<'static>>;
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
-struct Body<'r> {
+pub(super) struct Body<'r> {
     secrets: Vec<Entry<'r>>,
     further: usize,
     known: usize,
@@ -103,6 +108,7 @@ struct Body<'r> {
     bytes: u64,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry<'r> {
@@ -117,6 +123,7 @@ struct Entry<'r> {
 }
 
 /// Whose a secret is.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct Named<'r> {
     kind: &'static str,

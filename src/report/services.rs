@@ -197,12 +197,18 @@ pub fn json(out: &mut dyn Write, about: About<'_>, services: &Services) -> serde
     document::write(out, "nixoscope.services.v1", about, &body)
 }
 
+/// The shape of the document, for its schema.
+#[cfg(test)]
+pub(super) type Shape = document::Shape<Body<'static>>;
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
-struct Body<'s> {
+pub(super) struct Body<'s> {
     services: Vec<ServiceEntry<'s>>,
     firewall: Option<FirewallEntry<'s>>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ServiceEntry<'s> {
@@ -222,6 +228,7 @@ struct ServiceEntry<'s> {
     ports: Vec<PortEntry>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct HardeningEntry {
     /// `none`, `low`, `medium` or `high`.
@@ -266,6 +273,7 @@ impl<'s> ServiceEntry<'s> {
     }
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct PortEntry {
     protocol: &'static str,
@@ -280,6 +288,7 @@ impl PortEntry {
     }
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct FirewallEntry<'f> {
@@ -301,6 +310,7 @@ impl<'f> FirewallEntry<'f> {
     }
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct OpeningEntry<'f> {
     protocol: &'f str,
@@ -322,6 +332,7 @@ impl<'f> OpeningEntry<'f> {
     }
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct RuleEntry<'f> {
     text: &'f str,

@@ -33,6 +33,7 @@ mod report;
 mod reports;
 mod reproducible;
 mod sbom;
+mod schema;
 mod secrets;
 mod services;
 mod several;

@@ -76,11 +76,11 @@ fn enabled(access: &Access, wanted: bool) -> Judgement {
     if starts == wanted { Judgement::pass(told, evidence) } else { Judgement::fail(told, evidence) }
 }
 
-/// Unknown if the configuration of an sshd is not in the image.
+/// Unknown if the contents of an sshd's configuration are unknown.
 fn unread(first: &Sshd) -> Option<Judgement> {
-    let (sshd, file) = first.all().find_map(|sshd| Some((sshd, sshd.missing_config.as_ref()?)))?;
+    let (sshd, unread) = first.all().find_map(|sshd| Some((sshd, sshd.unread_config.as_ref()?)))?;
     let evidence = sshd.unit.iter().cloned().collect();
-    Some(Judgement::unknown(format!("{} reads {file}, which is not in the image", named(sshd)), evidence))
+    Some(Judgement::unknown(format!("{} reads {unread}", named(sshd)), evidence))
 }
 
 /// How a message names one of the daemons.
@@ -99,7 +99,7 @@ fn passwords(access: &Access, wanted: bool) -> Judgement {
         let within = if sshd.takes_passwords() { Some(String::new()) } else { block };
         Some(format!("{} takes passwords{}", named(sshd), within?))
     };
-    let known = |sshd: &&Sshd| sshd.unit.is_some() && sshd.missing_config.is_none();
+    let known = |sshd: &&Sshd| sshd.unit.is_some() && sshd.unread_config.is_none();
     if let Some((sshd, told)) = first.all().filter(known).find_map(|sshd| Some((sshd, takes(sshd)?))) {
         let evidence = sshd.config.iter().cloned().collect();
         return if wanted { Judgement::pass(told, evidence) } else { Judgement::fail(told, evidence) };
@@ -119,7 +119,7 @@ fn permit_root_login(access: &Access, values: &[String]) -> Judgement {
     if first.unit.is_none() {
         return Judgement::pass("there is no sshd", evidence);
     }
-    for sshd in first.all().filter(|sshd| sshd.missing_config.is_none()) {
+    for sshd in first.all().filter(|sshd| sshd.unread_config.is_none()) {
         let evidence = sshd.config.iter().cloned().collect();
         let own = sshd.permit_root_login();
         let of = if sshd.is_further() { format!(" for {}", named(sshd)) } else { String::new() };

@@ -155,7 +155,7 @@ impl DraftSsh {
     fn of(people: &People) -> Self {
         let sshd = &people.sshd;
         let enabled = sshd.unit.is_some() && sshd.starts;
-        if sshd.unit.is_none() || sshd.all().any(|sshd| sshd.missing_config.is_some()) {
+        if sshd.unit.is_none() || sshd.all().any(|sshd| sshd.unread_config.is_some()) {
             return Self { enabled, passwords: None, permit_root_login: Vec::new() };
         }
         let of_one = |sshd: &Sshd| {

@@ -98,6 +98,25 @@ pub enum Condition {
     Rule(access::Condition),
 }
 
+/// A file that decides, of which the contents are unknown.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unread {
+    /// It is not in the image.
+    Missing(String),
+    /// It is over a limit.
+    OverLimit(String),
+}
+
+impl Unread {
+    /// The path of the file.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        match self {
+            Self::Missing(file) | Self::OverLimit(file) => file,
+        }
+    }
+}
+
 /// Why an entrance does not open.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Refusal {
@@ -114,8 +133,8 @@ pub enum Refusal {
     },
     /// The unit of sshd has no command that runs it.
     NoCommand(String),
-    /// The configuration that sshd reads is not in the image.
-    NoConfiguration(String),
+    /// The contents of the configuration that sshd reads are unknown.
+    NoConfiguration(Unread),
     /// sshd does not start with its configuration. Says what is wrong with it.
     Broken(String),
     /// The system has no such user.
@@ -261,7 +280,7 @@ pub enum Refusal {
 pub enum Doubt {
     /// A `Match` block with this criterion. Whether it applies depends on the connection.
     Match(String),
-    /// The configuration that sshd reads is not in the image.
+    /// The contents of the configuration that sshd reads are unknown.
     NoConfiguration(String),
     /// This command may return more keys (`AuthorizedKeysCommand`).
     KeysCommand(String),

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Answer, Cause, Caused, Condition, Doubt, Refusal, Verdict};
+use super::{Answer, Cause, Caused, Condition, Doubt, Refusal, Unread, Verdict};
 
 impl Verdict {
     /// Its name in documents.
@@ -28,6 +28,15 @@ impl Display for Cause {
 impl<T: Display> Display for Caused<T> {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         self.what.fmt(out)
+    }
+}
+
+impl Display for Unread {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(file) => write!(out, "{file}, which is not in the image"),
+            Self::OverLimit(file) => write!(out, "{file}, which is over a limit"),
+        }
     }
 }
 
@@ -74,7 +83,7 @@ impl Display for Refusal {
                 write!(out, "sshd cannot start: {unit} links to {missing}, which is not in the image")
             }
             Self::NoCommand(unit) => write!(out, "sshd cannot start: {unit} has no command that runs it"),
-            Self::NoConfiguration(file) => write!(out, "sshd reads {file}, which is not in the image"),
+            Self::NoConfiguration(file) => write!(out, "sshd reads {file}"),
             Self::Broken(mistake) => write!(out, "sshd does not start with its configuration: {mistake}"),
             Self::NoUser(name) => write!(out, "there is no user {name} in this system"),
             Self::NoAccount { user, file } => {

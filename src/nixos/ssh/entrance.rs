@@ -64,12 +64,12 @@ impl Sshd {
         let mut conditions: Vec<Caused<Condition>> = self.through().into_iter().collect();
         let absent = self.absent(users, &user.name).or_else(|| {
             // Without PAM, sshd itself checks for the `!` of a locked account.
-            let locked = user.password.disabled && !settings.says("usepam", "yes") && self.missing_config.is_none();
+            let locked = user.password.disabled && !settings.says("usepam", "yes") && self.unread_config.is_none();
             locked.then(|| settings.caused(Refusal::LockedAccount(user.name.clone()), "usepam"))
         });
         // No `Match` changes the absence of sshd, of the user, or of PAM.
         let is_absent = absent.is_some();
-        let (unread, unknown) = self.unread_config().filter(|_| !is_absent).unzip();
+        let (unread, unknown) = self.without_config().filter(|_| !is_absent).unzip();
         let refusal = absent
             .or(unread)
             .or_else(|| {
@@ -177,7 +177,7 @@ impl Entrance {
         self.revoke(key, answer);
         if let Some((Caused { what: file, cause }, list)) = &self.revoked
             && answer.opens()
-            && list.may_revoke_certificates()
+            && list.may_revoke_certificates_of(key)
         {
             answer.conditions.push(Caused { what: Condition::NotRevoked(file.clone()), cause: cause.clone() });
         }

@@ -59,7 +59,7 @@ impl Sshd {
             let cause = user.password.source.as_deref().map(|path| Cause { path: path.into(), line: None });
             return Answer::denied(Caused { what, cause });
         }
-        if let Some((refusal, doubt)) = self.unread_config() {
+        if let Some((refusal, doubt)) = self.without_config() {
             return Answer { doubts: vec![doubt], ..Answer::denied(refusal) };
         }
         let mut conditions: Vec<Caused<Condition>> = self.through().into_iter().collect();

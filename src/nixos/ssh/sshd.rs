@@ -10,7 +10,7 @@ use super::reader::Reader;
 use super::revoked::Revoked;
 use crate::error::{Error, Place, Result};
 use crate::nixos::Root;
-use crate::nixos::answer::{Cause, Caused, Condition, Doubt, Refusal};
+use crate::nixos::answer::{Cause, Caused, Condition, Doubt, Refusal, Unread};
 use crate::nixos::unit::Units;
 use crate::nixos::users::{User, Users};
 
@@ -41,8 +41,8 @@ pub struct Sshd {
     pub condition: Option<String>,
     /// Its configuration.
     pub config: Option<String>,
-    /// The configuration that its unit names but the image lacks.
-    pub missing_config: Option<String>,
+    /// Its configuration, if the contents are unknown.
+    pub unread_config: Option<Unread>,
     /// Whether a socket starts it for each connection.
     pub socket: bool,
     /// The version of OpenSSH, taken from its store path.
@@ -140,7 +140,7 @@ impl Sshd {
     pub(super) fn through(&self) -> Option<Caused<Condition>> {
         let unit = self.unit.as_deref().filter(|_| self.is_further())?;
         let name = unit.rsplit('/').next().unwrap_or(unit).to_owned();
-        let ports = if self.missing_config.is_none() { self.ports() } else { Vec::new() };
+        let ports = if self.unread_config.is_none() { self.ports() } else { Vec::new() };
         Some(Caused::by(Condition::Through { unit: name, ports }, Cause { path: unit.into(), line: None }))
     }
 
@@ -151,13 +151,21 @@ impl Sshd {
         let found = if WITHOUT.contains(&path) { None } else { root.find(path)? };
         match found {
             Some(found) => {
-                self.settings = reader.read(&found.path)?;
-                self.config = Some(String::from_utf8_lossy(&found.path).into_owned());
+                let file = String::from_utf8_lossy(&found.path).into_owned();
+                match reader.read(&found.path) {
+                    Ok(settings) => self.settings = settings,
+                    Err(over @ Error::Limit { .. }) => {
+                        root.cut(over);
+                        self.unread_config = Some(Unread::OverLimit(file.clone()));
+                    }
+                    Err(error) => return Err(error),
+                }
+                self.config = Some(file);
             }
             None => {
                 self.settings = reader.without_file();
-                self.missing_config =
-                    Some(path.to_owned()).filter(|path| unit.is_some() && !WITHOUT.contains(&&**path));
+                let is_named = unit.is_some() && !WITHOUT.contains(&path);
+                self.unread_config = is_named.then(|| Unread::Missing(path.to_owned()));
             }
         }
         let named = self.settings.lines.iter().filter(|line| line.keyword == "revokedkeys");
@@ -165,7 +173,7 @@ impl Sshd {
             if self.revoked.len() >= MOST_LISTS {
                 break; // the rest stay unread
             }
-            self.revoked.insert(file.clone(), Revoked::of(root, file)?);
+            self.revoked.insert(file.clone(), Revoked::of(root, file, self.version.as_deref())?);
         }
         Ok(())
     }
@@ -240,11 +248,12 @@ impl Sshd {
         }
     }
 
-    /// The refusal and doubt if the configuration is not in the image: everything else depends on it.
-    pub(super) fn unread_config(&self) -> Option<(Caused<Refusal>, Caused<Doubt>)> {
-        let file = self.missing_config.clone()?;
+    /// The refusal and doubt if the contents of the configuration are unknown: everything else depends on them.
+    pub(super) fn without_config(&self) -> Option<(Caused<Refusal>, Caused<Doubt>)> {
+        let unread = self.unread_config.clone()?;
+        let file = unread.file().to_owned();
         let cause = || self.unit.as_deref().map(|unit| Cause { path: unit.into(), line: None });
-        let refusal = Caused { what: Refusal::NoConfiguration(file.clone()), cause: cause() };
+        let refusal = Caused { what: Refusal::NoConfiguration(unread), cause: cause() };
         Some((refusal, Caused { what: Doubt::NoConfiguration(file), cause: cause() }))
     }
 }
@@ -321,7 +330,10 @@ mod tests {
         ] {
             let unit = format!("[Service]\nExecStart=/x/bin/sshd {arguments}\n");
             let sshd = Sshd::of(&Made::of(&[(UNIT, &unit), config]).system()).unwrap();
-            assert_eq!((sshd.missing_config.as_deref(), sshd.permit_root_login().as_str()), (missing, permit));
+            assert_eq!(
+                (sshd.unread_config.as_ref().map(Unread::file), sshd.permit_root_login().as_str()),
+                (missing, permit)
+            );
         }
     }
 

@@ -30,14 +30,20 @@ pub fn json(out: &mut dyn Write, about: About<'_>, systems: &[(System, Access)])
     document::write(out, "nixoscope.access.v1", about, &body)
 }
 
+/// The shape of the document, for its schema.
+#[cfg(test)]
+pub(in crate::report) type Shape = document::Shape<Body<'static>>;
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Body<'a> {
+pub(in crate::report) struct Body<'a> {
     #[serde(flatten)]
     facts: Option<Facts<'a>>,
     systems: Vec<Other<'a>>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Other<'a> {
@@ -48,6 +54,7 @@ struct Other<'a> {
     access: Option<Facts<'a>>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Facts<'a> {
@@ -60,6 +67,7 @@ struct Facts<'a> {
 }
 
 /// The usual sshd, and those that start beside it.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct FirstSshd<'a> {
@@ -68,6 +76,7 @@ struct FirstSshd<'a> {
     others: Vec<Sshd<'a>>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Sshd<'a> {
@@ -83,6 +92,7 @@ struct Sshd<'a> {
     ports: Vec<u16>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Rule_<'a> {
@@ -99,6 +109,7 @@ struct Rule_<'a> {
     line: u64,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Autologin<'a> {
@@ -109,6 +120,7 @@ struct Autologin<'a> {
     condition: Option<&'a str>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::report) struct FindingEntry<'a> {
@@ -136,8 +148,8 @@ impl<'a> Facts<'a> {
 impl<'a> Sshd<'a> {
     fn of(sshd: &'a ssh::Sshd) -> Self {
         let there = sshd.unit.is_some();
-        // Defaults are no facts about a configuration that is not in the image.
-        let known = there && sshd.missing_config.is_none();
+        // Defaults are no facts about a configuration of which the contents are unknown.
+        let known = there && sshd.unread_config.is_none();
         Self {
             enabled: there,
             starts_at_boot: sshd.starts,

@@ -6,6 +6,8 @@ mod page;
 mod user;
 
 pub(super) use document::FindingEntry;
+#[cfg(test)]
+pub(super) use document::Shape;
 pub use document::json;
 #[cfg(feature = "cli")]
 pub use page::{Shown, page, tsv};

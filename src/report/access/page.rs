@@ -8,6 +8,7 @@ use super::super::style::STRONG;
 use super::super::table::{self, Layout};
 use crate::nixos::System;
 use crate::nixos::access::{Access, Account, Finding, FindingId, Rule, Severity, Tool};
+use crate::nixos::answer::Unread;
 use crate::nixos::ssh::Sshd;
 
 const BAD: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
@@ -162,8 +163,10 @@ fn sshd(sshd: &Sshd) -> String {
         true => format!("another one, of {}, ", unit.rsplit('/').next().unwrap_or(unit)),
         false => String::new(),
     };
-    if let Some(file) = &sshd.missing_config {
-        return format!("{of}{start}; its configuration, {file}, is not in the image");
+    match &sshd.unread_config {
+        Some(Unread::Missing(file)) => return format!("{of}{start}; its configuration, {file}, is not in the image"),
+        Some(Unread::OverLimit(file)) => return format!("{of}{start}; its configuration, {file}, is over a limit"),
+        None => {}
     }
     let ports: Vec<String> = sshd.ports().iter().map(u16::to_string).collect();
     let passwords = match (sshd.takes_passwords(), sshd.password_blocks().first()) {

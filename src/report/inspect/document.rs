@@ -38,8 +38,13 @@ pub fn json(out: &mut dyn Write, summary: &Summary, troubles: &Troubles) -> serd
     document::line(out, &document)
 }
 
+/// The shape of the document, for its schema.
+#[cfg(test)]
+pub(in crate::report) type Shape = Document<'static>;
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
-struct Document<'s> {
+pub(in crate::report) struct Document<'s> {
     schema: &'static str,
     image: Image<'s>,
     /// The first lines of the page.
@@ -54,6 +59,7 @@ struct Document<'s> {
     troubles: Messages<'s>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct Image<'s> {
     path: &'s str,
@@ -61,6 +67,7 @@ struct Image<'s> {
     kind: &'static str,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Volume<'s> {
@@ -75,6 +82,7 @@ struct Volume<'s> {
     extensions: Vec<String>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Store<'s> {
@@ -88,6 +96,7 @@ struct Store<'s> {
     registered: usize,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct System<'s> {

@@ -14,6 +14,7 @@ use crate::nixos::services::Services;
 use crate::nixos::unit::Start;
 
 /// The first lines: one for each question that everybody has.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Lead {

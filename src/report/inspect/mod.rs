@@ -8,6 +8,8 @@ mod metrics;
 #[cfg(feature = "cli")]
 mod page;
 
+#[cfg(test)]
+pub(super) use document::Shape;
 pub use document::json;
 pub use metrics::{csv, prometheus};
 #[cfg(feature = "cli")]

@@ -161,6 +161,11 @@ pub(crate) fn image(cases: &[Case], folder: &Path) -> PathBuf {
         symlink("../sshd.service", at("etc/systemd/system/multi-user.target.wants/sshd.service")).unwrap();
         fs::create_dir(at("sw")).unwrap();
         fs::write(stage.join(users), accounts(case)).unwrap();
+        for (path, bytes) in &case.bytes {
+            let file = at(&format!("etc/{path}"));
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(&file, bytes).unwrap();
+        }
         for (path, (text, mode)) in &case.files {
             let file = at(&format!("etc/{path}"));
             fs::create_dir_all(file.parent().unwrap()).unwrap();

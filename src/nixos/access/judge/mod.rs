@@ -12,6 +12,7 @@ use super::grants::{Entrance, Needs, ends_at_once};
 use super::login::Way;
 use super::{Account, Facts, GrantedKey, Shells, SshSources};
 use crate::error::Error;
+use crate::nixos::answer;
 use crate::nixos::menu::MenuEntry;
 use crate::nixos::password::{PasswordState, Quirk, Scheme};
 use crate::nixos::ssh::{Obstacle, Sshd, Writer};
@@ -190,9 +191,11 @@ fn further(sshd: &Sshd) -> Option<Finding> {
     let unit = sshd.unit.as_deref().filter(|_| sshd.is_further())?;
     let ports = || sshd.ports().iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
     let message = match &sshd.config {
-        Some(config) => format!("{unit} starts another sshd, with the configuration {config}, on port {}", ports()),
-        None if sshd.missing_config.is_none() => format!("{unit} starts another sshd on port {}", ports()),
-        None => format!("{unit} starts another sshd"),
+        Some(config) if sshd.unread_config.is_none() => {
+            format!("{unit} starts another sshd, with the configuration {config}, on port {}", ports())
+        }
+        None if sshd.unread_config.is_none() => format!("{unit} starts another sshd on port {}", ports()),
+        _ => format!("{unit} starts another sshd"),
     };
     Some(Finding::new(FindingId::AnotherSshd, "sshd", message, Some(unit)))
 }
@@ -200,7 +203,7 @@ fn further(sshd: &Sshd) -> Option<Finding> {
 /// What the configuration of an sshd says, apart from users.
 fn configured(sshd: &Sshd) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if let Some(file) = &sshd.missing_config {
+    if let Some(answer::Unread::Missing(file)) = &sshd.unread_config {
         let message = format!("reads {file}, which is not in the image: who gets in is unknown");
         findings.push(Finding::new(FindingId::SshdConfigMissing, "sshd", message, sshd.unit.as_deref()));
     }

@@ -92,3 +92,22 @@ fn thousands_of_units_in_the_initrd_hide_none_of_its_doors() {
     let shell = "initrd-shell initrd: gives a root shell without a password if booting fails (boot.initrd.systemd.emergencyAccess)";
     assert_eq!(found, [shell]);
 }
+
+#[test]
+fn an_sshd_config_over_a_limit_leaves_open_who_gets_in_through_sshd() {
+    let includes = "Include /etc/ssh/empty\n".repeat(1_001);
+    let config = format!("UsePAM yes\nPasswordAuthentication no\nAuthorizedKeysFile /etc/keys\n{includes}");
+    let files = [UNIT, WANTED, ("/s/etc/ssh/sshd_config", &config), ("/s/etc/ssh/empty", ""), ("/s/etc/keys", KEY)];
+    let access = access("$6$a$b", &files);
+    let unread =
+        "sshd reads /s/etc/ssh/sshd_config, which is over a limit; what /s/etc/ssh/sshd_config says is unknown";
+    let sentence = format!(
+        "can log in on the console with a password (sha512); perhaps through ssh with a key ({unread}); perhaps through \
+         ssh with the password ({unread})"
+    );
+    assert_eq!(access.people.accounts[0].sentence(), sentence);
+    let over: Vec<String> = access.over_limits.iter().map(ToString::to_string).collect();
+    assert_eq!(over, ["1,000 included files at /s/etc/ssh/empty: over the limit"]);
+    let ids: Vec<_> = access.findings.iter().map(|finding| finding.id).collect();
+    assert!(ids.contains(&FindingId::OverLimit) && !ids.contains(&FindingId::SshdConfigMissing), "{ids:?}");
+}
