@@ -145,7 +145,7 @@ fn sudoers(seed: u64) -> Files {
             " #include more\n",
             "@include gone\n",
         ]);
-        // At an include that continues a line, sudo 1.9.13 sometimes stops and sometimes goes on.
+        // An old `#include` that continues a line is an error for sudo 1.9.13, which then skips its neighbours or all rules.
         files[0].1.push('\n');
         let at = if generator.percent(50) { 0 } else { files[0].1.len() };
         files[0].1.insert_str(at, include);

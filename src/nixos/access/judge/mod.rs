@@ -316,7 +316,7 @@ fn sources_of_keys(account: &Account, sources: &SshSources) -> Vec<Finding> {
     for authority in sources.authorities.iter().take(SHOWN) {
         let place = authority.key.cause().to_string();
         let names =
-            if authority.unsure { "names that a command tells".to_owned() } else { authority.principals.join(", ") };
+            if authority.unsure { "names that a command returns".to_owned() } else { authority.principals.join(", ") };
         let message =
             format!("certificates signed by {} for {names} let the user in", authority.key.line.key.fingerprint());
         add(FindingId::CertificateAuthority, message, Some(&place));

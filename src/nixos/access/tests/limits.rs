@@ -85,7 +85,7 @@ fn what_stands_before_a_limit_is_found() {
 fn thousands_of_units_in_the_initrd_hide_none_of_its_doors() {
     let names: Vec<String> = (0..1_000).map(|number| format!("etc/x{number}/emergency.service")).collect();
     let mut members: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "[Service]\n")).collect();
-    members.push(("etc/ssh/authorized_keys.d/root", KEY));
+    members.push(("root/.ssh/authorized_keys", KEY));
     members.push(("etc/shadow", "root::1::::::\n"));
     let mut found = findings(&[("/s/initrd", &*archive(&members))]);
     assert!(found.remove(1).starts_with("initrd-ssh-key initrd: the key SHA256:"));

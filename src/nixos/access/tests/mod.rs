@@ -5,6 +5,7 @@ mod keys;
 mod limits;
 mod pam;
 mod passwords;
+mod sshd;
 
 use super::*;
 use crate::nixos::made::{Made, archive};
