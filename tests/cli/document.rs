@@ -98,7 +98,11 @@ fn every_document_has_its_schema_and_its_fields() {
             &["services", "--json", &today],
             &[
                 ("", "schema image services firewall troubles"),
-                ("services[].", "unit start triggeredBy condition conditionsHold user program ports"),
+                (
+                    "services[].",
+                    "unit start triggeredBy wantedBy condition conditionsHold user hardening program ports",
+                ),
+                ("services[].hardening.", "level settings"),
                 ("services[].ports[].", "protocol port loopback"),
                 ("firewall.", "unit open trustedInterfaces further"),
             ],
@@ -154,8 +158,9 @@ fn every_document_has_its_schema_and_its_fields() {
         (
             &["inspect", "--json", &today],
             &[
-                ("", "schema image volume boot store systems access troubles"),
+                ("", "schema image lead volume boot store systems access modes troubles"),
                 ("image.", "path bytes kind"),
+                ("lead.", "release size boots getsIn services wrong"),
                 ("volume.", "id system publisher application preparer created blocks blockSize extensions"),
                 ("boot.", "elTorito partitions menu"),
                 ("boot.elTorito[].", "platform emulation path bytes"),

@@ -154,8 +154,18 @@ impl<'a> Asked<'a> {
 }
 
 impl Key {
-    /// sshd would accept the key for the user, or for any user.
+    /// sshd would accept the key for the user, or for any user. If it does not, what is past a limit may say otherwise.
     fn judge_of(&self, subject: &Subject<'_, '_>, system: &System) -> Result<Judgement> {
+        let judgement = self.judge_read(subject, system)?;
+        Ok(match subject.access_of(system)?.over_limits.first() {
+            Some(over) if judgement.answer == crate::check::Answer::Fails => {
+                Judgement::unknown(format!("{}; not everything is read: {over}", judgement.message), judgement.evidence)
+            }
+            _ => judgement,
+        })
+    }
+
+    fn judge_read(&self, subject: &Subject<'_, '_>, system: &System) -> Result<Judgement> {
         let (people, user) = (&subject.access_of(system)?.people, self.user.as_deref());
         // A system that does not list its users may have a user of that name.
         let unlisted = user.filter(|name| !people.users_known && people.account(name).is_none());

@@ -7,7 +7,7 @@ use super::{Ask, Kind};
 use crate::check::systems::{Scope, in_each};
 use crate::check::{Judgement, Subject, WantedKey};
 use crate::error::Result;
-use crate::nixos::access::{Access, SshSources};
+use crate::nixos::access::{Access, Finding, FindingId, SshSources};
 use crate::nixos::answer::{Verdict, with_doubts};
 use crate::nixos::ssh::{AuthorizedKey, Writer};
 
@@ -52,6 +52,11 @@ impl OnlyKeys {
                 self.judge_sources(&account.user.name, sources, &mut found);
             }
         }
+        let hides = |finding: &&Finding| {
+            matches!(finding.id, FindingId::InitrdUnreadable | FindingId::InitrdUnread | FindingId::OverLimit)
+        };
+        let hidden = access.findings.iter().filter(hides);
+        found.unknown.extend(hidden.map(|finding| format!("{} {}", finding.subject, finding.message)));
         let (names, places): (Vec<String>, Vec<String>) = found.others.into_iter().unzip();
         match (names.first(), found.unknown.first()) {
             (None, None) => Judgement::pass("no other key lets anybody in", Vec::new()),

@@ -8,6 +8,7 @@ use crate::nixos::access::{Access, FindingId};
 use crate::nixos::{Disc, Password, System};
 
 /// Who gets in to a system, and how.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessFacts {
     /// sshd, if the system has it.
@@ -21,6 +22,7 @@ pub struct AccessFacts {
 }
 
 /// sshd.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SshdFacts {
@@ -35,6 +37,7 @@ pub struct SshdFacts {
 }
 
 /// A user, without password or hash.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UserFacts {
@@ -54,6 +57,7 @@ pub struct UserFacts {
 }
 
 /// A key that lets a user in.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key {
     /// The user.

@@ -207,7 +207,7 @@ fn without_shell(grant: &mut Grant, shell: &str) {
 }
 
 /// Whether the shell ends a session at once.
-fn ends_at_once(shell: &str) -> bool {
+pub(super) fn ends_at_once(shell: &str) -> bool {
     /// Names of programs that end at once.
     const PROGRAMS: [&str; 4] = ["nologin", "false", "noshell", "true"];
     shell.rsplit('/').next().is_some_and(|name| PROGRAMS.contains(&name))
@@ -276,16 +276,18 @@ fn with_password(mut grant: Grant, service: &Service, user: &User, no_empty: Ref
 /// The answer of the password alone, wherever it is asked for.
 fn of_password(facts: &Facts, password: &Password) -> Answer {
     let unknown = |doubt| Answer { doubts: vec![Caused { what: doubt, cause: source(password) }], ..Answer::default() };
-    // The initrd may give another password to an account that has none that opens it.
-    let written = || facts.passwords_written.first().cloned();
-    let denied = |refusal| match written() {
-        Some(doubt) => Answer { doubts: vec![doubt], ..Answer::default() },
+    // The initrd, or a file that comes at boot, may give the account another password.
+    let written = facts.passwords_written.first().cloned();
+    let replaced = password.replaced_by.as_ref().map(|file| Doubt::PasswordReplaced(file.clone()));
+    let others: Vec<_> = written.into_iter().chain(replaced.map(Caused::by_default)).collect();
+    let denied = |refusal| match others.first() {
+        Some(doubt) => Answer { doubts: vec![doubt.clone()], ..Answer::default() },
         None => Answer::denied(Caused { what: refusal, cause: source(password) }),
     };
     match password.state {
         PasswordState::Hashed if password.quirk == Some(Quirk::Broken) => denied(Refusal::BrokenHash),
         PasswordState::Empty | PasswordState::Plaintext | PasswordState::Hashed => {
-            Answer { doubts: written().into_iter().collect(), ..Answer::default() }
+            Answer { doubts: others, ..Answer::default() }
         }
         PasswordState::Locked => denied(Refusal::Locked),
         PasswordState::None => denied(Refusal::NoPassword),

@@ -2,6 +2,7 @@
 
 mod autologin;
 mod become_root;
+mod capability;
 mod chain;
 mod command;
 mod disguise;
@@ -186,7 +187,7 @@ impl Declared {
             users => users?,
         };
         let mut files = KeysFiles::new(root);
-        let sources = sources(&sshd, &users, &mut files, root.toplevel())?;
+        let sources = sources(&sshd, &users, &mut files, root)?;
         let orphans = orphans(root, &users, &mut files)?;
         let Rules { free: rules, mut unread, malformed, .. } = become_root::rules(root, &users)?;
         let missing: BTreeSet<&String> = sshd.all().flat_map(Sshd::unread).collect();
@@ -324,7 +325,7 @@ impl People {
         let (mut facts, mut sources) = Facts::of(root)?;
         let user = User::implied(name);
         let users = Users { known: false, list: vec![user.clone()] };
-        sources.extend(self::sources(&facts.sshd, &users, &mut KeysFiles::new(root), root.toplevel())?);
+        sources.extend(self::sources(&facts.sshd, &users, &mut KeysFiles::new(root), root)?);
         facts.users.list.push(user);
         facts.judge_passwords();
         let accounts = facts.accounts(sources);
@@ -420,28 +421,30 @@ impl Account {
     }
 }
 
-/// What each sshd reads for each user.
-fn sources(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, toplevel: &str) -> Result<Vec<Vec<SshSources>>> {
-    let mut count = 0;
-    let mut all = Vec::new();
-    for user in &users.list {
-        let of_user: Result<Vec<SshSources>> =
-            sshd.all().map(|sshd| SshSources::of(sshd, (users, user), files)).collect();
-        let of_user = of_user?;
-        let sizes = of_user.iter().map(|own| own.keys.len() + own.authorities.len() + own.writers.len());
-        count += sizes.sum::<usize>();
-        if count > MOST_GRANTS {
-            let place = Place::File(toplevel.as_bytes().to_vec());
-            return Err(Error::Limit { what: "100,000 keys of users", place });
-        }
-        all.push(of_user);
+/// How many more keys a system may grant.
+struct Room<'r> {
+    root: &'r Root<'r>,
+    left: usize,
+}
+
+impl Room<'_> {
+    /// Reports that there are more.
+    fn end(&self) {
+        let place = Place::File(self.root.toplevel().as_bytes().to_vec());
+        self.root.cut(Error::Limit { what: "100,000 keys of users", place });
     }
-    Ok(all)
+}
+
+/// What each sshd reads for each user.
+fn sources(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, root: &Root<'_>) -> Result<Vec<Vec<SshSources>>> {
+    let mut room = Room { root, left: MOST_GRANTS };
+    let mut of_user = |user| sshd.all().map(|sshd| SshSources::of(sshd, (users, user), files, &mut room)).collect();
+    users.list.iter().map(|user| of_user(user)).collect()
 }
 
 impl SshSources {
     /// What an sshd reads for a user, and what it decides about each key.
-    fn of(sshd: &Sshd, (users, user): (&Users, &User), files: &mut KeysFiles<'_>) -> Result<Self> {
+    fn of(sshd: &Sshd, (users, user): (&Users, &User), files: &mut KeysFiles<'_>, room: &mut Room<'_>) -> Result<Self> {
         let entrance = sshd.entrance(users, user);
         let (mut paths, mut keys, mut elsewhere) = (Vec::new(), Vec::new(), Vec::new());
         let (mut untold, mut writers): (Vec<String>, Vec<Writer>) = (Vec::new(), Vec::new());
@@ -449,17 +452,30 @@ impl SshSources {
             let of_image = ["/etc/", "/nix/", &user.home].iter().any(|place| file.path.starts_with(place));
             let judge = |key| entrance.judge(key, &file);
             let own = file.keys.iter().flat_map(|keys| keys.iter());
-            keys.extend(own.map(|key| GrantedKey { key: key.clone(), answer: judge(key) }));
+            let is_over = own.clone().count() > room.left;
+            let own = own.take(room.left).map(|key| GrantedKey { key: key.clone(), answer: judge(key) });
+            let before = keys.len();
+            keys.extend(own);
+            room.left -= keys.len() - before;
+            if is_over {
+                room.end();
+            }
             file.writers.into_iter().for_each(|writer| keep_one(&mut writers, writer));
-            if file.untold {
+            if file.untold || is_over {
                 untold.push(file.path.clone());
             } else if file.keys.is_none() && !of_image {
                 elsewhere.push(file.path.clone());
             }
             paths.push(file.path);
         }
-        let Authorities { list: authorities, elsewhere: authorities_elsewhere } =
+        let Authorities { list: mut authorities, elsewhere: authorities_elsewhere } =
             sshd.authorities(files, user, &entrance)?;
+        if authorities.len() + writers.len() > room.left {
+            authorities.truncate(room.left);
+            writers.truncate(room.left - authorities.len());
+            room.end();
+        }
+        room.left -= authorities.len() + writers.len();
         let (unit, files) = (sshd.unit.clone(), paths);
         Ok(Self { unit, files, keys, authorities, elsewhere, untold, authorities_elsewhere, writers, entrance })
     }

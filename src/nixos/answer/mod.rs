@@ -309,6 +309,8 @@ pub enum Doubt {
     OldScheme(String),
     /// The password comes from this file. It is not in the image.
     PasswordFile(String),
+    /// The password comes from this file if it exists at boot. It is not in the image.
+    PasswordReplaced(String),
     /// This file of the initrd may set passwords before the system starts.
     PasswordsWritten(String),
     /// The password, or whether there is one.

@@ -183,19 +183,22 @@ impl Display for Doubt {
             Self::KeysFile(file) => write!(out, "sshd also reads keys from {file}, which is not in the image"),
             Self::KeysPart(file) => write!(out, "{file} may hold more keys: the image shows only a part of it"),
             Self::KeysWritten { by, path } => write!(out, "{by} may write keys to {path} at boot"),
-            Self::Principals => out.write_str("a command tells which names its certificates must have"),
+            Self::Principals => out.write_str("a command says which names its certificates must have"),
             Self::PrincipalsFile(file) => {
-                write!(out, "{file}, which is not in the image, tells which names its certificates must have")
+                write!(out, "{file}, which is not in the image, says which names its certificates must have")
             }
             Self::AuthoritiesFile(file) => {
                 write!(out, "sshd reads certificate authorities from {file}, which is not in the image")
             }
-            Self::EmptyByPam => out.write_str("the image does not tell whether PAM accepts empty passwords"),
-            Self::Pam(module) => write!(out, "the image does not tell whom {module} of PAM lets in"),
+            Self::EmptyByPam => out.write_str("the image does not say whether PAM accepts empty passwords"),
+            Self::Pam(module) => write!(out, "the image does not say whom {module} of PAM lets in"),
             Self::OldScheme(scheme) => write!(out, "libcrypt may refuse {scheme} hashes"),
+            Self::PasswordReplaced(file) => {
+                write!(out, "{file}, which is not in the image, replaces the password if it exists at boot")
+            }
             Self::PasswordFile(file) => write!(out, "the password comes from {file}, which is not in the image"),
             Self::PasswordsWritten(file) => write!(out, "{file} of the initrd may set passwords"),
-            Self::UntoldPassword => out.write_str("the image does not tell the password"),
+            Self::UntoldPassword => out.write_str("the image does not say what the password is"),
         }
     }
 }

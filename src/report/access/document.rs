@@ -30,14 +30,20 @@ pub fn json(out: &mut dyn Write, about: About<'_>, systems: &[(System, Access)])
     document::write(out, "nixoscope.access.v1", about, &body)
 }
 
+/// The shape of the document, for its schema.
+#[cfg(test)]
+pub(in crate::report) type Shape = document::Shape<Body<'static>>;
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Body<'a> {
+pub(in crate::report) struct Body<'a> {
     #[serde(flatten)]
     facts: Option<Facts<'a>>,
     systems: Vec<Other<'a>>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Other<'a> {
@@ -48,6 +54,7 @@ struct Other<'a> {
     access: Option<Facts<'a>>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Facts<'a> {
@@ -56,10 +63,11 @@ struct Facts<'a> {
     sshd: FirstSshd<'a>,
     sudo: Vec<Rule_<'a>>,
     autologin: Vec<Autologin<'a>>,
-    findings: Vec<Finding_<'a>>,
+    findings: Vec<FindingEntry<'a>>,
 }
 
 /// The usual sshd, and those that start beside it.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct FirstSshd<'a> {
@@ -68,6 +76,7 @@ struct FirstSshd<'a> {
     others: Vec<Sshd<'a>>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Sshd<'a> {
@@ -83,6 +92,7 @@ struct Sshd<'a> {
     ports: Vec<u16>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Rule_<'a> {
@@ -99,6 +109,7 @@ struct Rule_<'a> {
     line: u64,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Autologin<'a> {
@@ -109,9 +120,10 @@ struct Autologin<'a> {
     condition: Option<&'a str>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Finding_<'a> {
+pub(in crate::report) struct FindingEntry<'a> {
     id: &'static str,
     severity: &'static str,
     subject: &'a str,
@@ -128,7 +140,7 @@ impl<'a> Facts<'a> {
             sshd: FirstSshd { first: Sshd::of(sshd), others: sshd.others.iter().map(Sshd::of).collect() },
             sudo: access.people.rules.iter().map(Rule_::of).collect(),
             autologin: access.people.autologin.iter().map(Autologin::of).collect(),
-            findings: access.findings.iter().map(Finding_::of).collect(),
+            findings: access.findings.iter().map(FindingEntry::of).collect(),
         }
     }
 }
@@ -179,8 +191,8 @@ impl<'a> Rule_<'a> {
     }
 }
 
-impl<'a> Finding_<'a> {
-    fn of(finding: &'a Finding) -> Self {
+impl<'a> FindingEntry<'a> {
+    pub(in crate::report) fn of(finding: &'a Finding) -> Self {
         let Finding { id, severity, subject, message, path } = finding;
         Self { id: id.name(), severity: severity.name(), subject, message, path: path.as_deref() }
     }

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::io::{self, Write};
 
+use super::super::escape;
 use super::super::style::STRONG;
-use super::super::{escape, table};
+use super::super::table::{self, Layout};
 use crate::nixos::System;
 use crate::nixos::access::{Access, Account, Finding, FindingId, Rule, Severity, Tool};
 use crate::nixos::answer::Unread;
@@ -40,17 +41,7 @@ pub fn page(
     let (listed, hidden): (Vec<&Account>, Vec<&Account>) =
         access.people.accounts.iter().partition(|account| shown == Shown::All || is_interesting(account));
     let mut table = table::new(&["USER", "PASSWORD", "KEYS", "LOGIN"], width);
-    for account in &listed {
-        let keys = account.keys().filter(|key| key.answer.opens());
-        // Two daemons may accept the same key.
-        let keys = keys.map(|key| (&key.key.file, key.key.number)).collect::<HashSet<_>>().len();
-        table.add_row([
-            &*escape(account.user.name.as_bytes()),
-            &password(account),
-            &keys.to_string(),
-            &escape(account.sentence().as_bytes()),
-        ]);
-    }
+    listed.iter().for_each(|account| table.add_row(row(account)));
     table::write(out, table)?;
     match hidden.len() {
         0 => {}
@@ -69,6 +60,34 @@ pub fn page(
         writeln!(out, "autologin  {}", escape(text.as_bytes()))?;
     }
     findings(out, access)
+}
+
+/// The users of all systems, with tabs between the columns, for programs.
+///
+/// # Errors
+/// What the writer meets.
+pub fn tsv(out: &mut dyn Write, systems: &[(System, Access)], shown: Shown) -> io::Result<()> {
+    let mut table = table::new(&["SYSTEM", "USER", "PASSWORD", "KEYS", "LOGIN"], Layout::Tabs);
+    for (system, access) in systems {
+        let accounts = access.people.accounts.iter();
+        for account in accounts.filter(|account| shown == Shown::All || is_interesting(account)) {
+            table.add_row(std::iter::once(system.path.to_string()).chain(row(account)));
+        }
+    }
+    table::write(out, table)
+}
+
+/// The cells of a user.
+fn row(account: &Account) -> [String; 4] {
+    let keys = account.keys().filter(|key| key.answer.opens());
+    // Two daemons may accept the same key.
+    let keys = keys.map(|key| (&key.key.file, key.key.number)).collect::<HashSet<_>>().len();
+    [
+        escape(account.user.name.as_bytes()).into_owned(),
+        password(account),
+        keys.to_string(),
+        escape(account.sentence().as_bytes()).into_owned(),
+    ]
 }
 
 /// What a rule allows, and where it is.

@@ -6,6 +6,7 @@ use crate::nixos::Scheme;
 use crate::nixos::access::{Account, Grant, GrantedKey, Needs, SshSources};
 use crate::nixos::ssh::{Authority, AuthorizedKey};
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct User<'a> {
@@ -23,6 +24,7 @@ pub(super) struct User<'a> {
     entrances: Vec<EntranceFacts<'a>>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Password<'a> {
@@ -32,6 +34,7 @@ struct Password<'a> {
     source: Option<&'a str>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Key<'a> {
@@ -50,6 +53,7 @@ struct Key<'a> {
 }
 
 /// The answer for one entrance.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct EntranceFacts<'a> {
@@ -68,6 +72,7 @@ struct EntranceFacts<'a> {
     cause: Option<CauseFacts<'a>>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct CauseFacts<'a> {
@@ -75,6 +80,7 @@ struct CauseFacts<'a> {
     line: Option<u64>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct AuthorityFacts<'a> {

@@ -18,6 +18,7 @@ pub(super) fn accepted(people: &People) -> impl Iterator<Item = (&str, &GrantedK
     })
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Access<'s> {
@@ -28,6 +29,7 @@ pub(super) struct Access<'s> {
 }
 
 /// A user who gets in.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct Login<'s> {
     user: &'s str,
@@ -47,6 +49,7 @@ impl<'s> Login<'s> {
     }
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct Key<'s> {
     user: &'s str,

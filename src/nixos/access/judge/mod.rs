@@ -1,13 +1,15 @@
 //! The findings that follow from who can log in.
 
+mod boot;
+mod rules;
+
 use std::collections::{BTreeSet, HashSet};
 
-use super::become_root::{self, Unread, Why};
+use self::boot::{emergency, initrd, menu, without_sshd};
+use self::rules::rules;
 use super::finding::{Finding, FindingId, Severity};
-use super::grants::{Entrance, Needs};
-use super::kernel_line;
+use super::grants::{Entrance, Needs, ends_at_once};
 use super::login::Way;
-use super::rule::{Rule, Tool};
 use super::{Account, Facts, GrantedKey, Shells, SshSources};
 use crate::error::Error;
 use crate::nixos::answer;
@@ -42,11 +44,11 @@ pub(super) fn findings(facts: &Facts, accounts: &[Account], doors: &Doors<'_>) -
     findings.extend(initrd(&doors.shells));
     findings.extend(doors.shells.others.iter().cloned());
     for over in doors.over_limits {
-        let message = format!("is not read further, so what the rest opens is unknown: {over}");
+        let message = format!("reached, so what the rest opens is unknown: {over}");
         findings.push(Finding::new(FindingId::OverLimit, "limit", message, None));
     }
     if !facts.users.known {
-        let message = "the image does not list its users in a form that is known: there may be more than are shown";
+        let message = "the image does not list its users in any known form: there may be more than are shown";
         findings.push(Finding::new(FindingId::UsersUnknown, "users", message.to_owned(), None));
     }
     findings.sort_by(|one, other| {
@@ -211,7 +213,7 @@ fn configured(sshd: &Sshd) -> Vec<Finding> {
         findings.push(Finding::new(FindingId::MalformedSshdConfig, "sshd", message, Some(&place)));
     }
     for (method, cause) in sshd.further_methods().into_iter().filter(|_| sshd.unit.is_some()) {
-        let message = format!("also lets in by {method}: for whom, the image does not tell");
+        let message = format!("also lets in by {method}: the image does not say for whom");
         findings.push(Finding::new(FindingId::OtherSshMethod, "sshd", message, Some(&cause.to_string())));
     }
     findings
@@ -225,16 +227,19 @@ fn no_key_for_root(accounts: &[Account]) -> Option<Finding> {
         .filter(|account| account.user.name != "root" && account.has(Way::SshKey))
         .map(|account| account.user.name.as_str())
         .collect();
-    if root?.has(Way::SshKey) || others.is_empty() {
+    let ways = root?.ways();
+    let has = |way| ways.contains(&way);
+    if has(Way::SshKey) || has(Way::SshCertificate) || has(Way::SshWithoutPassword) || others.is_empty() {
         return None;
     }
-    let message =
-        format!("no key lets root in, only {}: tools that install over ssh as root cannot connect", others.join(", "));
+    let how = if has(Way::SshPassword) { "need the password" } else { "cannot connect" };
+    let message = format!("no key lets root in, only {}: tools that install over ssh as root {how}", others.join(", "));
     Some(Finding::new(FindingId::NoKeyForRoot, "root", message, None))
 }
 
 fn keys(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = accounts.iter().flat_map(refused_keys).collect();
+    let accepted: HashSet<_> = accounts.iter().flat_map(accepted_lines).collect();
+    let mut findings: Vec<Finding> = accounts.iter().flat_map(|account| refused_keys(account, &accepted)).collect();
     for account in accounts {
         let mut own: Vec<Finding> = account.all_ssh().flat_map(|sources| sources_of_keys(account, sources)).collect();
         // Two daemons may read the same files.
@@ -262,19 +267,31 @@ fn keys(facts: &Facts, accounts: &[Account]) -> Vec<Finding> {
     findings
 }
 
-/// The user's keys that no sshd accepts.
-fn refused_keys(account: &Account) -> Vec<Finding> {
-    let accepted = account.keys().filter(|key| key.answer.opens());
-    let mut seen: HashSet<_> = accepted.map(|key| (&key.key.file, key.key.number)).collect();
+/// A line of a file of keys.
+type Line<'k> = (&'k [u8], u64);
+
+/// The lines with keys that let the user in.
+fn accepted_lines(account: &Account) -> impl Iterator<Item = Line<'_>> {
+    account.keys().filter(|key| key.answer.opens()).map(|key| (&*key.key.file, key.key.number))
+}
+
+/// The user's keys that no sshd accepts. `accepted` has the lines that let in anybody.
+fn refused_keys(account: &Account, accepted: &HashSet<Line<'_>>) -> Vec<Finding> {
+    let mut seen: HashSet<_> = accepted_lines(account).collect();
+    // Nobody wants an account without a login to share a list of keys.
+    let shares = account.user.shell.as_deref().is_some_and(ends_at_once);
     let authorities: HashSet<_> = account
         .all_ssh()
         .flat_map(|sources| &sources.authorities)
-        .map(|authority| (&authority.key.file, authority.key.number))
+        .map(|authority| (&*authority.key.file, authority.key.number))
         .collect();
     let mut findings = Vec::new();
     for GrantedKey { key, answer } in account.keys() {
-        let place = (&key.file, key.number);
+        let place = (&*key.file, key.number);
         let Some(why) = answer.refused() else { continue };
+        if shares && accepted.contains(&place) {
+            continue;
+        }
         if authorities.contains(&place) {
             continue; // it exists to sign
         }
@@ -339,180 +356,4 @@ fn written(accounts: &[Account]) -> Vec<Finding> {
         Finding::new(FindingId::KeysWrittenAtBoot, &writer.by, message, Some(&writer.cause.to_string()))
     };
     lines.into_iter().map(finding).collect()
-}
-
-fn rules(facts: &Facts) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = facts.rules.iter().map(of_rule).collect();
-    for become_root::Malformed { tool, file, line } in &facts.malformed {
-        let message = match tool {
-            Tool::Sudo => "sudo ignores this malformed line",
-            _ => "doas refuses everybody, because this line is malformed",
-        };
-        let place = format!("{file}:{line}");
-        findings.push(Finding::new(FindingId::MalformedRule, tool.name(), message.to_owned(), Some(&place)));
-    }
-    for Unread { file, why } in &facts.unread {
-        let message = match why {
-            Why::Missing => "is included but not in the image: what it grants is unknown".to_owned(),
-            Why::Limit(error) => format!("is not read further, so what it grants is unknown: {error}"),
-            Why::Undecided(what) => format!("may grant more: the image does not tell {what}"),
-        };
-        findings.push(Finding::new(FindingId::UnreadFile, file, message, None));
-    }
-    for login in &facts.autologin {
-        let message = format!("is logged in at boot by {}{}", login.by, login.proviso());
-        findings.push(Finding::new(FindingId::Autologin, &login.user, message, Some(&login.source)));
-    }
-    findings
-}
-
-/// A rule by which users act as others without a password.
-fn of_rule(rule: &Rule) -> Finding {
-    let place = format!("{}:{}", rule.source, rule.line);
-    let users = match rule.users.as_slice() {
-        [] => "nobody here".to_owned(),
-        users if rule.who.starts_with('%') || rule.who == "ALL" => users.join(", "),
-        _ => rule.who.clone(),
-    };
-    let becomes = match rule.who.as_str() {
-        "ALL" => "everyone becomes",
-        who if who.starts_with('%') => "members become",
-        _ => "becomes",
-    };
-    let (id, message) = match (rule.tool, &rule.target) {
-        (Tool::Nix, _) => {
-            let are = match rule.who.as_str() {
-                "ALL" => "everyone is",
-                who if who.starts_with('%') => "members are",
-                _ => "is",
-            };
-            (FindingId::TrustedUser, format!("{are} trusted by Nix, which is as good as root ({users})"))
-        }
-        (tool, None) if let Some(way) = &rule.through => {
-            let commands = rule.told_commands();
-            let way = match way.strip_prefix('%') {
-                Some(group) => format!("the group {group}, with which {tool} runs {commands}"),
-                None => format!("{way}, as whom {tool} runs {commands}"),
-            };
-            (FindingId::PasswordlessRoot, format!("{becomes} root without a password by way of {way} ({users})"))
-        }
-        (tool, None) if rule.is_everything() => {
-            (FindingId::PasswordlessRoot, format!("{becomes} root through {tool} without a password ({users})"))
-        }
-        (tool, None) if rule.makes_root() => {
-            let commands = rule.told_commands();
-            (
-                FindingId::PasswordlessRoot,
-                format!("{becomes} root through {tool} without a password, by {commands} ({users})"),
-            )
-        }
-        (Tool::Polkit, _) => {
-            let actions = rule.told_commands();
-            (FindingId::PasswordlessCommand, format!("polkit allows {actions} without a password ({users})"))
-        }
-        (tool, target) => {
-            let target = target.as_ref().map(|target| format!(" as {target}")).unwrap_or_default();
-            let commands = rule.told_commands();
-            (FindingId::PasswordlessCommand, format!("{tool} runs {commands}{target} without a password ({users})"))
-        }
-    };
-    let finding = Finding::new(id, &rule.who, format!("{message}{}", rule.provisos()), Some(&place));
-    // polkit actions short of root, such as joining a network, are meant to be allowed.
-    let severity = if rule.tool == Tool::Polkit && !rule.makes_root() { Severity::Info } else { finding.severity };
-    Finding { severity, ..finding }
-}
-
-/// The emergency shell of the system itself.
-fn emergency(shells: &Shells) -> Option<Finding> {
-    let file = shells.forced.as_ref()?;
-    let message = "gives a root shell without a password if booting fails (SYSTEMD_SULOGIN_FORCE)";
-    Some(Finding::new(FindingId::EmergencyShell, "emergency shell", message.to_owned(), Some(file)))
-}
-
-/// Doors in the initrd.
-fn initrd(shells: &Shells) -> Vec<Finding> {
-    let initrd = match &shells.initrd {
-        Ok(Some(initrd)) => initrd,
-        Ok(None) => return Vec::new(),
-        Err(error) => {
-            let message = format!("cannot be read, so what it opens is unknown: {error}");
-            return vec![Finding::new(FindingId::InitrdUnreadable, "initrd", message, None)];
-        }
-    };
-    let mut findings = Vec::new();
-    let mut add = |id, message: String, inside: &str| {
-        let place = format!("{} {inside}", initrd.file);
-        findings.push(Finding::new(id, "initrd", message, Some(place.trim_end())));
-    };
-    let open = initrd.root.as_ref().is_some_and(|root| root.state == PasswordState::Empty);
-    if open {
-        let message = "gives a root shell without a password if booting fails (boot.initrd.systemd.emergencyAccess)";
-        add(FindingId::InitrdShell, message.to_owned(), "/etc/shadow");
-    } else if let Some(file) = &initrd.forced_shell {
-        let message = "gives a root shell without a password if booting fails (SYSTEMD_SULOGIN_FORCE)";
-        add(FindingId::InitrdShell, message.to_owned(), file);
-    } else if let Some(scheme) = initrd.root.as_ref().and_then(|root| root.scheme) {
-        let message =
-            format!("the hash of its emergency password ({}) is readable by anyone who has the image", scheme.name());
-        add(FindingId::InitrdHash, message, "/etc/shadow");
-    }
-    for (key, file) in &initrd.keys {
-        let there = if initrd.sshd { "" } else { ", but the initrd has no sshd" };
-        add(FindingId::InitrdSshKey, format!("the key {} lets root in through ssh{there}", key.fingerprint()), file);
-    }
-    for (file, number, error) in &initrd.malformed {
-        let message = format!("not a key: {error}");
-        add(FindingId::MalformedKey, message, &format!("{file}:{number}"));
-    }
-    for (link, target) in &initrd.unread {
-        let message = match link == target {
-            true => format!("reads keys from {target}, which is not in the initrd: whom it lets in is unknown"),
-            false => format!("{link} links to {target}, which is not in the initrd: what it opens is unknown"),
-        };
-        add(FindingId::InitrdUnread, message, link);
-    }
-    for file in &initrd.host_keys {
-        let message = "contains a private host key, readable by anyone who has the image";
-        add(FindingId::InitrdHostKey, message.to_owned(), file);
-    }
-    findings
-}
-
-/// A key on a kernel line opens nothing without sshd.
-fn without_sshd(mut finding: Finding, sshd: &Sshd) -> Finding {
-    if finding.id == FindingId::KeyOnKernelLine && sshd.unit.is_none() {
-        finding.message.push_str(", but the system has no sshd that can start");
-    }
-    finding
-}
-
-/// Doors on the kernel lines of the menu entries that start this system.
-fn menu(entries: &[&MenuEntry]) -> Vec<Finding> {
-    let mut findings: Vec<(Finding, Vec<String>)> = Vec::new();
-    for entry in entries {
-        for door in kernel_line::doors(entry) {
-            let title = format!("{:?}", entry.title);
-            if let Some((_, titles)) = findings.iter_mut().find(|(known, _)| known.subject == door.name) {
-                if !titles.contains(&title) {
-                    titles.push(title);
-                }
-                continue;
-            }
-            let file = String::from_utf8_lossy(&entry.file).into_owned();
-            findings.push((Finding::new(door.id, &door.name, door.effect.clone(), Some(&file)), vec![title]));
-        }
-    }
-    let told = |(mut finding, titles): (Finding, Vec<String>)| {
-        if titles.iter().all(|title| title == "\"\"") {
-            finding.message.push_str(" (the system's own kernel parameters)");
-            return finding;
-        }
-        let shown = titles.get(..SHOWN).unwrap_or(&titles).join(", ");
-        let more = titles.len().saturating_sub(SHOWN);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let entries = if titles.len() == 1 { "entry" } else { "entries" };
-        finding.message.push_str(&format!(" (menu {entries} {shown}{more})"));
-        finding
-    };
-    findings.into_iter().map(told).collect()
 }
