@@ -106,7 +106,7 @@ impl<'h, 's> Hasher<'h, 's> {
     pub(super) fn fill(&mut self, buffer: &mut Vec<u8>, beside: usize) {
         while self.lane().is_none_or(|lane| !lane.has_ended() && lane.waiting().len() < ENOUGH) {
             if !self.advance(buffer, beside) {
-                self.lane().filter(|lane| !lane.has_ended()).into_iter().for_each(Lane::end);
+                self.lane().into_iter().for_each(Lane::end);
                 break;
             }
         }

@@ -40,8 +40,11 @@ impl Lane {
         }
     }
 
-    /// Ends the message, with the padding of FIPS 180-4, §5.1.1.
+    /// Ends the message, unless it has ended, with the padding of FIPS 180-4, §5.1.1.
     pub(in crate::store::hashing) fn end(&mut self) {
+        if self.ended {
+            return;
+        }
         let bits = self.length.wrapping_mul(8);
         self.append(&[0x80]);
         let zeros = self.bytes.len().saturating_sub(self.hashed).wrapping_add(8).wrapping_neg() % size_of::<Block>();
