@@ -22,7 +22,7 @@ const LAYERS: [&[&str]; 10] = [
 const ROOT: [&str; 3] = ["Error", "Place", "Result"];
 
 /// File systems that do not know each other.
-const FILE_SYSTEMS: [&str; 4] = ["cpio", "fat", "iso9660", "squashfs"];
+const FILE_SYSTEMS: [&str; 5] = ["cpio", "ext4", "fat", "iso9660", "squashfs"];
 
 /// Names that say nothing about the contents.
 const EMPTY_NAMES: [&str; 4] = ["common", "helpers", "types", "util"];

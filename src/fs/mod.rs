@@ -2,11 +2,13 @@
 
 pub mod cpio;
 pub mod digest;
+pub mod ext4;
 pub mod fat;
 pub mod iso9660;
 mod listing;
 mod lookups;
 pub mod namespace;
+pub mod partitions;
 pub mod path;
 pub mod squashfs;
 pub mod walk;
@@ -53,6 +55,15 @@ pub trait Tree: Send + Sync {
     /// If the record of the directory cannot be read.
     fn listing(&self, directory: NodeId) -> Result<Listing> {
         Ok(Listing { start: directory.0, end: directory.0.saturating_add(1) })
+    }
+
+    /// The capabilities that a program gets from its file, as stored (`security.capability`, see capabilities(7)). Only squashfs
+    /// has them.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    fn capabilities(&self, _file: NodeId) -> Result<Option<Vec<u8>>> {
+        Ok(None)
     }
 
     /// Reads the contents of a regular file. A failing read contains an [`Error`](crate::Error).
