@@ -137,6 +137,13 @@ impl<'a> Asked<'a> {
         doubts
     }
 
+    /// Sources outside the image that may have another line with the key.
+    fn sources_elsewhere(&self) -> Vec<Caused<Doubt>> {
+        let mut sources = self.doubts();
+        sources.retain(|doubt| !matches!(doubt.what, Doubt::Match(_)));
+        sources
+    }
+
     /// The judgement if the key is nowhere that sshd reads: unknown if a source outside the image may have it.
     fn absent(&self, message: String, evidence: Vec<String>) -> Judgement {
         match self.doubts().is_empty() {
@@ -174,7 +181,10 @@ impl Key {
         }
         let users = Users { known: true, list: asked.people.accounts.iter().map(|one| one.user.clone()).collect() };
         let found = search_for(subject.disc.tree(), &users, &self.key);
-        Ok(unauthorized(found, &asked))
+        let root = subject.disc.root_of(system);
+        let resolved = asked.files().map(|file| Ok(root.find(&file)?.map(|found| found.path)));
+        let read: HashSet<Vec<u8>> = resolved.filter_map(Result::transpose).collect::<Result<_>>()?;
+        Ok(unauthorized(found, &read, &asked))
     }
 
     /// All places that list the key: as itself, or as an authority if that is wanted.
@@ -208,16 +218,21 @@ fn search_for(tree: &dyn Tree, users: &Users, wanted: &WantedKey) -> Search {
 }
 
 /// The judgement if no file that sshd reads has the key.
-fn unauthorized(found: Search, asked: &Asked<'_>) -> Judgement {
+fn unauthorized(found: Search, read: &HashSet<Vec<u8>>, asked: &Asked<'_>) -> Judgement {
     let unread = match found.troubles.first() {
         Some(error) => format!("; {} of what should be searched cannot be read: {error}", found.troubles.len()),
         None => String::new(),
     };
-    let read = || listed(&unique(asked.files()));
+    let listed_files = || listed(&unique(asked.files()));
     let with_doubts = |sentence| with_doubts(sentence, &asked.doubts());
     let sighted: Vec<String> = found.sightings.iter().map(|sighting| place(&sighting.file, sighting.line)).collect();
+    let broken = found.sightings.iter().filter(|sighting| read.contains(&sighting.file));
+    if let Some((sighting, error)) = broken.filter_map(|sighting| Some((sighting, sighting.error?))).next() {
+        let place = place(&sighting.file, sighting.line);
+        return asked.absent(format!("found in {place}, where sshd does not see a key: {error}{unread}"), sighted);
+    }
     if let Some(first) = sighted.first() {
-        let why = asked.why().unwrap_or_else(|| with_doubts(format!("sshd reads {}", read())));
+        let why = asked.why().unwrap_or_else(|| with_doubts(format!("sshd reads {}", listed_files())));
         return asked.absent(format!("found in {first}, which does not count: {why}{unread}"), sighted);
     }
     let nowhere = "not found in any key or configuration file";
@@ -226,7 +241,7 @@ fn unauthorized(found: Search, asked: &Asked<'_>) -> Judgement {
     }
     let instead = instead(asked);
     let message = match instead.len() {
-        0 => format!("{nowhere}; no key is authorized in {}", read()),
+        0 => format!("{nowhere}; no key is authorized in {}", listed_files()),
         _ => format!("{nowhere}; authorized instead: {}", listed(&instead)),
     };
     asked.absent(format!("{}{unread}", with_doubts(message)), instead)
@@ -267,8 +282,11 @@ fn useless(places: &[Place<'_>], asked: &Asked<'_>) -> Judgement {
     let files = unique(places.iter().map(|place| place.file.clone()));
     let may_open = |place: &Place<'_>| place.answer.verdict() == Verdict::Unknown && place.missing.is_empty();
     match own {
-        Some(_) if !own_places().any(may_open) => Judgement::fail(message, files),
-        Some(_) => Judgement::unknown(message, files),
+        Some(_) if own_places().any(may_open) => Judgement::unknown(message, files),
+        Some(_) => match asked.sources_elsewhere().first() {
+            Some(source) => Judgement::unknown(format!("{message}; {source}"), files),
+            None => Judgement::fail(message, files),
+        },
         None => asked.absent(message, files),
     }
 }
