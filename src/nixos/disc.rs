@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Root;
+use super::initrds::Initrds;
 use super::menu::{self, BootFile, BootLoader, BootPartition, Gap, Loader, MenuEntry, Menus};
 use super::system::{self, System};
 use crate::error::{Error, Place, Result, Troubles};
@@ -36,6 +37,8 @@ pub struct Disc<'i> {
     /// What could not be read. Everything else was read.
     pub troubles: Troubles,
     namespace: Namespace<'i>,
+    /// The initrds read so far.
+    initrds: Initrds,
     /// Whether a store, or a system in it, could not be read. The error is among the troubles.
     store_is_broken: bool,
 }
@@ -110,6 +113,7 @@ impl<'i> Disc<'i> {
             systems,
             troubles,
             namespace,
+            initrds: Initrds::default(),
             store_is_broken,
         })
     }
@@ -144,7 +148,8 @@ impl<'i> Disc<'i> {
     /// The files of one of its systems, started by any of the system's menu entries.
     #[must_use]
     pub fn root_of(&self, system: &System) -> Root<'_> {
-        Root::new(self.tree(), system.path.to_string()).started_by(self.entries_of(system))
+        let root = Root::new(self.tree(), system.path.to_string()).sharing(&self.initrds);
+        root.started_by(self.entries_of(system))
     }
 
     /// The menu entries that start a system.

@@ -11,6 +11,7 @@ pub mod firewall;
 pub mod hardening;
 pub mod hints;
 pub(crate) mod initrd;
+mod initrds;
 pub(crate) mod kernel_line;
 pub(crate) mod listeners;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::Initrd;
+use super::initrds::{self, Initrds};
 use super::menu::MenuEntry;
 use super::unit::Index;
 use crate::error::{Error, Place, Result};
@@ -29,7 +30,9 @@ pub struct Root<'t> {
     /// Files that were read in part only, since they are over a limit.
     cut: Arc<Mutex<Vec<Error>>>,
     /// The initrd, or why it cannot be read.
-    initrd: Arc<OnceLock<std::result::Result<Option<Initrd>, String>>>,
+    initrd: Arc<OnceLock<initrds::Read>>,
+    /// The initrds of all systems of the image.
+    initrds: Initrds,
 }
 
 impl<'t> Root<'t> {
@@ -43,6 +46,7 @@ impl<'t> Root<'t> {
             units: Arc::default(),
             cut: Arc::default(),
             initrd: Arc::default(),
+            initrds: Initrds::default(),
         }
     }
 
@@ -53,6 +57,11 @@ impl<'t> Root<'t> {
         lines.sort();
         lines.dedup();
         Self { lines: lines.into(), units: Arc::default(), cut: Arc::default(), ..self }
+    }
+
+    /// The same system, in an image whose initrds other systems may share.
+    pub(super) fn sharing(self, initrds: &Initrds) -> Self {
+        Self { initrds: initrds.clone(), ..self }
     }
 
     /// The kernel's parameters for each way to start the system: by menu entries, or with the system's own list.
@@ -89,13 +98,13 @@ impl<'t> Root<'t> {
     /// Why it cannot be read.
     pub(super) fn initrd(&self) -> std::result::Result<Option<&Initrd>, &str> {
         let read = self.initrd.get_or_init(|| {
-            let initrd = Initrd::of(self).map_err(|error| error.to_string())?;
+            let initrd = self.initrds.of(self)?;
             for (what, path) in initrd.iter().flat_map(|initrd| &initrd.over_limits) {
                 self.cut(Error::Limit { what, place: Place::File(path.as_bytes().to_vec()) });
             }
             Ok(initrd)
         });
-        read.as_ref().map(Option::as_ref).map_err(String::as_str)
+        read.as_ref().map(Option::as_deref).map_err(String::as_str)
     }
 
     /// Remembers that a file was read in part only.

@@ -119,9 +119,7 @@ pub fn run(
         report.boot(disc);
         Ok(())
     })?;
-    if let Some(whole) = whole {
-        report.whole(&mut places, whole);
-    }
+    report.whole(&mut places, whole);
     for fault in &disc.take_faults() {
         report.unreadable(&mut places, fault);
     }

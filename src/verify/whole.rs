@@ -22,21 +22,22 @@ impl Whole {
         Self { implanted, file: expected.map(|expected| file::check(disc, expected, progress)) }
     }
 
-    /// Hashes the image on a thread of its own while `store` runs: both are busy for about as long, and read the same bytes. With one
-    /// thread, `store` runs first. `None` if `store` fails.
+    /// Hashes the image on a thread of its own while `store` runs: both are busy for about as long, and read the same bytes. `store`
+    /// runs first with one thread, or where the system allows no more.
     pub(super) fn beside(
         disc: &Disc<'_>,
         expected: Option<&[u8; 32]>,
         progress: Progress<'_>,
         store: impl FnOnce() -> Result<()>,
-    ) -> Result<Option<Self>> {
+    ) -> Result<Self> {
         if rayon::current_num_threads() == 1 {
-            return store().map(|()| Some(Self::of(disc, expected, progress)));
+            store()?;
+            return Ok(Self::of(disc, expected, progress));
         }
         let last = AtomicBool::new(false);
         let mut whole = None;
         let stored = thread::scope(|scope| {
-            scope.spawn(|| {
+            let hash = || {
                 // One progress at a time: that of the store, as long as it lasts.
                 let progress = |done, total| {
                     if last.load(Ordering::Relaxed) {
@@ -44,11 +45,13 @@ impl Whole {
                     }
                 };
                 whole = Some(Self::of(disc, expected, &progress));
-            });
+            };
+            let _started = thread::Builder::new().spawn_scoped(scope, hash).is_ok();
             let stored = store();
             last.store(true, Ordering::Relaxed);
             stored
         });
-        stored.map(|()| whole)
+        stored?;
+        Ok(whole.unwrap_or_else(|| Self::of(disc, expected, progress)))
     }
 }

@@ -143,9 +143,19 @@ impl Walk<'_, '_> {
         input.read_exact(buffer).map_err(|error| self.failed(error))
     }
 
+    /// Skips bytes without copying them.
     fn skip(&self, input: &mut dyn BufRead, count: u64) -> Result<()> {
-        let skipped = io::copy(&mut input.take(count), &mut io::sink()).map_err(|error| self.failed(error))?;
-        if skipped < count { Err(self.wrong("length of a member: the archive ends before")) } else { Ok(()) }
+        let mut left = count;
+        while left > 0 {
+            let available = input.fill_buf().map_err(|error| self.failed(error))?.len();
+            if available == 0 {
+                return Err(self.wrong("length of a member: the archive ends before"));
+            }
+            let skipped = usize::try_from(left).unwrap_or(usize::MAX).min(available);
+            input.consume(skipped);
+            left -= skipped as u64;
+        }
+        Ok(())
     }
 
     fn wrong(&self, field: &'static str) -> Error {

@@ -269,7 +269,9 @@ impl Access {
     }
 
     fn read(root: &Root<'_>, entries: Vec<&MenuEntry>) -> Result<Self> {
-        let (facts, shells) = rayon::join(|| Facts::of(root), || Shells::of(root));
+        // Decompressing the initrd takes the longest, so it begins first.
+        let rest = || rayon::join(|| Facts::of(root), || Shells::of(root));
+        let ((facts, shells), _) = rayon::join(rest, || root.initrd().is_ok());
         let ((facts, sources), shells) = (facts?, shells?);
         let accounts = facts.accounts(sources);
         let over_limits = root.take_cut();
