@@ -28,6 +28,7 @@ mod sbom;
 mod secrets;
 mod services;
 mod target;
+mod unfinished;
 mod usage;
 mod verify;
 mod why;

@@ -36,6 +36,7 @@ mod sbom;
 mod secrets;
 mod services;
 mod several;
+mod surroundings;
 mod truncation;
 mod usage;
 mod why;
