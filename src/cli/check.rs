@@ -12,7 +12,7 @@ use super::format::FormatArg;
 use super::images::{Form, Images, each};
 use super::open::{disc, gather, open};
 use super::progress::Watch;
-use super::report_file::{Json, ReportFile};
+use super::report_file::{Inputs, Json, ReportFile};
 use super::{Global, Outcome, explain, output, report_file, report_troubles};
 
 /// Arguments of `check`.
@@ -39,7 +39,8 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     if demands.is_empty() {
         bail!("nothing to check; assert something with --policy, {} or --key", asked::flags_with_commas());
     }
-    ReportFile::refuse_clashes(&args.reports, &args.images.paths, if global.json { Json::Asked } else { Json::No })?;
+    let inputs = Inputs { images: &args.images.paths, policies: &args.policies };
+    ReportFile::refuse_clashes(&args.reports, &inputs, if global.json { Json::Asked } else { Json::No })?;
     let accepted = &|| Accepted::on(today, acceptances.clone());
     let mut checks = Checks { args, global, demands: &demands, accepted, reports: Vec::new() };
     let outcome = each(&args.images.paths, checks.form(), global, |path| checks.one(path));

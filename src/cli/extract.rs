@@ -69,6 +69,9 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
 
 fn nar(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let [asked] = args.paths.as_slice() else { bail!("--nar writes one path") };
+    if let Some(target) = &args.output {
+        file::refuse_image(target, &args.image.path)?;
+    }
     let image = open_before(&args.image.path, args.paths.iter().map(OsString::as_os_str), global)?;
     let (disc, _) = disc(&image)?;
     let place = match find(&disc, asked.as_bytes()) {

@@ -1,14 +1,17 @@
 //! Files that commands write.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use nixoscope::image;
 pub(super) use nixoscope::image::platform::is_same;
 use nixoscope::image::platform::mode_of_new;
+use tempfile::NamedTempFile;
 
 use super::output;
+use super::unfinished::Unfinished;
 
 /// Where a document goes.
 #[derive(clap::Args)]
@@ -22,8 +25,8 @@ impl OutputArg {
     /// Refuses to write over the image. Called before the work starts.
     pub(super) fn refuse_image(&self, image: &Path) -> anyhow::Result<()> {
         match &self.output {
-            Some(file) if is_same(file, image) => bail!("--output {}: that is the image", file.display()),
-            _ => Ok(()),
+            Some(file) => refuse_image(file, image),
+            None => Ok(()),
         }
     }
 
@@ -45,6 +48,14 @@ impl OutputArg {
     }
 }
 
+/// Refuses to write over the image, also where it is named by the result of a build.
+pub(super) fn refuse_image(file: &Path, image: &Path) -> anyhow::Result<()> {
+    if is_same(file, image) || image::find(image).is_ok_and(|found| is_same(file, &found)) {
+        bail!("--output {}: that is the image", file.display());
+    }
+    Ok(())
+}
+
 /// Writes a file beside its final place and then renames it, so that no reader ever sees half of it and a failure leaves the old
 /// one. A pipe or a device is written to directly.
 pub(super) fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>) -> anyhow::Result<()> {
@@ -56,20 +67,55 @@ pub(super) fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> anyhow:
         write(&mut out)?;
         return Ok(out.flush()?);
     }
+    let beside = beside(path, old.as_ref(), write)?;
+    if let Some(old) = old {
+        beside.file.as_file().set_permissions(old.permissions())?;
+    }
+    beside.file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// Writes a file that does not exist yet. A failure leaves nothing.
+pub(super) fn create(path: &Path, write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    // Asked first, so that nothing is worked out in vain. Only the last step decides.
+    let exists = || bail!("it exists already, and nothing is written over");
+    if fs::symlink_metadata(path).is_ok() {
+        return exists();
+    }
+    match beside(path, None, write)?.file.persist_noclobber(path).map_err(|error| error.error) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => exists(),
+        done => Ok(done.map(drop)?),
+    }
+}
+
+/// A complete file without its final name, which Ctrl-C removes.
+struct Beside {
+    file: NamedTempFile,
+    _unfinished: Unfinished,
+}
+
+/// Writes a file in the folder of `path`.
+fn beside(
+    path: &Path,
+    old: Option<&fs::Metadata>,
+    write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>,
+) -> anyhow::Result<Beside> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
-    if let Some(mode) = mode_of_new(old.as_ref()) {
+    if let Some(mode) = mode_of_new(old) {
         builder.permissions(mode);
     }
-    let beside = builder.prefix(".nixoscope-").tempfile_in(directory)?;
-    let mut out = BufWriter::new(beside);
+    let (file, unfinished) = Unfinished::begin(|| {
+        let file = builder.prefix(".nixoscope-").tempfile_in(directory)?;
+        let name = file.path().to_owned();
+        Ok((file, Box::new(move || drop(fs::remove_file(&name)))))
+    })?;
+    // The file itself: errors of `NamedTempFile` name a path that nobody knows.
+    let mut out = BufWriter::new(file.as_file());
     write(&mut out)?;
-    let beside = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-    if let Some(old) = old {
-        beside.as_file().set_permissions(old.permissions())?;
-    }
-    beside.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    out.flush()?;
+    drop(out);
+    Ok(Beside { file, _unfinished: unfinished })
 }
 
 #[cfg(test)]

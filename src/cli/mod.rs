@@ -29,6 +29,7 @@ mod schema;
 mod secrets;
 mod services;
 mod target;
+mod unfinished;
 mod usage;
 mod verify;
 mod why;

@@ -86,8 +86,8 @@ pub(super) fn is_image_here(argument: &OsStr) -> bool {
 /// Opens the disc in an image. The caller reports its troubles.
 pub(super) fn disc(image: &Image) -> anyhow::Result<(Disc<'_>, Troubles)> {
     let mut disc = Disc::open(image).map_err(|error| match error {
-        // This error names the image itself.
-        error @ Error::NoImage { .. } => anyhow::Error::new(error),
+        // These errors name the image themselves.
+        error @ (Error::NoImage { .. } | Error::Io { .. }) => anyhow::Error::new(error),
         error => anyhow::Error::new(error).context(format!("cannot read {}", image.path().display())),
     })?;
     let troubles = std::mem::take(&mut disc.troubles);

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use nixoscope::check::policy::{self, Draft, DraftNetwork, Proof};
 use nixoscope::nixos::Summary;
 use nixoscope::nixos::access::Access;
@@ -13,7 +13,7 @@ use nixoscope::report::policy as report_policy;
 
 use super::open::{disc, open};
 use super::progress::Watch;
-use super::{Global, Outcome, output, report_troubles};
+use super::{Global, Outcome, file, output, report_troubles};
 
 const TABLES: &str = "\
 A policy is TOML or JSON; check --policy FILE holds an image to it. Tables:
@@ -93,13 +93,8 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     }
     match &args.output {
         Some(file) => {
-            let mut file_out = std::fs::File::create_new(file).map_err(|error| match error.kind() {
-                std::io::ErrorKind::AlreadyExists => {
-                    anyhow!("--output {}: it exists, and may have been edited; choose another name", file.display())
-                }
-                _ => anyhow::Error::new(error).context(format!("--output {}", file.display())),
-            })?;
-            file_out.write_all(&text).with_context(|| format!("--output {}", file.display()))?;
+            let write = |out: &mut dyn Write| Ok(out.write_all(&text)?);
+            file::create(file, write).with_context(|| format!("--output {}", file.display()))?;
         }
         None => {
             let mut out = output::bytes();

@@ -1,29 +1,16 @@
 //! Progress bars of long work, on a terminal.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Global;
+use super::unfinished::clear_at_interrupt;
 
 /// Shorter work needs no progress bar.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// The exit code of a program ended by Ctrl-C, as in shells: 128 plus the number of the signal.
-const INTERRUPTED: i32 = 130;
-
-/// Leaves the terminal at the start of a line after Ctrl-C. The bar fills its line, so the terminal shows `^C` on the next one.
-/// That is erased; the bar stays and shows how far the work came. Temporary files have no names, so no other traces remain.
-fn clear_at_interrupt() {
-    // Only the first call in a run succeeds. Without a handler, Ctrl-C still ends the program.
-    let _ = ctrlc::set_handler(|| {
-        let mut out = io::stderr().lock();
-        let _ = out.write_all(b"\r\x1b[2K").and_then(|()| out.flush());
-        std::process::exit(INTERRUPTED);
-    });
-}
 
 /// A progress bar that appears when the work takes long. Any thread may update it.
 pub(super) struct Watch {

@@ -27,6 +27,24 @@ pub(super) enum Json {
     No,
 }
 
+/// The files that a run reads, which it must not write over.
+pub(super) struct Inputs<'a> {
+    pub(super) images: &'a [PathBuf],
+    pub(super) policies: &'a [PathBuf],
+}
+
+impl Inputs<'_> {
+    /// What the file at `path` is, if it is one of them.
+    fn which(&self, path: &Path) -> Option<&'static str> {
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let is = |input: &Path| is_same(path, input) || real(path) == real(input);
+        if self.images.iter().any(|name| is(&image::find(name).unwrap_or_else(|_| name.clone()))) {
+            return Some("the image");
+        }
+        self.policies.iter().any(|policy| is(policy)).then_some("the policy")
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Format {
     Junit,
@@ -54,11 +72,9 @@ impl ReportFile {
         Ok(Self { format, path: PathBuf::from(path) })
     }
 
-    /// Refuses reports that would write over each other, over the document, or over an image.
-    pub(super) fn refuse_clashes(reports: &[Self], images: &[PathBuf], json: Json) -> anyhow::Result<()> {
+    /// Refuses reports that would write over each other, over the document, or over an input.
+    pub(super) fn refuse_clashes(reports: &[Self], inputs: &Inputs<'_>, json: Json) -> anyhow::Result<()> {
         let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let images: Vec<PathBuf> =
-            images.iter().map(|name| image::find(name).unwrap_or_else(|_| name.clone())).collect();
         for (index, report) in reports.iter().enumerate() {
             let path = report.path.display();
             if reports.iter().take(index).any(|other| real(&other.path) == real(&report.path)) {
@@ -67,9 +83,14 @@ impl ReportFile {
             if report.is_standard_output() && json == Json::Asked {
                 bail!("--json and a report cannot both be written to standard output; give the report a file");
             }
-            if images.iter().any(|image| is_same(&report.path, image) || real(&report.path) == real(image)) {
-                bail!("--report {path}: that is the image");
+            if let Some(input) = inputs.which(&report.path) {
+                bail!("--report {path}: that is {input}");
             }
+        }
+        if let Some(path) = step_summary()
+            && let Some(input) = inputs.which(&path)
+        {
+            bail!("GITHUB_STEP_SUMMARY {}: that is {input}", path.display());
         }
         Ok(())
     }
@@ -117,16 +138,26 @@ fn root() -> anyhow::Result<PathBuf> {
     }
 }
 
+/// Whether the program runs in a step of GitHub Actions.
+fn is_github() -> bool {
+    std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true")
+}
+
+/// The file with the summary of the step, under GitHub Actions.
+fn step_summary() -> Option<PathBuf> {
+    let path = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty());
+    path.filter(|_| is_github()).map(PathBuf::from)
+}
+
 /// Under GitHub Actions, shows what fails beside the step, and adds the table to the step's summary.
 pub(super) fn tell_github(report: &Report, image: &str) -> anyhow::Result<()> {
-    if std::env::var_os("GITHUB_ACTIONS").is_none_or(|value| value != "true") {
+    if !is_github() {
         return Ok(());
     }
     // On standard error, which the runner reads as well: standard output may be a document.
     let mut errors = std::io::stderr().lock();
     github::write(&mut errors, report, &root()?)?;
-    if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
-        let path = PathBuf::from(path);
+    if let Some(path) = step_summary() {
         let context = || format!("GITHUB_STEP_SUMMARY {}", path.display());
         let mut file = OpenOptions::new().append(true).create(true).open(&path).with_context(context)?;
         markdown::write(&mut file, report, image).with_context(context)?;

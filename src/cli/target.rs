@@ -4,12 +4,15 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
 use nixoscope::fs::{Kind, Node, NodeId};
+
+use super::unfinished::Unfinished;
 
 /// Limit for the length of a path below the folder, in bytes (Linux's `PATH_MAX`).
 const LONGEST_PATH: usize = 4096;
@@ -19,7 +22,7 @@ const PIECE: usize = 64 << 10;
 
 /// The folder. Every path is opened from its handle, one name after the other, so that a link cannot lead out of it.
 pub(super) struct Target {
-    folder: Dir,
+    folder: Arc<Dir>,
     /// The files written so far, by their node: other names of the same file become hard links.
     written: HashMap<NodeId, PathBuf>,
     /// Directories, which stay writable until everything is in them.
@@ -68,7 +71,7 @@ impl Target {
         }
         let folder = Dir::open_ambient_dir(folder, ambient_authority())
             .with_context(|| format!("--output {}", folder.display()))?;
-        Ok(Self { folder, written: HashMap::new(), directories: Vec::new(), begun: 0 })
+        Ok(Self { folder: Arc::new(folder), written: HashMap::new(), directories: Vec::new(), begun: 0 })
     }
 
     /// Makes a directory. It must not exist.
@@ -105,6 +108,9 @@ impl Target {
         }
         self.begun += 1;
         let unfinished = path.with_file_name(format!(".nixoscope-{}-{}", std::process::id(), self.begun));
+        let (folder, name) = (Arc::clone(&self.folder), unfinished.clone());
+        let remove = move || drop(folder.remove_file(&name));
+        let ((), _removed_at_interrupt) = Unfinished::begin(|| Ok(((), Box::new(remove))))?;
         let done = self.fill(&unfinished, metadata, contents).and_then(|()| self.finish(&unfinished, path));
         if done.is_err() {
             let _ = self.folder.remove_file(&unfinished);

@@ -111,6 +111,11 @@ mod windows {
 
     /// Reading and writing at a position, by several threads at once.
     pub trait FileExt {
+        /// Reads bytes at a position, and says how many.
+        ///
+        /// # Errors
+        /// If the file cannot be read.
+        fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
         /// Fills the buffer with the bytes at a position.
         ///
         /// # Errors
@@ -124,6 +129,10 @@ mod windows {
     }
 
     impl FileExt for File {
+        fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+            self.seek_read(buffer, position)
+        }
+
         fn read_exact_at(&self, mut buffer: &mut [u8], mut position: u64) -> io::Result<()> {
             while !buffer.is_empty() {
                 let read = self.seek_read(buffer, position)?;

@@ -171,7 +171,7 @@ impl Source {
     /// Fills `buffer` with the bytes at `start`.
     pub(super) fn read_exact_at(&self, start: u64, buffer: &mut [u8]) -> Result<()> {
         if let Bytes::Device { device, .. } = &self.bytes {
-            return device.read_exact_at(buffer, start).map_err(|source| self.failed(&source, start));
+            return read_device(device, start, buffer).map_err(|(source, at)| self.failed(&source, at));
         }
         #[cfg(feature = "remote")]
         if let Bytes::Remote(remote) = &self.bytes {
@@ -217,6 +217,23 @@ impl Source {
     fn io(&self, source: io::Error) -> Error {
         Error::Io { path: self.path.clone(), source }
     }
+}
+
+/// Fills the buffer from a device. An error says where the device failed: it returns what is before a bad sector first.
+fn read_device(device: &File, start: u64, mut buffer: &mut [u8]) -> std::result::Result<(), (io::Error, u64)> {
+    let mut at = start;
+    while !buffer.is_empty() {
+        match device.read_at(buffer, at) {
+            Ok(0) => return Err((io::ErrorKind::UnexpectedEof.into(), at)),
+            Ok(read) => {
+                buffer = buffer.get_mut(read..).unwrap_or_default();
+                at = at.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err((error, at)),
+        }
+    }
+    Ok(())
 }
 
 /// A mapped file. The kernel reads little more than requested.

@@ -37,6 +37,7 @@ mod schema;
 mod secrets;
 mod services;
 mod several;
+mod surroundings;
 mod truncation;
 mod usage;
 mod why;

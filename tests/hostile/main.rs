@@ -9,6 +9,7 @@
 
 mod allocation;
 mod documents;
+mod every;
 mod exploration;
 mod hygiene;
 mod mutation;

@@ -33,17 +33,23 @@ pub(crate) fn volumes() -> Vec<PathBuf> {
 #[test]
 fn volumes_list_as_xorriso_lists_them() {
     for volume in volumes() {
-        let mut theirs: Listing = lsdl(&volume).into_iter().map(|line| (line.path, line.row)).collect();
-        let mut ours = listed(&volume, &["-x"], "/", TIMES);
-        theirs.sort_by(|one, other| one.0.cmp(&other.0));
-        ours.sort_by(|one, other| one.0.cmp(&other.0));
-        for ((_, ours), (_, theirs)) in ours.iter_mut().zip(&theirs) {
-            if ours.time.split('|').any(|time| time == theirs.time) {
-                ours.time.clone_from(&theirs.time);
-            }
-        }
-        listing::same(&volume, &ours, &theirs);
+        same_as_xorriso(&volume);
     }
+}
+
+/// Asserts that a volume lists as `xorriso` lists it, and returns its listing.
+pub(crate) fn same_as_xorriso(volume: &Path) -> Listing {
+    let mut theirs: Listing = lsdl(volume).into_iter().map(|line| (line.path, line.row)).collect();
+    let mut ours = listed(volume, &["-x"], "/", TIMES);
+    theirs.sort_by(|one, other| one.0.cmp(&other.0));
+    ours.sort_by(|one, other| one.0.cmp(&other.0));
+    for ((_, ours), (_, theirs)) in ours.iter_mut().zip(&theirs) {
+        if ours.time.split('|').any(|time| time == theirs.time) {
+            ours.time.clone_from(&theirs.time);
+        }
+    }
+    listing::same(volume, &ours, &theirs);
+    ours
 }
 
 #[test]
@@ -112,7 +118,7 @@ fn taken_for_one(device: Device) -> (u32, u32) {
     (u32::try_from(major).unwrap(), u32::try_from(minor & 0xffff_ffff).unwrap())
 }
 
-fn extract(volume: &Path, folder: &Path) {
+pub(crate) fn extract(volume: &Path, folder: &Path) {
     let mut xorriso = tool("xorriso");
     output(xorriso.args(["-osirrox", "on", "-indev"]).arg(volume).args(["-extract", "/"]).arg(folder));
     let [misread, name] = MISREAD.map(|path| listing::below(folder, path.as_bytes()));

@@ -12,7 +12,7 @@ use crate::support::{files, fixture};
 use crate::tool::{output, tool};
 
 /// The time format of `unsquashfs -lln`, to the minute.
-const TIMES: &str = "%Y-%m-%d %H:%M";
+pub(crate) const TIMES: &str = "%Y-%m-%d %H:%M";
 
 /// Images whose store is a squashfs on the disc.
 const STORES: [&str; 3] = ["today/result", "middle/result", "era-2014/result"];
@@ -88,7 +88,7 @@ fn store(image: &Path, folder: &Path) -> PathBuf {
     archive
 }
 
-fn unsquashed(archive: &Path) -> Listing {
+pub(crate) fn unsquashed(archive: &Path) -> Listing {
     let lines = parse(&output(tool("unsquashfs").args(["-lln", "-UTC"]).arg(archive)));
     lines.into_iter().filter(|line| !line.path.is_empty()).map(|line| (line.path, line.row)).collect()
 }
