@@ -8,11 +8,20 @@
 )]
 
 mod allocation;
+mod bar;
 mod exploration;
+mod initrd;
+mod made;
 mod mutation;
 
+#[allow(dead_code, reason = "not every test program makes all kinds of discs")]
+#[path = "../support/disc.rs"]
+mod disc;
 #[path = "../support/fixtures.rs"]
 mod fixtures;
+#[allow(dead_code, reason = "the text of a run is for other test programs")]
+#[path = "../support/program.rs"]
+mod program;
 #[path = "../support/random.rs"]
 mod random;
 
