@@ -21,7 +21,8 @@ const MOST_LINES: usize = 10_000;
 /// How programs start (ELF).
 const PROGRAM: &[u8] = b"\x7fELF";
 
-/// Limit for reported lines without a key.
+/// Limits for keys that let root in, and for lines without a key.
+const MOST_KEYS: usize = 10_000;
 const MOST_MALFORMED: usize = 1_000;
 
 /// The parts of an initrd that decide who gets in.
@@ -103,6 +104,9 @@ impl Text {
     }
 }
 
+/// Limit for private host keys, which are only named.
+const MOST_HOST_KEYS: usize = 10_000;
+
 /// Limit for passes over an initrd. Each link that follows its target in the archive needs another pass.
 const MOST_PASSES: usize = 4;
 
@@ -140,6 +144,7 @@ impl Initrd {
         let mut initrd = Self { file: file.to_owned(), ..Self::default() };
         let mut read = HashSet::new();
         initrd.parts = cpio::read(&mut input, file, &mut |member, contents| {
+            tree.charge(member.work(), &|| Place::File(file.as_bytes().to_vec()))?;
             read.extend(initrd.take(member, contents, targets)?);
             if read.len() > MOST_TEXTS {
                 return Err(over("1,000 texts of an initrd", &member.path));
@@ -159,6 +164,9 @@ impl Initrd {
         let of_host = name.starts_with("ssh_host_") && name.ends_with("_key")
             || name.starts_with("dropbear_") && name.ends_with("_host_key");
         if of_host && there {
+            if self.host_keys.len() == MOST_HOST_KEYS {
+                return Err(over("10,000 host keys of an initrd", &member.path));
+            }
             self.host_keys.push(path.clone());
         }
         let own = Text::of(&path).map(|kind| (path.clone(), kind));
@@ -204,10 +212,13 @@ impl Initrd {
                 for (number, line) in (1u64..).zip(text.lines()) {
                     match KeyLine::parse(line) {
                         Ok(line) => self.keys.extend(line.map(|line| (line.key, path.to_owned()))),
-                        Err(error) if self.malformed.len() < MOST_MALFORMED => {
-                            self.malformed.push((path.to_owned(), number, error));
-                        }
-                        Err(_) => {}
+                        Err(error) => self.malformed.push((path.to_owned(), number, error)),
+                    }
+                    if self.keys.len() > MOST_KEYS {
+                        return Err(over("10,000 keys of an initrd", path.as_bytes()));
+                    }
+                    if self.malformed.len() > MOST_MALFORMED {
+                        return Err(over("1,000 lines without a key in an initrd", path.as_bytes()));
                     }
                 }
             }
@@ -383,6 +394,21 @@ mod tests {
         members.push(("etc/shadow", "root::1::::::\n"));
         let error = Initrd::of(&Made::of(&[("/s/initrd", &archive(&members))]).system()).unwrap_err();
         assert!(error.to_string().starts_with("1,000 texts of an initrd at "), "{error}");
+    }
+
+    #[test]
+    fn lines_that_nobody_counts_to_are_over_a_limit_and_not_left_out() {
+        let host_keys: Vec<String> = (0..10_001).map(|number| format!("etc/ssh/ssh_host_{number}_key")).collect();
+        let host_keys: Vec<(&str, &str)> = host_keys.iter().map(|name| (name.as_str(), "")).collect();
+        let (bad, good) = ("ssh-ed25519 AAAA\n".repeat(1_001), format!("{KEY}\n").repeat(10_001));
+        for (members, limit) in [
+            (&[("root/.ssh/authorized_keys", bad.as_str())][..], "1,000 lines without a key in an initrd at "),
+            (&[("root/.ssh/authorized_keys", good.as_str())], "10,000 keys of an initrd at "),
+            (&host_keys, "10,000 host keys of an initrd at "),
+        ] {
+            let error = Initrd::of(&Made::of(&[("/s/initrd", &archive(members))]).system()).unwrap_err();
+            assert!(error.to_string().starts_with(limit), "{error}");
+        }
     }
 
     #[test]

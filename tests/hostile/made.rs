@@ -158,7 +158,7 @@ fn directories_that_share_their_entries() {
 fn directories_in_directories() {
     let path = (0..size(500, 8_000)).fold(String::new(), |path, _| path + "/" + &"d".repeat(150));
     let mut disc = Disc::with_system().file(&format!("{path}/x"), "x");
-    for n in 0..size(100, 20_000) {
+    for n in 0..size(1_000, 20_000) {
         disc = disc.file(&format!("{path}/{n}"), "");
     }
     judge("deep", &disc);

@@ -11,6 +11,7 @@ mod allocation;
 mod bar;
 mod exploration;
 mod initrd;
+mod limits;
 mod made;
 mod mutation;
 

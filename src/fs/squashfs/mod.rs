@@ -29,7 +29,7 @@ use self::directory::DirectoryTable;
 use self::inode::{Body, Inode};
 use self::metadata::{Metadata, Table};
 use self::reader::FileReader;
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, Work};
 use crate::fs::{Entry, Kind, Listing, Node, NodeId, Tree};
 use crate::image::Region;
 use crate::parse::{little32, little64};
@@ -160,7 +160,10 @@ impl Tree for Archive<'_> {
     fn entries(&self, directory: NodeId) -> Result<Vec<Entry>> {
         let inode = self.inode(directory)?;
         let Body::Directory(directory) = inode.body else { return Err(inode.mistyped("type, not a directory")) };
-        self.directories().entries(directory)
+        let entries = self.directories().entries(directory)?;
+        let place = || self.region.place(self.superblock.directory_table);
+        self.charge((Work::Entries, u64::try_from(entries.len()).unwrap_or(u64::MAX)), &place)?;
+        Ok(entries)
     }
 
     fn listing(&self, directory: NodeId) -> Result<Listing> {
@@ -174,6 +177,10 @@ impl Tree for Archive<'_> {
         let inode = self.inode(directory)?;
         let Body::Directory(directory) = inode.body else { return Err(inode.mistyped("type, not a directory")) };
         self.directories().lookup(directory, inode.tail, name)
+    }
+
+    fn charge(&self, work: (Work, u64), place: &dyn Fn() -> Place) -> Result<()> {
+        self.region.charge(work, place)
     }
 
     fn open(&self, file: NodeId) -> Result<Box<dyn Read + Send + '_>> {
