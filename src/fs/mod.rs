@@ -2,11 +2,13 @@
 
 pub mod cpio;
 pub mod digest;
+pub mod ext4;
 pub mod fat;
 pub mod iso9660;
 mod listing;
 mod lookups;
 pub mod namespace;
+pub mod partitions;
 pub mod path;
 pub mod squashfs;
 pub mod walk;
@@ -61,6 +63,15 @@ pub trait Tree: Send + Sync {
     /// [`Error::Limit`](crate::Error::Limit) if the budget is spent.
     fn charge(&self, _work: (Work, u64), _place: &dyn Fn() -> Place) -> Result<()> {
         Ok(())
+    }
+
+    /// The capabilities that a program gets from its file, as stored (`security.capability`, see capabilities(7)). Only squashfs
+    /// has them.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    fn capabilities(&self, _file: NodeId) -> Result<Option<Vec<u8>>> {
+        Ok(None)
     }
 
     /// Reads the contents of a regular file. A failing read contains an [`Error`](crate::Error).

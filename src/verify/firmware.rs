@@ -3,7 +3,8 @@
 use super::own_path;
 use super::problem::{Problem, ProblemKind};
 use crate::error::Result;
-use crate::fs::iso9660::{BootCatalog, MBR_ESP, Mbr, Partitions, Platform, Volume};
+use crate::fs::iso9660::{BootCatalog, Platform, Volume};
+use crate::fs::partitions::{MBR_ESP, Mbr, Partitions};
 use crate::fs::{Kind, Tree, fat};
 use crate::nixos::{Disc, Medium};
 

@@ -18,7 +18,10 @@ mod published;
 mod remark;
 mod signature;
 mod twins;
+mod whole;
 
+#[cfg(test)]
+mod lanes;
 #[cfg(test)]
 mod scratched;
 
@@ -30,6 +33,7 @@ pub use signature::{Signatures, Signed, TrustedKeys};
 use std::collections::HashSet;
 
 use places::Places;
+use whole::Whole;
 
 use crate::error::{Error, Result, Troubles};
 use crate::image::Progress;
@@ -98,32 +102,25 @@ pub fn run(
     for trouble in troubles {
         report.unreadable(&mut places, trouble);
     }
-    match &disc.store {
-        Some(store) => match report.contents(store) {
-            Ok(contents) => report.store(store, contents, expectations, progress)?,
-            Err(error @ Error::Unsupported { .. }) => return Err(error),
-            Err(error) => report.unreadable(&mut places, &error),
-        },
+    let contents = match disc.store.as_ref().map(|store| report.contents(store)) {
+        Some(Ok(contents)) => Some(contents),
+        Some(Err(error @ Error::Unsupported { .. })) => return Err(error),
+        Some(Err(error)) => {
+            report.unreadable(&mut places, &error);
+            None
+        }
         None if troubles.is_empty() => return disc.require_store().map(|_| report),
-        None => {}
-    }
-    report.boot(disc);
-    match implanted::check(disc, progress) {
-        Ok(None) => {}
-        Ok(Some(problem)) => {
-            report.implanted_md5 = Some(problem.is_none());
-            report.problems.extend(problem);
+        None => None,
+    };
+    let whole = Whole::beside(disc, expectations.sha256.as_ref(), progress, || {
+        if let Some((store, contents)) = disc.store.as_ref().zip(contents) {
+            report.store(store, contents, expectations, progress)?;
         }
-        Err(error) => report.unreadable(&mut places, &error),
-    }
-    if let Some(expected) = &expectations.sha256 {
-        match file::check(disc, expected, progress) {
-            Ok(problem) => {
-                report.expected_file = Some(problem.is_none());
-                report.problems.extend(problem);
-            }
-            Err(error) => report.unreadable(&mut places, &error),
-        }
+        report.boot(disc);
+        Ok(())
+    })?;
+    if let Some(whole) = whole {
+        report.whole(&mut places, whole);
     }
     for fault in &disc.take_faults() {
         report.unreadable(&mut places, fault);
@@ -153,6 +150,26 @@ impl Report {
         self.problems.append(&mut loader::check(disc));
         self.problems.append(&mut firmware::check(disc));
         self.problems.append(&mut twins::check(disc));
+    }
+
+    /// Adds what hashing the image as a whole has found.
+    fn whole(&mut self, places: &mut Places<'_, '_>, Whole { implanted, file }: Whole) {
+        match implanted {
+            Ok(None) => {}
+            Ok(Some(problem)) => {
+                self.implanted_md5 = Some(problem.is_none());
+                self.problems.extend(problem);
+            }
+            Err(error) => self.unreadable(places, &error),
+        }
+        match file {
+            None => {}
+            Some(Ok(problem)) => {
+                self.expected_file = Some(problem.is_none());
+                self.problems.extend(problem);
+            }
+            Some(Err(error)) => self.unreadable(places, &error),
+        }
     }
 
     /// Makes missing hashes problems.

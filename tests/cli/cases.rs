@@ -250,7 +250,33 @@ fn a_key_must_have_the_options_that_are_asked_for() {
     // A key in three lines is none.
     let three = Disc::with_system().etc("ssh/authorized_keys.d/root", &BACKUP.replace(' ', "\n"));
     let access = Case::of(&three).run(&["access"]).out;
-    assert!(access.contains("not a key: nothing follows the key type"), "{access}");
+    assert!(access.contains("not a key: nothing follows the key type on its line"), "{access}");
+    assert!(access.contains("not a key: the key has no type before it on its line"), "{access}");
+    let (status, message) = Case::of(&three).check(&["--user", "root", "--key", BACKUP]);
+    assert!(message.ends_with("/etc/ssh/authorized_keys.d/root:2, where sshd does not see a key: the key has no type before it on its line"), "{message}");
+    assert_eq!(status, "fail");
+    let options = Case::of(&Disc::with_system().etc("ssh/authorized_keys.d/root", &format!("{options}\n{BACKUP}\n")));
+    let access = options.run(&["access"]).out;
+    assert!(access.contains("not a key: nothing follows the options on their line"), "{access}");
+}
+
+#[test]
+fn a_key_that_something_writes_at_boot_may_have_the_wanted_options() {
+    let wanted = format!("no-pty {BACKUP}");
+    let disc = |rules: &str| {
+        let disc = Disc::with_system().etc("ssh/authorized_keys.d/root", &format!("{BACKUP}\n"));
+        Case::of(&disc.etc("tmpfiles.d/00-nixos.conf", rules))
+    };
+    let at = "/root/.ssh/authorized_keys 0600 root root -";
+    for (rules, status, told) in [
+        ("d /root/.ssh 0700 root root -\n".to_owned(), "fail", "its line lacks no-pty"),
+        (format!("f {at} {wanted}\n"), "pass", "sshd accepts it for root"),
+        (format!("f {at} {BACKUP}\n"), "fail", "its line lacks no-pty"),
+        (format!("C {at} /run/secrets/keys\n"), "unknown", "the image shows only a part of it"),
+    ] {
+        let (found, message) = disc(&rules).check(&["--user", "root", "--key", &wanted]);
+        assert_eq!((found.as_str(), message.contains(told)), (status, true), "{rules}: {message}");
+    }
 }
 
 #[test]

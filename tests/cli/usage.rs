@@ -60,7 +60,8 @@ fn a_malformed_key_is_refused_in_one_line() {
     for (key, reason) in [
         ("hello", "no key type such as ssh-ed25519 or ssh-rsa in it"),
         ("", "no public key in it"),
-        ("ssh-ed25519", "nothing follows the key type"),
+        ("ssh-ed25519", "nothing follows the key type on its line"),
+        ("restrict", "nothing follows the options on their line"),
         ("ssh-ed25519 AAAA!", "the key behind its type is no base64; is it cut off?"),
         ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAII7ljl4J", "the key behind its type is damaged or cut off"),
         ("SHA256:short", "a fingerprint is SHA256: and 43 letters, as ssh-keygen -l prints it"),

@@ -82,6 +82,11 @@ impl Disc {
         self.put(path, Content::File(bytes.to_vec(), 0o100_444))
     }
 
+    /// A file with this mode.
+    pub(crate) fn moded(self, path: &str, mode: u32) -> Self {
+        self.put(path, Content::File(Vec::new(), 0o100_000 | mode))
+    }
+
     /// A program.
     pub(crate) fn program(self, path: &str) -> Self {
         self.put(path, Content::File(b"#!/bin/sh\n".to_vec(), 0o100_555))

@@ -5,7 +5,8 @@ use std::fmt;
 use super::{Ask, Flag, Kind, Takes};
 use crate::check::{Judgement, Subject};
 use crate::error::Result;
-use crate::fs::iso9660::{Mbr, Platform};
+use crate::fs::iso9660::Platform;
+use crate::fs::partitions::Mbr;
 
 /// The row in the table of kinds.
 pub(super) const KIND: Kind = Kind {

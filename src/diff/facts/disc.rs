@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 
 use super::mask::{masked, named, public};
 use crate::error::{Error, Result, Troubles};
-use crate::fs::iso9660::{Partitions, Volume};
+use crate::fs::iso9660::Volume;
+use crate::fs::partitions::{Partition, Partitions};
 use crate::fs::walk::{Visit, Walk};
 use crate::fs::{FileType, Kind, NodeId, Tree};
 use crate::nixos::{Disc, Medium};
@@ -23,6 +24,7 @@ const SMALL: u64 = 1 << 20;
 pub(in crate::diff) const BOOT_INFO: std::ops::Range<usize> = 8..64;
 
 /// The volume.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VolumeFacts {
@@ -45,6 +47,7 @@ pub struct VolumeFacts {
 }
 
 /// A file of the disc.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiscFile {
     /// Its path.
@@ -70,7 +73,7 @@ impl VolumeFacts {
         });
         let partitions = Partitions::read(&disc.image().region())?;
         let listed = |table: &'static str| {
-            move |partition: &crate::fs::iso9660::Partition| {
+            move |partition: &Partition| {
                 format!("{table} {} {} {}", partition.index, partition.kind, partition.name).trim_end().to_owned()
             }
         };

@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::disc::{BOOT_INFO, Listed, is_isolinux, is_of_store};
 use crate::error::{Place, Result, Troubles};
-use crate::fs::iso9660::{Partitions, Volume};
+use crate::fs::iso9660::Volume;
+use crate::fs::partitions::Partitions;
 use crate::fs::path;
 use crate::image::Region;
 use crate::nixos::{Disc, Medium};

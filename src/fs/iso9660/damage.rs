@@ -2,9 +2,10 @@
 
 use std::io::Read;
 
+use super::Volume;
 use super::build::{both32, descriptor, mode, name, record, record_with, system_use, volume};
-use super::{Partitions, Volume};
 use crate::fs::Tree;
+use crate::fs::partitions::Partitions;
 use crate::image::{Region, Source};
 
 /// A volume with a bit of everything, as small as possible.

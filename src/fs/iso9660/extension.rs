@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::partition::{PartitionKind, Partitions};
 use super::{Names, Volume};
+use crate::fs::partitions::{PartitionKind, Partitions};
 
 /// A standard beyond ECMA-119 that a disc uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,5 +1,4 @@
-//! ISO 9660 (ECMA-119, 2nd edition 1987), with Rock Ridge, Joliet, El Torito and the partition tables of isohybrid
-//! images.
+//! ISO 9660 (ECMA-119, 2nd edition 1987), with Rock Ridge, Joliet and El Torito.
 //!
 //! A [`Volume`] is a [`Tree`](crate::fs::Tree). It uses Rock Ridge unless that tree is empty, otherwise Joliet, otherwise the plain
 //! identifiers. Everything is read only when needed.
@@ -8,13 +7,10 @@ mod date;
 mod directory;
 mod el_torito;
 mod extension;
-mod gpt;
 mod identifier;
 mod implanted;
 mod joliet;
-mod mbr;
 mod other_tree;
-mod partition;
 mod rock_ridge;
 mod search;
 mod section;
@@ -33,9 +29,7 @@ pub use date::Date;
 pub use el_torito::{BootCatalog, BootImage, Emulation, Platform};
 pub use extension::Extension;
 pub use implanted::ImplantedMd5;
-pub use mbr::Mbr;
 pub use other_tree::OtherTree;
-pub use partition::{Guid, GuidTable, MBR_ESP, Partition, PartitionKind, Partitions};
 pub use search::FoundFile;
 pub use volume::{BootRecord, VolumeDescriptor, VolumeDescriptors};
 

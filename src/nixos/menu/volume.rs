@@ -3,7 +3,8 @@
 use super::MenuEntry;
 use crate::error::Result;
 use crate::fs::fat;
-use crate::fs::iso9660::{MBR_ESP, Partitions, Platform, Volume};
+use crate::fs::iso9660::{Platform, Volume};
+use crate::fs::partitions::{MBR_ESP, Partitions};
 use crate::fs::path::{self, Found};
 use crate::fs::{FileType, NodeId, Tree, path::join};
 use crate::image::Region;

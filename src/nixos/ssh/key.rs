@@ -5,6 +5,8 @@ use std::fmt;
 use data_encoding::{BASE64, BASE64_NOPAD};
 use sha2::{Digest, Sha256};
 
+use super::options::Options;
+
 /// A public key. Options and comment do not change its identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicKey {
@@ -35,8 +37,14 @@ pub enum KeyError {
     #[error("no key type such as ssh-ed25519 or ssh-rsa in it")]
     NoType,
     /// Nothing follows the type.
-    #[error("nothing follows the key type")]
+    #[error("nothing follows the key type on its line")]
     NoKey,
+    /// Nothing follows the options.
+    #[error("nothing follows the options on their line")]
+    OnlyOptions,
+    /// A key without its type, such as the second line of a key that was broken up.
+    #[error("the key has no type before it on its line")]
+    NoTypeBefore,
     /// The key is not base64.
     #[error("the key behind its type is no base64; is it cut off?")]
     Base64,
@@ -100,7 +108,7 @@ impl KeyLine {
             (options, first, rest)
         };
         if !is_type(first) {
-            return Err(KeyError::NoType);
+            return Err(without_type(line, options, rest));
         }
         let (base64, comment) = word(rest);
         if base64.is_empty() {
@@ -114,6 +122,18 @@ impl KeyLine {
             return Err(KeyError::Blob);
         }
         Ok(Some(Self { options: options.to_owned(), key, comment: comment.to_owned() }))
+    }
+}
+
+/// Why a line without a key type is no key. It may be a part of a key that was broken up.
+fn without_type(line: &str, options: &str, rest: &str) -> KeyError {
+    let is_blob = |word: &str| BASE64.decode(word.as_bytes()).is_ok_and(|blob| PublicKey::is_blob(&blob));
+    if is_blob(word(line).0) {
+        KeyError::NoTypeBefore
+    } else if rest.is_empty() && options == line && Options::of(options).is_ok() {
+        KeyError::OnlyOptions
+    } else {
+        KeyError::NoType
     }
 }
 
@@ -189,6 +209,14 @@ impl PublicKey {
             rest = behind;
             Some(field)
         })
+    }
+
+    /// Whether bytes are a key in the SSH wire format, of a type that OpenSSH knows.
+    pub(super) fn is_blob(bytes: &[u8]) -> bool {
+        let mut key = Self { kind: String::new(), blob: bytes.to_vec() };
+        let kind = key.fields().next().map(|kind| String::from_utf8_lossy(kind).into_owned());
+        key.kind = kind.unwrap_or_default();
+        is_type(&key.kind) && key.is_whole()
     }
 
     /// Whether the blob names its own type and has all fields of a key of that type.
@@ -271,6 +299,12 @@ mod tests {
         for (line, error) in [
             ("hello world".to_owned(), KeyError::NoType),
             ("ssh-rsa".to_owned(), KeyError::NoKey),
+            ("no-pty ssh-rsa ".to_owned(), KeyError::NoKey),
+            (base64.to_owned(), KeyError::NoTypeBefore),
+            (format!("{base64} comment"), KeyError::NoTypeBefore),
+            (base64[..40].to_owned(), KeyError::NoType),
+            ("command=\"echo a b\",no-pty".to_owned(), KeyError::OnlyOptions),
+            ("no-such-option".to_owned(), KeyError::NoType),
             ("ssh-rsa AAAAB3...".to_owned(), KeyError::Base64),
             (format!("ssh-rsa {base64}"), KeyError::Blob),
             (format!("ssh-ed25519 {}", &base64[..64]), KeyError::Blob),

@@ -9,6 +9,7 @@ mod daemon;
 pub(super) mod declared;
 mod entrance;
 mod include;
+mod judgement;
 mod key;
 mod keys_file;
 mod keywords;

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use data_encoding::BASE64_NOPAD;
 
-use super::key::{KeyLine, PublicKey, TYPES};
+use super::key::{KeyError, KeyLine, PublicKey, TYPES};
 use crate::error::{Error, Result, Troubles};
 use crate::fs::walk::{Visit, Walk};
 use crate::fs::{FileType, Kind, Tree};
@@ -30,6 +30,8 @@ pub struct Sighting {
     pub file: Vec<u8>,
     /// The line, counted from 1.
     pub line: u64,
+    /// Why the line would not be a key in a key file, if that is so.
+    pub error: Option<KeyError>,
 }
 
 /// The result of a search.
@@ -70,7 +72,8 @@ pub fn search(
             Some(base64) => lines_with(&bytes, base64.as_bytes()),
             None => lines_of(&bytes, is_wanted),
         };
-        search.sightings.extend(lines.into_iter().map(|line| Sighting { file: visit.path.clone(), line }));
+        let sighting = |(line, error)| Sighting { file: visit.path.clone(), line, error };
+        search.sightings.extend(lines.into_iter().map(sighting));
         if search.sightings.len() >= MOST_SIGHTINGS {
             search.sightings.truncate(MOST_SIGHTINGS);
             break;
@@ -105,20 +108,27 @@ fn contents(tree: &dyn Tree, visit: &Visit) -> Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
+/// A line, and why it would not be a key in a key file.
+type Found = (u64, Option<KeyError>);
+
+fn found((number, line): (u64, &[u8])) -> Found {
+    (number, KeyLine::parse(&String::from_utf8_lossy(line)).err())
+}
+
 /// The lines that contain the text.
-fn lines_with(bytes: &[u8], text: &[u8]) -> Vec<u64> {
+fn lines_with(bytes: &[u8], text: &[u8]) -> Vec<Found> {
     // Hardly any file contains it; only those that do are split into lines.
     if !holds(bytes, text) {
         return Vec::new();
     }
     let lines = (1u64..).zip(bytes.split(|&byte| byte == b'\n'));
-    lines.filter(|(_, line)| holds(line, text)).map(|(number, _)| number).collect()
+    lines.filter(|(_, line)| holds(line, text)).map(found).collect()
 }
 
 /// The lines that contain a wanted key, whatever surrounds it.
-fn lines_of(bytes: &[u8], is_wanted: &dyn Fn(&PublicKey) -> bool) -> Vec<u64> {
+fn lines_of(bytes: &[u8], is_wanted: &dyn Fn(&PublicKey) -> bool) -> Vec<Found> {
     let lines = (1u64..).zip(bytes.split(|&byte| byte == b'\n'));
-    lines.filter(|(_, line)| keys(line).any(|key| is_wanted(&key))).map(|(number, _)| number).collect()
+    lines.filter(|(_, line)| keys(line).any(|key| is_wanted(&key))).map(found).collect()
 }
 
 /// The keys in a line: each type with the base64 after it.

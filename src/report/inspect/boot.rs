@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::super::files::text;
-use crate::fs::iso9660::{self, PartitionKind, Platform};
+use crate::fs::iso9660::Platform;
+use crate::fs::partitions::{self, PartitionKind};
 use crate::nixos::menu::MenuEntry;
 use crate::nixos::{BootFacts, Summary, kernel_line};
 
@@ -33,7 +34,7 @@ pub(super) fn boot_images(summary: &Summary) -> Vec<BootImage> {
 }
 
 pub(super) fn partitions(summary: &Summary) -> Vec<Partition> {
-    let shown = |partition: &iso9660::Partition| Partition {
+    let shown = |partition: &partitions::Partition| Partition {
         scheme: match partition.kind {
             PartitionKind::Mbr(_) => "mbr",
             PartitionKind::Gpt(_) => "gpt",
@@ -46,6 +47,7 @@ pub(super) fn partitions(summary: &Summary) -> Vec<Partition> {
     summary.partitions.iter().map(shown).collect()
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Boot<'s> {
@@ -54,6 +56,7 @@ pub(super) struct Boot<'s> {
     menu: Vec<Menu<'s>>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 pub(super) struct BootImage {
     pub(super) platform: String,
@@ -62,6 +65,7 @@ pub(super) struct BootImage {
     pub(super) bytes: u64,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 pub(super) struct Partition {
     pub(super) scheme: &'static str,
@@ -71,6 +75,7 @@ pub(super) struct Partition {
     pub(super) bytes: u64,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 pub(super) struct Menu<'s> {
     title: &'s str,

@@ -7,9 +7,9 @@ use super::super::style::STRONG;
 use super::super::{escape, size, table};
 use super::access::{accepted, logins};
 use super::boot::{Partition, boot_images, parameters, partitions};
-use super::lead::lead;
+use super::lead::Lead;
 use super::names;
-use crate::nixos::access::Account;
+use crate::nixos::access::{Account, Finding, FindingId};
 use crate::nixos::menu::MenuEntry;
 use crate::nixos::{self, Description, Summary};
 
@@ -47,7 +47,7 @@ impl Page<'_> {
     fn image(&mut self, summary: &Summary) -> io::Result<()> {
         let kind = if summary.volume.is_some() { "ISO 9660 image" } else { "squashfs image" };
         writeln!(self.out, "{STRONG}{}{STRONG:#}", escape(summary.path.as_bytes()))?;
-        for (name, value) in lead(summary) {
+        for (name, value) in Lead::of(summary).lines() {
             self.line(name, &value)?;
         }
         self.heading("Image")?;
@@ -174,6 +174,7 @@ impl Page<'_> {
             None | Some(0) => {}
             Some(more) => self.line("", &format!("and {more} more, see access"))?,
         }
+        self.line("files", &summary.modes.as_deref().map(modes).unwrap_or_default())?;
         let mut keys = accepted(access).peekable();
         if keys.peek().is_none() {
             return self.line("keys", "sshd accepts no key");
@@ -184,6 +185,22 @@ impl Page<'_> {
             let line = &granted.key.line;
             self.line("key", &format!("{user}: {} {}{conditions}", line.key, line.comment))
         })
+    }
+}
+
+/// How many findings about modes there are of each kind.
+fn modes(findings: &[Finding]) -> String {
+    let kinds = [
+        (FindingId::SetuidFile, "setuid or setgid"),
+        (FindingId::CapableFile, "with capabilities"),
+        (FindingId::WorldWritable, "writable by everyone"),
+        (FindingId::NotOwnedByRoot, "not owned by root"),
+    ];
+    let found = kinds.into_iter().filter(|(id, _)| findings.iter().any(|finding| finding.id == *id));
+    let found: Vec<&str> = found.map(|(_, what)| what).collect();
+    match found.is_empty() {
+        true => "none is setuid, has capabilities, is writable by everyone or has another owner than root".to_owned(),
+        false => format!("some are {} (access shows them)", found.join(", ")),
     }
 }
 

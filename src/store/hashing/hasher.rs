@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::ahead::{AheadBlock, Task};
 use super::crew::Crew;
+use super::lanes::Lane;
 use super::object::{Damage, FileBlock, Outcome, Step, Steps};
 use super::plan::Item;
 use crate::error::{Error, Place};
@@ -19,13 +20,24 @@ use crate::store::nar::Contents;
 /// How many steps to look ahead for blocks. Small files have three each.
 const LOOK_AHEAD: usize = 4096;
 
+/// Blocks of SHA-256 that should wait in each lane before all lanes are hashed: 64 KiB.
+const ENOUGH: usize = 1024;
+
 /// Bytes of a file on the disc that are hashed at once, and bytes between two progress reports.
 const PART: u64 = 1 << 20;
 
 /// Hashes one object.
 pub(super) struct Hasher<'h, 's> {
     crew: &'h Crew<'s>,
-    buffer: &'h mut Vec<u8>,
+    item: Item,
+    steps: Steps<'h>,
+    /// The steps found by looking ahead.
+    window: VecDeque<Seen>,
+    /// The decompressed size of their blocks.
+    open: u64,
+    /// The fragment block offered last.
+    last: Option<u32>,
+    digest: NarHash,
     outcome: Outcome,
     /// Bytes not yet reported as progress.
     unreported: u64,
@@ -34,36 +46,105 @@ pub(super) struct Hasher<'h, 's> {
 /// A step found by looking ahead, and the block that another thread may decompress for it.
 type Seen = (Step, Option<Arc<AheadBlock>>);
 
+/// The hash so far.
+enum NarHash {
+    Unwanted,
+    Alone(Sha256),
+    Beside(Lane),
+}
+
 impl<'h, 's> Hasher<'h, 's> {
-    pub(super) fn new(crew: &'h Crew<'s>, buffer: &'h mut Vec<u8>) -> Self {
-        Self { crew, buffer, outcome: Outcome::default(), unreported: 0 }
+    /// For an object that is hashed on its own.
+    pub(super) fn new(crew: &'h Crew<'s>, item: Item) -> Self {
+        Self {
+            crew,
+            item,
+            steps: Steps::new(crew.store, item.node),
+            window: VecDeque::new(),
+            open: 0,
+            last: None,
+            digest: if item.hashed { NarHash::Alone(Sha256::new()) } else { NarHash::Unwanted },
+            outcome: Outcome::default(),
+            unreported: 0,
+        }
     }
 
-    pub(super) fn run(mut self, item: Item) -> Outcome {
-        let mut digest = NarHash(item.hashed.then(Sha256::new));
-        let mut steps = Steps::new(self.crew.store, item.node);
-        // The steps found by looking ahead, and the decompressed size of their blocks.
-        let mut window: VecDeque<Seen> = VecDeque::new();
-        let (mut open, mut last) = (0u64, None);
-        loop {
-            let ahead = self.crew.ahead(item);
-            while window.is_empty() || (open < ahead && window.len() < LOOK_AHEAD) {
-                let Some(step) = steps.next() else { break };
-                let block = if ahead > 0 { self.offer(&step, &mut last) } else { None };
-                open = open.saturating_add(weight(&step));
-                window.push_back((step, block));
-            }
-            let Some((step, block)) = window.pop_front() else { break };
-            open = open.saturating_sub(weight(&step));
-            self.step(step, block, &window, &mut digest);
+    /// For an object that is hashed beside others, in a lane.
+    pub(super) fn in_lane(crew: &'h Crew<'s>, item: Item, lane: Lane) -> Self {
+        Self { digest: NarHash::Beside(lane), ..Self::new(crew, item) }
+    }
+
+    /// The index of the object in [`crate::store::Contents::objects`].
+    pub(super) fn object(&self) -> usize {
+        self.item.object
+    }
+
+    /// The lane. `None` without a hash: if none is wanted, or if the object is damaged.
+    pub(super) fn lane(&mut self) -> Option<&mut Lane> {
+        match &mut self.digest {
+            NarHash::Beside(lane) => Some(lane),
+            _ => None,
         }
+    }
+
+    /// Hashes all that is left.
+    pub(super) fn run(mut self, buffer: &mut Vec<u8>) -> Outcome {
+        while self.advance(buffer, 1) {
+            if let Some(lane) = self.lane().filter(|lane| lane.waiting().len() >= ENOUGH) {
+                lane.advance_alone();
+            }
+        }
+        if let Some(lane) = self.lane() {
+            lane.end();
+            lane.advance_alone();
+        }
+        self.finish().0
+    }
+
+    /// Reads until blocks enough wait in the lane, or to the end of the object. `beside` is the number of objects that this thread
+    /// has open.
+    pub(super) fn fill(&mut self, buffer: &mut Vec<u8>, beside: usize) {
+        while self.lane().is_none_or(|lane| !lane.has_ended() && lane.waiting().len() < ENOUGH) {
+            if !self.advance(buffer, beside) {
+                self.lane().into_iter().for_each(Lane::end);
+                break;
+            }
+        }
+    }
+
+    /// Whether everything is read and hashed.
+    pub(super) fn is_done(&mut self) -> bool {
+        self.lane().is_none_or(|lane| lane.hash().is_some())
+    }
+
+    /// The result, and the buffer of the lane, to be reused.
+    pub(super) fn finish(mut self) -> (Outcome, Vec<u8>) {
         self.report(0, 1);
-        let hash = digest.0.filter(|_| self.outcome.damages.is_empty());
-        Outcome { hash: hash.map(|digest| digest.finalize().into()), ..self.outcome }
+        let (hash, buffer) = match self.digest {
+            NarHash::Unwanted => (None, Vec::new()),
+            NarHash::Alone(digest) => (Some(digest.finalize().into()), Vec::new()),
+            NarHash::Beside(lane) => (lane.hash(), lane.into_buffer()),
+        };
+        (Outcome { hash: hash.filter(|_| self.outcome.damages.is_empty()), ..self.outcome }, buffer)
+    }
+
+    /// Takes the next step. Returns false at the end.
+    fn advance(&mut self, buffer: &mut Vec<u8>, beside: usize) -> bool {
+        let ahead = self.crew.ahead(self.item, beside);
+        while self.window.is_empty() || (self.open < ahead && self.window.len() < LOOK_AHEAD) {
+            let Some(step) = self.steps.next() else { break };
+            let block = if ahead > 0 { self.offer(&step) } else { None };
+            self.open = self.open.saturating_add(weight(&step));
+            self.window.push_back((step, block));
+        }
+        let Some((step, block)) = self.window.pop_front() else { return false };
+        self.open = self.open.saturating_sub(weight(&step));
+        self.step(step, block, buffer);
+        true
     }
 
     /// Offers the block that a step needs to other threads.
-    fn offer(&self, step: &Step, last: &mut Option<u32>) -> Option<Arc<AheadBlock>> {
+    fn offer(&mut self, step: &Step) -> Option<Arc<AheadBlock>> {
         match step {
             Step::Block(_, FileBlock { first, data })
                 if data.stored.compressed && data.stored.length > 0 && !self.crew.copies.has(*first, *data) =>
@@ -73,7 +154,7 @@ impl<'h, 's> Hasher<'h, 's> {
                 Some(block)
             }
             Step::Fragment(_, fragment) => {
-                if last.replace(fragment.number) != Some(fragment.number) {
+                if self.last.replace(fragment.number) != Some(fragment.number) {
                     self.crew.offer(Task::Fragment(fragment.number));
                 }
                 None
@@ -82,36 +163,36 @@ impl<'h, 's> Hasher<'h, 's> {
         }
     }
 
-    fn step(&mut self, step: Step, block: Option<Arc<AheadBlock>>, window: &VecDeque<Seen>, digest: &mut NarHash) {
+    fn step(&mut self, step: Step, block: Option<Arc<AheadBlock>>, buffer: &mut Vec<u8>) {
         match step {
             Step::Text(text) => {
-                digest.take(&text);
+                self.digest.take(&text);
                 self.count(u64::try_from(text.len()).unwrap_or(u64::MAX));
             }
             Step::Block(path, part) => {
                 if let Some((archive, _)) = &self.crew.squashfs {
                     let archive: &Archive<'_> = archive;
-                    self.block(archive, (&path, part), block.as_deref(), window, digest);
+                    self.block(archive, (&path, part), block.as_deref(), buffer);
                 }
                 self.count(u64::from(part.data.size));
             }
             Step::Fragment(path, fragment) => {
                 if let Some((_, fragments)) = &self.crew.squashfs
-                    && let Err(damage) = fragments.read(fragment, |bytes| digest.take(bytes))
+                    && let Err(damage) = fragments.read(fragment, |bytes| self.digest.take(bytes))
                 {
                     self.outcome.damaged(&path, damage);
                 }
                 self.count(u64::from(fragment.size));
             }
             Step::File(contents) => {
-                if let Err(error) = self.file(&contents, digest) {
+                if let Err(error) = self.file(&contents, buffer) {
                     self.outcome.damaged(&contents.path, Damage::of(&error));
                 }
             }
             Step::Trouble(path, error) => self.outcome.damaged(&path, Damage::of(&error)),
         }
         if !self.outcome.damages.is_empty() {
-            digest.0 = None; // nothing to compare any more
+            self.digest = NarHash::Unwanted; // nothing to compare any more
         }
     }
 
@@ -120,10 +201,9 @@ impl<'h, 's> Hasher<'h, 's> {
         archive: &Archive<'_>,
         (path, FileBlock { first, data }): (&[u8], FileBlock),
         block: Option<&AheadBlock>,
-        window: &VecDeque<Seen>,
-        digest: &mut NarHash,
+        buffer: &mut Vec<u8>,
     ) {
-        let crew = self.crew;
+        let Self { crew, window, digest, .. } = self;
         if let Some(copy) = crew.copies.take(first, data) {
             block.iter().for_each(|block| block.cancel());
             return digest.take(&copy);
@@ -140,7 +220,7 @@ impl<'h, 's> Hasher<'h, 's> {
                 Ok(())
             }
             Some(Err(error)) => Err(error),
-            None => archive.data_block(data, self.buffer).map(|bytes| {
+            None => archive.data_block(data, buffer).map(|bytes| {
                 crew.copies.keep(first, data, bytes);
                 digest.take(bytes);
             }),
@@ -151,14 +231,14 @@ impl<'h, 's> Hasher<'h, 's> {
     }
 
     /// Hashes a file on the disc itself.
-    fn file(&mut self, contents: &Contents, digest: &mut NarHash) -> Result<(), Error> {
+    fn file(&mut self, contents: &Contents, buffer: &mut Vec<u8>) -> Result<(), Error> {
         let Carrier::Directory(volume) = &self.crew.store.carrier else { return Ok(()) };
         let mut hashed = 0u64;
         match volume.file_region(contents.id) {
             Ok(region) => {
                 while hashed < region.length() {
                     let length = PART.min(region.length() - hashed);
-                    digest.take(&region.bytes("file", hashed, length)?);
+                    self.digest.take(&region.bytes("file", hashed, length)?);
                     hashed += length;
                     self.count(length);
                 }
@@ -166,13 +246,13 @@ impl<'h, 's> Hasher<'h, 's> {
             // Compressed with zisofs.
             Err(Error::Unsupported { .. }) => {
                 let mut reader = self.crew.store.tree().open(contents.id)?;
-                self.buffer.resize(usize::try_from(PART).unwrap_or(0), 0);
+                buffer.resize(usize::try_from(PART).unwrap_or(0), 0);
                 loop {
-                    let read = reader.read(self.buffer).map_err(|error| Error::from_read(error, Path::new("file")))?;
+                    let read = reader.read(buffer).map_err(|error| Error::from_read(error, Path::new("file")))?;
                     if read == 0 {
                         break;
                     }
-                    digest.take(self.buffer.get(..read).unwrap_or_default());
+                    self.digest.take(buffer.get(..read).unwrap_or_default());
                     let read = u64::try_from(read).unwrap_or(0);
                     hashed = hashed.saturating_add(read);
                     self.count(read);
@@ -204,13 +284,12 @@ impl<'h, 's> Hasher<'h, 's> {
     }
 }
 
-/// The hash so far. `None` if it is not wanted.
-struct NarHash(Option<Sha256>);
-
 impl NarHash {
     fn take(&mut self, bytes: &[u8]) {
-        if let Some(digest) = &mut self.0 {
-            digest.update(bytes);
+        match self {
+            Self::Unwanted => {}
+            Self::Alone(digest) => digest.update(bytes),
+            Self::Beside(lane) => lane.take(bytes),
         }
     }
 }

@@ -9,6 +9,7 @@ mod copies;
 mod crew;
 mod fragments;
 mod hasher;
+mod lanes;
 mod object;
 mod plan;
 
@@ -19,6 +20,8 @@ use super::{Contents, Store};
 use crate::error::{Error, Place};
 use crate::image::Progress;
 use crew::Crew;
+pub(crate) use crew::Pace;
+pub(crate) use lanes::Width;
 use plan::Plan;
 
 /// Limit for the bytes of contents that are read from one image. Real images hold less: this takes most of an hour. Metadata that
@@ -39,9 +42,20 @@ pub fn run(
     wanted: &(dyn Fn(&Object) -> bool + Sync),
     progress: Progress<'_>,
 ) -> Vec<(usize, Outcome)> {
-    let threads = rayon::current_num_threads();
-    let mut plan = Plan::of(store, contents, wanted, threads);
+    let width = Width::of_machine();
+    let pace = Pace { threads: rayon::current_num_threads(), width, fewest: width.fewest() };
+    run_at(pace, (store, contents), wanted, progress)
+}
+
+/// As [`run`], with so many objects at once.
+pub(crate) fn run_at(
+    pace: Pace,
+    (store, contents): (&Store<'_>, &Contents),
+    wanted: &(dyn Fn(&Object) -> bool + Sync),
+    progress: Progress<'_>,
+) -> Vec<(usize, Outcome)> {
+    let mut plan = Plan::of(store, contents, wanted, pace.threads.saturating_mul(pace.width.lanes()));
     let refused = std::mem::take(&mut plan.refused).into_iter();
     let refused = refused.map(|(object, damage)| (object, Outcome { damages: vec![damage], ..Outcome::default() }));
-    Crew::new(store, plan, threads, progress).run().into_iter().chain(refused).collect()
+    Crew::new(store, plan, pace, progress).run().into_iter().chain(refused).collect()
 }

@@ -47,8 +47,9 @@ pub(super) struct Item {
 }
 
 impl Plan {
-    /// Measures the registered objects that are present. This reads only inodes and directories.
-    pub(super) fn of(store: &Store<'_>, contents: &Contents, wanted: &Wanted<'_>, threads: usize) -> Self {
+    /// Measures the registered objects that are present. This reads only inodes and directories. `at_once` objects are hashed at the
+    /// same time.
+    pub(super) fn of(store: &Store<'_>, contents: &Contents, wanted: &Wanted<'_>, at_once: usize) -> Self {
         let measured: Vec<(Item, Parts)> = contents
             .objects
             .par_iter()
@@ -69,14 +70,14 @@ impl Plan {
                 }
             }
         }
-        plan.order(threads);
+        plan.order(at_once);
         plan
     }
 
     /// Large objects come first, so that no large one is begun last. The others follow in their order on the disc, where objects
     /// that share a fragment block are neighbours.
-    fn order(&mut self, threads: usize) {
-        let share = self.total / u64::try_from(threads).unwrap_or(u64::MAX).max(1);
+    fn order(&mut self, at_once: usize) {
+        let share = self.total / u64::try_from(at_once).unwrap_or(u64::MAX).max(1);
         let rank = |item: &Item| match item.size > share {
             true => (0, u64::MAX - item.size, item.object),
             false => (1, item.last, item.object),

@@ -209,6 +209,7 @@ pub(crate) fn case(seed: u64, number: u64, keys: &Keys) -> Case {
     case = case.with("ssh/principals/eve", "# names\nops\n");
     case = case.with("ssh/principals/bob", "bob\nfrom=\"10.0.0.0/8\" ops # tail\n");
     case = case.with("ssh/revoked", &(keys.public("ecdsa") + "\n"));
+    case = varied(&mut Random::new(seed.wrapping_mul(7_000_003).wrapping_add(number)), case, keys);
     let files = case.files.iter().filter(|(path, _)| path.contains("conf"));
     let text: String = files.map(|(_, (text, _))| text.as_str()).collect();
     let text = text.to_ascii_lowercase();
@@ -219,6 +220,45 @@ pub(crate) fn case(seed: u64, number: u64, keys: &Keys) -> Case {
     case.credentials = vec![Credential::Key(["own", "own", "rsa", "ecdsa"][random.below(4)]), Credential::Password];
     if text.contains("trustedusercakeys") {
         case.credentials.push(Credential::Certificate(["named", "ops", "anybody", "strange"][random.below(4)]));
+    }
+    case
+}
+
+/// Stacks of PAM for sshd, the usual one not among them.
+const STACKS: [&str; 9] = [
+    "account required pam_unix.so\nauth required pam_deny.so\n",
+    "account required pam_deny.so\nauth sufficient pam_unix.so\nauth required pam_deny.so\n",
+    "account required pam_unix.so\nauth sufficient pam_unix.so likeauth nullok try_first_pass\nauth required pam_deny.so\n",
+    "account required pam_permit.so\nauth required pam_permit.so\n",
+    "account required pam_unix.so\naccount required pam_shells.so\nauth sufficient pam_unix.so\nauth required pam_deny.so\n",
+    "account required pam_succeed_if.so user ingroup wheel\nauth required pam_unix.so\n",
+    "account sufficient pam_succeed_if.so uid = 1000\naccount required pam_deny.so\nauth required pam_unix.so\n",
+    "account required pam_unix.so\nauth required pam_env.so\nauth [success=1 default=ignore] pam_unix.so nullok\n\
+     auth requisite pam_deny.so\nauth required pam_permit.so\n",
+    "account required pam_unix.so\n",
+];
+
+/// Lists of revoked keys. `{}` is a key.
+const REVOKED: [&str; 4] = ["", "# none\n", "{}\n", "nonsense\n"];
+
+/// The case with other modes and owners of files of keys, another list of revoked keys, or another stack of PAM.
+fn varied(random: &mut Random, mut case: Case, keys: &Keys) -> Case {
+    if random.below(3) == 0 {
+        let stack = one(random, &STACKS);
+        case = case.with("pam.d/sshd", &format!("{stack}session required pam_permit.so\n"));
+    }
+    case = case.with("shells", "/bin/bash\n/bin/sh\n");
+    if random.below(3) == 0 {
+        let list = one(random, &REVOKED).replace("{}", &keys.public(["own", "rsa", "ca"][random.below(3)]));
+        case = case.with("ssh/revoked", &list);
+    }
+    let files: Vec<String> = case.files.keys().filter(|path| path.starts_with("ssh/keys/")).cloned().collect();
+    for path in files.into_iter().filter(|_| random.below(4) == 0).collect::<Vec<_>>() {
+        let mode = [0o600, 0o644, 0o640, 0o464, 0o446, 0o666, 0o400][random.below(7)];
+        case = case.with_mode(&path, mode, [0, 1000, 1001][random.below(3)]);
+    }
+    if random.below(8) == 0 {
+        case.people.iter_mut().filter(|person| person.name != "root").for_each(|person| person.shell = "/bin/dash");
     }
     case
 }

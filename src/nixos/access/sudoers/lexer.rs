@@ -4,7 +4,7 @@ use super::letters::{
     BLANKS, HASH, aliases, begins_address, continuation, defaults, escaped, escaped_by, included, is_alias, is_comment,
     is_escaped_in_path, is_of_path, is_of_word, leading, line_end, network, numbered, regex, unescaped,
 };
-use super::token::{Included, Token};
+use super::token::{DIGESTS, Included, OPTIONS, TAGS, Token};
 
 /// What the next word may be.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,30 +19,6 @@ enum State {
     /// The path after `CWD=`.
     Path,
 }
-
-const TAGS: [&str; 16] = [
-    "NOPASSWD",
-    "PASSWD",
-    "NOEXEC",
-    "EXEC",
-    "INTERCEPT",
-    "NOINTERCEPT",
-    "SETENV",
-    "NOSETENV",
-    "LOG_OUTPUT",
-    "NOLOG_OUTPUT",
-    "LOG_INPUT",
-    "NOLOG_INPUT",
-    "MAIL",
-    "NOMAIL",
-    "FOLLOW",
-    "NOFOLLOW",
-];
-
-/// The options that NixOS's sudo knows. It is built without SELinux, AppArmor and Solaris privileges.
-const OPTIONS: [&str; 5] = ["TIMEOUT", "NOTBEFORE", "NOTAFTER", "CWD", "CHROOT"];
-
-const DIGESTS: [(&str, usize); 4] = [("sha224", 28), ("sha256", 32), ("sha384", 48), ("sha512", 64)];
 
 /// Divides a text into words and signs.
 pub(super) struct Lexer<'t> {

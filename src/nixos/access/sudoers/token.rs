@@ -45,3 +45,29 @@ pub(super) enum Included {
     File,
     Directory,
 }
+
+/// The tags of a command, each followed by a colon.
+pub(super) const TAGS: [&str; 16] = [
+    "NOPASSWD",
+    "PASSWD",
+    "NOEXEC",
+    "EXEC",
+    "INTERCEPT",
+    "NOINTERCEPT",
+    "SETENV",
+    "NOSETENV",
+    "LOG_OUTPUT",
+    "NOLOG_OUTPUT",
+    "LOG_INPUT",
+    "NOLOG_INPUT",
+    "MAIL",
+    "NOMAIL",
+    "FOLLOW",
+    "NOFOLLOW",
+];
+
+/// The options that NixOS's sudo knows. It is built without SELinux, AppArmor and Solaris privileges.
+pub(super) const OPTIONS: [&str; 5] = ["TIMEOUT", "NOTBEFORE", "NOTAFTER", "CWD", "CHROOT"];
+
+/// The digests that may precede a command, with their lengths in bytes.
+pub(super) const DIGESTS: [(&str, usize); 4] = [("sha224", 28), ("sha256", 32), ("sha384", 48), ("sha512", 64)];

@@ -4,7 +4,7 @@ use nom::Parser;
 use nom::bytes::complete::{tag, take};
 use nom::multi::count;
 
-use super::partition::{Partition, PartitionKind, SECTOR};
+use super::{Partition, PartitionKind, SECTOR};
 use crate::error::Result;
 use crate::image::Region;
 use crate::parse::{Parsed, field, little32, parse, uint8};

@@ -1,7 +1,17 @@
 //! The packets that the firewall of NixOS lets in, by the rules that `networking.firewall` writes for iptables and
 //! nftables.
 
-use std::fmt;
+mod effect;
+mod iptables;
+mod nftables;
+mod opening;
+
+pub use opening::Opening;
+pub(crate) use opening::covers;
+
+use effect::Effect;
+use iptables::iptables;
+use nftables::nftables;
 
 use super::Root;
 use super::unit::{Command, Start, Units};
@@ -21,21 +31,6 @@ pub struct Firewall {
     pub trusted: Vec<String>,
     /// Other rules that may let something in, as written. They were added by hand, and are not judged.
     pub further: Vec<Rule>,
-}
-
-/// Ports that are open.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Opening {
-    /// `tcp`, `udp` or another word of the rule.
-    pub protocol: String,
-    /// The first port.
-    pub first: u16,
-    /// The last port. For a single port, the same as the first.
-    pub last: u16,
-    /// The interface, if the rule names one. In iptables a `+` at its end matches any suffix.
-    pub interface: Option<String>,
-    /// The destination address, if the rule names one.
-    pub destination: Option<String>,
 }
 
 /// How far a firewall lets packets to a port in.
@@ -62,19 +57,6 @@ pub struct Rule {
     pub file: String,
     /// Its line, counted from 1.
     pub line: u64,
-}
-
-/// The effect of one rule on incoming packets.
-#[derive(Debug, PartialEq, Eq)]
-enum Effect {
-    /// Opens ports.
-    Opens(Vec<Opening>),
-    /// Trusts interfaces.
-    Trusts(Vec<String>),
-    /// Lets in nothing that matters: replies, pings, or nothing at all.
-    Nothing,
-    /// May let something in.
-    Unclear,
 }
 
 /// The units that set up a firewall, and the parsers for their rules.
@@ -171,173 +153,10 @@ impl Firewall {
     }
 }
 
-impl Opening {
-    /// Whether it is open from everywhere.
-    #[must_use]
-    pub fn is_for_all(&self) -> bool {
-        self.interface.is_none() && self.destination.is_none()
-    }
-
-    /// Whether every firewall of NixOS has it: replies to the client of DHCPv6 (RFC 8415, section 7.2).
-    #[must_use]
-    pub fn is_stock(&self) -> bool {
-        (self.protocol.as_str(), self.first, self.last) == ("udp", 546, 546)
-            && self.destination.as_deref() == Some("fe80::/64")
-    }
-}
-
-/// An opening in words: `tcp 22`, `udp 8000-8010 on eth0`.
-impl fmt::Display for Opening {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { protocol, first, last, interface, destination } = self;
-        write!(formatter, "{protocol} {first}")?;
-        if first != last {
-            write!(formatter, "-{last}")?;
-        }
-        interface.iter().try_for_each(|name| write!(formatter, " on {name}"))?;
-        destination.iter().try_for_each(|address| write!(formatter, " to {address}"))
-    }
-}
-
-/// Whether ranges of ports, sorted, leave no gap between two ports.
-pub(crate) fn covers(ranges: impl Iterator<Item = (u16, u16)>, (first, last): (u16, u16)) -> bool {
-    let mut next = u32::from(first);
-    for (start, end) in ranges {
-        if u32::from(start) <= next {
-            next = next.max(u32::from(end) + 1);
-        }
-    }
-    next > u32::from(last)
-}
-
 /// The store file that a ruleset includes.
 fn included(line: &str) -> Option<&str> {
     let file = line.trim().strip_prefix("include")?.trim().trim_matches('"');
     file.starts_with("/nix/store/").then_some(file)
-}
-
-/// Parses a line of the script that sets up iptables.
-fn iptables(line: &str) -> Effect {
-    let mut words = line.split_whitespace().peekable();
-    if !matches!(words.next(), Some("ip46tables" | "iptables" | "ip6tables")) {
-        // Other commands, and loops over rules. Those that accept are worth a look.
-        let accepts = line.contains("tables") && (line.contains("ACCEPT") || line.contains("nixos-fw-accept"));
-        return if accepts && !line.contains("-D ") { Effect::Unclear } else { Effect::Nothing };
-    }
-    let (mut chain, mut target, mut protocol, mut ports) = (None, None, None, None);
-    let (mut interface, mut destination, mut unknown) = (None, None, false);
-    while let Some(word) = words.next() {
-        let mut value = || words.next();
-        match word {
-            "-A" | "-I" | "--append" | "--insert" => chain = value(),
-            "-j" | "--jump" => target = value(),
-            "-p" | "--protocol" => protocol = value(),
-            "--dport" | "--destination-port" | "--dports" => ports = value(),
-            "-i" | "--in-interface" => interface = value(),
-            "-d" | "--destination" => destination = value(),
-            "-t" | "--table" => match value() {
-                Some("filter") => {}
-                _ => return Effect::Nothing,
-            },
-            // These remove rules and chains, or create empty chains.
-            "-D" | "-F" | "-X" | "-N" | "-P" => return Effect::Nothing,
-            "--ctstate" => match value() {
-                Some("ESTABLISHED,RELATED") => return Effect::Nothing, // replies
-                _ => unknown = true,
-            },
-            "--icmp-type" | "--icmpv6-type" => protocol = protocol.or(Some("icmp")),
-            "-m" | "--match" => {
-                unknown |= !matches!(value(), Some("tcp" | "udp" | "multiport" | "conntrack" | "limit"));
-            }
-            "-w" | "--wait" => {}
-            number if chain.is_some() && number.bytes().all(|byte| byte.is_ascii_digit()) => {}
-            _ => unknown = true,
-        }
-    }
-    let accepts = matches!(target, Some("nixos-fw-accept" | "ACCEPT"));
-    match (chain, protocol, ports) {
-        (Some("nixos-fw-accept"), ..) => Effect::Nothing, // in the chain that accepts, not a rule that leads to it
-        _ if !accepts => Effect::Nothing,
-        (Some("FORWARD" | "OUTPUT"), ..) | (_, Some("icmp" | "icmpv6" | "ipv6-icmp"), _) => Effect::Nothing,
-        (Some("nixos-fw" | "INPUT"), Some(protocol), Some(ports)) if !unknown => {
-            let ranges: Option<Vec<(u16, u16)>> = ports.split(',').map(|ports| range(ports, ':')).collect();
-            ranges.map_or(Effect::Unclear, |ranges| opens(protocol, &ranges, interface, destination))
-        }
-        (Some("nixos-fw" | "INPUT"), None, None) if !unknown && destination.is_none() => {
-            interface.map_or(Effect::Unclear, |interface| Effect::Trusts(vec![interface.to_owned()]))
-        }
-        _ => Effect::Unclear,
-    }
-}
-
-/// Parses a line of an nftables ruleset.
-fn nftables(line: &str) -> Effect {
-    let text = line.trim();
-    let text = text.split_once(" comment ").map_or(text, |(rule, _)| rule);
-    let Some(rule) = text.strip_suffix("accept").map(str::trim) else {
-        // A verdict map, or a chain with a policy other than NixOS's own.
-        let opens = text.contains("policy accept") && text.contains("hook input") || text.contains(": accept,");
-        let replies = text.starts_with("established") || text.starts_with("related");
-        return if opens && !replies { Effect::Unclear } else { Effect::Nothing };
-    };
-    // The rules of every NixOS firewall: ports opened later by hand, pings, and DHCP.
-    let stock =
-        ["meta l4proto . th dport @temp-ports", "icmp ", "icmpv6 ", "ip protocol icmp", "fib ", "ct status dnat"];
-    if stock.iter().any(|start| rule.starts_with(start)) || rule.contains("udp sport . udp dport") {
-        return Effect::Nothing;
-    }
-    let (mut interface, mut destination) = (None, None);
-    let mut rest = rule;
-    loop {
-        if let Some((name, after)) = operand(rest, "iifname") {
-            if after.is_empty() {
-                return Effect::Trusts(name);
-            }
-            let [name] = name.as_slice() else { return Effect::Unclear };
-            (interface, rest) = (Some(name.clone()), after);
-        } else if let Some((address, after)) = operand(rest, "ip6 daddr").or_else(|| operand(rest, "ip daddr")) {
-            let [address] = address.as_slice() else { return Effect::Unclear };
-            (destination, rest) = (Some(address.clone()), after);
-        } else {
-            break;
-        }
-    }
-    let Some((protocol, ports)) = ["tcp", "udp"].iter().find_map(|protocol| {
-        let (ports, after) = operand(rest, &format!("{protocol} dport"))?;
-        after.is_empty().then_some((*protocol, ports))
-    }) else {
-        return Effect::Unclear;
-    };
-    let ranges: Option<Vec<(u16, u16)>> = ports.iter().map(|ports| range(ports, '-')).collect();
-    ranges.map_or(Effect::Unclear, |ranges| opens(protocol, &ranges, interface.as_deref(), destination.as_deref()))
-}
-
-/// The words after a key: a set in braces or a single word. Also returns the text after them.
-fn operand<'t>(text: &'t str, key: &str) -> Option<(Vec<String>, &'t str)> {
-    let rest = text.strip_prefix(key)?.strip_prefix(' ')?.trim_start();
-    let (set, after) = match rest.strip_prefix('{') {
-        Some(inside) => inside.split_once('}')?,
-        None => rest.split_once(' ').unwrap_or((rest, "")),
-    };
-    let words = set.split(',').map(|word| word.trim().trim_matches('"').to_owned()).filter(|word| !word.is_empty());
-    Some((words.collect(), after.trim_start()))
-}
-
-/// A port, or the first and last port of a range.
-fn range(ports: &str, between: char) -> Option<(u16, u16)> {
-    let (first, last) = ports.split_once(between).unwrap_or((ports, ports));
-    Some((first.parse().ok()?, last.parse().ok()?))
-}
-
-fn opens(protocol: &str, ranges: &[(u16, u16)], interface: Option<&str>, destination: Option<&str>) -> Effect {
-    let opening = |&(first, last): &(u16, u16)| Opening {
-        protocol: protocol.to_owned(),
-        first,
-        last,
-        interface: interface.map(str::to_owned),
-        destination: destination.map(str::to_owned),
-    };
-    Effect::Opens(ranges.iter().map(opening).collect())
 }
 
 #[cfg(test)]

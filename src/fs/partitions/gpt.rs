@@ -4,7 +4,7 @@ use nom::Parser;
 use nom::bytes::complete::{tag, take};
 use nom::combinator::verify;
 
-use super::partition::{Guid, GuidTable, Partition, PartitionKind, SECTOR};
+use super::{Guid, GuidTable, Partition, PartitionKind, SECTOR};
 use crate::error::Result;
 use crate::image::Region;
 use crate::parse::{Parsed, field, little32, little64, parse};

@@ -1,14 +1,17 @@
-//! The partition tables that make a disc image bootable from a stick as well: MBR and GPT (UEFI 2.10, chapter 5).
+//! Partition tables: MBR and GPT (UEFI 2.10, chapter 5). Disk images have them, and ISO images that boot from a USB stick.
+
+mod gpt;
+mod mbr;
+
+pub use mbr::Mbr;
 
 use std::fmt;
 
 use crate::error::Result;
 use crate::image::Region;
 
-use super::{gpt, mbr};
-
-/// Bytes in a sector, as partition tables count them. The disc's own sectors are four times as long.
-pub(super) const SECTOR: u64 = 512;
+/// Bytes in a sector, as partition tables count them. The sectors of a disc are four times as long.
+const SECTOR: u64 = 512;
 
 /// The partitions of an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
