@@ -1,7 +1,9 @@
 //! Errors: what can go wrong while an image is read, and where.
 
+mod budget;
 mod troubles;
 
+pub use budget::{Budget, Work};
 pub use troubles::Troubles;
 
 use std::borrow::Cow;

@@ -17,7 +17,7 @@ use std::io::Read;
 
 pub use listing::{Listing, Listings};
 
-use crate::error::Result;
+use crate::error::{Place, Result, Work};
 
 /// The address of a node's record: the offset of a directory record, or an inode reference.
 ///
@@ -55,6 +55,14 @@ pub trait Tree: Send + Sync {
     /// If the record of the directory cannot be read.
     fn listing(&self, directory: NodeId) -> Result<Listing> {
         Ok(Listing { start: directory.0, end: directory.0.saturating_add(1) })
+    }
+
+    /// Adds work to the budget of the image that holds the tree.
+    ///
+    /// # Errors
+    /// [`Error::Limit`](crate::Error::Limit) if the budget is spent.
+    fn charge(&self, _work: (Work, u64), _place: &dyn Fn() -> Place) -> Result<()> {
+        Ok(())
     }
 
     /// The capabilities that a program gets from its file, as stored (`security.capability`, see capabilities(7)). Only squashfs

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::lookups::Lookups;
 use super::{Entry, Kind, Listing, Node, NodeId, Tree};
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result, Work};
 
 /// Bits of a [`NodeId`] that are the node's own. The higher bits are the number of its tree.
 const OWN_BITS: u32 = 60;
@@ -171,6 +171,11 @@ impl Tree for Namespace<'_> {
         }
         entries.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         Ok(entries)
+    }
+
+    fn charge(&self, work: (Work, u64), place: &dyn Fn() -> Place) -> Result<()> {
+        // All trees are in the same image.
+        self.trees.first().map_or(Ok(()), |tree| tree.charge(work, place))
     }
 
     fn lookup(&self, directory: NodeId, name: &[u8]) -> Result<Option<NodeId>> {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, hash_map};
 use std::ops::Range;
 
 use super::{Entry, FileType, Kind, NodeId, Tree};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, Work};
 
 /// Limit for the links on one path, as in Linux (path_resolution(7)).
 const MOST_LINKS: usize = 40;
@@ -120,6 +120,8 @@ pub fn beginning(tree: &dyn Tree, path: &[u8], limit: u64) -> Result<(Vec<u8>, O
     let mut reader = std::io::Read::take(tree.open(found.id)?, limit.saturating_add(1));
     let shown = || std::path::PathBuf::from(String::from_utf8_lossy(path).into_owned());
     std::io::Read::read_to_end(&mut reader, &mut bytes).map_err(|error| Error::from_read(error, &shown()))?;
+    let read = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    tree.charge((Work::Texts, read), &|| Place::File(found.path.clone()))?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let over =
         (bytes.len() > limit).then_some(Error::Limit { what: "length of a text file", place: Place::File(found.path) });

@@ -5,7 +5,7 @@ use std::vec;
 
 use super::path::join;
 use super::{Entry, FileType, Listings, NodeId, Tree};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, Work};
 
 /// Limit for entries held at once: those of all open directories that are still to be visited. The largest
 /// directories have some 50,000.
@@ -72,7 +72,11 @@ impl<'t> Walk<'t> {
             let field = "place: it shares entries with another directory";
             return Err(Error::Malformed { structure: "directory", field, place: Place::File(path) });
         }
-        let entries = self.tree.entries(directory)?.into_iter();
+        let entries = self.tree.entries(directory)?;
+        let names: usize = entries.iter().map(|entry| path.len() + 1 + entry.name.len()).sum();
+        let paths = u64::try_from(names).unwrap_or(u64::MAX);
+        self.tree.charge((Work::Paths, paths), &|| Place::File(path.clone()))?;
+        let entries = entries.into_iter();
         self.held += entries.len();
         if self.held > MOST_HELD {
             self.held -= entries.len();

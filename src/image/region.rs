@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, Work};
 use crate::image::Source;
 
 /// A range of the image: a whole file, a partition, the squashfs inside the ISO. Creating one copies nothing.
@@ -41,6 +41,14 @@ impl<'a> Region<'a> {
     #[must_use]
     pub fn whole(source: &'a Source) -> Self {
         Self { source, pieces: Pieces::One(0), length: source.length() }
+    }
+
+    /// Adds work that the image causes at a place.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if the image's budget is spent.
+    pub fn charge(&self, work: (Work, u64), place: &dyn Fn() -> Place) -> Result<()> {
+        self.source.charge(work, place)
     }
 
     /// Length in bytes.

@@ -15,13 +15,15 @@ use super::platform::{self, Advice, FileExt, FileTypeExt};
 #[cfg(feature = "remote")]
 use super::remote::{self, Opened, Remote};
 use super::spool::{Counted, Spool};
-use crate::error::{Error, Result};
+use crate::error::{Budget, Error, Place, Result, Work};
 
 /// The bytes of an image: a mapped file, a device with positioned reads, a server, or memory.
 #[derive(Debug)]
 pub struct Source {
     path: PathBuf,
     bytes: Bytes,
+    /// The work that the bytes have caused.
+    budget: Budget,
 }
 
 #[derive(Debug)]
@@ -93,7 +95,7 @@ impl Source {
     pub(super) fn remote(address: &Path, progress: Progress<'_>) -> Result<Self> {
         let path = remote::shown(address);
         match Remote::open(address, remote::agent(remote::PATIENCE), progress)? {
-            Opened::Parts(remote) => Ok(Self { path, bytes: Bytes::Remote(remote) }),
+            Opened::Parts(remote) => Ok(Self { path, bytes: Bytes::Remote(remote), budget: Budget::default() }),
             Opened::Whole(file) => Self::from_file(&path, file),
         }
     }
@@ -122,19 +124,27 @@ impl Source {
         } else {
             Bytes::Mapped(Mapped::new(&file).map_err(named)?)
         };
-        Ok(Self { path: path.to_path_buf(), bytes })
+        Ok(Self { path: path.to_path_buf(), bytes, budget: Budget::default() })
     }
 
     /// An image that is already in memory.
     #[must_use]
     pub fn memory(bytes: Vec<u8>) -> Self {
-        Self { path: PathBuf::from("memory"), bytes: Bytes::Memory(bytes) }
+        Self { path: PathBuf::from("memory"), bytes: Bytes::Memory(bytes), budget: Budget::default() }
     }
 
     /// A medium with bad sectors.
     #[cfg(test)]
     pub(crate) fn scratched(bytes: Vec<u8>, bad: std::ops::Range<u64>) -> Self {
-        Self { path: PathBuf::from("/dev/sdz"), bytes: Bytes::Scratched { bytes, bad } }
+        Self { path: PathBuf::from("/dev/sdz"), bytes: Bytes::Scratched { bytes, bad }, budget: Budget::default() }
+    }
+
+    /// Adds work that the bytes cause at a place.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if the budget is spent.
+    pub(super) fn charge(&self, work: (Work, u64), place: &dyn Fn() -> Place) -> Result<()> {
+        self.budget.charge(work, self.length(), place)
     }
 
     /// The path of this source in messages.

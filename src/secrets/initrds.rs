@@ -8,7 +8,7 @@ use std::path::Path;
 use super::luks::{self, KeyFiles};
 use super::reading::{PART, scan};
 use super::scanner::Sighting;
-use crate::error::{Error, Result, Troubles};
+use crate::error::{Error, Place, Result, Troubles};
 use crate::fs::path::{self, Found};
 use crate::fs::{Tree, cpio, digest};
 use crate::nixos::Disc;
@@ -81,6 +81,7 @@ fn members(tree: &dyn Tree, file: &Found, found: &dyn Fn(Vec<Sighting>, Vec<u8>)
     let mut input = BufReader::with_capacity(PART, tree.open(file.id)?);
     let name = String::from_utf8_lossy(&file.path);
     cpio::read(&mut input, &name, &mut |member, contents| {
+        tree.charge(member.work(), &|| Place::File(file.path.clone()))?;
         if !member.is_file() {
             return Ok(ControlFlow::Continue(()));
         }

@@ -112,6 +112,7 @@ pub(super) fn search_initrd(
         let mut input = BufReader::with_capacity(PART, tree.open(file.id)?);
         let name = String::from_utf8_lossy(&file.path);
         cpio::read(&mut input, &name, &mut |member, contents| {
+            tree.charge(member.work(), &|| Place::File(file.path.clone()))?;
             let Some(volume) = std::str::from_utf8(&member.path).ok().and_then(|path| wanted.0.get(path)) else {
                 return Ok(ControlFlow::Continue(()));
             };

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::reach::Reach;
+
 /// Which object refers to which, by index. Cycles are rare, but Nix allows an object to refer to itself, and a broken
 /// image may have any graph.
 #[derive(Debug, Default)]
@@ -37,9 +39,6 @@ impl Chains {
         self.before.get(object).copied().flatten()
     }
 }
-
-/// Bytes of working memory for all closure sizes at once.
-const BUDGET: usize = 16 << 20;
 
 impl Graph {
     /// The references of one object.
@@ -127,42 +126,21 @@ impl Graph {
 
     /// The sum of `sizes` over the closure of each object.
     ///
-    /// Objects that reach each other have the same closure, so they count as one node. What a node reaches is kept as one bit
-    /// per target, for as many targets at a time as fit the memory budget.
+    /// Objects that reach each other have the same closure, so they count as one node.
     #[must_use]
     pub fn closure_sizes(&self, sizes: &[u64]) -> Vec<u64> {
         let component = self.components();
         let count = component.iter().max().map_or(0, |last| last + 1);
         let mut own = vec![0u64; count];
-        let mut members: Vec<Vec<usize>> = vec![Vec::new(); count];
+        let mut references: Vec<Vec<usize>> = vec![Vec::new(); count];
         for (object, &node) in component.iter().enumerate() {
-            if let (Some(own), Some(members)) = (own.get_mut(node), members.get_mut(node)) {
+            if let (Some(own), Some(references)) = (own.get_mut(node), references.get_mut(node)) {
                 *own = own.saturating_add(sizes.get(object).copied().unwrap_or(0));
-                members.push(object);
+                let targets = self.of(object).filter_map(|reference| component.get(reference).copied());
+                references.extend(targets.filter(|target| *target != node));
             }
         }
-        // Each component has a higher number than those it refers to, so one ascending pass finds their bits ready.
-        let words = (BUDGET / 8 / count.max(1)).clamp(1, count.div_ceil(64).max(1));
-        let mut total = vec![0u64; count];
-        for first in (0..count).step_by(words * 64) {
-            let mut reach = vec![0u64; count * words];
-            for node in first..count {
-                let (ready, open) = reach.split_at_mut(node * words);
-                let Some(row) = open.get_mut(..words) else { continue };
-                if let Some(word) = row.get_mut((node - first) / 64) {
-                    *word |= 1 << ((node - first) % 64);
-                }
-                for object in members.get(node).into_iter().flatten() {
-                    for target in self.of(*object).filter_map(|reference| component.get(reference)) {
-                        let Some(other) = ready.get(target * words..(target + 1) * words) else { continue };
-                        row.iter_mut().zip(other).for_each(|(word, other)| *word |= other);
-                    }
-                }
-                if let Some(total) = total.get_mut(node) {
-                    *total = total.saturating_add(sum(row, own.get(first..).unwrap_or_default()));
-                }
-            }
-        }
+        let total = Reach::new(own, references).sums();
         component.iter().map(|&node| total.get(node).copied().unwrap_or(0)).collect()
     }
 
@@ -230,14 +208,6 @@ fn set(values: &mut [usize], at: usize, value: usize) {
     }
 }
 
-/// The sum of the sizes whose bits are set.
-fn sum(bits: &[u64], sizes: &[u64]) -> u64 {
-    let set = bits.iter().zip(sizes.chunks(64)).flat_map(|(&word, sizes)| {
-        sizes.iter().enumerate().filter(move |(at, _)| word >> at & 1 == 1).map(|(_, size)| *size)
-    });
-    set.fold(0, u64::saturating_add)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,11 +230,11 @@ mod tests {
 
     #[test]
     fn closure_sizes_agree_with_the_closures_in_a_graph_of_any_form() {
-        let references: Vec<Vec<u32>> = (0..300u32)
-            .map(|n| (0..n % 4).map(|k| n.wrapping_mul(2_654_435_761).wrapping_add(k * 977) % 300).collect())
+        let references: Vec<Vec<u32>> = (0..3_000u32)
+            .map(|n| (0..n % 4).map(|k| n.wrapping_mul(2_654_435_761).wrapping_add(k * 977) % 3_000).collect())
             .collect();
         let graph = Graph { references };
-        let sizes: Vec<u64> = (0..300).collect();
+        let sizes: Vec<u64> = (0..3_000).collect();
         let all = graph.closure_sizes(&sizes);
         for (object, &size) in all.iter().enumerate() {
             let closure = graph.closure([object]);

@@ -11,6 +11,7 @@ pub mod name;
 pub mod nar;
 pub mod nix32;
 mod path;
+mod reach;
 pub mod registration;
 pub mod sha256;
 pub mod version;

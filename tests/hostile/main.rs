@@ -8,10 +8,14 @@
 )]
 
 mod allocation;
+mod bar;
 mod documents;
 mod every;
 mod exploration;
 mod hygiene;
+mod initrd;
+mod limits;
+mod made;
 mod mutation;
 mod texts;
 
@@ -20,6 +24,9 @@ mod texts;
 mod disc;
 #[path = "../support/fixtures.rs"]
 mod fixtures;
+#[allow(dead_code, reason = "the text of a run is for other test programs")]
+#[path = "../support/program.rs"]
+mod program;
 #[path = "../support/random.rs"]
 mod random;
 

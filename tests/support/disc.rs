@@ -18,7 +18,14 @@ enum Content {
     Directory,
     File(Vec<u8>, u32),
     Link(String),
+    /// The entries or the bytes of another path.
+    Alias(String),
+    /// A file whose record has this continuation area.
+    Continued(Vec<u8>),
 }
+
+/// The content at each path, by the directory that it is in.
+type Children<'d> = BTreeMap<&'d str, Vec<(&'d str, &'d Content)>>;
 
 /// A disc while it is made.
 pub(crate) struct Disc {
@@ -90,6 +97,16 @@ impl Disc {
         self.put(path, Content::Link(target.to_owned()))
     }
 
+    /// A hard link, or a directory that shares the entries of another one.
+    pub(crate) fn alias(self, path: &str, other: &str) -> Self {
+        self.put(path, Content::Alias(other.to_owned()))
+    }
+
+    /// An empty file with these system use entries in a continuation area, which equal ones share.
+    pub(crate) fn continued(self, path: &str, area: &[u8]) -> Self {
+        self.put(path, Content::Continued(area.to_vec()))
+    }
+
     /// A file of the system.
     pub(crate) fn system(self, path: &str, text: &str) -> Self {
         self.file(&format!("/nix/store/{SYSTEM}/{path}"), text)
@@ -139,20 +156,22 @@ impl Disc {
         path
     }
 
+    /// The bytes of the disc.
     pub(crate) fn image(&self) -> Vec<u8> {
+        let children = self.children();
         // Directories first, then a sector for what does not fit into a record, then files.
         let mut next = FIRST;
         let mut places: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
         for (path, content) in &self.nodes {
             if matches!(content, Content::Directory) {
-                let length = self.directory(path, &BTreeMap::new(), &mut Areas::default()).len();
+                let length = self.directory(path, &BTreeMap::new(), (&children, &mut Areas::default())).len();
                 places.insert(path, (next, length));
                 next += length / SECTOR;
             }
         }
-        let mut areas = Areas { first: next, bytes: Vec::new() };
+        let mut areas = Areas { first: next, ..Areas::default() };
         for path in places.keys() {
-            self.directory(path, &BTreeMap::new(), &mut areas);
+            self.directory(path, &BTreeMap::new(), (&children, &mut areas));
         }
         next += areas.bytes.len().div_ceil(SECTOR);
         for (path, content) in &self.nodes {
@@ -161,24 +180,54 @@ impl Disc {
                 next += bytes.len().div_ceil(SECTOR);
             }
         }
+        for (path, content) in &self.nodes {
+            if let Content::Alias(other) = content {
+                places.insert(path, places[other.as_str()]);
+            }
+        }
         let mut image = vec![0; next * SECTOR];
         let mut write = |sector: usize, bytes: &[u8]| image[sector * SECTOR..][..bytes.len()].copy_from_slice(bytes);
         write(DESCRIPTOR, &descriptor(next, places[""]));
         write(DESCRIPTOR + 1, b"\xffCD001\x01");
-        areas.bytes.clear();
+        areas = Areas { first: areas.first, ..Areas::default() };
         for (path, content) in &self.nodes {
             match content {
-                Content::Directory => write(places[path.as_str()].0, &self.directory(path, &places, &mut areas)),
+                Content::Directory => {
+                    write(places[path.as_str()].0, &self.directory(path, &places, (&children, &mut areas)))
+                }
                 Content::File(bytes, _) => write(places[path.as_str()].0, bytes),
-                Content::Link(_) => {}
+                _ => {}
             }
         }
         write(areas.first, &areas.bytes);
         image
     }
 
+    /// What is in each directory.
+    fn children(&self) -> Children<'_> {
+        let mut children = Children::new();
+        for (path, content) in self.nodes.iter().filter(|(path, _)| !path.is_empty()) {
+            children.entry(path.rsplit_once('/').map_or("", |(above, _)| above)).or_default().push((path, content));
+        }
+        children
+    }
+
+    /// Whether a path is a directory, or shares the entries of one.
+    fn is_directory(&self, path: &str) -> bool {
+        match &self.nodes[path] {
+            Content::Directory => true,
+            Content::Alias(other) => self.is_directory(other),
+            _ => false,
+        }
+    }
+
     /// The records of a directory. No record crosses the border of a sector (ECMA-119 §6.8.1.1).
-    fn directory(&self, path: &str, places: &BTreeMap<&str, (usize, usize)>, areas: &mut Areas) -> Vec<u8> {
+    fn directory(
+        &self,
+        path: &str,
+        places: &BTreeMap<&str, (usize, usize)>,
+        (children, areas): (&Children<'_>, &mut Areas),
+    ) -> Vec<u8> {
         let place = |path: &str| places.get(path).copied().unwrap_or((0, 0));
         let above = path.rsplit_once('/').map_or("", |(above, _)| above);
         let own = [entry(b"SP", &[0xbe, 0xef, 0]), mode(0o040_755)].concat();
@@ -186,15 +235,16 @@ impl Disc {
             record(&[0], place(path), 2, &if path.is_empty() { own } else { mode(0o040_755) }),
             record(&[1], place(above), 2, &mode(0o040_755)),
         ];
-        let below = self.nodes.iter().filter(|(other, _)| !other.is_empty());
-        let below = below.filter(|(other, _)| other.rsplit_once('/').is_some_and(|(above, _)| above == path));
-        for (number, (other, content)) in below.enumerate() {
+        for (number, (other, content)) in children.get(path).into_iter().flatten().enumerate() {
             let name = other.rsplit_once('/').map_or("", |(_, name)| name);
             let name = entry(b"NM", &[&[0], name.as_bytes()].concat());
             let (flags, bits, link) = match content {
                 Content::Directory => (2, 0o040_755, Vec::new()),
                 Content::File(_, bits) => (0, *bits, Vec::new()),
                 Content::Link(target) => (0, 0o120_777, symbolic_link(target)),
+                Content::Alias(other) if self.is_directory(other) => (2, 0o040_755, Vec::new()),
+                Content::Alias(_) => (0, 0o100_444, Vec::new()),
+                Content::Continued(area) => (0, 0o100_444, area.clone()),
             };
             let rest = if link.is_empty() { Vec::new() } else { areas.add(&link) };
             let system_use = [name, mode(bits), rest].concat();
@@ -217,17 +267,24 @@ impl Disc {
 struct Areas {
     first: usize,
     bytes: Vec<u8>,
+    /// The entry that leads to each area. Equal areas are stored once.
+    known: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 impl Areas {
     /// Adds an area, and gives the entry that leads to it.
     fn add(&mut self, area: &[u8]) -> Vec<u8> {
+        if let Some(known) = self.known.get(area) {
+            return known.clone();
+        }
         if self.bytes.len() % SECTOR + area.len() > SECTOR {
             self.bytes.resize(self.bytes.len().next_multiple_of(SECTOR), 0);
         }
         let (sector, offset) = (self.first + self.bytes.len() / SECTOR, self.bytes.len() % SECTOR);
         self.bytes.extend(area);
-        entry(b"CE", &[both(sector), both(offset), both(area.len())].concat())
+        let leads = entry(b"CE", &[both(sector), both(offset), both(area.len())].concat());
+        self.known.insert(area.to_vec(), leads.clone());
+        leads
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::mask::{named, public, text};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, Work};
 use crate::fs::{cpio, digest, path};
 use crate::nixos::{Disc, System};
 
@@ -67,10 +67,13 @@ fn members(disc: &Disc<'_>, file: &str) -> Result<Vec<MemberFacts>> {
     let mut input = BufReader::with_capacity(1 << 17, tree.open(found.id)?);
     let mut members = Vec::new();
     cpio::read(&mut input, file, &mut |member, contents| {
+        tree.charge(member.work(), &|| Place::File(file.as_bytes().to_vec()))?;
         if members.len() == MOST {
             return Err(Error::Limit { what: "200,000 members", place: Place::File(file.as_bytes().to_vec()) });
         }
         let path = text(&named(&member.path));
+        let kept = u64::try_from(path.len()).unwrap_or(u64::MAX);
+        tree.charge((Work::Paths, kept), &|| Place::File(file.as_bytes().to_vec()))?;
         let digest = digest(&path, contents, member.size).map_err(|error| Error::from_read(error, Path::new(file)))?;
         let sha256 = (member.size > 0).then_some(digest);
         members.push(MemberFacts { path, mode: format!("{:06o}", member.mode), size: member.size, sha256 });

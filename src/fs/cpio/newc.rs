@@ -1,5 +1,7 @@
 //! The header of a member in the portable format of SVR4 (cpio(5), "New ASCII Format").
 
+use crate::error::Work;
+
 /// Length of a header in bytes.
 pub(super) const HEADER: usize = 110;
 
@@ -26,6 +28,13 @@ pub struct Member {
 }
 
 impl Member {
+    /// The work of unpacking it.
+    #[must_use]
+    pub fn work(&self) -> (Work, u64) {
+        let path = u64::try_from(self.path.len()).unwrap_or(u64::MAX);
+        (Work::Initrds, self.size.saturating_add(path))
+    }
+
     /// Whether it is a regular file.
     #[must_use]
     pub fn is_file(&self) -> bool {

@@ -7,7 +7,7 @@ use nom::bytes::complete::take;
 use nom::combinator::verify;
 
 use super::directory::DirectoryRecord;
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, Work};
 use crate::image::Region;
 use crate::parse::{Parsed, both32, field, parse, uint8};
 
@@ -101,6 +101,8 @@ pub(super) fn each_entry(
         if next.length > MAX_CONTINUATION {
             return Err(Error::Limit { what: "continuation area", place });
         }
+        // Entries of four bytes cost as much to parse as longer ones.
+        volume.charge((Work::Metadata, 8 * u64::from(next.length)), &|| place.clone())?;
         bytes = volume.bytes("continuation area", start, u64::from(next.length))?;
     }
     Err(Error::Limit { what: "continuation areas", place })

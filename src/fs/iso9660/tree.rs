@@ -8,8 +8,11 @@ use super::directory::{DirectoryRecord, Sectors};
 use super::rock_ridge::RockRidge;
 use super::symbolic_link::Target;
 use super::{Names, Volume, identifier, joliet, section};
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result, Work};
 use crate::fs::{Device, Entry, FileType, Kind, Listing, Node, NodeId, Tree};
+
+/// Bytes of a logical sector (ECMA-119 §6.1.2).
+const SECTOR: u64 = 2048;
 
 impl<'a> Volume<'a> {
     /// Passes the entries of a directory to `visitor` as recorded, until it stops.
@@ -21,6 +24,7 @@ impl<'a> Volume<'a> {
         let mut goes_on = false;
         for sector in self.sectors(directory)? {
             let sector = sector?;
+            self.region.charge((Work::Metadata, SECTOR), &|| self.region.place(directory.0))?;
             for record in sector.records() {
                 let record = match record {
                     Ok(record) => record,
@@ -120,6 +124,8 @@ impl Tree for Volume<'_> {
             entries.push(entry);
             ControlFlow::<()>::Continue(())
         })?;
+        let listed = u64::try_from(entries.len()).unwrap_or(u64::MAX);
+        self.charge((Work::Entries, listed), &|| self.region.place(directory.0))?;
         entries.sort_by(|one, other| one.name.cmp(&other.name));
         entries.dedup_by(|later, first| later.name == first.name);
         Ok(entries)
@@ -137,6 +143,10 @@ impl Tree for Volume<'_> {
         let record = sector.record()?;
         let start = section::start(&self.region, self.block_size, &record)?;
         Ok(Listing { start, end: start.saturating_add(u64::from(record.extent.length)) })
+    }
+
+    fn charge(&self, work: (Work, u64), place: &dyn Fn() -> Place) -> Result<()> {
+        self.region.charge(work, place)
     }
 
     fn open(&self, file: NodeId) -> Result<Box<dyn Read + Send + '_>> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::cache::Cache;
 use super::compression::Compression;
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, Work};
 use crate::image::Region;
 use crate::parse::{Parsed, little16, little64, parse};
 
@@ -125,6 +125,7 @@ impl<'a> Metadata<'a> {
     fn read(&self, start: u64) -> Result<Block> {
         let place = self.region.place(start);
         let malformed = |field| Error::Malformed { structure: "metadata block", field, place: place.clone() };
+        self.region.charge((Work::Metadata, BLOCK_LENGTH.into()), &|| place.clone())?;
         let header = self.region.bytes("metadata block", start, 2)?;
         let header = parse("metadata block", &place, &header, little16)?;
         let length = header & !UNCOMPRESSED;

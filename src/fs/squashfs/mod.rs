@@ -30,7 +30,7 @@ use self::directory::DirectoryTable;
 use self::inode::{Body, Inode};
 use self::metadata::{Metadata, Table};
 use self::reader::FileReader;
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, Work};
 use crate::fs::{Entry, Kind, Listing, Node, NodeId, Tree};
 use crate::image::Region;
 use crate::parse::{little32, little64};
@@ -161,7 +161,10 @@ impl Tree for Archive<'_> {
     fn entries(&self, directory: NodeId) -> Result<Vec<Entry>> {
         let inode = self.inode(directory)?;
         let Body::Directory(directory) = inode.body else { return Err(inode.mistyped("type, not a directory")) };
-        self.directories().entries(directory)
+        let entries = self.directories().entries(directory)?;
+        let place = || self.region.place(self.superblock.directory_table);
+        self.charge((Work::Entries, u64::try_from(entries.len()).unwrap_or(u64::MAX)), &place)?;
+        Ok(entries)
     }
 
     fn listing(&self, directory: NodeId) -> Result<Listing> {
@@ -175,6 +178,10 @@ impl Tree for Archive<'_> {
         let inode = self.inode(directory)?;
         let Body::Directory(directory) = inode.body else { return Err(inode.mistyped("type, not a directory")) };
         self.directories().lookup(directory, inode.tail, name)
+    }
+
+    fn charge(&self, work: (Work, u64), place: &dyn Fn() -> Place) -> Result<()> {
+        self.region.charge(work, place)
     }
 
     fn capabilities(&self, file: NodeId) -> Result<Option<Vec<u8>>> {

@@ -13,7 +13,7 @@ use super::Root;
 use super::password::Password;
 use super::root::whole_lines;
 use super::ssh::{KeyError, KeyLine, PublicKey};
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 use crate::fs::cpio::{self, Compression, Member};
 use crate::fs::{NodeId, Tree};
 
@@ -112,6 +112,7 @@ impl Initrd {
         let mut initrd = Self { file: file.to_owned(), ..Self::default() };
         let mut read = Read::default();
         initrd.parts = cpio::read(&mut input, file, &mut |member, contents| {
+            tree.charge(member.work(), &|| Place::File(file.as_bytes().to_vec()))?;
             initrd.take(member, contents, (&mut *targets, &mut read))?;
             Ok(ControlFlow::Continue(()))
         })?;
