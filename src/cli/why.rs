@@ -41,7 +41,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(&args.image.path, global)?;
     let (disc, mut troubles) = disc(&image)?;
-    let software = software(&disc, &mut troubles)?;
+    let software = software(&disc, &mut troubles, global)?;
     let mut asked = Vec::new();
     for name in &args.names {
         let found = objects(&disc, &software, name)?;
