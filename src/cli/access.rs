@@ -7,8 +7,10 @@ use nixoscope::Troubles;
 use nixoscope::nixos::access::{Access, modes};
 use nixoscope::nixos::software::Software;
 use nixoscope::nixos::{Disc, System};
+use nixoscope::report::Layout;
 use nixoscope::report::access::{self, Shown};
 
+use super::format::FormatArg;
 use super::images::{Form, Images, each};
 use super::open::{about, disc, open};
 use super::{Global, Outcome, cause, output, report_troubles};
@@ -21,6 +23,8 @@ pub(super) struct Args {
     /// Also show service accounts that cannot log in
     #[arg(short, long)]
     all: bool,
+    #[command(flatten)]
+    format: FormatArg,
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
@@ -38,7 +42,10 @@ fn one(path: &Path, args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     output::present(
         global,
         |out| Ok(access::json(out, about(&disc, &mut troubles), &systems)?),
-        |out| write(out, &systems, shown),
+        |out| match args.format.layout() {
+            Layout::Tabs => Ok(access::tsv(out, &systems, shown)?),
+            _ => write(out, &systems, shown),
+        },
     )?;
     Ok(report_troubles(&disc, &mut troubles, Outcome::Holds))
 }

@@ -8,7 +8,7 @@ use nixoscope::image::platform::OsStrExt;
 use nixoscope::report::escape;
 use nixoscope::{Error, Troubles};
 
-use super::open::{ImageArg, disc, open, shown_name};
+use super::open::{ImageArg, disc, open_before, shown_name};
 use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `cat`.
@@ -23,7 +23,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     anyhow::ensure!(!global.json, "cat prints the bytes of files, not JSON; leave out --json");
-    let image = open(&args.image.path, global)?;
+    let image = open_before(&args.image.path, args.paths.iter().map(OsString::as_os_str), global)?;
     let (disc, troubles) = disc(&image)?;
     let mut out = output::bytes();
     let mut outcome = Outcome::Holds;

@@ -10,7 +10,7 @@ use nixoscope::nixos::du::Du;
 use nixoscope::nixos::hints;
 use nixoscope::report::du;
 
-use super::open::{ImageArg, about, disc, open, software};
+use super::open::{ImageArg, about, disc, open, open_before, software};
 use super::{Global, Outcome, cause, output, report_troubles};
 
 /// Arguments of `du`.
@@ -22,13 +22,16 @@ pub(super) struct Args {
     #[arg(value_name = "PATH", default_value = "/")]
     directory: OsString,
     /// Levels below PATH to show
-    #[arg(short, long, value_name = "N", default_value_t = 1)]
+    #[arg(short, long, visible_alias = "max-depth", value_name = "N", default_value_t = 1)]
     depth: u8,
+    /// Show only the total, as du -s does
+    #[arg(short, long, conflicts_with = "depth")]
+    summarize: bool,
     /// Sort order
     #[arg(long, value_enum, value_name = "KEY", default_value = "disk")]
     sort: Sort,
     /// Show what the image could do without instead, and the bytes that it would save
-    #[arg(long, conflicts_with_all = ["directory", "depth", "sort"])]
+    #[arg(long, conflicts_with_all = ["directory", "depth", "summarize", "sort"])]
     hints: bool,
 }
 
@@ -48,9 +51,10 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     if args.hints {
         return hints(args, global);
     }
-    let image = open(&args.image.path, global)?;
+    let image = open_before(&args.image.path, [args.directory.as_os_str()], global)?;
     let (disc, mut troubles) = disc(&image)?;
-    let mut found = match Du::of(&disc, args.directory.as_bytes(), usize::from(args.depth), &mut troubles) {
+    let depth = if args.summarize { 0 } else { usize::from(args.depth) };
+    let mut found = match Du::of(&disc, args.directory.as_bytes(), depth, &mut troubles) {
         Ok(found) => found,
         Err(error @ Error::NotFound { .. }) if troubles.is_empty() => {
             output::complain(&error.to_string());

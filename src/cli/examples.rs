@@ -3,7 +3,7 @@
 use clap::Command;
 
 /// Command lines for each command. `result` is the result of a nix-build.
-const EXAMPLES: [(&str, &[&str]); 20] = [
+const EXAMPLES: [(&str, &[&str]); 21] = [
     (
         "inspect",
         &["nixoscope inspect result", "nixoscope inspect result --json", "cat result/iso/*.iso | nixoscope inspect -"],
@@ -108,6 +108,7 @@ const EXAMPLES: [(&str, &[&str]); 20] = [
             "nixoscope manifest result > image.json; nixoscope verify result --against image.json",
         ],
     ),
+    ("schema", &["nixoscope schema", "nixoscope schema packages", "nixoscope schema packages > packages.schema.json"]),
     (
         "completions",
         &[

@@ -16,7 +16,7 @@ use nixoscope::store::name::Name;
 use nixoscope::store::{STORE, StorePath, nar};
 use nixoscope::{Error, Troubles};
 
-use super::open::{ImageArg, about, disc, open, shown_name};
+use super::open::{ImageArg, about, disc, open_before, shown_name};
 use super::target::{Metadata, Target};
 use super::{Global, Outcome, file, output, report_troubles};
 
@@ -41,7 +41,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         return nar(args, global);
     }
     let Some(folder) = &args.output else { bail!("where to? Add --output DIR") };
-    let image = open(&args.image.path, global)?;
+    let image = open_before(&args.image.path, args.paths.iter().map(OsString::as_os_str), global)?;
     let (disc, mut troubles) = disc(&image)?;
     let mut copy =
         Copy { tree: disc.tree(), target: Target::open(folder)?, global, done: Vec::new(), failed: 0, stripped: 0 };
@@ -69,7 +69,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
 
 fn nar(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let [asked] = args.paths.as_slice() else { bail!("--nar writes one path") };
-    let image = open(&args.image.path, global)?;
+    let image = open_before(&args.image.path, args.paths.iter().map(OsString::as_os_str), global)?;
     let (disc, _) = disc(&image)?;
     let place = match find(&disc, asked.as_bytes()) {
         Ok(place) => place,

@@ -1,6 +1,7 @@
 //! `nixoscope find`
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::io::Write;
 
 use anyhow::Context;
@@ -12,7 +13,7 @@ use nixoscope::report::escape;
 use nixoscope::report::files;
 
 use super::format::FormatArg;
-use super::open::{ImageArg, about, disc, open};
+use super::open::{ImageArg, about, disc, open_before};
 use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `find`.
@@ -68,7 +69,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         .iter()
         .map(|glob| Pattern::new(glob, args.ignore_case.into()))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let image = open(&args.image.path, global)?;
+    let image = open_before(&args.image.path, args.globs.iter().map(OsStr::new), global)?;
     let (disc, mut troubles) = disc(&image)?;
     let tree = if args.own { disc.own_tree() } else { disc.tree() };
     let mut found = Vec::new();

@@ -12,7 +12,7 @@ use nixoscope::image::platform::OsStrExt;
 use nixoscope::report::files::{self, Sizes};
 use nixoscope::{Error, Result, Troubles};
 
-use super::open::{ImageArg, disc, open, shown_name};
+use super::open::{ImageArg, disc, is_image_here, open_before, shown_name};
 use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `ls`.
@@ -57,7 +57,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
-    let image = open(&args.image.path, global)?;
+    let image = open_before(&args.image.path, args.paths.iter().map(OsString::as_os_str), global)?;
     let (disc, mut troubles) = disc(&image)?;
     let tree = if args.own { disc.own_tree() } else { disc.tree() };
     let mut visits: Box<dyn Iterator<Item = Result<Visit>>> = Box::new(std::iter::empty());
@@ -66,7 +66,10 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         match listing(tree, args, &shown_name(tree, asked.as_bytes())) {
             Ok(listed) => visits = Box::new(visits.chain(listed)),
             // What is broken elsewhere on the disc may be why it is not found.
-            Err(error @ Error::NotFound { .. }) if troubles.is_empty() => missing.push(error),
+            Err(error @ Error::NotFound { .. }) if troubles.is_empty() => missing.push(match is_image_here(asked) {
+                true => format!("{error}; {} is a file here: ls lists one image at a time", Path::new(asked).display()),
+                false => error.to_string(),
+            }),
             Err(error) => troubles.push(error),
         }
     }
@@ -74,7 +77,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let faults = std::iter::once_with(|| disc.take_faults()).flatten().map(Err);
     let visits = visits.chain(faults);
     output::unless_closed(|| args.write((disc.path(), tree), visits, &mut troubles, global))?;
-    missing.iter().for_each(|error| output::complain(&error.to_string()));
+    missing.iter().for_each(|message| output::complain(message));
     let outcome = if missing.is_empty() { Outcome::Holds } else { Outcome::Fails };
     Ok(report_troubles(&disc, &mut troubles, outcome))
 }

@@ -25,6 +25,7 @@ mod progress;
 mod report;
 mod report_file;
 mod sbom;
+mod schema;
 mod secrets;
 mod services;
 mod target;
@@ -113,6 +114,11 @@ enum Command {
     /// Show which chain of references brings a package in
     Why(why::Args),
     /// Show what starts at boot in the default system, as whom, and which ports are open
+    ///
+    /// HARDENING says how many of twelve settings confine a service (systemd.exec(5)): User or DynamicUser, NoNewPrivileges,
+    /// ProtectSystem, ProtectHome, PrivateTmp, PrivateDevices, CapabilityBoundingSet, SystemCallFilter, RestrictAddressFamilies or
+    /// PrivateNetwork, RestrictNamespaces, ProtectKernelTunables, ProtectKernelModules. None is "none", 1 to 3 are "low", 4 to 8
+    /// "medium", more are "high". --json names them.
     Services(services::Args),
     /// Show who can log in, how, and from where
     Access(access::Args),
@@ -132,6 +138,8 @@ enum Command {
     Secrets(secrets::Args),
     /// Check the store against its registered hashes, and that everything needed to boot is there
     Verify(verify::Args),
+    /// Print the JSON Schema of a document that --json writes
+    Schema(schema::Args),
     /// Print a script that completes command lines in a shell
     Completions(completions::Args),
     /// Print the manual, or write a page for each command
@@ -171,7 +179,18 @@ pub(crate) fn main() -> ExitCode {
         Color::Never => ColorChoice::Never,
     };
     output::choose_color(color);
-    run(&cli).unwrap_or_else(|error| explain(&error)).code()
+    let outcome = match threads(cli.global.jobs) {
+        Ok(threads) => threads.install(|| run(&cli)),
+        Err(error) => Err(error.into()),
+    };
+    outcome.unwrap_or_else(|error| explain(&error)).code()
+}
+
+/// The threads that do the work. Where a limit allows no others, such as that of a container, this thread does it alone.
+fn threads(jobs: Option<u16>) -> Result<rayon::ThreadPool, rayon::ThreadPoolBuildError> {
+    let count = jobs.map_or(0, usize::from); // 0 is one for each core
+    let alone = || rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build();
+    rayon::ThreadPoolBuilder::new().num_threads(count).build().or_else(|_| alone())
 }
 
 /// The command line, with the examples of each command.
@@ -194,9 +213,6 @@ fn explain(error: &anyhow::Error) -> Outcome {
 }
 
 fn run(cli: &Cli) -> anyhow::Result<Outcome> {
-    if let Some(jobs) = cli.global.jobs {
-        rayon::ThreadPoolBuilder::new().num_threads(usize::from(jobs)).build_global()?;
-    }
     match &cli.command {
         Command::Inspect(args) => inspect::run(args, &cli.global),
         Command::Ls(args) => ls::run(args, &cli.global),
@@ -216,6 +232,7 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Sbom(args) => sbom::run(args, &cli.global),
         Command::Secrets(args) => secrets::run(args, &cli.global),
         Command::Verify(args) => verify::run(args, &cli.global),
+        Command::Schema(args) => schema::run(args),
         Command::Completions(args) => completions::run(args, &cli.global),
         Command::Man(args) => man::run(args, &cli.global),
     }

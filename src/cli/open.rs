@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
+use anyhow::anyhow;
 use nixoscope::fs::{Tree, path};
 use nixoscope::image::Image;
 use nixoscope::nixos::software::Software;
@@ -59,6 +61,26 @@ pub(super) fn open(path: &Path, global: &Global) -> anyhow::Result<Opened> {
         image.notes().iter().for_each(|note| output::complain(note));
     }
     Ok(Opened { image: netboot::unpacked(image)?, verbose: global.verbose })
+}
+
+/// Opens the image of a command whose other arguments are paths, globs or names. If the arguments are swapped, the error says so.
+pub(super) fn open_before<'a>(
+    path: &Path,
+    rest: impl IntoIterator<Item = &'a OsStr>,
+    global: &Global,
+) -> anyhow::Result<Opened> {
+    open(path, global).map_err(|error| match rest.into_iter().find(|other| !path.exists() && is_image_here(other)) {
+        Some(image) => {
+            anyhow!("{error:#}; the image comes before {}: is it {}?", path.display(), Path::new(image).display())
+        }
+        None => error,
+    })
+}
+
+/// Whether the argument names a file that exists, or the result of a nix-build.
+pub(super) fn is_image_here(argument: &OsStr) -> bool {
+    let path = Path::new(argument);
+    path.is_file() || path.join("nix-support/hydra-build-products").is_file()
 }
 
 /// Opens the disc in an image. The caller reports its troubles.

@@ -1,7 +1,6 @@
 //! `nixoscope packages`
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
@@ -45,7 +44,7 @@ pub(super) struct Args {
     #[arg(long)]
     several: bool,
     /// Show the references of the default system as a tree, each store path once
-    #[arg(long, conflicts_with_all = ["names", "installed", "all", "sort", "several", "json"])]
+    #[arg(long, conflicts_with_all = ["names", "installed", "all", "sort", "several"])]
     tree: bool,
     /// Levels of the tree
     #[arg(long, value_name = "N", default_value_t = 2, requires = "tree")]
@@ -100,7 +99,7 @@ fn one(path: &Path, args: &Args, names: &[PackageQuery], global: &Global) -> any
     let (disc, mut troubles) = disc(&image)?;
     let software = software(&disc, &mut troubles, global)?;
     if args.tree {
-        return tree((&disc, &software), usize::from(args.depth), troubles);
+        return tree((&disc, &software), args, global, troubles);
     }
     let order = order(args.sort, global);
     let wanted = [(Order::Closure, Column::Closure), (Order::Added, Column::Added), (Order::Disk, Column::Disk)];
@@ -154,7 +153,12 @@ fn order(sort: Option<Sort>, global: &Global) -> Order {
 }
 
 /// The references of the default system as a tree.
-fn tree((disc, software): (&Disc<'_>, &Software), depth: usize, mut troubles: Troubles) -> anyhow::Result<Outcome> {
+fn tree(
+    (disc, software): (&Disc<'_>, &Software),
+    args: &Args,
+    global: &Global,
+    mut troubles: Troubles,
+) -> anyhow::Result<Outcome> {
     let found = package::list(disc, software, &[Column::Closure, Column::Added], &mut troubles)?;
     let mut added = vec![None; software.contents.objects.len()];
     for row in &found.rows {
@@ -162,11 +166,11 @@ fn tree((disc, software): (&Disc<'_>, &Software), depth: usize, mut troubles: Tr
             *place = row.added_size;
         }
     }
-    let twigs = tree::tree(disc, software, depth, &added)?;
-    output::unless_closed(|| {
-        let mut out = output::results();
-        packages::tree(&mut out, &twigs, software, &found.rows)?;
-        Ok(out.flush()?)
-    })?;
+    let twigs = tree::tree(disc, software, usize::from(args.depth), &added)?;
+    output::present(
+        global,
+        |out| Ok(packages::tree_json(out, about(disc, &mut troubles), (&twigs, software), &found.rows)?),
+        |out| Ok(packages::tree(out, &twigs, software, &found.rows)?),
+    )?;
     Ok(report_troubles(disc, &mut troubles, Outcome::Holds))
 }

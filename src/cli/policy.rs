@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use nixoscope::check::policy::{self, Draft, DraftNetwork, Proof};
 use nixoscope::nixos::Summary;
 use nixoscope::nixos::access::Access;
@@ -66,9 +66,6 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         out.flush()?;
         return Ok(Outcome::Holds);
     };
-    if global.json {
-        bail!("a policy is written as TOML; nixoscope check takes JSON as well");
-    }
     let image = open(path, global)?;
     let (disc, mut troubles) = disc(&image)?;
     let summary = Summary::of(&disc, &mut troubles);
@@ -90,7 +87,10 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     watch.finish();
     draft.proof = troubles.keep(proof).unwrap_or_default();
     let mut text = Vec::new();
-    report_policy::toml(&mut text, &draft)?;
+    match global.json {
+        true => report_policy::json(&mut text, &draft)?,
+        false => report_policy::toml(&mut text, &draft)?,
+    }
     match &args.output {
         Some(file) => {
             let mut file_out = std::fs::File::create_new(file).map_err(|error| match error.kind() {

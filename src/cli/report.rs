@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use nixoscope::Troubles;
-use nixoscope::nixos::access::{Access, modes};
+use nixoscope::nixos::access::Access;
 use nixoscope::nixos::package::{self, Column, Packages};
 use nixoscope::nixos::services::Services;
 use nixoscope::nixos::software::Software;
@@ -49,9 +49,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let services = system.and_then(|system| Services::of(&disc, system, &mut troubles).ok());
     let store = packages(&disc, &mut troubles);
     let before = store.as_ref().map(|(software, _)| before(&disc, software)).unwrap_or_default();
-    let found = store.as_ref().map(|(software, _)| modes(&disc, software, &mut troubles));
-    let modes = found.and_then(|found| troubles.keep(found)).unwrap_or_default();
-    let access = access.map(|access| access.with(&modes));
+    let access = access.map(|access| access.with(summary.modes.as_deref().unwrap_or_default()));
     let hints = match &store {
         Some((software, _)) => hints::hints(&disc, software, &mut troubles).unwrap_or_default(),
         None => Vec::new(),

@@ -1,5 +1,6 @@
 //! `nixoscope why`
 
+use std::ffi::OsStr;
 use std::io::Write;
 
 use anyhow::Context;
@@ -12,7 +13,7 @@ use nixoscope::report::why::{self, LinkFiles};
 use nixoscope::store::StorePath;
 use nixoscope::{Error, Troubles};
 
-use super::open::{ImageArg, about, disc, open, software};
+use super::open::{ImageArg, about, disc, open_before, software};
 use super::{Global, Outcome, output, report_troubles};
 
 /// Arguments of `why`.
@@ -39,7 +40,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
-    let image = open(&args.image.path, global)?;
+    let image = open_before(&args.image.path, args.names.iter().map(OsStr::new), global)?;
     let (disc, mut troubles) = disc(&image)?;
     let software = software(&disc, &mut troubles, global)?;
     let mut asked = Vec::new();

@@ -59,6 +59,15 @@ pub trait Tree: Send + Sync {
         Ok(Listing { start: directory.0, end: directory.0.saturating_add(1) })
     }
 
+    /// The capabilities that a program gets from its file, as stored (`security.capability`, see capabilities(7)). Only squashfs
+    /// has them.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    fn capabilities(&self, _file: NodeId) -> Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+
     /// Reads the contents of a regular file. A failing read contains an [`Error`](crate::Error).
     ///
     /// # Errors

@@ -241,7 +241,7 @@ mod tests {
             .read_to_end(&mut packed)
             .unwrap();
         put(1024, &(1536u64 | 1 << 63).to_be_bytes());
-        put(1032, &(COMPRESSED | 2048 + 7).to_be_bytes());
+        put(1032, &(COMPRESSED | (2048 + 7)).to_be_bytes());
         put(1048, &(2560u64 | 1 << 63).to_be_bytes());
         put(1536, &[b'a'; 512]);
         put(2055, &packed);

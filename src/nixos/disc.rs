@@ -84,8 +84,8 @@ impl<'i> Disc<'i> {
         });
         if let Some(system) = systems.iter().find(|system| system.default) {
             namespace.link(b"/run/current-system", system.path.to_string().into_bytes())?;
-            // Once a system has run, it has an `/etc` of its own.
-            if !carrier.has_etc()? {
+            // Once a system has run, it has an `/etc` of its own, even one that cannot be read.
+            if !carrier.has_etc().unwrap_or(true) {
                 namespace.link(b"/etc", format!("{}/etc", system.path).into_bytes())?;
             }
         }

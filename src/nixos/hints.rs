@@ -72,8 +72,9 @@ pub fn hints(disc: &Disc<'_>, software: &Software, troubles: &mut Troubles) -> R
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut packages: Vec<(String, String, usize)> = Vec::new();
     for (index, object) in software.present() {
-        let Name { pname, version, output } = Name::parse(object.path.name());
-        match output {
+        let name = Name::parse(object.path.name());
+        let (pname, version) = (name.pname, name.release());
+        match name.output {
             Some("dev") => development.push(index),
             Some("doc" | "devdoc") => documentation.push(index),
             None | Some("out" | "lib" | "bin") if pname == "stdenv" || pname.starts_with("stdenv-") => {

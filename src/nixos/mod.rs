@@ -8,6 +8,7 @@ pub(crate) mod credential;
 mod disc;
 pub mod du;
 pub mod firewall;
+pub mod hardening;
 pub mod hints;
 pub(crate) mod initrd;
 pub(crate) mod kernel_line;

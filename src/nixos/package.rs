@@ -126,8 +126,8 @@ pub fn list(disc: &Disc<'_>, software: &Software, columns: &[Column], troubles: 
 pub fn keep_several_versions(rows: &mut Vec<Package>) {
     let mut versions: HashMap<String, HashSet<String>> = HashMap::new();
     for row in rows.iter().filter(|row| row.is_software()) {
-        let Name { pname, version, .. } = Name::parse(row.path.name());
-        versions.entry(pname.to_owned()).or_default().insert(version.to_owned());
+        let name = Name::parse(row.path.name());
+        versions.entry(name.pname.to_owned()).or_default().insert(name.release().to_owned());
     }
     let several = |row: &Package| versions.get(Name::parse(row.path.name()).pname).is_some_and(|found| found.len() > 1);
     rows.retain(|row| row.is_software() && several(row));

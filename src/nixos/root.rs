@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::Initrd;
 use super::menu::MenuEntry;
 use super::unit::Index;
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 use crate::fs::path::{self, Found};
 use crate::fs::{Entry, Tree};
 
@@ -88,7 +88,13 @@ impl<'t> Root<'t> {
     /// # Errors
     /// Why it cannot be read.
     pub(super) fn initrd(&self) -> std::result::Result<Option<&Initrd>, &str> {
-        let read = self.initrd.get_or_init(|| Initrd::of(self).map_err(|error| error.to_string()));
+        let read = self.initrd.get_or_init(|| {
+            let initrd = Initrd::of(self).map_err(|error| error.to_string())?;
+            for (what, path) in initrd.iter().flat_map(|initrd| &initrd.over_limits) {
+                self.cut(Error::Limit { what, place: Place::File(path.as_bytes().to_vec()) });
+            }
+            Ok(initrd)
+        });
         read.as_ref().map(Option::as_ref).map_err(String::as_str)
     }
 

@@ -1,6 +1,7 @@
 //! The services and sockets of a system: who runs them, and the ports that the image says they open.
 
 use super::firewall::Firewall;
+use super::hardening::Hardening;
 use super::listeners;
 use super::ssh::Sshd;
 use super::unit::{Conditions, Lookup, Port, Start, Unit, Units};
@@ -26,10 +27,14 @@ pub struct Service {
     pub unit: String,
     /// How it starts.
     pub start: Start,
+    /// The unit that pulls it in at boot: a target, if there is one.
+    pub wanted_by: Option<String>,
     /// Whether its conditions hold. If one fails, the unit does not start.
     pub conditions: Conditions,
     /// The user it runs as. `None` for a unit that runs nothing itself.
     pub user: Option<String>,
+    /// How far systemd confines it. `None` for a unit that runs nothing itself.
+    pub hardening: Option<Hardening>,
     /// The program, as written in the unit.
     pub program: Option<String>,
     /// The ports that it listens on. Only those of sockets, of sshd and of a few other programs are known.
@@ -61,15 +66,20 @@ impl Services {
                 // What cannot be read does not decide.
                 let conditions = troubles.keep(units.conditions(&unit)).unwrap_or(Conditions::Met);
                 let mut service = Service::of(&unit, (start, conditions));
+                service.wanted_by = (service.start == Start::Boot)
+                    .then(|| units.wanted_by(name).ok())
+                    .flatten()
+                    .flatten()
+                    .map(str::to_owned);
                 service.ports = troubles.keep(listeners::ports(root, &unit)).unwrap_or_default();
                 services.push(service);
             }
         }
         if let Some(sshd) = troubles.keep(Sshd::of(root)) {
-            add_sshd(&mut services, &sshd);
+            sshd.all().for_each(|sshd| add_sshd(&mut services, sshd));
         }
-        root.take_cut().into_iter().for_each(|over| troubles.push(over));
         let firewall = troubles.keep(Firewall::of(root, &units));
+        root.take_cut().into_iter().for_each(|over| troubles.push(over));
         Ok(Self { services, firewall })
     }
 }
@@ -87,7 +97,9 @@ impl Service {
             Some(true) if unit.value("Service", "User").is_none() => "a dynamic user".to_owned(),
             _ => unit.user(),
         });
-        Self { unit: unit.name.clone(), start, conditions, user, program, ports: Vec::new() }
+        let hardening = program.is_some().then(|| Hardening::of(unit));
+        let (unit, wanted_by, ports) = (unit.name.clone(), None, Vec::new());
+        Self { unit, start, wanted_by, conditions, user, hardening, program, ports }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A disc on one page: what `inspect` shows.
 
-use super::access::{Access, Finding, People};
+use super::access::{Access, Finding, People, modes};
 use super::menu::MenuEntry;
 use super::services::Services;
 use super::system::{self, Description, System};
@@ -11,7 +11,7 @@ use crate::fs::partitions::{Partition, Partitions};
 use crate::fs::{Kind, Tree};
 use crate::nixos::software::Software;
 use crate::store::contents::Object;
-use crate::store::{Carrier, StorePath};
+use crate::store::{Carrier, Store, StorePath};
 
 /// The contents of the page. Anything that could not be read is absent.
 #[derive(Debug)]
@@ -36,8 +36,10 @@ pub struct Summary {
     pub systems: Vec<(System, Description)>,
     /// Who gets into the default system.
     pub access: Option<People>,
-    /// What follows from that, the worst first. Findings that need every inode of the store are left to `access`.
+    /// What follows from that, the worst first, without those about modes.
     pub findings: Vec<Finding>,
+    /// Findings about the modes and owners of files. `None` if there is no store that can be read.
+    pub modes: Option<Vec<Finding>>,
     /// What runs on the default system.
     pub services: Option<Services>,
 }
@@ -108,7 +110,9 @@ impl Summary {
     /// Reads everything on the page. Errors are added to `troubles`.
     #[must_use]
     pub fn of(disc: &Disc<'_>, troubles: &mut Troubles) -> Self {
-        let store = store(disc, troubles);
+        let (store, access) = rayon::join(|| Stored::of(disc), || access(disc));
+        let Stored { facts: store, modes, troubles: unread } = store;
+        troubles.append(unread);
         let mut kept = |error| troubles.push(error);
         let (mut boot_images, mut volume) = (Vec::new(), None);
         let tables = tables(disc).unwrap_or_else(|error| {
@@ -138,7 +142,7 @@ impl Summary {
         let partitions =
             tables.mbr.into_iter().flatten().chain(tables.gpt.into_iter().flat_map(|gpt| gpt.partitions)).collect();
         let systems = systems(disc, &mut kept);
-        let access = access(disc).unwrap_or_else(|error| {
+        let access = access.unwrap_or_else(|error| {
             kept(error);
             None
         });
@@ -162,6 +166,7 @@ impl Summary {
             systems,
             access,
             findings,
+            modes,
             services,
         }
     }
@@ -188,8 +193,31 @@ fn boot(volume: &Volume<'_>) -> Result<Vec<BootFacts>> {
     facts.collect()
 }
 
-fn store(disc: &Disc<'_>, troubles: &mut Troubles) -> Option<StoreFacts> {
-    let store = disc.store.as_ref()?;
+/// What the store tells.
+#[derive(Default)]
+struct Stored {
+    facts: Option<StoreFacts>,
+    modes: Option<Vec<Finding>>,
+    troubles: Troubles,
+}
+
+impl Stored {
+    fn of(disc: &Disc<'_>) -> Self {
+        let Some(store) = &disc.store else { return Self::default() };
+        let mut facts = form(store);
+        let mut troubles = Troubles::default();
+        let software = Software::of(disc, &mut troubles);
+        let software = troubles.keep(software);
+        if let Some(software) = &software {
+            facts.count(software);
+        }
+        let modes = software.and_then(|software| modes(disc, &software, &mut troubles).ok());
+        Self { facts: Some(facts), modes, troubles }
+    }
+}
+
+/// How the store is packed.
+fn form(store: &Store<'_>) -> StoreFacts {
     let mut facts = StoreFacts { kind: "directory", path: Some(b"/nix/store".to_vec()), ..StoreFacts::default() };
     if let Carrier::Squashfs { path, archive } = &store.carrier {
         let superblock = archive.superblock();
@@ -199,20 +227,20 @@ fn store(disc: &Disc<'_>, troubles: &mut Troubles) -> Option<StoreFacts> {
         facts.block_size = Some(superblock.block_size);
         facts.bytes = Some(superblock.bytes_used);
     }
-    match Software::of(disc, troubles) {
-        Ok(software) => {
-            let records = || software.contents.objects.iter().filter_map(|object| object.record.as_ref());
-            facts.paths = software.present().count();
-            facts.registered = records().count();
-            let missing = |object: &&Object| object.record.is_some() && object.node.is_none();
-            facts.missing = software.contents.objects.iter().filter(missing).count();
-            facts.nar_size = records().filter_map(|record| record.nar_size).reduce(u64::saturating_add);
-            facts.largest = largest(&software);
-            facts.installed = software.present().filter(|(index, _)| software.is_installed(*index)).count();
-        }
-        Err(error) => troubles.push(error),
+    facts
+}
+
+impl StoreFacts {
+    fn count(&mut self, software: &Software) {
+        let records = || software.contents.objects.iter().filter_map(|object| object.record.as_ref());
+        self.paths = software.present().count();
+        self.registered = records().count();
+        let missing = |object: &&Object| object.record.is_some() && object.node.is_none();
+        self.missing = software.contents.objects.iter().filter(missing).count();
+        self.nar_size = records().filter_map(|record| record.nar_size).reduce(u64::saturating_add);
+        self.largest = largest(software);
+        self.installed = software.present().filter(|(index, _)| software.is_installed(*index)).count();
     }
-    Some(facts)
 }
 
 /// Store paths that are named as the largest.

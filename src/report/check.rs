@@ -147,8 +147,13 @@ pub fn json(out: &mut dyn Write, about: About<'_>, report: &Report) -> serde_jso
     document::write(out, "nixoscope.check.v1", about, &body)
 }
 
+/// The shape of the document, for its schema.
+#[cfg(test)]
+pub(super) type Shape = document::Shape<Body<'static>>;
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
-struct Body<'v> {
+pub(super) struct Body<'v> {
     results: Vec<Entry<'v>>,
     passed: usize,
     failed: usize,
@@ -157,6 +162,7 @@ struct Body<'v> {
     accepted: Vec<AcceptedEntry<'v>>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct AcceptedEntry<'v> {
     finding: &'v str,
@@ -187,6 +193,7 @@ impl<'v> AcceptedEntry<'v> {
     }
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct Entry<'v> {
     id: &'v str,

@@ -73,6 +73,7 @@ impl Formatter for Harmless {
 }
 
 /// A whole document.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 pub(super) struct Document<'d, B, T> {
     pub(super) schema: &'d str,
@@ -84,6 +85,21 @@ pub(super) struct Document<'d, B, T> {
 
 /// The messages of troubles, and how many more there were.
 pub(super) struct Messages<'t>(pub(super) &'t Troubles);
+
+#[cfg(test)]
+impl schemars::JsonSchema for Messages<'_> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Troubles".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Vec::<String>::json_schema(generator)
+    }
+}
+
+/// A document with a body, for its schema.
+#[cfg(test)]
+pub(super) type Shape<B> = Document<'static, B, Messages<'static>>;
 
 impl Serialize for Messages<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -56,13 +56,19 @@ pub fn json(out: &mut dyn Write, about: About<'_>, du: &Du) -> serde_json::Resul
     document::write(out, "nixoscope.du.v1", about, &body)
 }
 
+/// The shape of the document, for its schema.
+#[cfg(test)]
+pub(super) type Shape = document::Shape<Body>;
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
-struct Body {
+pub(super) struct Body {
     whole: Entry,
     rest: u64,
     entries: Vec<Entry>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry {
@@ -149,11 +155,17 @@ pub fn hints_json(
     document::write(out, "nixoscope.hints.v1", about, &Hints { hints: entries.collect() })
 }
 
+/// The shape of the document of hints, for its schema.
+#[cfg(test)]
+pub(super) type HintsShape = document::Shape<Hints>;
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
-struct Hints {
+pub(super) struct Hints {
     hints: Vec<HintEntry>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct HintEntry {
@@ -163,6 +175,7 @@ struct HintEntry {
     paths: Vec<Held>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Held {

@@ -29,11 +29,17 @@ pub fn json(out: &mut dyn Write, about: About<'_>, done: &[Extracted]) -> serde_
     document::write(out, "nixoscope.extract.v1", about, &Body { extracted })
 }
 
+/// The shape of the document, for its schema.
+#[cfg(test)]
+pub(super) type Shape = document::Shape<Body>;
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
-struct Body {
+pub(super) struct Body {
     extracted: Vec<Entry>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry {

@@ -105,8 +105,13 @@ pub fn owned_table(out: &mut dyn Write, entries: &[(Visit, Node)], layout: Layou
     table::write(out, table)
 }
 
+/// The shape of the documents of `ls` and `find`, for their schemas.
+#[cfg(test)]
+pub(super) type Shape<E> = document::Shape<Body<Vec<E>>>;
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
-struct Body<E> {
+pub(super) struct Body<E> {
     entries: E,
 }
 
@@ -128,17 +133,19 @@ impl<I: Iterator<Item: Serialize>> Serialize for Sequence<I> {
     }
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
-struct OwnedEntry {
+pub(super) struct OwnedEntry {
     #[serde(flatten)]
     entry: FileEntry,
     #[serde(rename = "storePath")]
     store_path: Option<String>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct FileEntry {
+pub(super) struct FileEntry {
     path: String,
     path_base64: Option<String>,
     r#type: &'static str,

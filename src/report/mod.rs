@@ -22,6 +22,7 @@ pub mod packages;
 pub mod policy;
 pub mod sarif;
 pub mod sbom;
+pub mod schema;
 pub mod secrets;
 pub mod services;
 pub mod size;

@@ -137,6 +137,56 @@ pub fn tree(out: &mut dyn Write, twigs: &[Twig], software: &Software, rows: &[Pa
     Ok(())
 }
 
+/// The document of a tree: its store paths from above, each with its level.
+///
+/// # Errors
+/// If the writer fails.
+pub fn tree_json(
+    out: &mut dyn Write,
+    about: About<'_>,
+    (twigs, software): (&[Twig], &Software),
+    rows: &[Package],
+) -> serde_json::Result<()> {
+    let sized: HashMap<usize, &Package> = rows.iter().map(|row| (row.index, row)).collect();
+    let entry = |twig: &Twig| {
+        let object = software.contents.objects.get(twig.object)?;
+        let row = sized.get(&twig.object);
+        Some(TwigEntry {
+            path: object.path.to_string(),
+            level: twig.level,
+            nar_size: row.and_then(|row| row.nar_size),
+            closure_size: row.and_then(|row| row.closure_size),
+            added_size: row.and_then(|row| row.added_size),
+            deeper: twig.hidden,
+        })
+    };
+    document::write(out, "nixoscope.tree.v1", about, &TreeBody { tree: twigs.iter().filter_map(entry).collect() })
+}
+
+/// The shape of the document of a tree, for its schema.
+#[cfg(test)]
+pub(super) type TreeShape = document::Shape<TreeBody>;
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[derive(Serialize)]
+pub(super) struct TreeBody {
+    tree: Vec<TwigEntry>,
+}
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TwigEntry {
+    path: String,
+    /// Levels below the system.
+    level: usize,
+    nar_size: Option<u64>,
+    closure_size: Option<u64>,
+    added_size: Option<u64>,
+    /// Store paths below it that are deeper than the tree.
+    deeper: usize,
+}
+
 /// The document of `packages`.
 ///
 /// # Errors
@@ -170,13 +220,19 @@ pub fn json(out: &mut dyn Write, about: About<'_>, software: &Software, packages
     )
 }
 
+/// The shape of the document, for its schema.
+#[cfg(test)]
+pub(super) type Shape = document::Shape<Body<'static>>;
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
-struct Body<'n> {
+pub(super) struct Body<'n> {
     packages: Vec<Entry<'n>>,
     disk: Option<Disk>,
 }
 
 /// Where the bytes of the store went. They add up to `total`.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Disk {
@@ -215,6 +271,7 @@ pub fn space(out: &mut dyn Write, space: Space) -> io::Result<()> {
     writeln!(out, "on disc: {} = {}", size::format(space.total), parts.join(" + "))
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry<'n> {

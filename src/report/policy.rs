@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::document;
 use super::escape::is_harmful;
 use crate::check::policy::{Draft, DraftNetwork, DraftSsh, DraftUser};
 use crate::nixos::PasswordState;
@@ -41,6 +42,17 @@ pub fn toml(out: &mut dyn Write, draft: &Draft) -> io::Result<()> {
     }
     writeln!(out)?;
     out.write_all(&tables)
+}
+
+/// Writes the same policy as JSON, without the comments.
+///
+/// # Errors
+/// If the writer fails.
+pub fn json(out: &mut dyn Write, draft: &Draft) -> io::Result<()> {
+    let mut text = Vec::new();
+    toml(&mut text, draft)?;
+    let policy: serde_json::Value = toml::from_slice(&text).map_err(io::Error::other)?;
+    Ok(document::line(out, &policy)?)
 }
 
 /// One table for all packages, several names a line.

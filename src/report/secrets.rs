@@ -8,7 +8,7 @@ use super::count::counted;
 use super::document::{self, About};
 use super::files::{raw, text};
 #[cfg(feature = "cli")]
-use super::table;
+use super::table::{self, Layout};
 use super::{escape, size};
 use crate::secrets::{Report, Secret};
 
@@ -23,10 +23,12 @@ const SHOWN: usize = 100;
 /// # Errors
 /// If the writer fails.
 #[cfg(feature = "cli")]
-pub fn page(out: &mut dyn Write, report: &Report, unsearched: usize, width: Option<u16>) -> io::Result<()> {
-    if !report.secrets.is_empty() {
-        let mut table = table::new(&["KIND", "WHAT", "PLACE", "FINGERPRINT"], width);
-        for secret in report.secrets.iter().take(SHOWN) {
+pub fn page(out: &mut dyn Write, report: &Report, unsearched: usize, layout: impl Into<Layout>) -> io::Result<()> {
+    let layout = layout.into();
+    if !report.secrets.is_empty() || layout == Layout::Tabs {
+        let mut table = table::new(&["KIND", "WHAT", "PLACE", "FINGERPRINT"], layout);
+        let shown = if layout == Layout::Tabs { report.secrets.len() } else { SHOWN };
+        for secret in report.secrets.iter().take(shown) {
             let path = escape(&secret.path);
             let place = match secret.line {
                 Some(line) => format!("{path}:{line}"),
@@ -36,6 +38,9 @@ pub fn page(out: &mut dyn Write, report: &Report, unsearched: usize, width: Opti
             table.add_row([secret.kind, &escape(secret.description().as_bytes()), &place, fingerprint]);
         }
         table::write(out, table)?;
+    }
+    if layout == Layout::Tabs {
+        return Ok(());
     }
     let all = report.secrets.len() + report.further;
     if let Some(more @ 1..) = all.checked_sub(SHOWN) {
@@ -87,8 +92,13 @@ pub fn json(out: &mut dyn Write, about: About<'_>, report: &Report) -> serde_jso
     document::write(out, "nixoscope.secrets.v1", about, &body)
 }
 
+/// The shape of the document, for its schema.
+#[cfg(test)]
+pub(super) type Shape = document::Shape<Body<'static>>;
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
-struct Body<'r> {
+pub(super) struct Body<'r> {
     secrets: Vec<Entry<'r>>,
     further: usize,
     known: usize,
@@ -98,6 +108,7 @@ struct Body<'r> {
     bytes: u64,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry<'r> {
@@ -112,6 +123,7 @@ struct Entry<'r> {
 }
 
 /// Whose a secret is.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct Named<'r> {
     kind: &'static str,

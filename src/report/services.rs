@@ -9,6 +9,7 @@ use super::escape;
 #[cfg(feature = "cli")]
 use super::table::{self, Layout};
 use crate::nixos::firewall::{Firewall, Opening, Rule};
+use crate::nixos::hardening::{Confinement, Hardening};
 use crate::nixos::services::{Service, Services};
 use crate::nixos::unit::{Conditions, Port, Start};
 use crate::store::StorePath;
@@ -28,35 +29,108 @@ pub enum Rows {
 /// What the writer meets.
 #[cfg(feature = "cli")]
 pub fn table(out: &mut dyn Write, services: &Services, rows: Rows, layout: Layout) -> io::Result<()> {
-    let mut table = table::new(&["UNIT", "STARTS", "AS", "LISTENS", "RUNS"], layout);
-    let mut hidden = 0;
-    for service in &services.services {
-        if rows == Rows::Started && !service.starts() {
-            hidden += 1;
-            continue;
-        }
-        table.add_row([
-            escape(service.unit.as_bytes()).into_owned(),
-            start(service),
-            service.user.as_deref().map(|user| escape(user.as_bytes()).into_owned()).unwrap_or_default(),
-            ports(&service.ports),
-            service.program.as_deref().map(short).unwrap_or_default(),
-        ]);
-    }
-    if table.row_count() > 0 {
-        table::write(out, table)?;
+    let (shown, hidden): (Vec<&Service>, Vec<&Service>) =
+        services.services.iter().partition(|service| rows == Rows::All || service.starts());
+    let wide = wide(&shown, layout);
+    // On a terminal, conditions have lines of their own: they are longer than all the rest.
+    let apart = matches!(layout, Layout::Columns(_)) && !wide.fits();
+    if !shown.is_empty() {
+        table::write(out, if apart { narrow(&shown, layout) } else { wide })?;
         if layout == Layout::Tabs {
             return Ok(());
         }
         writeln!(out)?;
     }
-    if hidden > 0 {
-        writeln!(out, "{hidden} more units do not start by themselves, --all shows them")?;
+    if apart {
+        conditions(out, &shown)?;
+    }
+    if !hidden.is_empty() {
+        match hidden.len() {
+            1 => writeln!(out, "1 more unit does not start by itself, --all shows it")?,
+            more => writeln!(out, "{more} more units do not start by themselves, --all shows them")?,
+        }
     }
     match &services.firewall {
         Some(firewall) => self::firewall(out, firewall),
         None => writeln!(out, "firewall: could not be read"),
     }
+}
+
+/// A column for each fact.
+#[cfg(feature = "cli")]
+fn wide(shown: &[&Service], layout: Layout) -> table::Table {
+    let mut table = table::new(&["UNIT", "STARTED BY", "AS", "HARDENING", "LISTENS", "RUNS"], layout);
+    for service in shown {
+        let started_by = match &service.conditions {
+            Conditions::Met => started_by(service),
+            Conditions::Open(condition) => format!("{} if {condition}", started_by(service)),
+            Conditions::Failed(condition) => format!("never: {condition} does not hold"),
+        };
+        table.add_row([
+            escape(service.unit.as_bytes()).into_owned(),
+            escape(started_by.as_bytes()).into_owned(),
+            user(service),
+            service.hardening.as_ref().map(Hardening::word).unwrap_or_default().to_owned(),
+            ports(&service.ports),
+            service.program.as_deref().map(short).unwrap_or_default(),
+        ]);
+    }
+    table
+}
+
+/// The columns for a terminal of 80 columns.
+#[cfg(feature = "cli")]
+fn narrow(shown: &[&Service], layout: Layout) -> table::Table {
+    let mut table = table::new(&["UNIT", "STARTED BY", "LISTENS", "RUNS"], layout);
+    for service in shown {
+        let more = match service.conditions {
+            Conditions::Met => "",
+            Conditions::Open(_) => " if …",
+            Conditions::Failed(_) => " never",
+        };
+        let program = service.program.as_deref().map(short).unwrap_or_default();
+        let hardening = service.hardening.as_ref().map(Hardening::word).unwrap_or_default();
+        let runs =
+            if program.is_empty() { program } else { format!("{program} as {}, hardening {hardening}", user(service)) };
+        table.add_row([
+            escape(service.unit.as_bytes()).into_owned(),
+            format!("{}{more}", escape(started_by(service).as_bytes())),
+            ports(&service.ports),
+            runs,
+        ]);
+    }
+    table
+}
+
+/// The conditions of units, for a table without them.
+#[cfg(feature = "cli")]
+fn conditions(out: &mut dyn Write, shown: &[&Service]) -> io::Result<()> {
+    for service in shown {
+        let line = match &service.conditions {
+            Conditions::Met => continue,
+            Conditions::Open(condition) => format!("{} starts if {condition}", service.unit),
+            Conditions::Failed(condition) => {
+                format!("{} does not start: {condition} does not hold", service.unit)
+            }
+        };
+        writeln!(out, "{}", escape(line.as_bytes()))?;
+    }
+    Ok(())
+}
+
+/// The unit that starts it.
+#[cfg(feature = "cli")]
+fn started_by(service: &Service) -> String {
+    match &service.start {
+        Start::Boot => service.wanted_by.clone().unwrap_or_else(|| "the kernel line".to_owned()),
+        Start::Trigger(unit) => unit.clone(),
+        Start::Manual => "hand".to_owned(),
+    }
+}
+
+#[cfg(feature = "cli")]
+fn user(service: &Service) -> String {
+    service.user.as_deref().map(|user| escape(user.as_bytes()).into_owned()).unwrap_or_default()
 }
 
 fn firewall(out: &mut dyn Write, firewall: &Firewall) -> io::Result<()> {
@@ -123,12 +197,18 @@ pub fn json(out: &mut dyn Write, about: About<'_>, services: &Services) -> serde
     document::write(out, "nixoscope.services.v1", about, &body)
 }
 
+/// The shape of the document, for its schema.
+#[cfg(test)]
+pub(super) type Shape = document::Shape<Body<'static>>;
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
-struct Body<'s> {
+pub(super) struct Body<'s> {
     services: Vec<ServiceEntry<'s>>,
     firewall: Option<FirewallEntry<'s>>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ServiceEntry<'s> {
@@ -136,13 +216,34 @@ struct ServiceEntry<'s> {
     /// `boot`, `trigger` or `manual`.
     start: &'static str,
     triggered_by: Option<&'s str>,
+    /// The unit that pulls it in at boot.
+    wanted_by: Option<&'s str>,
     /// A condition that fails, or that the image leaves open.
     condition: Option<&'s str>,
     /// Whether its conditions hold. `null` if the image leaves one open.
     conditions_hold: Option<bool>,
     user: Option<&'s str>,
+    hardening: Option<HardeningEntry>,
     program: Option<&'s str>,
     ports: Vec<PortEntry>,
+}
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[derive(Serialize)]
+struct HardeningEntry {
+    /// `none`, `low`, `medium` or `high`.
+    level: &'static str,
+    /// The settings that confine it.
+    settings: Vec<&'static str>,
+}
+
+impl HardeningEntry {
+    fn of(hardening: &Hardening) -> Self {
+        Self {
+            level: hardening.word(),
+            settings: hardening.0.iter().map(|setting| Confinement::name(*setting)).collect(),
+        }
+    }
 }
 
 impl<'s> ServiceEntry<'s> {
@@ -161,15 +262,18 @@ impl<'s> ServiceEntry<'s> {
             unit: &service.unit,
             start,
             triggered_by,
+            wanted_by: service.wanted_by.as_deref(),
             condition,
             conditions_hold,
             user: service.user.as_deref(),
+            hardening: service.hardening.as_ref().map(HardeningEntry::of),
             program: service.program.as_deref(),
             ports: service.ports.iter().map(PortEntry::of).collect(),
         }
     }
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct PortEntry {
     protocol: &'static str,
@@ -184,6 +288,7 @@ impl PortEntry {
     }
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct FirewallEntry<'f> {
@@ -205,6 +310,7 @@ impl<'f> FirewallEntry<'f> {
     }
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct OpeningEntry<'f> {
     protocol: &'f str,
@@ -226,6 +332,7 @@ impl<'f> OpeningEntry<'f> {
     }
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct RuleEntry<'f> {
     text: &'f str,

@@ -78,8 +78,9 @@ impl Table {
         widest
     }
 
-    /// Whether every row fits one line of a terminal.
-    fn fits(&self, columns: u16) -> bool {
+    /// Whether every row fits one line.
+    pub(super) fn fits(&self) -> bool {
+        let Layout::Columns(columns) = self.layout else { return true };
         let widths = self.widest(UnicodeWidthStr::width);
         let gaps = GAP * widths.len().saturating_sub(1);
         widths.iter().sum::<usize>() + gaps <= usize::from(columns)
@@ -115,7 +116,7 @@ impl Table {
                 return std::iter::once(self.headers.join("\t")).chain(rows.map(|row| row.join("\t"))).collect();
             }
         };
-        if !self.fits(columns) {
+        if !self.fits() {
             for cell in self.rows.iter_mut().flatten() {
                 cell.text = shorten(&cell.text);
             }
@@ -127,7 +128,7 @@ impl Table {
         }
         let mut table = comfy_table::Table::new();
         table.load_style(presets::NOTHING);
-        if self.layout == Layout::Lines || self.fits(columns) {
+        if self.fits() {
             table.set_content_arrangement(ContentArrangement::Disabled);
         } else {
             table.set_content_arrangement(ContentArrangement::Dynamic).set_width(columns);

@@ -149,9 +149,14 @@ pub fn json(out: &mut dyn Write, about: About<'_>, report: &Report) -> serde_jso
     document::write(out, "nixoscope.verify.v1", about, &body)
 }
 
+/// The shape of the document, for its schema.
+#[cfg(test)]
+pub(super) type Shape = document::Shape<Body<'static>>;
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Body<'r> {
+pub(super) struct Body<'r> {
     paths: Paths,
     expected_file: Option<bool>,
     implanted_md5: Option<bool>,
@@ -162,6 +167,7 @@ struct Body<'r> {
     notes: Vec<Remarked<'r>>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Paths {
@@ -171,6 +177,7 @@ struct Paths {
     without_hash: usize,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry<'r> {
@@ -183,6 +190,7 @@ struct Entry<'r> {
 }
 
 /// How many of the verified store paths are signed, also by each key.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Signatures<'r> {
@@ -191,6 +199,7 @@ struct Signatures<'r> {
     unsigned: usize,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Remarked<'r> {

@@ -152,23 +152,31 @@ fn total(software: &Software, objects: &[usize]) -> Option<u64> {
     objects.iter().filter_map(|&object| nar_size(software, object)).reduce(u64::saturating_add)
 }
 
+/// The shape of the document, for its schema.
+#[cfg(test)]
+pub(super) type Shape = document::Shape<Body>;
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
-struct Body {
+pub(super) struct Body {
     reasons: Vec<ReasonEntry>,
     brings: Option<Brings>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct ReasonEntry {
     path: String,
     chains: Vec<ChainEntry>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct ChainEntry {
     links: Vec<LinkEntry>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct LinkEntry {
     path: String,
@@ -176,6 +184,7 @@ struct LinkEntry {
     files: Option<Vec<String>>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Brings {
@@ -185,6 +194,7 @@ struct Brings {
     only: Vec<Only>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Only {

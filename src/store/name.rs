@@ -35,6 +35,12 @@ impl<'n> Name<'n> {
         }
     }
 
+    /// The version without the ABI that nixpkgs appends when it builds a version once for each: `2.50.3+abi=4.1`.
+    #[must_use]
+    pub fn release(&self) -> &'n str {
+        self.version.split_once("+abi=").map_or(self.version, |(release, _)| release)
+    }
+
     /// Whether the output is one of documentation, debug symbols or development files.
     #[must_use]
     pub fn is_beside(&self) -> bool {
@@ -86,6 +92,18 @@ mod tests {
             ("x-1-dev-man", "x", "1-dev", Some("man")),
         ] {
             assert_eq!(Name::parse(name), Name { pname, version, output }, "{name}");
+        }
+    }
+
+    #[test]
+    fn two_abis_of_a_version_are_one_release() {
+        for (name, release) in [
+            ("webkitgtk-2.50.3+abi=4.0", "2.50.3"),
+            ("webkitgtk-2.50.3+abi=4.1-dev", "2.50.3"),
+            ("libsoup-3.6.5", "3.6.5"),
+            ("linux-6.12+deb12", "6.12+deb12"),
+        ] {
+            assert_eq!(Name::parse(name).release(), release, "{name}");
         }
     }
 }

@@ -199,3 +199,48 @@ fn a_missing_directory_for_temporary_files_is_answered_with_advice() {
     assert!(code == Some(2) && errors.starts_with(expected.split(" (os").next().unwrap()), "{errors}");
     assert!(errors.ends_with("set TMPDIR to a directory with enough space\n"), "{errors}");
 }
+
+#[test]
+fn access_and_secrets_have_a_row_a_line_for_programs() {
+    let image = fixture("today/result").display().to_string();
+    let access = run(&["access", "--format", "tsv", &image]).out;
+    let mut lines = access.lines();
+    assert_eq!(lines.next(), Some("SYSTEM\tUSER\tPASSWORD\tKEYS\tLOGIN"));
+    let rows: Vec<Vec<&str>> = lines.map(|line| line.split('\t').collect()).collect();
+    let users: Vec<&str> = rows.iter().map(|row| row[1]).collect();
+    // Two systems.
+    assert_eq!(users, ["nixos", "root", "nixos", "root"]);
+    assert!(rows.iter().all(|row| row.len() == 5 && row[0].starts_with("/nix/store/")), "{access}");
+    let secrets = run(&["secrets", "--format", "tsv", &image]);
+    assert_eq!(secrets.code, Some(1));
+    let mut lines = secrets.out.lines();
+    assert_eq!(lines.next(), Some("KIND\tWHAT\tPLACE\tFINGERPRINT"));
+    let document = run(&["secrets", "--json", &image]).out;
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    assert_eq!(lines.clone().count(), document["secrets"].as_array().unwrap().len());
+    assert!(lines.all(|line| line.split('\t').count() == 4), "{}", secrets.out);
+    let clean = fixture("access/netboot.squashfs").display().to_string();
+    assert_eq!(run(&["secrets", "--format", "tsv", &clean]).out, "KIND\tWHAT\tPLACE\tFINGERPRINT\n");
+}
+
+#[test]
+fn an_image_after_the_other_arguments_is_noticed() {
+    let image = fixture("menus/same.iso").display().to_string();
+    for command in ["find", "ls", "cat", "du", "extract --output out", "why"] {
+        let words: Vec<&str> = command.split(' ').chain(["vim*", &image]).collect();
+        let run = run(&words);
+        assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{command}");
+        let expected = format!("; the image comes before vim*: is it {image}?\n");
+        assert!(run.errors.starts_with("nixoscope: vim*: ") && run.errors.ends_with(&expected), "{}", run.errors);
+    }
+    let missing = run(&["find", "gone.iso", "vim*"]).errors;
+    assert!(!missing.contains("comes before"), "{missing}");
+}
+
+#[test]
+fn a_second_image_is_no_path_of_the_first() {
+    let image = fixture("menus/same.iso").display().to_string();
+    let run = run(&["ls", &image, &image]);
+    assert_eq!((run.code, run.out.as_str()), (Some(1), ""));
+    assert!(run.errors.ends_with(" is a file here: ls lists one image at a time\n"), "{}", run.errors);
+}

@@ -106,6 +106,20 @@ fn the_same_image_gives_the_same_bytes_whatever_the_number_of_threads() {
 }
 
 #[test]
+fn a_system_that_allows_no_more_threads_gets_the_same_answers() {
+    let image = today();
+    let mut asked = commands(&image);
+    asked.extend([vec!["verify", &image], vec!["secrets", &image], vec!["access", &image]]);
+    for arguments in asked {
+        // No thread can have a stack this large.
+        let alone = program().args(&arguments).env("RUST_MIN_STACK", (1u64 << 60).to_string()).output().unwrap();
+        let usual = run(&arguments);
+        assert_eq!(String::from_utf8_lossy(&alone.stderr), usual.errors, "{arguments:?}");
+        assert_eq!((alone.status.code(), alone.stdout), (usual.code, usual.out.into_bytes()), "{arguments:?}");
+    }
+}
+
+#[test]
 fn no_name_of_an_image_reaches_the_terminal_unescaped() {
     let image = today();
     let odd = ["line\\nbreak.txt", "red\\u{1b}[31m.txt", "caf\\xe9.txt", "grün.txt", "it's \"quoted\".txt"];

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{fixture, run};
+use crate::support::{Disc, fixture, run};
 
 /// A store with objects of every kind, and a system that has installed some of them.
 fn kinds() -> String {
@@ -205,6 +205,36 @@ fn the_tree_shows_each_store_path_once_and_counts_what_is_deeper() {
     };
     assert_eq!(out.lines().count() + hidden(&out), whole.lines().count());
     assert_eq!(hidden(&whole), 0);
+}
+
+#[test]
+fn the_document_of_the_tree_has_the_lines_of_its_page() {
+    let today = fixture("today/result").display().to_string();
+    let page = run(&["packages", "--tree", &today]).out;
+    let document: Value = serde_json::from_str(&run(&["packages", "--tree", "--json", &today]).out).unwrap();
+    assert_eq!(document["schema"], "nixoscope.tree.v1");
+    let lines = document["tree"].as_array().unwrap().iter().map(|twig| {
+        let name = twig["path"].as_str().unwrap()["/nix/store/".len() + 33..].to_owned();
+        let more = twig["deeper"].as_u64().filter(|deeper| *deeper > 0).map(|deeper| format!(" (+{deeper})"));
+        let level = usize::try_from(twig["level"].as_u64().unwrap()).unwrap();
+        format!("{}{name}{}", "  ".repeat(level), more.unwrap_or_default())
+    });
+    assert_eq!(lines.collect::<Vec<_>>(), page.lines().skip(1).map(|line| line[36..].to_owned()).collect::<Vec<_>>());
+}
+
+#[test]
+fn one_version_built_for_two_abis_is_not_several_versions() {
+    let file = |digit: &str, name: &str| format!("/nix/store/{}-{name}/bin/tool", digit.repeat(32));
+    let disc = Disc::with_system()
+        .program(&file("4", "webkitgtk-2.50.3+abi=4.0"))
+        .program(&file("5", "webkitgtk-2.50.3+abi=4.1"))
+        .program(&file("6", "libsoup-2.74.3"))
+        .program(&file("7", "libsoup-3.6.5"));
+    let folder = tempfile::tempdir().unwrap();
+    let image = disc.write(folder.path()).display().to_string();
+    let listed = run(&["packages", "--several", "--path", &image]).out;
+    let names: Vec<&str> = listed.lines().map(|line| &line["/nix/store/".len() + 33..]).collect();
+    assert_eq!(names, ["libsoup-2.74.3", "libsoup-3.6.5"]);
 }
 
 #[test]

@@ -783,3 +783,26 @@ fn what_a_configuration_says_that_is_not_in_the_image_is_unknown() {
         ["pass ssh enabled", "unknown ssh password-authentication", "unknown ssh permit-root-login prohibit-password"];
     assert_eq!((code, results(&document).as_slice()), (Some(2), &expected.map(str::to_owned)[..]));
 }
+
+#[test]
+fn a_draft_in_json_demands_what_the_draft_in_toml_demands() {
+    let image = fixture("today/result").display().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let subjects = |name: &str, text: &str| {
+        let policy = folder.path().join(name);
+        std::fs::write(&policy, text).unwrap();
+        let run = run(&["check", "--json", &image, "--policy", policy.to_str().unwrap()]);
+        assert_eq!(run.code, Some(0), "{}", run.errors);
+        let document: Value = serde_json::from_str(&run.out).unwrap();
+        let results = document["results"].as_array().unwrap().iter();
+        let mut subjects: Vec<String> =
+            results.map(|result| format!("{} {}", result["kind"], result["subject"])).collect();
+        subjects.sort();
+        subjects
+    };
+    let toml = subjects("policy.toml", &run(&["policy", &image]).out);
+    let json = run(&["policy", "--json", &image]);
+    assert_eq!((json.code, json.out.lines().count()), (Some(0), 1), "{}", json.errors);
+    assert_eq!(subjects("policy.json", &json.out), toml);
+    assert!(toml.len() > 20, "{toml:?}");
+}

@@ -1,6 +1,8 @@
 //! `services`: what starts, as whom, and what the firewall lets in.
 
-use crate::support::{fixture, run};
+use serde_json::{Value, json};
+
+use crate::support::{Disc, fixture, program, run};
 
 #[test]
 fn units_that_start_are_listed_with_their_user_program_and_ports() {
@@ -10,16 +12,46 @@ fn units_that_start_are_listed_with_their_user_program_and_ports() {
     assert_eq!(
         listed.out,
         "\
-UNIT                        STARTS                                                 AS    LISTENS  RUNS
-register-nix-paths.service  at boot if ConditionPathExists=/nix-path-registration  root           nix-2.31.2/bin/nix-store
-sshd.service                at boot                                                root  tcp 22   openssh-10.2p1/bin/sshd
+UNIT                        STARTED BY                                                       AS    HARDENING  LISTENS  RUNS
+register-nix-paths.service  multi-user.target if ConditionPathExists=/nix-path-registration  root  none                nix-2.31.2/bin/nix-store
+sshd.service                multi-user.target                                                root  none       tcp 22   openssh-10.2p1/bin/sshd
 
 3 more units do not start by themselves, --all shows them
 firewall: NixOS sets up none
 "
     );
     let all = run(&["services", "--all", &today]);
-    assert_eq!(all.out.matches("by hand").count(), 3, "{}", all.out);
+    assert_eq!(all.out.lines().filter(|line| line.split_whitespace().nth(1) == Some("hand")).count(), 3, "{}", all.out);
+}
+
+#[test]
+fn at_80_columns_each_unit_has_its_program_below_it_and_conditions_follow() {
+    let disc = Disc::with_system()
+        .unit("web.service", "multi-user.target", "[Unit]\nConditionPathExists=/var/lib/web/enabled-by-the-administrator\n\
+             [Service]\nDynamicUser=yes\nExecStart=/nix/store/44444444444444444444444444444444-some-web-server-1.0/bin/serve\n");
+    let folder = tempfile::tempdir().unwrap();
+    let image = disc.write(folder.path()).display().to_string();
+    let listed = program().args(["services", &image]).env("COLUMNS", "80").output().unwrap();
+    assert_eq!(
+        String::from_utf8(listed.stdout).unwrap(),
+        "\
+UNIT          STARTED BY              LISTENS  RUNS
+sshd.service  multi-user.target       tcp 22   openssh-10.2p1/bin/sshd as
+                                               root, hardening none
+web.service   multi-user.target if …           some-web-server-1.0/bin/serve
+                                               as a dynamic user, hardening
+                                               medium
+
+web.service starts if
+    ConditionPathExists=/var/lib/web/enabled-by-the-administrator
+firewall: NixOS sets up none
+"
+    );
+    let document: Value = serde_json::from_str(&run(&["services", "--json", &image]).out).unwrap();
+    let web = document["services"].as_array().unwrap().iter().find(|service| service["unit"] == "web.service").unwrap();
+    assert_eq!(web["wantedBy"], "multi-user.target");
+    let settings = ["User", "NoNewPrivileges", "ProtectSystem", "ProtectHome", "PrivateTmp"];
+    assert_eq!(web["hardening"], json!({"level": "medium", "settings": settings}));
 }
 
 #[test]

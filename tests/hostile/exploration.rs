@@ -1,24 +1,25 @@
 //! Everything that the commands do with an image, within limits.
 
 use std::io::{self, Read};
+use std::path::Path;
 
 use nixoscope::Troubles;
 use nixoscope::check::kind::{
     Boot, Command, File, Forbid, Installed, KernelParam, Key, NoEmptyPasswords, NoParam, Package, Ssh,
 };
 use nixoscope::check::policy::Firmware;
-use nixoscope::check::{self, Assertion, Demand, PackageQuery, WantedKey};
+use nixoscope::check::{Assertion, Demand, PackageQuery, WantedKey};
 use nixoscope::diff::{Difference, Manifest, Pair};
 use nixoscope::fs::walk::Walk;
 use nixoscope::fs::{FileType, Tree, fat, path};
 use nixoscope::image::Image;
-use nixoscope::nixos::access::Access;
-use nixoscope::nixos::package::{self, Column};
-use nixoscope::nixos::software::Software;
-use nixoscope::nixos::{Disc, Summary};
+use nixoscope::nixos::Disc;
 use nixoscope::report;
 use nixoscope::secrets::{self, Allow};
 use nixoscope::verify::{self, Expectations};
+
+use crate::documents::{self, about, written};
+use crate::hygiene::{json, letters};
 
 /// Files that are looked at in one tree.
 const VISITS: usize = 1500;
@@ -38,48 +39,27 @@ pub(crate) fn explore(bytes: Vec<u8>) {
     for asked in ["/etc/ssh/sshd_config", "/run/current-system/sw/bin/vim", "/folder/../link", "/1/2/3/4/5/6/7/8/9"] {
         told(path::resolve(disc.tree(), asked.as_bytes()));
     }
-    let mut troubles = Troubles::default();
-    let summary = Summary::of(&disc, &mut troubles);
-    troubles.iter().for_each(one_line);
-    report::inspect::page(&mut io::sink(), &summary, None).unwrap();
-    report::inspect::json(&mut io::sink(), &summary, &troubles).unwrap();
-    if let Some(software) = told(Software::of(&disc, &mut troubles))
-        && let Some(rows) =
-            told(package::list(&disc, &software, &[Column::Closure, Column::Added, Column::Disk], &mut troubles))
-    {
-        let _ = told(nixoscope::nixos::du::Du::of(&disc, b"/", 3, &mut troubles));
-        let _ = told(nixoscope::nixos::hints::hints(&disc, &software, &mut troubles));
-        report::packages::json(&mut io::sink(), about(&troubles), &software, &rows).unwrap();
-    }
     let demands: Vec<Demand> = assertions().into_iter().map(Demand::from).collect();
-    let verdicts = check::run(&disc, &demands, &|_, _| {});
-    verdicts.troubles.iter().for_each(one_line);
-    report::check::table(&mut io::sink(), &verdicts, Some(100).into()).unwrap();
-    for system in disc.systems.iter().filter(|system| system.present) {
-        if let Some(access) = told(Access::of(&disc, system)) {
-            report::access::page(&mut io::sink(), (system, &access), report::access::Shown::All, Some(80)).unwrap();
-            report::access::json(&mut io::sink(), about(&troubles), &[(system.clone(), access)]).unwrap();
-        }
-    }
+    documents::write(&disc, &demands);
+    let mut troubles = Troubles::default();
     if let Some(mut manifest) = told(Manifest::of(&disc, &mut troubles)) {
         manifest.read_rest(&disc, &mut troubles);
-        report::manifest::json(&mut io::sink(), &manifest, &troubles).unwrap();
+        json("manifest", &written(|out| report::manifest::json(out, &manifest, &troubles)));
         let difference = Difference::between(Pair { old: &manifest, new: &Manifest::default() });
-        report::diff::page(&mut io::sink(), &difference, report::diff::Detail::All).unwrap();
+        letters("diff", &written(|out| report::diff::page(out, &difference, report::diff::Detail::All)));
+        letters("diff", &written(|out| report::diff::markdown(out, &difference, report::diff::Detail::All)));
+        let images = Pair { old: Path::new("old"), new: Path::new("new") };
+        json("diff", &written(|out| report::diff::json(out, &difference, images)));
     }
     if let Some(report) = told(secrets::scan(&disc, &Allow::default(), &|_, _| {})) {
         report.troubles.iter().for_each(one_line);
-        report::secrets::page(&mut io::sink(), &report, 0, Some(80)).unwrap();
-        report::secrets::json(&mut io::sink(), about(&report.troubles), &report).unwrap();
+        letters("secrets", &written(|out| report::secrets::page(out, &report, 0, Some(80))));
+        json("secrets", &written(|out| report::secrets::json(out, about(&report.troubles), &report)));
     }
     if let Some(report) = told(verify::run(&disc, &disc.troubles, &Expectations::default(), &|_, _| {})) {
-        report::verify::page(&mut io::sink(), &report).unwrap();
-        report::verify::json(&mut io::sink(), about(&disc.troubles), &report).unwrap();
+        letters("verify", &written(|out| report::verify::page(out, &report)));
+        json("verify", &written(|out| report::verify::json(out, about(&disc.troubles), &report)));
     }
-}
-
-fn about(troubles: &Troubles) -> report::About<'_> {
-    report::About { image: std::path::Path::new("image"), troubles }
 }
 
 /// Reads all of a boot image of UEFI.

@@ -8,9 +8,15 @@
 )]
 
 mod allocation;
+mod documents;
 mod exploration;
+mod hygiene;
 mod mutation;
+mod texts;
 
+#[allow(dead_code, reason = "not every test program makes all discs")]
+#[path = "../support/disc.rs"]
+mod disc;
 #[path = "../support/fixtures.rs"]
 mod fixtures;
 #[path = "../support/random.rs"]
@@ -30,12 +36,16 @@ use nixoscope::nixos::Disc;
 use nixoscope::store::graph::Graph;
 use nixoscope::store::registration::Registration;
 use random::Random;
+use texts::Texts;
 
 /// No case may take longer, even where the machine has much else to do. The slowest takes a hundredth of it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Bytes that may be allocated at a time, in all threads together.
 const MEMORY: usize = 256 << 20;
+
+/// Discs with spoilt texts.
+const SPOILT: usize = 120;
 
 /// Mutations of a small fixture, and of a whole image.
 const CASES: [usize; 2] = [300, 120];
@@ -163,6 +173,21 @@ fn damaged_boot_images_are_read_to_an_end() {
         }
         read_to_an_end(Path::new("efi.img"), &format!("case {seed}"), move || exploration::explore_fat(bytes));
     }
+}
+
+#[test]
+fn spoilt_texts_are_read_to_an_end() {
+    let texts = Texts::new();
+    let first = number("NIXOSCOPE_HOSTILE_SEED").unwrap_or(0);
+    for seed in (first..).take(number("NIXOSCOPE_HOSTILE_COUNT").map_or(SPOILT, |count| count as usize)) {
+        let (image, changes) = texts.spoilt(&mut Random::new(seed));
+        explore(Path::new("texts"), image, &format!("seed {seed}: {changes}"));
+    }
+}
+
+/// A number in the environment, to look further than CI does.
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 
 /// Explores a file with a few bytes of its metadata changed, as often as is asked.

@@ -11,6 +11,7 @@
 )]
 
 mod action;
+mod appended;
 mod bills;
 mod builds;
 mod compressed;

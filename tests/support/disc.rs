@@ -75,6 +75,11 @@ impl Disc {
         self.put(path, Content::File(bytes.to_vec(), 0o100_444))
     }
 
+    /// A file with this mode.
+    pub(crate) fn moded(self, path: &str, mode: u32) -> Self {
+        self.put(path, Content::File(Vec::new(), 0o100_000 | mode))
+    }
+
     /// A program.
     pub(crate) fn program(self, path: &str) -> Self {
         self.put(path, Content::File(b"#!/bin/sh\n".to_vec(), 0o100_555))
@@ -134,7 +139,7 @@ impl Disc {
         path
     }
 
-    fn image(&self) -> Vec<u8> {
+    pub(crate) fn image(&self) -> Vec<u8> {
         // Directories first, then a sector for what does not fit into a record, then files.
         let mut next = FIRST;
         let mut places: BTreeMap<&str, (usize, usize)> = BTreeMap::new();

@@ -8,7 +8,7 @@ use crate::check::systems::{Scope, in_each};
 use crate::check::{Judgement, Subject, WantedKey};
 use crate::error::Result;
 use crate::fs::Tree;
-use crate::nixos::access::{Account, Needs, People};
+use crate::nixos::access::{Account, Grant, Needs, People, SshSources};
 use crate::nixos::answer::{Answer, Caused, Doubt, Verdict, with_doubts};
 use crate::nixos::ssh::{AuthorizedKey, Search, search};
 use crate::nixos::{System, Users};
@@ -90,6 +90,11 @@ impl<'a> Asked<'a> {
         self.people.accounts.iter().filter(|account| self.is_for(&account.user.name))
     }
 
+    /// The files in which any sshd looks for their keys.
+    fn files(&self) -> impl Iterator<Item = String> {
+        self.accounts().flat_map(Account::all_ssh).flat_map(|sources| sources.files.iter().cloned())
+    }
+
     /// The account to report on: the wanted user's, or root's.
     fn account(&self) -> Option<&'a Account> {
         self.people.account(self.user.unwrap_or("root"))
@@ -99,7 +104,11 @@ impl<'a> Asked<'a> {
     fn why(&self) -> Option<String> {
         let sshd = &self.people.sshd;
         match self.account() {
-            Some(account) => account.ssh.entrance.answer().refused(),
+            Some(account) => {
+                let refused: Option<Vec<String>> =
+                    account.all_ssh().map(|sources| sources.entrance.answer().refused()).collect();
+                refused.and_then(|refused| refused.into_iter().next())
+            }
             // If any user will do, a missing root account is not the reason.
             None if self.user.is_none() && sshd.unit.is_some() => None,
             None => {
@@ -112,11 +121,14 @@ impl<'a> Asked<'a> {
     /// Sources of keys that may have the key although no file of the image lists it.
     fn doubts(&self) -> Vec<Caused<Doubt>> {
         let mut doubts: Vec<Caused<Doubt>> = Vec::new();
-        let may_open = |account: &&Account| account.ssh.entrance.answer().verdict() != Verdict::Denied;
-        for account in self.accounts().filter(may_open) {
-            let unlisted = account.entrances.iter().filter(|grant| grant.needs == Needs::Key(None));
+        let may_open = |sources: &&SshSources| sources.entrance.answer().verdict() != Verdict::Denied;
+        for account in self.accounts() {
+            let open: Vec<&SshSources> = account.all_ssh().filter(may_open).collect();
+            let is_open = |grant: &&Grant| open.iter().any(|sources| sources.unit == grant.sshd);
+            let unlisted = account.entrances.iter().filter(|grant| grant.needs == Needs::Key(None)).filter(is_open);
             let unlisted = unlisted.flat_map(|grant| grant.answer.doubts.iter());
-            for doubt in account.ssh.entrance.doubts_of_absence().chain(unlisted).cloned() {
+            let absent = open.iter().flat_map(|sources| sources.entrance.doubts_of_absence());
+            for doubt in absent.chain(unlisted).cloned() {
                 if !doubts.contains(&doubt) && doubts.len() < SHOWN {
                     doubts.push(doubt);
                 }
@@ -135,8 +147,18 @@ impl<'a> Asked<'a> {
 }
 
 impl Key {
-    /// sshd would accept the key for the user, or for any user.
+    /// sshd would accept the key for the user, or for any user. If it does not, what is past a limit may say otherwise.
     fn judge_of(&self, subject: &Subject<'_, '_>, system: &System) -> Result<Judgement> {
+        let judgement = self.judge_read(subject, system)?;
+        Ok(match subject.access_of(system)?.over_limits.first() {
+            Some(over) if judgement.answer == crate::check::Answer::Fails => {
+                Judgement::unknown(format!("{}; not everything is read: {over}", judgement.message), judgement.evidence)
+            }
+            _ => judgement,
+        })
+    }
+
+    fn judge_read(&self, subject: &Subject<'_, '_>, system: &System) -> Result<Judgement> {
         let (people, user) = (&subject.access_of(system)?.people, self.user.as_deref());
         // A system that does not list its users may have a user of that name.
         let unlisted = user.filter(|name| !people.users_known && people.account(name).is_none());
@@ -159,8 +181,9 @@ impl Key {
     fn places<'p>(&self, people: &'p People) -> Vec<Place<'p>> {
         let mut places = Vec::new();
         for account in &people.accounts {
-            let keys = account.ssh.keys.iter().map(|granted| (&granted.key, &granted.answer));
-            let authorities = account.ssh.authorities.iter().map(|authority| (&authority.key, &authority.answer));
+            let keys = account.keys().map(|granted| (&granted.key, &granted.answer));
+            let authorities = account.all_ssh().flat_map(|sources| &sources.authorities);
+            let authorities = authorities.map(|authority| (&authority.key, &authority.answer));
             let is_authority = self.key.is_authority();
             let listed: Vec<_> = if is_authority { authorities.collect() } else { keys.collect() };
             for (key, answer) in listed.into_iter().filter(|(key, _)| self.key.is(&key.line.key)) {
@@ -190,7 +213,7 @@ fn unauthorized(found: Search, asked: &Asked<'_>) -> Judgement {
         Some(error) => format!("; {} of what should be searched cannot be read: {error}", found.troubles.len()),
         None => String::new(),
     };
-    let read = || listed(&unique(asked.accounts().flat_map(|account| account.ssh.files.iter().cloned())));
+    let read = || listed(&unique(asked.files()));
     let with_doubts = |sentence| with_doubts(sentence, &asked.doubts());
     let sighted: Vec<String> = found.sightings.iter().map(|sighting| place(&sighting.file, sighting.line)).collect();
     if let Some(first) = sighted.first() {
@@ -252,7 +275,7 @@ fn useless(places: &[Place<'_>], asked: &Asked<'_>) -> Judgement {
 
 /// The authorized keys, as hints when the wanted key is not among them.
 fn instead(asked: &Asked<'_>) -> Vec<String> {
-    let keys = asked.accounts().flat_map(|account| account.ssh.keys.iter().map(move |granted| (account, &granted.key)));
+    let keys = asked.accounts().flat_map(|account| account.keys().map(move |granted| (account, &granted.key)));
     let told = keys.take(MOST_INSTEAD).map(|(account, AuthorizedKey { line, .. })| {
         let comment = if line.comment.is_empty() { String::new() } else { format!(" {}", line.comment) };
         format!("{}{comment} for {}", line.key, account.user.name)

@@ -181,7 +181,8 @@ mod tests {
 
     fn service(name: &str, number: u16, loopback: bool, start: Start) -> Service {
         let ports = vec![unit::Port { protocol: "tcp", number, loopback }];
-        Service { unit: name.to_owned(), start, conditions: unit::Conditions::Met, user: None, program: None, ports }
+        let (unit, conditions) = (name.to_owned(), unit::Conditions::Met);
+        Service { unit, start, wanted_by: None, conditions, user: None, hardening: None, program: None, ports }
     }
 
     fn opening(first: u16, last: u16, interface: Option<&str>) -> Opening {

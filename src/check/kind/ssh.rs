@@ -59,7 +59,8 @@ impl Ask for Ssh {
 
 /// sshd starts at boot, or does not.
 fn enabled(access: &Access, wanted: bool) -> Judgement {
-    let sshd = &access.people.sshd;
+    let first = &access.people.sshd;
+    let sshd = first.all().find(|sshd| sshd.starts && sshd.condition.is_none()).unwrap_or(first);
     let evidence: Vec<String> = sshd.unit.iter().cloned().collect();
     let told = match (&sshd.unit, &sshd.condition) {
         (Some(_), None) if sshd.starts => "sshd starts at boot".to_owned(),
@@ -75,46 +76,64 @@ fn enabled(access: &Access, wanted: bool) -> Judgement {
     if starts == wanted { Judgement::pass(told, evidence) } else { Judgement::fail(told, evidence) }
 }
 
-/// Unknown if sshd's configuration is not in the image.
-fn unread(sshd: &Sshd) -> Option<Judgement> {
-    let file = sshd.missing_config.as_ref()?;
+/// Unknown if the contents of an sshd's configuration are unknown.
+fn unread(first: &Sshd) -> Option<Judgement> {
+    let (sshd, unread) = first.all().find_map(|sshd| Some((sshd, sshd.unread_config.as_ref()?)))?;
     let evidence = sshd.unit.iter().cloned().collect();
-    Some(Judgement::unknown(format!("sshd reads {file}, which is not in the image"), evidence))
+    Some(Judgement::unknown(format!("{} reads {unread}", named(sshd)), evidence))
 }
 
-/// sshd accepts passwords, or does not.
+/// How a message names one of the daemons.
+fn named(sshd: &Sshd) -> String {
+    match sshd.unit.as_deref().filter(|_| sshd.is_further()) {
+        Some(unit) => format!("the sshd of {}", unit.rsplit('/').next().unwrap_or(unit)),
+        None => "sshd".to_owned(),
+    }
+}
+
+/// Some sshd accepts passwords, or none does.
 fn passwords(access: &Access, wanted: bool) -> Judgement {
-    if let Some(unknown) = unread(&access.people.sshd) {
+    let first = &access.people.sshd;
+    let takes = |sshd: &Sshd| {
+        let block = sshd.password_blocks().into_iter().next().map(|block| format!(" under `Match {block}`"));
+        let within = if sshd.takes_passwords() { Some(String::new()) } else { block };
+        Some(format!("{} takes passwords{}", named(sshd), within?))
+    };
+    let known = |sshd: &&Sshd| sshd.unit.is_some() && sshd.unread_config.is_none();
+    if let Some((sshd, told)) = first.all().filter(known).find_map(|sshd| Some((sshd, takes(sshd)?))) {
+        let evidence = sshd.config.iter().cloned().collect();
+        return if wanted { Judgement::pass(told, evidence) } else { Judgement::fail(told, evidence) };
+    }
+    if let Some(unknown) = unread(first) {
         return unknown;
     }
-    let evidence: Vec<String> = access.people.sshd.config.iter().cloned().collect();
-    let blocks = access.people.password_blocks();
-    let (takes, told) = match (&access.people.sshd.unit, access.people.takes_passwords(), blocks.first()) {
-        (None, ..) => (false, "there is no sshd".to_owned()),
-        (Some(_), true, _) => (true, "sshd takes passwords".to_owned()),
-        (Some(_), false, Some(block)) => (true, format!("sshd takes passwords under `Match {block}`")),
-        (Some(_), false, None) => (false, "sshd takes no passwords".to_owned()),
-    };
-    if takes == wanted { Judgement::pass(told, evidence) } else { Judgement::fail(told, evidence) }
+    let evidence: Vec<String> = first.config.iter().cloned().collect();
+    let told = if first.unit.is_some() { "sshd takes no passwords" } else { "there is no sshd" };
+    if wanted { Judgement::fail(told, evidence) } else { Judgement::pass(told, evidence) }
 }
 
-/// `PermitRootLogin` has one of the values.
+/// `PermitRootLogin` of every sshd has one of the values.
 fn permit_root_login(access: &Access, values: &[String]) -> Judgement {
-    if let Some(unknown) = unread(&access.people.sshd) {
-        return unknown;
-    }
-    let evidence: Vec<String> = access.people.sshd.config.iter().cloned().collect();
-    if access.people.sshd.unit.is_none() {
+    let first = &access.people.sshd;
+    let evidence: Vec<String> = first.config.iter().cloned().collect();
+    if first.unit.is_none() {
         return Judgement::pass("there is no sshd", evidence);
     }
-    let own = access.people.sshd.permit_root_login();
-    let other = access.people.sshd.permit_root_login_blocks().into_iter().find(|(value, _)| !values.contains(value));
-    let told = format!("PermitRootLogin {own}");
-    match other {
-        _ if !values.contains(&own) => Judgement::fail(told, evidence),
-        Some((value, block)) => {
-            Judgement::fail(format!("{told}; PermitRootLogin {value} under `Match {block}`"), evidence)
+    for sshd in first.all().filter(|sshd| sshd.unread_config.is_none()) {
+        let evidence = sshd.config.iter().cloned().collect();
+        let own = sshd.permit_root_login();
+        let of = if sshd.is_further() { format!(" for {}", named(sshd)) } else { String::new() };
+        let told = format!("PermitRootLogin {own}{of}");
+        if !values.contains(&own) {
+            return Judgement::fail(told, evidence);
         }
-        None => Judgement::pass(told, evidence),
+        let mut blocks = sshd.permit_root_login_blocks().into_iter();
+        if let Some((value, block)) = blocks.find(|(value, _)| !values.contains(value)) {
+            return Judgement::fail(format!("{told}; PermitRootLogin {value} under `Match {block}`"), evidence);
+        }
+    }
+    match unread(first) {
+        Some(unknown) => unknown,
+        None => Judgement::pass(format!("PermitRootLogin {}", first.permit_root_login()), evidence),
     }
 }

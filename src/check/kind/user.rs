@@ -89,8 +89,11 @@ impl User {
         if !self.exists {
             return Judgement::fail("there is such a user", evidence);
         }
+        let takes = |state| self.password.as_ref().is_none_or(|states| states.contains(&state));
         if self.password.is_some() && user.password.state == PasswordState::Unknown {
             unknown.push("the image does not say what the password is");
+        } else if takes(user.password.state) && user.password.replaced_by.is_some() && !takes(PasswordState::File) {
+            unknown.push("a file that is not in the image may replace the password");
         } else if self.password.as_ref().is_some_and(|states| !states.contains(&user.password.state)) {
             let option = user.password.option.as_ref().map(|option| format!(" ({option})")).unwrap_or_default();
             wrong.push(format!("the password is {}{option}", user.password.state));

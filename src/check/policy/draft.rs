@@ -1,6 +1,6 @@
 //! What a first policy for an image asserts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::super::kind::Firmware;
 use super::DraftNetwork;
@@ -10,6 +10,7 @@ use crate::fs::iso9660::Platform;
 use crate::nixos::access::{Access, Account, People};
 use crate::nixos::answer::Verdict;
 use crate::nixos::software::Software;
+use crate::nixos::ssh::Sshd;
 use crate::nixos::{Disc, ObjectKind, PasswordState, Summary};
 use crate::store::name::Name;
 use crate::store::version::{self, Requirement};
@@ -123,14 +124,18 @@ fn oldest_kernel(summary: &Summary) -> Option<&str> {
 
 impl DraftUser {
     fn of(account: &Account) -> Self {
-        let grants = &account.ssh;
         // If the image does not say which other keys let the user in, the policy cannot promise that there are no others.
-        let open = grants.keys.iter().any(|granted| granted.answer.verdict() == Verdict::Unknown);
-        let closed = grants.authorities.is_empty()
-            && grants.entrance.command().is_none()
-            && grants.elsewhere.is_empty()
-            && grants.untold.is_empty();
-        let accepted = grants.keys.iter().filter(|granted| granted.answer.verdict() == Verdict::Granted);
+        let open = account.keys().any(|granted| granted.answer.verdict() == Verdict::Unknown);
+        let closed = account.all_ssh().all(|sources| {
+            sources.authorities.is_empty()
+                && sources.entrance.command().is_none()
+                && sources.elsewhere.is_empty()
+                && sources.untold.is_empty()
+        });
+        let mut seen = HashSet::new();
+        let accepted = account.keys().filter(|granted| granted.answer.verdict() == Verdict::Granted);
+        // Two daemons may accept the same key.
+        let accepted = accepted.filter(|granted| seen.insert((&granted.key.file, granted.key.number)));
         let keys = accepted.map(|granted| &granted.key.line).map(|line| DraftKey {
             sentence: format!("{} {}", line.key.kind, line.comment),
             fingerprint: line.key.fingerprint(),
@@ -150,15 +155,18 @@ impl DraftSsh {
     fn of(people: &People) -> Self {
         let sshd = &people.sshd;
         let enabled = sshd.unit.is_some() && sshd.starts;
-        if sshd.unit.is_none() || sshd.missing_config.is_some() {
+        if sshd.unit.is_none() || sshd.all().any(|sshd| sshd.unread_config.is_some()) {
             return Self { enabled, passwords: None, permit_root_login: Vec::new() };
         }
-        let blocks = sshd.permit_root_login_blocks().into_iter().map(|(value, _)| value);
-        let values: BTreeSet<String> = std::iter::once(sshd.permit_root_login()).chain(blocks).collect();
+        let of_one = |sshd: &Sshd| {
+            let blocks = sshd.permit_root_login_blocks().into_iter().map(|(value, _)| value);
+            std::iter::once(sshd.permit_root_login()).chain(blocks).collect::<Vec<_>>()
+        };
+        let values: BTreeSet<String> = sshd.all().flat_map(of_one).collect();
         let known = values.iter().all(|value| PERMITTED.contains(&value.as_str()));
         Self {
             enabled,
-            passwords: Some(people.takes_passwords() || !people.password_blocks().is_empty()),
+            passwords: Some(sshd.all().any(|sshd| sshd.takes_passwords() || !sshd.password_blocks().is_empty())),
             permit_root_login: if known { values.into_iter().collect() } else { Vec::new() },
         }
     }

@@ -59,8 +59,10 @@ mod tests {
         let service = |number, conditions| Service {
             unit: "web.service".to_owned(),
             start: Start::Boot,
+            wanted_by: None,
             conditions,
             user: None,
+            hardening: None,
             program: None,
             ports: vec![Port { protocol: "tcp", number, loopback: false }],
         };

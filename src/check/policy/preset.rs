@@ -91,6 +91,7 @@ const TABLE: &[(FindingId, Stance, Stance)] = &[
     (FindingId::ShellOnKernelLine, Accepted, Refused),
     // Checks do not read the modes of all files.
     (FindingId::SetuidFile, Accepted, Accepted),
+    (FindingId::CapableFile, Accepted, Accepted),
     (FindingId::WorldWritable, Accepted, Accepted),
     (FindingId::NotOwnedByRoot, Accepted, Accepted),
     (FindingId::OverLimit, Accepted, Accepted), // all others are unknown then

@@ -8,6 +8,7 @@ use crate::nixos::access::{Access, FindingId};
 use crate::nixos::{Disc, Password, System};
 
 /// Who gets in to a system, and how.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessFacts {
     /// sshd, if the system has it.
@@ -21,6 +22,7 @@ pub struct AccessFacts {
 }
 
 /// sshd.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SshdFacts {
@@ -35,6 +37,7 @@ pub struct SshdFacts {
 }
 
 /// A user, without password or hash.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UserFacts {
@@ -54,6 +57,7 @@ pub struct UserFacts {
 }
 
 /// A key that lets a user in.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key {
     /// The user.
@@ -75,7 +79,7 @@ impl AccessFacts {
         let sshd = access.people.sshd.unit.is_some().then(|| SshdFacts {
             starts_at_boot: access.people.sshd.starts,
             permit_root_login: access.people.sshd.permit_root_login(),
-            password_authentication: access.people.takes_passwords(),
+            password_authentication: access.people.sshd.takes_passwords(),
             ports: access.people.sshd.ports(),
         });
         let mut facts = Self { sshd, ..Self::default() };
@@ -89,7 +93,7 @@ impl AccessFacts {
                 password: described(&user.password),
                 logins: account.ways().iter().map(|way| way.name().to_owned()).collect(),
             });
-            for granted in account.ssh.keys.iter().filter(|granted| granted.answer.opens()) {
+            for granted in account.keys().filter(|granted| granted.answer.opens()) {
                 let line = &granted.key.line;
                 facts.keys.push(Key {
                     user: user.name.clone(),
@@ -101,6 +105,8 @@ impl AccessFacts {
             }
         }
         facts.keys.sort();
+        // Two daemons may read the same file.
+        facts.keys.dedup();
         let findings = access.findings.iter().filter(|finding| finding.id != FindingId::Login);
         facts.findings = findings.map(|finding| format!("{} {}", finding.id, finding.subject)).collect();
         facts.findings.sort();

@@ -24,6 +24,7 @@ const SMALL: u64 = 1 << 20;
 pub(in crate::diff) const BOOT_INFO: std::ops::Range<usize> = 8..64;
 
 /// The volume.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VolumeFacts {
@@ -46,6 +47,7 @@ pub struct VolumeFacts {
 }
 
 /// A file of the disc.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiscFile {
     /// Its path.

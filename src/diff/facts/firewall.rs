@@ -8,6 +8,7 @@ use crate::nixos::unit::Units;
 use crate::nixos::{Disc, System};
 
 /// What the firewall lets in. Rules that nobody has judged are left out: they may name store paths, which differ in every build.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirewallFacts {
     /// The unit that sets it up. `None` if no unit of NixOS does.

@@ -21,6 +21,7 @@ const MOST: usize = 200_000;
 const SMALL: u64 = 1 << 20;
 
 /// An initrd.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InitrdFacts {
     /// Its file, with links resolved.
@@ -30,6 +31,7 @@ pub struct InitrdFacts {
 }
 
 /// A member of an initrd.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct MemberFacts {
     /// Its path, with hashes of store paths masked.

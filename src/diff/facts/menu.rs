@@ -6,6 +6,7 @@ use super::mask;
 use crate::nixos::menu::MenuEntry;
 
 /// An entry of a boot menu.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MenuItem {
     /// The menu file.

@@ -7,11 +7,13 @@ use crate::nixos::software::Software;
 use crate::store::StorePath;
 
 /// A store path.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ObjectFacts {
     /// The path.
     #[serde(with = "super::store_path")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub path: StorePath,
     /// The hash of its NAR, if the image registers it.
     pub nar_hash: Option<String>,

@@ -9,6 +9,7 @@ use crate::nixos::{Disc, System};
 use crate::store::StorePath;
 
 /// A system.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SystemFacts {
@@ -18,6 +19,7 @@ pub struct SystemFacts {
     pub default: bool,
     /// Its toplevel.
     #[serde(with = "super::store_path")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub path: StorePath,
     /// NixOS's version.
     pub version: Option<String>,

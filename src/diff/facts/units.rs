@@ -8,6 +8,7 @@ use crate::nixos::unit::{Conditions, Lookup, Port, Start, Units};
 use crate::nixos::{Disc, System};
 
 /// A unit.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnitFacts {
     /// Its name: `sshd.service`.
@@ -23,6 +24,7 @@ pub struct UnitFacts {
 }
 
 /// How a unit starts.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UnitStart {

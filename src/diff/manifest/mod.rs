@@ -17,6 +17,7 @@ use crate::store::StorePath;
 pub(super) const SCHEMA: &str = "nixoscope.manifest.v1";
 
 /// Everything that a comparison needs of an image.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {

@@ -20,9 +20,9 @@ fn volume(name: &str) -> Vec<u8> {
 fn read_all(bytes: Vec<u8>) -> Result<usize> {
     let source = Source::memory(bytes);
     let volume = Volume::open(Region::whole(&source))?;
-    let mut walk = Walk::new(&volume, volume.root(), b"/");
+    let walk = Walk::new(&volume, volume.root(), b"/");
     let mut read = 0;
-    while let Some(visit) = walk.next() {
+    for visit in walk {
         let Ok(visit) = visit else { continue };
         if visit.file_type == FileType::File
             && let Ok(mut file) = volume.open(visit.id)

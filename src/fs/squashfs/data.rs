@@ -88,7 +88,7 @@ impl Archive<'_> {
     /// If the node is not a regular file, or its inode cannot be read.
     pub fn blocks(&self, file: NodeId) -> Result<FileData<'_>> {
         let inode = self.inode(file)?;
-        let Body::File(File { start, size, fragment }) = inode.body else {
+        let Body::File(File { start, size, fragment, .. }) = inode.body else {
             return Err(inode.mistyped("type, not a regular file"));
         };
         let block_size = self.superblock.block_size;

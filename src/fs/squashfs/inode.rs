@@ -17,6 +17,9 @@ const TARGET_LIMIT: u32 = 65_535;
 /// The number that means "not in a fragment" (`SQUASHFS_INVALID_FRAG`).
 const NO_FRAGMENT: u32 = u32::MAX;
 
+/// The number that means "without extended attributes" (`SQUASHFS_INVALID_XATTR`).
+const NO_ATTRIBUTES: u32 = u32::MAX;
+
 /// An inode.
 #[derive(Clone, Debug)]
 pub(super) struct Inode<'m> {
@@ -79,6 +82,8 @@ pub(super) struct File {
     pub(super) size: u64,
     /// The fragment block with the end of the file, and the offset in it (`fragment`, `offset`).
     pub(super) fragment: Option<(u32, u32)>,
+    /// The number of its extended attributes (`xattr`).
+    pub(super) attributes: Option<u32>,
 }
 
 impl<'m> Inode<'m> {
@@ -165,20 +170,20 @@ fn extended_directory(input: &[u8]) -> Parsed<'_, Body> {
 fn basic_file(input: &[u8]) -> Parsed<'_, Body> {
     let (rest, (start, fragment, size)) =
         (field("start_block", little32), fragment, field("file_size", little32)).parse(input)?;
-    Ok((rest, Body::File(File { start: u64::from(start), size: u64::from(size), fragment })))
+    Ok((rest, Body::File(File { start: u64::from(start), size: u64::from(size), fragment, attributes: None })))
 }
 
 fn extended_file(input: &[u8]) -> Parsed<'_, Body> {
-    let (rest, (start, size, _, _, fragment, _)) = (
+    let (rest, (start, size, _, _, fragment, attributes)) = (
         field("start_block", little64),
         field("file_size", little64),
         field("sparse", little64), // bytes in holes
         field("nlink", little32),
         fragment,
-        field("xattr", little32),
+        field("xattr", little32.map(|number| (number != NO_ATTRIBUTES).then_some(number))),
     )
         .parse(input)?;
-    Ok((rest, Body::File(File { start, size, fragment })))
+    Ok((rest, Body::File(File { start, size, fragment, attributes })))
 }
 
 fn fragment(input: &[u8]) -> Parsed<'_, Option<(u32, u32)>> {
@@ -240,8 +245,8 @@ mod tests {
         let packed = (0x1111_0370, 4);
         let basic = Directory { block: 9, offset: 5, size: 100, index: 0 };
         let extended = Directory { block: 9, offset: 5, size: 70_000, index: 3 };
-        let small = File { start: 96, size: 10, fragment: Some((3, 20)) };
-        let large = File { start: 1 << 33, size: 1 << 34, fragment: None };
+        let small = File { start: 96, size: 10, fragment: Some((3, 20)), attributes: None };
+        let large = File { start: 1 << 33, size: 1 << 34, fragment: None, attributes: Some(6) };
         let none = (u64::from(NO_FRAGMENT), 4);
         let cases: [(u16, &[Number], Body, &str); 14] = [
             (1, &[(9, 4), (2, 4), (100, 2), (5, 2), (1, 4)], Body::Directory(basic), "0x0+0x20"),
@@ -252,7 +257,7 @@ mod tests {
             (6, &[(1, 4)], Body::Fifo, "0x0+0x14"),
             (7, &[(1, 4)], Body::Socket, "0x0+0x14"),
             (8, &[(2, 4), (70_000, 4), (9, 4), (1, 4), (3, 2), (5, 2), none], Body::Directory(extended), "0x0+0x28"),
-            (9, &[(1 << 33, 8), (1 << 34, 8), (0, 8), (1, 4), none, (0, 4), none], Body::File(large), "0x0+0x38"),
+            (9, &[(1 << 33, 8), (1 << 34, 8), (0, 8), (1, 4), none, (0, 4), (6, 4)], Body::File(large), "0x0+0x38"),
             (10, &[(1, 4), (8, 4)], Body::Symlink(8), "0x0+0x18"),
             (11, &[(1, 4), packed, none], Body::BlockDevice(device), "0x0+0x1c"),
             (12, &[(1, 4), packed, none], Body::CharDevice(device), "0x0+0x1c"),

@@ -3,6 +3,7 @@
 //! The fields have the names used by Linux (`fs/squashfs/squashfs_fs.h`). Little is read at a time: looking up
 //! a path decompresses only the metadata blocks on the way to it.
 
+mod attribute;
 mod cache;
 mod compression;
 mod data;
@@ -174,6 +175,10 @@ impl Tree for Archive<'_> {
         let inode = self.inode(directory)?;
         let Body::Directory(directory) = inode.body else { return Err(inode.mistyped("type, not a directory")) };
         self.directories().lookup(directory, inode.tail, name)
+    }
+
+    fn capabilities(&self, file: NodeId) -> Result<Option<Vec<u8>>> {
+        self.capabilities_of(file)
     }
 
     fn open(&self, file: NodeId) -> Result<Box<dyn Read + Send + '_>> {

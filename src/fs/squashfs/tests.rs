@@ -352,3 +352,36 @@ fn no_damage_makes_reading_panic_or_go_on_forever() {
         }
     }
 }
+
+#[test]
+fn capabilities_are_those_that_setcap_gave_whether_or_not_files_share_the_value() {
+    let source = Source::memory(fixture("capabilities"));
+    let archive = Archive::open(Region::whole(&source)).unwrap();
+    let hex = |name: &str| {
+        let value = archive.capabilities(find(&archive, name)).unwrap();
+        value.map(|value| value.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    };
+    let cases = [
+        ("effective", Some("0100000280000000000000004000000000000000")),
+        ("inheritable", Some("0000000200000000002000000000000000000000")),
+        ("raw", Some("0000000200200000000000000000000000000000")),
+        ("shared", Some("0000000200200000000000000000000000000000")),
+        ("noted", None),
+        ("plain", None),
+    ];
+    for (name, expected) in cases {
+        assert_eq!(hex(name).as_deref(), expected, "{name}");
+    }
+    assert_eq!(archive.capabilities(archive.root()).unwrap(), None);
+}
+
+#[test]
+fn a_table_of_attributes_at_a_wrong_place_is_an_error_only_for_files_that_need_it() {
+    let mut bytes = fixture("capabilities");
+    bytes[56..64].copy_from_slice(&4096_u64.to_le_bytes());
+    let source = Source::memory(bytes);
+    let archive = Archive::open(Region::whole(&source)).unwrap();
+    let message = archive.capabilities(find(&archive, "raw")).unwrap_err().to_string();
+    assert_eq!(message, "extended attributes at 0x1000: truncated, needs 16 bytes, 0 are there");
+    assert_eq!(archive.capabilities(find(&archive, "plain")).unwrap(), None);
+}

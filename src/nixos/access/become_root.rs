@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::entry::Known;
 use super::groups::GroupIds;
 use super::last_match::Policy;
 use super::rule::{Rule, Tool};
@@ -71,8 +72,9 @@ pub(super) fn rules(root: &Root<'_>, users: &Users) -> Result<Rules> {
     let chained = chain::of(&all);
     all.free.extend(chained);
     if all.free.len() > MOST_RULES {
+        all.free.truncate(MOST_RULES);
         let place = Place::File(root.own("etc").into_bytes());
-        return Err(Error::Limit { what: "10,000 rules without a password", place });
+        root.cut(Error::Limit { what: "10,000 rules without a password", place });
     }
     Ok(all)
 }
@@ -112,11 +114,11 @@ fn of_sudo(root: &Root<'_>, users: &Users) -> Result<Rules> {
     let ids = GroupIds::of(root)?;
     let Sudoers { entries, defaults, host, unread, malformed } = Sudoers::read(root)?;
     let unasked = unasked(root, users, "sudo")?;
-    let (tool, host) = (Tool::Sudo, host.as_deref());
-    let policy = Policy { tool, entries: &entries, defaults: &defaults, host, unasked: &unasked };
+    let (tool, host, known) = (Tool::Sudo, host.as_deref(), Known::of(users));
+    let policy = Policy { tool, entries: &entries, defaults: &defaults, host, known: &known, unasked: &unasked };
     let place = |(file, line): (Arc<str>, u64)| Malformed { tool, file: file.to_string(), line };
     Ok(Rules {
-        free: policy.free(users, &|name| ids.number(name))?,
+        free: policy.free(&|name| ids.number(name))?,
         unread: unread.into_iter().map(Unread::missing).collect(),
         malformed: malformed.into_iter().map(place).collect(),
         ..Rules::default()
@@ -128,10 +130,16 @@ fn of_doas(root: &Root<'_>, users: &Users) -> Result<Rules> {
     let ids = GroupIds::of(root)?;
     match doas::read(&text, users) {
         Ok(entries) => {
-            let (defaults, unasked) = (Defaults::default(), unasked(root, users, "doas")?);
-            let policy =
-                Policy { tool: Tool::Doas, entries: &entries, defaults: &defaults, host: None, unasked: &unasked };
-            Ok(policy.free(users, &|name| ids.number(name))?.into())
+            let (defaults, known, unasked) = (Defaults::default(), Known::of(users), unasked(root, users, "doas")?);
+            let policy = Policy {
+                tool: Tool::Doas,
+                entries: &entries,
+                defaults: &defaults,
+                host: None,
+                known: &known,
+                unasked: &unasked,
+            };
+            Ok(policy.free(&|name| ids.number(name))?.into())
         }
         Err(doas::Malformed { line }) => {
             let malformed = vec![Malformed { tool: Tool::Doas, file: doas::FILE.to_owned(), line }];

@@ -36,7 +36,7 @@ pub(super) fn read(text: &str, users: &Users) -> Result<Vec<Entry>, Malformed> {
         let Some((_, line)) = statement.first() else { continue };
         let words: Vec<&Token> = statement.iter().map(|(token, _)| token).collect();
         let entry = rule(&words, users).ok_or(Malformed { line: *line })?;
-        entries.push(Entry { group: entries.len(), ..entry(&file, *line) });
+        entries.push(Entry { group: entries.len(), part: entries.len(), ..entry(&file, *line) });
     }
     Ok(entries)
 }

@@ -1,10 +1,11 @@
 //! What a line of `sudoers` or `doas.conf` allows or denies: who, where, as whom, and which commands.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use super::command::{Command, glob, is_pattern};
-use crate::nixos::users::User;
+use crate::nixos::users::{User, Users};
 
 /// Something that a list names, or excludes with a `!`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +55,8 @@ pub(super) struct Entry {
     pub(super) conditions: Arc<[Condition]>,
     /// Commands of the same list share this number.
     pub(super) group: usize,
+    /// Neighbours in a list that run as the same users share this number.
+    pub(super) part: usize,
     pub(super) file: Arc<str>,
     pub(super) line: u64,
 }
@@ -82,6 +85,8 @@ pub enum Condition {
     Local,
     /// The rule applies to some details of the action, such as one unit.
     Details,
+    /// sudo finds the command in this root directory, or in the one that the user chooses (`*`).
+    Chroot(String),
     /// The later rule at this index depends on something else and may take it back.
     Unless(String),
 }
@@ -95,6 +100,7 @@ impl fmt::Display for Condition {
             Self::NotAfter(time) => write!(formatter, "until {time}"),
             Self::Local => write!(formatter, "if at the machine itself"),
             Self::Details => write!(formatter, "depending on the details of the action"),
+            Self::Chroot(root) => write!(formatter, "if sudo finds it under CHROOT={root}"),
             Self::Unless(place) => write!(formatter, "unless {place} overrides it"),
         }
     }
@@ -132,9 +138,35 @@ impl Entry {
             asks: None,
             conditions: Arc::new([]),
             group: 0,
+            part: 0,
             file: Arc::clone(file),
             line,
         }
+    }
+}
+
+/// The users of the image, by name and by id.
+pub(super) struct Known<'u> {
+    pub(super) users: &'u Users,
+    by_name: HashMap<&'u str, &'u User>,
+    by_uid: HashMap<u64, &'u User>,
+}
+
+impl<'u> Known<'u> {
+    pub(super) fn of(users: &'u Users) -> Self {
+        let by_name = users.list.iter().map(|user| (user.name.as_str(), user)).collect();
+        let by_uid = users.list.iter().filter_map(|user| Some((user.uid?, user))).collect();
+        Self { users, by_name, by_uid }
+    }
+
+    /// The user that a name or a number means. `None` if it means several, or nobody of the image.
+    pub(super) fn person(&self, name: &Name) -> Option<Person<'u>> {
+        let user = match name {
+            Name::Word(name) => self.by_name.get(name.as_str()),
+            Name::Uid(uid) => self.by_uid.get(uid),
+            _ => None,
+        };
+        user.map(|user| Person::of(user, |_| None))
     }
 }
 
@@ -180,7 +212,7 @@ impl<'u> Person<'u> {
         Person { name: "root", uid: Some(0), groups: Some(&*GROUPS), gids: Some(vec![0]), outside: None }
     }
 
-    fn is(&self, name: &Name) -> Answer {
+    pub(super) fn is(&self, name: &Name) -> Answer {
         let known = |is: bool| if is { Answer::Yes } else { Answer::No };
         match name {
             Name::All => Answer::Yes,

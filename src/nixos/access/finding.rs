@@ -99,7 +99,7 @@ findings! {
     AnotherSshd = "another-sshd", Warning;
     /// A line keeps sshd from starting.
     MalformedSshdConfig = "malformed-sshd-config", Warning;
-    /// A command tells sshd more keys.
+    /// A command gives sshd more keys.
     KeysByCommand = "keys-by-command", Warning;
     /// sshd lets in by a method other than keys and passwords.
     OtherSshMethod = "other-ssh-method", Warning;
@@ -129,11 +129,13 @@ findings! {
     DecidedElsewhere = "decided-elsewhere", Info;
     /// A program beyond the stock ones runs as root for everyone.
     SetuidWrapper = "setuid-wrapper", Warning;
-    /// A file in the store is setuid or setgid.
+    /// A file in the store or on the disc is setuid or setgid.
     SetuidFile = "setuid-file", Warning;
-    /// A file in the store is writable by everyone.
+    /// A file in the store has capabilities.
+    CapableFile = "capable-file", Warning;
+    /// A file in the store or on the disc is writable by everyone.
     WorldWritable = "world-writable", Warning;
-    /// A file in the store is not owned by root.
+    /// A file in the store or on the disc is not owned by root.
     NotOwnedByRoot = "not-owned-by-root", Warning;
     /// A line of a file of rules is malformed.
     MalformedRule = "malformed-rule", Warning;
@@ -161,7 +163,7 @@ findings! {
     KeyOnKernelLine = "key-on-kernel-line", Warning;
     /// A kernel line opens a root shell.
     ShellOnKernelLine = "shell-on-kernel-line", Info;
-    /// A file is longer than is read.
+    /// A limit is reached. What lies past it is unknown.
     OverLimit = "over-limit", Warning;
     /// The image does not list its users in a known form.
     UsersUnknown = "users-unknown", Warning;

@@ -6,7 +6,7 @@ use super::pam::{Secret, Service};
 use super::{Autologin, Facts, Rule, SshSources, Tool};
 use crate::nixos::answer::{Answer, Cause, Caused, Condition, Doubt, Refusal, Verdict};
 use crate::nixos::password::{Password, PasswordState, Quirk};
-use crate::nixos::ssh::{Authority, PasswordMethod, Writer};
+use crate::nixos::ssh::{Authority, PasswordMethod, Sshd, Writer};
 use crate::nixos::users::User;
 
 /// A way into a system, or to root.
@@ -77,6 +77,11 @@ impl Needs {
             Self::Certificate(_) => "certificate",
         }
     }
+
+    /// Whether it is a certain key or authority.
+    fn is_known_key(&self) -> bool {
+        matches!(self, Self::Key(Some(_)) | Self::Certificate(Some(_)))
+    }
 }
 
 /// The answer for one user and one entrance.
@@ -88,6 +93,8 @@ pub struct Grant {
     pub needs: Needs,
     /// Whether it opens.
     pub answer: Answer,
+    /// The unit of the sshd that the entrance leads through.
+    pub sshd: Option<String>,
     /// The line or file that opens it.
     opened_by: Option<Cause>,
 }
@@ -111,24 +118,19 @@ impl Grant {
 }
 
 /// All entrances of a user. An entrance appears once for each key, authority, rule or unit that may open it, and once as denied
-/// if nothing opens it. The keys and authorities get the answers of their entrances.
-pub(super) fn of(facts: &Facts, user: &User, sources: &mut SshSources, rules: &[&Rule]) -> Vec<Grant> {
+/// if the usual sshd does not open it. The keys and authorities get the answers of their entrances.
+pub(super) fn of(facts: &Facts, user: &User, sources: &mut [SshSources], rules: &[&Rule]) -> Vec<Grant> {
     let logins = facts.autologin.iter().filter(|login| login.user == user.name).map(autologin);
     let mut grants: Vec<Grant> = logins.collect();
     grants.extend(console(facts, user));
-    let mut without_password = keys(sources);
-    without_password.extend(certificates(sources));
-    if facts.sshd.uses_pam(user) {
-        by_account(&mut without_password, &facts.pam_of_sshd, user);
-    }
-    grants.extend(without_password);
-    for method in [PasswordMethod::Password, PasswordMethod::KeyboardInteractive] {
-        grants.extend(ssh_password(facts, user, method));
-    }
-    if let Some(condition) = of_start(facts) {
-        for grant in grants.iter_mut().filter(|grant| grant.entrance.is_ssh() && grant.verdict() != Verdict::Denied) {
-            grant.answer.conditions.push(condition.clone());
+    for ((sshd, pam), sources) in facts.sshd.all().zip(&facts.pam_of_sshd).zip(&*sources) {
+        let pam = pam.named(sshd.pam_service(user));
+        let mut own = through_sshd(facts, user, (sshd, pam), sources);
+        if sshd.is_further() {
+            // Without a key, only what it opens is of interest.
+            own.retain(|grant| grant.verdict() != Verdict::Denied || grant.needs.is_known_key());
         }
+        grants.extend(own);
     }
     grants.extend(root(user, rules));
     // A service needs no shell to run sudo.
@@ -145,11 +147,36 @@ pub(super) fn of(facts: &Facts, user: &User, sources: &mut SshSources, rules: &[
         let open = grants.iter_mut().filter(|grant| grant.verdict() != Verdict::Denied);
         open.for_each(|grant| grant.answer.conditions.push(until.clone()));
     }
-    let of = |entrance| grants.iter().filter(move |grant| grant.entrance == entrance).map(|grant| &grant.answer);
-    let keys = sources.keys.iter_mut().map(|key| &mut key.answer).zip(of(Entrance::SshKey));
-    let authorities =
-        sources.authorities.iter_mut().map(|authority| &mut authority.answer).zip(of(Entrance::SshCertificate));
-    keys.chain(authorities).for_each(|(own, answer)| own.clone_from(answer));
+    for own in sources {
+        let unit = own.unit.clone();
+        let of = |entrance| {
+            let grants = grants.iter().filter(|grant| grant.sshd == unit);
+            grants.filter(move |grant| grant.entrance == entrance).map(|grant| &grant.answer)
+        };
+        let keys = own.keys.iter_mut().map(|key| &mut key.answer).zip(of(Entrance::SshKey));
+        let authorities =
+            own.authorities.iter_mut().map(|authority| &mut authority.answer).zip(of(Entrance::SshCertificate));
+        keys.chain(authorities).for_each(|(own, answer)| own.clone_from(answer));
+    }
+    grants
+}
+
+/// The entrances that lead through an sshd.
+fn through_sshd(facts: &Facts, user: &User, (sshd, pam): (&Sshd, &Service), sources: &SshSources) -> Vec<Grant> {
+    let mut grants = keys(sources);
+    grants.extend(certificates(sources));
+    if sshd.uses_pam(user) {
+        by_account(&mut grants, pam, user);
+    }
+    for method in [PasswordMethod::Password, PasswordMethod::KeyboardInteractive] {
+        grants.extend(ssh_password(facts, user, (sshd, pam), method));
+    }
+    if let Some(condition) = of_start(sshd) {
+        for grant in grants.iter_mut().filter(|grant| grant.verdict() != Verdict::Denied) {
+            grant.answer.conditions.push(condition.clone());
+        }
+    }
+    grants.iter_mut().for_each(|grant| grant.sshd.clone_from(&sshd.unit));
     grants
 }
 
@@ -180,7 +207,7 @@ fn without_shell(grant: &mut Grant, shell: &str) {
 }
 
 /// Whether the shell ends a session at once.
-fn ends_at_once(shell: &str) -> bool {
+pub(super) fn ends_at_once(shell: &str) -> bool {
     /// Names of programs that end at once.
     const PROGRAMS: [&str; 4] = ["nologin", "false", "noshell", "true"];
     shell.rsplit('/').next().is_some_and(|name| PROGRAMS.contains(&name))
@@ -190,7 +217,7 @@ fn autologin(login: &Autologin) -> Grant {
     let cause = Cause { path: login.source.as_str().into(), line: None };
     let conditions = login.condition.iter().map(|condition| Caused::by_default(Condition::Holds(condition.clone())));
     let answer = Answer { conditions: conditions.collect(), ..Answer::default() };
-    Grant { entrance: Entrance::Autologin, needs: Needs::Nothing, answer, opened_by: Some(cause) }
+    Grant { entrance: Entrance::Autologin, needs: Needs::Nothing, answer, sshd: None, opened_by: Some(cause) }
 }
 
 fn console(facts: &Facts, user: &User) -> Vec<Grant> {
@@ -199,7 +226,7 @@ fn console(facts: &Facts, user: &User) -> Vec<Grant> {
         doubt_scheme(facts, &user.password, &mut answer);
     }
     let (needs, opened_by) = (needs(&user.password), source(&user.password));
-    let grant = Grant { entrance: Entrance::Console, needs, answer, opened_by };
+    let grant = Grant { entrance: Entrance::Console, needs, answer, sshd: None, opened_by };
     by_pam(grant, &facts.pam_of_console, user, Refusal::EmptyOnConsole)
 }
 
@@ -249,16 +276,18 @@ fn with_password(mut grant: Grant, service: &Service, user: &User, no_empty: Ref
 /// The answer of the password alone, wherever it is asked for.
 fn of_password(facts: &Facts, password: &Password) -> Answer {
     let unknown = |doubt| Answer { doubts: vec![Caused { what: doubt, cause: source(password) }], ..Answer::default() };
-    // The initrd may give another password to an account that has none that opens it.
-    let written = || facts.passwords_written.first().cloned();
-    let denied = |refusal| match written() {
-        Some(doubt) => Answer { doubts: vec![doubt], ..Answer::default() },
+    // The initrd, or a file that comes at boot, may give the account another password.
+    let written = facts.passwords_written.first().cloned();
+    let replaced = password.replaced_by.as_ref().map(|file| Doubt::PasswordReplaced(file.clone()));
+    let others: Vec<_> = written.into_iter().chain(replaced.map(Caused::by_default)).collect();
+    let denied = |refusal| match others.first() {
+        Some(doubt) => Answer { doubts: vec![doubt.clone()], ..Answer::default() },
         None => Answer::denied(Caused { what: refusal, cause: source(password) }),
     };
     match password.state {
         PasswordState::Hashed if password.quirk == Some(Quirk::Broken) => denied(Refusal::BrokenHash),
         PasswordState::Empty | PasswordState::Plaintext | PasswordState::Hashed => {
-            Answer { doubts: written().into_iter().collect(), ..Answer::default() }
+            Answer { doubts: others, ..Answer::default() }
         }
         PasswordState::Locked => denied(Refusal::Locked),
         PasswordState::None => denied(Refusal::NoPassword),
@@ -284,8 +313,13 @@ fn source(password: &Password) -> Option<Cause> {
 }
 
 fn keys(sources: &SshSources) -> Vec<Grant> {
-    let grant =
-        |key, answer, opened_by| Grant { entrance: Entrance::SshKey, needs: Needs::Key(key), answer, opened_by };
+    let grant = |key, answer, opened_by| Grant {
+        entrance: Entrance::SshKey,
+        needs: Needs::Key(key),
+        answer,
+        sshd: None,
+        opened_by,
+    };
     let granted = sources.keys.iter().map(|granted| {
         let key = &granted.key;
         grant(Some(key.line.key.fingerprint()), granted.answer.clone(), Some(key.cause()))
@@ -302,6 +336,10 @@ fn keys(sources: &SshSources) -> Vec<Grant> {
         let doubts = sources.entrance.command().cloned().into_iter().chain(elsewhere).chain(untold).chain(written);
         grants.extend(doubts.map(|doubt| grant(None, Answer { doubts: vec![doubt], ..of_any.clone() }, None)));
     }
+    // A configuration that is not in the image may name any file of keys.
+    if grants.is_empty() && of_any.doubts.iter().any(|doubt| matches!(doubt.what, Doubt::NoConfiguration(_))) {
+        grants.push(grant(None, of_any.clone(), None));
+    }
     if grants.is_empty() {
         let refusal = of_any.refusal.clone().filter(|_| of_any.verdict() == Verdict::Denied);
         let refusal = refusal.unwrap_or_else(|| Caused::by_default(Refusal::NoKey));
@@ -315,23 +353,23 @@ fn certificates(sources: &SshSources) -> Vec<Grant> {
     let of_authority = |authority: &Authority| {
         let answer = authority.answer.clone();
         let needs = Needs::Certificate(Some(authority.key.line.key.fingerprint()));
-        Grant { entrance, needs, answer, opened_by: Some(authority.key.cause()) }
+        Grant { entrance, needs, answer, sshd: None, opened_by: Some(authority.key.cause()) }
     };
     let mut grants: Vec<Grant> = sources.authorities.iter().map(of_authority).collect();
     let of_any = sources.entrance.answer();
     let elsewhere = sources.authorities_elsewhere.iter().filter(|_| of_any.opens());
     grants.extend(elsewhere.map(|doubt| {
         let answer = Answer { doubts: vec![doubt.clone()], ..of_any.clone() };
-        Grant { entrance, needs: Needs::Certificate(None), answer, opened_by: None }
+        Grant { entrance, needs: Needs::Certificate(None), answer, sshd: None, opened_by: None }
     }));
     if grants.is_empty() {
         let answer = Answer::denied(Caused::by_default(Refusal::NoAuthority));
-        grants.push(Grant { entrance, needs: Needs::Certificate(None), answer, opened_by: None });
+        grants.push(Grant { entrance, needs: Needs::Certificate(None), answer, sshd: None, opened_by: None });
     }
     grants
 }
 
-fn ssh_password(facts: &Facts, user: &User, method: PasswordMethod) -> Vec<Grant> {
+fn ssh_password(facts: &Facts, user: &User, (sshd, pam): (&Sshd, &Service), method: PasswordMethod) -> Vec<Grant> {
     let entrance = match method {
         PasswordMethod::Password => Entrance::SshPassword,
         PasswordMethod::KeyboardInteractive => Entrance::SshKeyboardInteractive,
@@ -344,21 +382,22 @@ fn ssh_password(facts: &Facts, user: &User, method: PasswordMethod) -> Vec<Grant
         let hashed = user.password.quirk == Some(Quirk::HashedEmpty) && by_pam;
         let typed = typed(user);
         let user = if hashed { &typed } else { user };
-        answer = with_sshd(answer, facts.sshd.password(&facts.users, user, method));
+        answer = with_sshd(answer, sshd.password(&facts.users, user, method));
     }
     if answer.opens() {
         doubt_scheme(facts, &user.password, &mut answer);
     }
-    let grant = Grant { entrance, needs: needs(&user.password), answer, opened_by: source(&user.password) };
-    if method == PasswordMethod::Password && !facts.sshd.uses_pam(user) {
+    let (needs, opened_by) = (needs(&user.password), source(&user.password));
+    let grant = Grant { entrance, needs, answer, sshd: None, opened_by };
+    if method == PasswordMethod::Password && !sshd.uses_pam(user) {
         return vec![grant];
     }
     // sshd and PAM must both accept the password. If PAM asks for none, sshd accepts any.
-    let of_sshd = facts.sshd.password(&facts.users, &typed(user), method);
+    let of_sshd = sshd.password(&facts.users, &typed(user), method);
     if !of_sshd.opens() {
-        return vec![with_password(grant, &facts.pam_of_sshd, user, Refusal::EmptyByPam)];
+        return vec![with_password(grant, pam, user, Refusal::EmptyByPam)];
     }
-    let mut grants = by_pam(grant, &facts.pam_of_sshd, user, Refusal::EmptyByPam);
+    let mut grants = by_pam(grant, pam, user, Refusal::EmptyByPam);
     for grant in grants.iter_mut().filter(|grant| grant.needs == Needs::Nothing) {
         grant.answer = with_sshd(std::mem::take(&mut grant.answer), of_sshd.clone());
     }
@@ -383,11 +422,11 @@ fn with_sshd(mut answer: Answer, of_sshd: Answer) -> Answer {
 }
 
 /// Nothing starts sshd at boot, or only under a condition.
-fn of_start(facts: &Facts) -> Option<Caused<Condition>> {
-    let unit = facts.sshd.unit.as_deref()?;
-    let what = match &facts.sshd.condition {
-        Some(condition) if facts.sshd.starts => Condition::OfUnit(condition.clone()),
-        _ if facts.sshd.starts => return None,
+fn of_start(sshd: &Sshd) -> Option<Caused<Condition>> {
+    let unit = sshd.unit.as_deref()?;
+    let what = match &sshd.condition {
+        Some(condition) if sshd.starts => Condition::OfUnit(condition.clone()),
+        _ if sshd.starts => return None,
         _ => Condition::StartedByHand,
     };
     Some(Caused::by(what, Cause { path: unit.into(), line: None }))
@@ -401,7 +440,7 @@ fn root(user: &User, rules: &[&Rule]) -> Vec<Grant> {
         let conditions = rule.conditions.iter();
         let conditions = conditions.map(|what| Caused::by(Condition::Rule(what.clone()), cause(rule))).collect();
         let answer = Answer { conditions, ..Answer::default() };
-        let grant = Grant { entrance, needs: Needs::Nothing, answer, opened_by: Some(cause(rule)) };
+        let grant = Grant { entrance, needs: Needs::Nothing, answer, sshd: None, opened_by: Some(cause(rule)) };
         match grants.iter_mut().find(|known| known.entrance == entrance) {
             None => grants.push(grant),
             Some(known) if grant.answer.conditions.len() < known.answer.conditions.len() => *known = grant,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::entry::{Condition, Entry, Member, Name, Person, Said, Targets};
+use super::entry::{Condition, Entry, Known, Member, Name, Person, Said, Targets};
 use super::rule::{Reach, Rule, Tool};
 use super::sudoers::Defaults;
 use super::view::{Place, Run, Target, View};
@@ -26,6 +26,7 @@ pub(super) struct Policy<'p> {
     pub(super) entries: &'p [Entry],
     pub(super) defaults: &'p Defaults,
     pub(super) host: Option<&'p str>,
+    pub(super) known: &'p Known<'p>,
     /// The users whom PAM asks for no password.
     pub(super) unasked: &'p HashSet<String>,
 }
@@ -46,7 +47,8 @@ struct Key {
 
 impl Policy<'_> {
     /// The rules that let users do what they may do without a password.
-    pub(super) fn free(&self, users: &Users, gid: &dyn Fn(&str) -> Option<u64>) -> Result<Vec<Rule>> {
+    pub(super) fn free(&self, gid: &dyn Fn(&str) -> Option<u64>) -> Result<Vec<Rule>> {
+        let users = self.known.users;
         let mut work = Work::default();
         let mut found: BTreeMap<Key, Vec<String>> = BTreeMap::new();
         let mut keys = |person: &Person<'_>| -> Result<Vec<Key>> {

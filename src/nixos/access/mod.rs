@@ -2,6 +2,7 @@
 
 mod autologin;
 mod become_root;
+mod capability;
 mod chain;
 mod command;
 mod disguise;
@@ -42,7 +43,7 @@ pub use rule::{Condition, Reach, Rule, Tool};
 use std::collections::{BTreeSet, HashMap};
 
 use become_root::{Rules, Unread};
-use pam::{Secret, Service};
+use pam::{Secret, Service, Services};
 
 use super::answer::{Answer, Caused, Doubt, Verdict};
 use super::menu::MenuEntry;
@@ -87,8 +88,6 @@ pub struct People {
     pub rules: Vec<Rule>,
     /// Users who are logged in at boot.
     pub autologin: Vec<Autologin>,
-    /// Whether PAM refuses every password that sshd accepts, as in NixOS with `PasswordAuthentication = false`.
-    pub pam_refuses_passwords: bool,
 }
 
 /// A user, and the answer for every entrance.
@@ -98,6 +97,8 @@ pub struct Account {
     pub user: User,
     /// What sshd reads for the user.
     pub ssh: SshSources,
+    /// What further daemons read for the user, in the order of [`Sshd::others`].
+    pub other_ssh: Vec<SshSources>,
     /// Every entrance, in order.
     pub entrances: Vec<Grant>,
     /// What logs the user in at boot: `getty@.service`.
@@ -107,6 +108,8 @@ pub struct Account {
 /// What sshd reads for a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SshSources {
+    /// The unit that runs this sshd.
+    pub unit: Option<String>,
     /// The files that sshd searches for keys of the user.
     pub files: Vec<String>,
     /// The keys in these files.
@@ -144,9 +147,10 @@ struct Facts {
     /// Lines of rules that break the rules of their files.
     malformed: Vec<become_root::Malformed>,
     autologin: Vec<Autologin>,
-    /// Whom PAM accepts at the console, and through sshd.
+    /// Whom PAM accepts at the console.
     pam_of_console: Service,
-    pam_of_sshd: Service,
+    /// Whom it accepts through each sshd, in the order of [`Sshd::all`].
+    pam_of_sshd: Vec<Services>,
     /// Users' shells that are not in the image, although the directories on their paths are.
     missing_shells: BTreeSet<String>,
     /// Whether its libcrypt accepts hashes of the old schemes, as it did before 23.05. `None` if the image does not say.
@@ -162,9 +166,9 @@ struct Facts {
 struct Declared {
     users: Users,
     sshd: Sshd,
-    pam_of_sshd: Service,
+    pam_of_sshd: Vec<Services>,
     missing_shells: BTreeSet<String>,
-    sources: Vec<SshSources>,
+    sources: Vec<Vec<SshSources>>,
     orphans: Vec<(String, Vec<AuthorizedKey>)>,
     bad_lines: Vec<BadLine>,
     rules: Vec<Rule>,
@@ -183,12 +187,15 @@ impl Declared {
             users => users?,
         };
         let mut files = KeysFiles::new(root);
-        let sources = sources(&sshd, &users, &mut files, root.toplevel())?;
+        let sources = sources(&sshd, &users, &mut files, root)?;
         let orphans = orphans(root, &users, &mut files)?;
         let Rules { free: rules, mut unread, malformed, .. } = become_root::rules(root, &users)?;
-        unread.extend(sshd.unread().iter().cloned().map(Unread::missing));
+        let missing: BTreeSet<&String> = sshd.all().flat_map(Sshd::unread).collect();
+        unread.extend(missing.into_iter().cloned().map(Unread::missing));
+        let pam_of_sshd: Result<Vec<Services>> =
+            sshd.all().map(|sshd| Services::of(root, &sshd.pam_services())).collect();
         Ok(Self {
-            pam_of_sshd: Service::of(root, sshd.pam_service())?,
+            pam_of_sshd: pam_of_sshd?,
             missing_shells: missing_shells(root, &users)?,
             bad_lines: files.malformed().to_vec(),
             users,
@@ -301,7 +308,6 @@ impl People {
             && self.rules == other.rules
             && self.autologin == other.autologin
             && self.sshd == other.sshd
-            && self.pam_refuses_passwords == other.pam_refuses_passwords
     }
 
     /// Reads who can log in to one system.
@@ -314,18 +320,6 @@ impl People {
         Ok(facts.into_people(accounts))
     }
 
-    /// Whether somebody may log in through sshd with a password, whatever `Match` blocks say.
-    #[must_use]
-    pub fn takes_passwords(&self) -> bool {
-        self.sshd.password_authentication() && !self.pam_refuses_passwords
-    }
-
-    /// The `Match` blocks under which sshd accepts passwords, by their criteria.
-    #[must_use]
-    pub fn password_blocks(&self) -> Vec<String> {
-        if self.pam_refuses_passwords { Vec::new() } else { self.sshd.password_blocks() }
-    }
-
     /// Reads who can log in, including a user that no file mentions.
     ///
     /// # Errors
@@ -334,8 +328,9 @@ impl People {
         let (mut facts, mut sources) = Facts::of(root)?;
         let user = User::implied(name);
         let users = Users { known: false, list: vec![user.clone()] };
-        sources.extend(self::sources(&facts.sshd, &users, &mut KeysFiles::new(root), root.toplevel())?);
+        sources.extend(self::sources(&facts.sshd, &users, &mut KeysFiles::new(root), root)?);
         facts.users.list.push(user);
+        facts.judge_passwords();
         let accounts = facts.accounts(sources);
         Ok(facts.into_people(accounts))
     }
@@ -348,14 +343,14 @@ impl People {
 }
 
 impl Facts {
-    fn of(root: &Root<'_>) -> Result<(Self, Vec<SshSources>)> {
+    fn of(root: &Root<'_>) -> Result<(Self, Vec<Vec<SshSources>>)> {
         // Some thirty small files, each in its own block: two threads halve the time.
         let (declared, machine) = rayon::join(|| Declared::of(root), || Machine::of(root));
         let (declared, machine) = (declared?, machine?);
         let Declared { users, sshd, sources, orphans, bad_lines, rules, unread, malformed, .. } = declared;
         let Declared { pam_of_sshd, missing_shells, .. } = declared;
         let Machine { passwords_written, autologin, pam_of_console, takes_old_hashes } = machine;
-        let facts = Self {
+        let mut facts = Self {
             users,
             sshd,
             rules,
@@ -370,11 +365,12 @@ impl Facts {
             orphans,
             passwords_written,
         };
+        facts.judge_passwords();
         Ok((facts, sources))
     }
 
-    /// The answers for every user.
-    fn accounts(&self, sources: Vec<SshSources>) -> Vec<Account> {
+    /// The answers for every user. `sources` has a list for each user, with an item for each sshd.
+    fn accounts(&self, sources: Vec<Vec<SshSources>>) -> Vec<Account> {
         // Both lists can be long, since each rule names its users once.
         let mut rules: HashMap<&str, Vec<&Rule>> = HashMap::new();
         for rule in self.rules.iter().filter(|rule| rule.makes_root()) {
@@ -382,38 +378,76 @@ impl Facts {
                 rules.entry(name).or_default().push(rule);
             }
         }
-        let account = |(user, mut ssh): (&User, SshSources)| {
+        let account = |(user, mut sources): (&User, Vec<SshSources>)| {
             let rules = rules.get(user.name.as_str()).map(Vec::as_slice).unwrap_or_default();
             let own = self.autologin.iter().filter(|login| login.user == user.name);
             let logged_in_by = own.map(|login| login.by.clone()).collect();
-            let entrances = grants::of(self, user, &mut ssh, rules);
-            Account { user: user.clone(), entrances, ssh, logged_in_by }
+            let entrances = grants::of(self, user, &mut sources, rules);
+            let mut sources = sources.into_iter();
+            let (ssh, other_ssh) = (sources.next()?, sources.collect());
+            Some(Account { user: user.clone(), entrances, ssh, other_ssh, logged_in_by })
         };
-        self.users.list.iter().zip(sources).map(account).collect()
+        self.users.list.iter().zip(sources).filter_map(account).collect()
     }
 
-    /// Whether sshd leaves passwords to PAM, and PAM lets nobody in.
-    fn pam_refuses_passwords(&self) -> bool {
+    /// Finds out through which sshd PAM lets nobody in with a password.
+    fn judge_passwords(&mut self) {
         let root = User { uid: Some(0), ..User::implied("root") };
-        let mut users = self.users.list.iter().chain(std::iter::once(&root));
-        users.all(|user| {
-            let said = self.pam_of_sshd.opens(user, Secret::Password);
-            self.sshd.uses_pam(user) && said.verdict == Verdict::Denied
-        })
+        let refuses = |(sshd, pam): (&Sshd, &Services)| {
+            let mut users = self.users.list.iter().chain(std::iter::once(&root));
+            users.all(|user| {
+                let pam = pam.named(sshd.pam_service(user));
+                sshd.uses_pam(user) && pam.opens(user, Secret::Password).verdict == Verdict::Denied
+            })
+        };
+        let refused: Vec<bool> = self.sshd.all().zip(&self.pam_of_sshd).map(refuses).collect();
+        let Some((first, others)) = refused.split_first() else { return };
+        self.sshd.pam_refuses_passwords = *first;
+        self.sshd.others.iter_mut().zip(others).for_each(|(sshd, refused)| sshd.pam_refuses_passwords = *refused);
     }
 
     fn into_people(self, accounts: Vec<Account>) -> People {
-        let pam_refuses_passwords = self.pam_refuses_passwords();
         let Self { users, sshd, rules, autologin, .. } = self;
-        People { users_known: users.known, accounts, sshd, rules, autologin, pam_refuses_passwords }
+        People { users_known: users.known, accounts, sshd, rules, autologin }
     }
 }
 
-/// What sshd reads for each user, and what it decides about each key.
-fn sources(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, toplevel: &str) -> Result<Vec<SshSources>> {
-    let mut count = 0;
-    let mut all = Vec::new();
-    for user in &users.list {
+impl Account {
+    /// What each sshd reads for the user.
+    pub fn all_ssh(&self) -> impl Iterator<Item = &SshSources> {
+        std::iter::once(&self.ssh).chain(&self.other_ssh)
+    }
+
+    /// The keys that any sshd reads for the user.
+    pub fn keys(&self) -> impl Iterator<Item = &GrantedKey> {
+        self.all_ssh().flat_map(|sources| &sources.keys)
+    }
+}
+
+/// How many more keys a system may grant.
+struct Room<'r> {
+    root: &'r Root<'r>,
+    left: usize,
+}
+
+impl Room<'_> {
+    /// Reports that there are more.
+    fn end(&self) {
+        let place = Place::File(self.root.toplevel().as_bytes().to_vec());
+        self.root.cut(Error::Limit { what: "100,000 keys of users", place });
+    }
+}
+
+/// What each sshd reads for each user.
+fn sources(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, root: &Root<'_>) -> Result<Vec<Vec<SshSources>>> {
+    let mut room = Room { root, left: MOST_GRANTS };
+    let mut of_user = |user| sshd.all().map(|sshd| SshSources::of(sshd, (users, user), files, &mut room)).collect();
+    users.list.iter().map(|user| of_user(user)).collect()
+}
+
+impl SshSources {
+    /// What an sshd reads for a user, and what it decides about each key.
+    fn of(sshd: &Sshd, (users, user): (&Users, &User), files: &mut KeysFiles<'_>, room: &mut Room<'_>) -> Result<Self> {
         let entrance = sshd.entrance(users, user);
         let (mut paths, mut keys, mut elsewhere) = (Vec::new(), Vec::new(), Vec::new());
         let (mut untold, mut writers): (Vec<String>, Vec<Writer>) = (Vec::new(), Vec::new());
@@ -421,26 +455,33 @@ fn sources(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, toplevel: &str
             let of_image = ["/etc/", "/nix/", &user.home].iter().any(|place| file.path.starts_with(place));
             let judge = |key| entrance.judge(key, &file);
             let own = file.keys.iter().flat_map(|keys| keys.iter());
-            keys.extend(own.map(|key| GrantedKey { key: key.clone(), answer: judge(key) }));
+            let is_over = own.clone().count() > room.left;
+            let own = own.take(room.left).map(|key| GrantedKey { key: key.clone(), answer: judge(key) });
+            let before = keys.len();
+            keys.extend(own);
+            room.left -= keys.len() - before;
+            if is_over {
+                room.end();
+            }
             file.writers.into_iter().for_each(|writer| keep_one(&mut writers, writer));
-            if file.untold {
+            if file.untold || is_over {
                 untold.push(file.path.clone());
             } else if file.keys.is_none() && !of_image {
                 elsewhere.push(file.path.clone());
             }
             paths.push(file.path);
         }
-        let Authorities { list: authorities, elsewhere: authorities_elsewhere } =
+        let Authorities { list: mut authorities, elsewhere: authorities_elsewhere } =
             sshd.authorities(files, user, &entrance)?;
-        count += keys.len() + authorities.len() + writers.len();
-        if count > MOST_GRANTS {
-            let place = Place::File(toplevel.as_bytes().to_vec());
-            return Err(Error::Limit { what: "100,000 keys of users", place });
+        if authorities.len() + writers.len() > room.left {
+            authorities.truncate(room.left);
+            writers.truncate(room.left - authorities.len());
+            room.end();
         }
-        let files = paths;
-        all.push(SshSources { files, keys, authorities, elsewhere, untold, authorities_elsewhere, writers, entrance });
+        room.left -= authorities.len() + writers.len();
+        let (unit, files) = (sshd.unit.clone(), paths);
+        Ok(Self { unit, files, keys, authorities, elsewhere, untold, authorities_elsewhere, writers, entrance })
     }
-    Ok(all)
 }
 
 /// Keeps one line of each unit or script: the one that names the file most exactly.

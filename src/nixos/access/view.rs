@@ -108,7 +108,9 @@ impl<'p> View<'p> {
                     let place = (index, member);
                     let Some((freed, conditions)) = self.unasked(place, wanted, work)? else { continue };
                     work.place(leaf.entry)?;
-                    let key = (leaf.entry.group, target, leaf.at, conditions, freed);
+                    // As root, all targets of a list are alike.
+                    let part = if target == Target::Root { leaf.entry.group } else { leaf.entry.part };
+                    let key = (leaf.entry.group, target, leaf.at, conditions, freed, part);
                     runs.entry(key).or_default().push((leaf.number, member));
                     if answer == Answer::Yes {
                         break; // root can become anybody
@@ -116,8 +118,14 @@ impl<'p> View<'p> {
                 }
             }
         }
-        let run =
-            |((group, target, at, conditions, freed), commands)| Run { group, target, at, conditions, commands, freed };
+        let run = |((group, target, at, conditions, freed, _), commands)| Run {
+            group,
+            target,
+            at,
+            conditions,
+            commands,
+            freed,
+        };
         Ok(runs.into_iter().map(run).collect())
     }
 
@@ -174,7 +182,7 @@ impl<'p> View<'p> {
                 Asks::OnHost { .. } => (false, true),
                 Asks::Never => (false, false),
             };
-            match self.is_for_all(later.entry, own.entry, wanted) {
+            match self.is_for_all(later.entry, own.entry, wanted, work)? {
                 Answer::Yes if surely && later.conditions.is_empty() => return Ok(Fate::Overridden),
                 Answer::Yes | Answer::Unknown if perhaps => {
                     let place = format!("{}:{}", later.entry.file, later.entry.line);
@@ -221,13 +229,15 @@ impl<'p> View<'p> {
             (Targets::Default, Target::Other) => Some(self.policy.defaults.targets()),
             (Targets::Users(users, _), Target::Other) => Some(&**users),
         };
-        let question = Question { person: self.person, host: self.policy.host, others, command };
+        let question =
+            Question { person: self.person, host: self.policy.host, others, command, known: self.policy.known };
         self.policy.defaults.asks(&question, leaf.entry.asks)
     }
 
     /// Whether commands of the rule run as root, or as somebody else. `None` if they do not.
     fn runs_as(&self, entry: &Entry, Wanted { target, command }: Wanted<'_>) -> Option<Answer> {
-        let question = Question { person: self.person, host: self.policy.host, others: None, command };
+        let question =
+            Question { person: self.person, host: self.policy.host, others: None, command, known: self.policy.known };
         let by_default = || self.policy.defaults.target_is_root(&question);
         match (&entry.targets, target) {
             (Targets::Default, Target::Root) => by_default().then_some(Answer::Yes),
@@ -245,21 +255,56 @@ impl<'p> View<'p> {
     }
 
     /// Whether a rule covers all targets of a kind that another rule covers.
-    fn is_for_all(&self, entry: &Entry, other: &Entry, wanted: Wanted<'_>) -> Answer {
+    fn is_for_all(&self, entry: &Entry, other: &Entry, wanted: Wanted<'_>, work: &mut Work) -> Result<Answer> {
         if wanted.target == Target::Root {
-            return self.runs_as(entry, wanted).unwrap_or(Answer::No);
+            return Ok(self.runs_as(entry, wanted).unwrap_or(Answer::No));
         }
-        let all = match (&entry.targets, &other.targets) {
-            (one, other) if one == other => true,
-            (Targets::Users(users, groups), Targets::Users(others, other_groups)) => {
-                let covered = |member: &Member| {
-                    member.negated || is_root(&member.name) || self.is_self(&member.name) || covers_user(users, member)
-                };
-                (other_groups.is_empty() || groups == other_groups) && others.iter().all(covered)
-            }
-            _ => false,
+        if entry.targets == other.targets {
+            return Ok(Answer::Yes);
+        }
+        // A rule without targets runs as the default user, of whom there may be several under conditions.
+        let by_default = self.policy.defaults.targets();
+        let (users, groups) = match &entry.targets {
+            Targets::Users(users, groups) => (&**users, &**groups),
+            Targets::Default if by_default.len() == 1 && self.runs_as(entry, wanted).is_some() => (by_default, &[][..]),
+            Targets::Default => return Ok(Answer::No),
         };
-        if all { Answer::Yes } else { Answer::No }
+        let (others, other_groups) = match &other.targets {
+            Targets::Users(users, groups) => (&**users, &**groups),
+            Targets::Default => (by_default, &[][..]),
+        };
+        if !other_groups.is_empty() && groups != other_groups {
+            return Ok(Answer::No);
+        }
+        let is_asked = |member: &&Member| !member.negated && !is_root(&member.name) && !self.is_self(&member.name);
+        let mut all = Answer::Yes;
+        for member in others.iter().filter(is_asked) {
+            work.add(users.len() as u64, entry)?;
+            all = all.min(self.covers_user(users, member));
+        }
+        // Without `-u`, sudo takes `()` before the default user.
+        let is_own = |member: &Member| !member.negated && *member.name == Name::Myself;
+        let may_be_own = matches!(other.targets, Targets::Default) && users.iter().any(is_own);
+        Ok(if may_be_own { all.max(Answer::Unknown) } else { all })
+    }
+
+    /// Whether a list of targets includes everybody that a member of another list means.
+    fn covers_user(&self, users: &[Member], member: &Member) -> Answer {
+        let is_in = |other: Person<'_>| match self.policy.known.person(&member.name).unwrap_or(other).in_list(users).0 {
+            Said::Yes => Answer::Yes,
+            Said::Unknown => Answer::Unknown,
+            Said::No | Said::Nothing => Answer::No,
+        };
+        let named = |name, uid| Person { name, uid, groups: Some(&[]), gids: None, outside: None };
+        match &*member.name {
+            Name::Word(name) => is_in(named(name, None)),
+            Name::Uid(uid) => is_in(named("", Some(*uid))),
+            name => {
+                let has = |user: &Member| matches!(&*user.name, Name::All) || *user.name == *name;
+                let all = users.iter().all(|user| !user.negated) && users.iter().any(has);
+                if all { Answer::Yes } else { Answer::No }
+            }
+        }
     }
 
     fn is_self(&self, name: &Name) -> bool {
@@ -294,19 +339,6 @@ fn conditions(policy: &Policy<'_>, entry: &Entry, (said, at): (Said, usize)) -> 
 /// The condition that the machine is one that a list names, or is not.
 fn host(member: &Member, negated: bool) -> Condition {
     Condition::Host(format!("{}{}", if negated { "!" } else { "" }, shown(&member.name)))
-}
-
-/// Whether a list of targets includes everybody that a member of another list means.
-fn covers_user(users: &[Member], member: &Member) -> bool {
-    let named = |name, uid| Person { name, uid, groups: Some(&[]), gids: None, outside: None };
-    match &*member.name {
-        Name::Word(name) => named(name, None).in_list(users).0 == Said::Yes,
-        Name::Uid(uid) => named("", Some(*uid)).in_list(users).0 == Said::Yes,
-        name => {
-            let has = |user: &Member| matches!(&*user.name, Name::All) || *user.name == *name;
-            users.iter().all(|user| !user.negated) && users.iter().any(has)
-        }
-    }
 }
 
 fn is_root(name: &Name) -> bool {

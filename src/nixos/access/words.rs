@@ -88,7 +88,7 @@ impl Account {
             grants.find_map(|grant| grant.answer.refusal.as_ref()).map(Caused::to_string)
         };
         let mut reasons: Vec<String> = refusal(Entrance::Console).into_iter().collect();
-        let keyless = self.ssh.keys.is_empty();
+        let keyless = self.keys().next().is_none();
         if let Some(key) = refusal(Entrance::SshKey).filter(|key| !reasons.contains(key)) {
             reasons.push(if keyless { key } else { format!("no key counts: {key}") });
         }

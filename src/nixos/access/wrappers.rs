@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::capability::is_as_good_as_root;
 use super::finding::{Finding, FindingId};
 use crate::error::Result;
 use crate::nixos::Root;
@@ -73,21 +74,6 @@ const UNIT: &str = "suid-sgid-wrappers.service";
 /// Wrappers of nixpkgs' own modules with a capability that would let them do everything root does.
 const STOCK_CAPABLE: [&str; 4] = ["bandwhich", "gpu-screen-recorder", "gsr-kms-server", "sunshine"];
 
-/// Capabilities that are as good as root (capabilities(7)): whoever has one of them can get all others.
-const ROOT: [&str; 11] = [
-    "cap_setuid",
-    "cap_setgid",
-    "cap_dac_override",
-    "cap_dac_read_search",
-    "cap_chown",
-    "cap_fowner",
-    "cap_setfcap",
-    "cap_sys_admin",
-    "cap_sys_module",
-    "cap_sys_ptrace",
-    "cap_sys_rawio",
-];
-
 /// What a wrapper gives to whoever runs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Power {
@@ -144,7 +130,8 @@ fn wrapper(line: &str) -> Option<(String, Power)> {
         "setcap" => {
             let given = words.next()?.to_ascii_lowercase();
             let (names, flags) = given.split_once(['+', '=']).unwrap_or((&given, ""));
-            let all: Vec<String> = names.split(',').filter(|name| ROOT.contains(name)).map(str::to_owned).collect();
+            let all: Vec<String> =
+                names.split(',').filter(|name| is_as_good_as_root(name)).map(str::to_owned).collect();
             (flags.contains('p') && !all.is_empty()).then_some(Power::Capabilities(all))?
         }
         _ => return None,

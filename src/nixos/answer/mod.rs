@@ -81,6 +81,13 @@ pub enum Condition {
     NotRevoked(String),
     /// Somebody must start sshd, since nothing does at boot.
     StartedByHand,
+    /// Only through the sshd of this unit, which runs beside the usual one.
+    Through {
+        /// The unit.
+        unit: String,
+        /// The ports on which it listens. Empty if the image does not say.
+        ports: Vec<u16>,
+    },
     /// This condition of sshd's unit must hold.
     OfUnit(String),
     /// This condition of the unit that logs the user in must hold.
@@ -89,6 +96,25 @@ pub enum Condition {
     NoShell(String),
     /// A condition of a rule of sudo or doas.
     Rule(access::Condition),
+}
+
+/// A file that decides, of which the contents are unknown.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unread {
+    /// It is not in the image.
+    Missing(String),
+    /// It is over a limit.
+    OverLimit(String),
+}
+
+impl Unread {
+    /// The path of the file.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        match self {
+            Self::Missing(file) | Self::OverLimit(file) => file,
+        }
+    }
 }
 
 /// Why an entrance does not open.
@@ -107,8 +133,8 @@ pub enum Refusal {
     },
     /// The unit of sshd has no command that runs it.
     NoCommand(String),
-    /// The configuration that sshd reads is not in the image.
-    NoConfiguration(String),
+    /// The contents of the configuration that sshd reads are unknown.
+    NoConfiguration(Unread),
     /// sshd does not start with its configuration. Says what is wrong with it.
     Broken(String),
     /// The system has no such user.
@@ -254,7 +280,7 @@ pub enum Refusal {
 pub enum Doubt {
     /// A `Match` block with this criterion. Whether it applies depends on the connection.
     Match(String),
-    /// The configuration that sshd reads is not in the image.
+    /// The contents of the configuration that sshd reads are unknown.
     NoConfiguration(String),
     /// This command may return more keys (`AuthorizedKeysCommand`).
     KeysCommand(String),
@@ -283,6 +309,8 @@ pub enum Doubt {
     OldScheme(String),
     /// The password comes from this file. It is not in the image.
     PasswordFile(String),
+    /// The password comes from this file if it exists at boot. It is not in the image.
+    PasswordReplaced(String),
     /// This file of the initrd may set passwords before the system starts.
     PasswordsWritten(String),
     /// The password, or whether there is one.

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Answer, Cause, Caused, Condition, Doubt, Refusal, Verdict};
+use super::{Answer, Cause, Caused, Condition, Doubt, Refusal, Unread, Verdict};
 
 impl Verdict {
     /// Its name in documents.
@@ -31,6 +31,15 @@ impl<T: Display> Display for Caused<T> {
     }
 }
 
+impl Display for Unread {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(file) => write!(out, "{file}, which is not in the image"),
+            Self::OverLimit(file) => write!(out, "{file}, which is over a limit"),
+        }
+    }
+}
+
 impl Display for Condition {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         match self {
@@ -53,6 +62,12 @@ impl Display for Condition {
             Self::Rule(condition) => condition.fmt(out),
             Self::NoShell(shell) => write!(out, "no shell ({shell}); port forwarding and sftp work"),
             Self::Holds(condition) => write!(out, "only if {condition} holds"),
+            Self::Through { unit, ports } => {
+                let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+                let word = if ports.len() == 1 { "port" } else { "ports" };
+                write!(out, "only through the sshd of {unit}")?;
+                if ports.is_empty() { Ok(()) } else { write!(out, " on {word} {}", ports.join(", ")) }
+            }
             Self::OfUnit(condition) => write!(out, "only if sshd starts, which needs {condition}"),
             Self::StartedByHand => out.write_str("once somebody starts sshd: nothing does at boot"),
         }
@@ -68,7 +83,7 @@ impl Display for Refusal {
                 write!(out, "sshd cannot start: {unit} links to {missing}, which is not in the image")
             }
             Self::NoCommand(unit) => write!(out, "sshd cannot start: {unit} has no command that runs it"),
-            Self::NoConfiguration(file) => write!(out, "sshd reads {file}, which is not in the image"),
+            Self::NoConfiguration(file) => write!(out, "sshd reads {file}"),
             Self::Broken(mistake) => write!(out, "sshd does not start with its configuration: {mistake}"),
             Self::NoUser(name) => write!(out, "there is no user {name} in this system"),
             Self::NoAccount { user, file } => {
@@ -168,19 +183,22 @@ impl Display for Doubt {
             Self::KeysFile(file) => write!(out, "sshd also reads keys from {file}, which is not in the image"),
             Self::KeysPart(file) => write!(out, "{file} may hold more keys: the image shows only a part of it"),
             Self::KeysWritten { by, path } => write!(out, "{by} may write keys to {path} at boot"),
-            Self::Principals => out.write_str("a command tells which names its certificates must have"),
+            Self::Principals => out.write_str("a command says which names its certificates must have"),
             Self::PrincipalsFile(file) => {
-                write!(out, "{file}, which is not in the image, tells which names its certificates must have")
+                write!(out, "{file}, which is not in the image, says which names its certificates must have")
             }
             Self::AuthoritiesFile(file) => {
                 write!(out, "sshd reads certificate authorities from {file}, which is not in the image")
             }
-            Self::EmptyByPam => out.write_str("the image does not tell whether PAM accepts empty passwords"),
-            Self::Pam(module) => write!(out, "the image does not tell whom {module} of PAM lets in"),
+            Self::EmptyByPam => out.write_str("the image does not say whether PAM accepts empty passwords"),
+            Self::Pam(module) => write!(out, "the image does not say whom {module} of PAM lets in"),
             Self::OldScheme(scheme) => write!(out, "libcrypt may refuse {scheme} hashes"),
+            Self::PasswordReplaced(file) => {
+                write!(out, "{file}, which is not in the image, replaces the password if it exists at boot")
+            }
             Self::PasswordFile(file) => write!(out, "the password comes from {file}, which is not in the image"),
             Self::PasswordsWritten(file) => write!(out, "{file} of the initrd may set passwords"),
-            Self::UntoldPassword => out.write_str("the image does not tell the password"),
+            Self::UntoldPassword => out.write_str("the image does not say what the password is"),
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct Password {
     pub disabled: bool,
     /// What is special about it.
     pub quirk: Option<Quirk>,
+    /// A file outside the image. If it exists at boot, the password in it replaces this one.
+    pub replaced_by: Option<String>,
 }
 
 /// What is special about a password.
@@ -73,7 +75,7 @@ impl Password {
     pub fn unknown() -> Self {
         let (option, source) = (None, None);
         let state = PasswordState::Unknown;
-        Self { state, option, scheme: None, digits: None, source, disabled: false, quirk: None }
+        Self { state, option, scheme: None, digits: None, source, disabled: false, quirk: None, replaced_by: None }
     }
 
     /// No password is declared.
@@ -100,7 +102,7 @@ impl Password {
         let is_broken = |scheme: &Scheme| *scheme == Scheme::BsdiDes || !scheme.fits(field);
         let quirk = scheme.filter(is_broken).map(|_| Quirk::Broken);
         let (option, source) = (Some(option.to_owned()), Some(source.to_owned()));
-        Self { state, option, scheme, digits, source, disabled, quirk }
+        Self { state, option, scheme, digits, source, disabled, quirk, replaced_by: None }
     }
 
     /// The same password in a line of the file that the C library skips. It opens nothing.

@@ -257,12 +257,12 @@ mod tests {
             (
                 &format!("{trusted}AuthorizedPrincipalsCommand /bin/x\n"),
                 String::new(),
-                &[" true a command tells which names its certificates must have"],
+                &[" true a command says which names its certificates must have"],
             ),
             (
                 &format!("{trusted}AuthorizedPrincipalsFile /run/principals\n"),
                 String::new(),
-                &[" true /run/principals, which is not in the image, tells which names its certificates must have"],
+                &[" true /run/principals, which is not in the image, says which names its certificates must have"],
             ),
             ("", with("cert-authority,from=\"10.0.0.1\" "), &["eve false only from \"10.0.0.1\" (from= in its line)"]),
         ] {

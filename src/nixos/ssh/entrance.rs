@@ -38,7 +38,7 @@ pub struct Entrance {
 const LEAST_BITS: usize = 1024;
 
 /// The keywords that decide whether sshd lets a user in with a key.
-const DECIDING: [&str; 13] = [
+const DECIDING: [&str; 14] = [
     "allowgroups",
     "allowusers",
     "authenticationmethods",
@@ -47,6 +47,7 @@ const DECIDING: [&str; 13] = [
     "denyusers",
     "forcecommand",
     "maxauthtries",
+    "pamservicename",
     "permitrootlogin",
     "pubkeyacceptedalgorithms",
     "pubkeyauthentication",
@@ -60,15 +61,15 @@ impl Sshd {
     pub fn entrance(&self, users: &Users, user: &User) -> Entrance {
         let settings = self.settings.settings(user);
         let root = user.is_root();
-        let mut conditions = Vec::new();
+        let mut conditions: Vec<Caused<Condition>> = self.through().into_iter().collect();
         let absent = self.absent(users, &user.name).or_else(|| {
             // Without PAM, sshd itself checks for the `!` of a locked account.
-            let locked = user.password.disabled && !settings.says("usepam", "yes");
+            let locked = user.password.disabled && !settings.says("usepam", "yes") && self.unread_config.is_none();
             locked.then(|| settings.caused(Refusal::LockedAccount(user.name.clone()), "usepam"))
         });
         // No `Match` changes the absence of sshd, of the user, or of PAM.
         let is_absent = absent.is_some();
-        let (unread, unknown) = self.unread_config().filter(|_| !is_absent).unzip();
+        let (unread, unknown) = self.without_config().filter(|_| !is_absent).unzip();
         let refusal = absent
             .or(unread)
             .or_else(|| {
@@ -83,7 +84,12 @@ impl Sshd {
             .or_else(|| methods(&settings, Method::Key, &mut conditions))
             .or_else(|| lists(&settings, user, &mut conditions));
         conditions.extend(forced(&settings));
-        let deciding = DECIDING.into_iter().filter(|keyword| !is_absent && (root || *keyword != "permitrootlogin"));
+        let deciding = DECIDING.into_iter().filter(|keyword| match *keyword {
+            _ if is_absent => false,
+            "permitrootlogin" => root,
+            "pamservicename" => settings.says("usepam", "yes"),
+            _ => true,
+        });
         let doubts = unknown.into_iter().chain(settings.doubts(deciding)).collect();
         let commands_only = root && settings.says("permitrootlogin", "forced-commands-only");
         let command = keys_command(&settings);
@@ -171,7 +177,7 @@ impl Entrance {
         self.revoke(key, answer);
         if let Some((Caused { what: file, cause }, list)) = &self.revoked
             && answer.opens()
-            && list.may_revoke_certificates()
+            && list.may_revoke_certificates_of(key)
         {
             answer.conditions.push(Caused { what: Condition::NotRevoked(file.clone()), cause: cause.clone() });
         }

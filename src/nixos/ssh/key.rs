@@ -191,6 +191,14 @@ impl PublicKey {
         })
     }
 
+    /// Whether bytes are a key in the SSH wire format, of a type that OpenSSH knows.
+    pub(super) fn is_blob(bytes: &[u8]) -> bool {
+        let mut key = Self { kind: String::new(), blob: bytes.to_vec() };
+        let kind = key.fields().next().map(|kind| String::from_utf8_lossy(kind).into_owned());
+        key.kind = kind.unwrap_or_default();
+        is_type(&key.kind) && key.is_whole()
+    }
+
     /// Whether the blob names its own type and has all fields of a key of that type.
     fn is_whole(&self) -> bool {
         let plain = self.kind.strip_suffix(CERTIFICATE);

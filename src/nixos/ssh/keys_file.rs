@@ -144,7 +144,7 @@ impl<'t> KeysFiles<'t> {
         for written in written {
             match written {
                 Written::Text { text, file, line } => {
-                    let own = self.parse(text.as_bytes(), file.as_bytes())?;
+                    let own = self.parse(text.as_bytes(), file.as_bytes());
                     // The whole text is on one line of its file.
                     keys.extend(own.iter().map(|key| AuthorizedKey { number: line, ..key.clone() }));
                 }
@@ -197,10 +197,10 @@ impl<'t> KeysFiles<'t> {
             return Ok(keys.clone());
         }
         let keys = match path::beginning(self.root.tree(), &found.path, LONGEST) {
-            Ok((bytes, None)) => Some(self.parse(&bytes, &found.path)?),
+            Ok((bytes, None)) => Some(self.parse(&bytes, &found.path)),
             Ok((bytes, Some(over))) => {
                 self.cut(over, &found.path);
-                Some(self.parse(whole_lines(&bytes), &found.path)?)
+                Some(self.parse(whole_lines(&bytes), &found.path))
             }
             Err(Error::WrongType { .. }) => None,
             Err(error) => return Err(error),
@@ -215,11 +215,13 @@ impl<'t> KeysFiles<'t> {
         self.cut.insert(path.to_vec());
     }
 
-    fn parse(&mut self, bytes: &[u8], path: &[u8]) -> Result<Arc<[AuthorizedKey]>> {
-        let over = |what| Err(Error::Limit { what, place: Place::File(path.to_vec()) });
+    /// The keys in the bytes of a file, as far as the limits allow. What is past a limit is reported.
+    fn parse(&mut self, bytes: &[u8], path: &[u8]) -> Arc<[AuthorizedKey]> {
+        let over = |what| Error::Limit { what, place: Place::File(path.to_vec()) };
         self.bytes += bytes.len();
         if self.bytes > MOST_BYTES {
-            return over("256 MiB of files of keys");
+            self.cut(over("256 MiB of files of keys"), path);
+            return Arc::new([]);
         }
         let file: Arc<[u8]> = path.into();
         let mut keys = Vec::new();
@@ -234,16 +236,15 @@ impl<'t> KeysFiles<'t> {
                     continue;
                 }
             };
+            if keys.len() == MOST_IN_FILE || self.keys == MOST_KEYS {
+                let what = if keys.len() == MOST_IN_FILE { "10,000 keys in a file" } else { "100,000 keys" };
+                self.cut(over(what), path);
+                break;
+            }
             self.keys += 1;
-            if keys.len() >= MOST_IN_FILE {
-                return over("10,000 keys in a file");
-            }
-            if self.keys > MOST_KEYS {
-                return over("100,000 keys");
-            }
             keys.push(AuthorizedKey { line: Arc::new(line), number, file: file.clone() });
         }
-        Ok(keys.into())
+        keys.into()
     }
 }
 
@@ -287,11 +288,16 @@ mod tests {
     }
 
     #[test]
-    fn too_many_keys_are_over_a_limit_and_never_cut() {
+    fn keys_past_the_limit_of_a_file_are_unknown_and_the_rest_counts() {
         let tree = Made::of(&[("/keys", &KEY.repeat(10_000)), ("/more", &KEY.repeat(10_001))]);
-        let mut files = KeysFiles::new(&tree.system());
-        assert_eq!(files.read("/keys").unwrap().unwrap().len(), 10_000);
-        let error = files.read("/more").unwrap_err().to_string();
-        assert_eq!(error, "10,000 keys in a file at /more: over the limit");
+        let root = tree.system();
+        let mut files = KeysFiles::new(&root);
+        let mut read = |path: &str| {
+            let count = files.read(path).unwrap().unwrap().len();
+            let over = root.take_cut().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+            (count, files.is_untold(path).unwrap(), over)
+        };
+        assert_eq!(read("/keys"), (10_000, false, String::new()));
+        assert_eq!(read("/more"), (10_000, true, "10,000 keys in a file at /more: over the limit".to_owned()));
     }
 }

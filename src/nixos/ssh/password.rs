@@ -1,16 +1,18 @@
 //! sshd and passwords: who may log in with one, and what the configuration says as a whole.
 
+use std::collections::BTreeSet;
+
 use super::lists::lists;
 use super::methods::{Method, forced, methods, refused};
 use super::settings::Settings;
 use super::sshd::Sshd;
-use crate::nixos::answer::{Answer, Cause, Caused, Refusal};
+use crate::nixos::answer::{Answer, Cause, Caused, Condition, Refusal};
 use crate::nixos::password::PasswordState;
 use crate::nixos::users::{User, Users};
 use crate::store::version;
 
 /// The keywords that decide whether a user gets in with a password.
-const DECIDING: [&str; 13] = [
+const DECIDING: [&str; 14] = [
     "allowgroups",
     "allowusers",
     "authenticationmethods",
@@ -19,12 +21,16 @@ const DECIDING: [&str; 13] = [
     "forcecommand",
     "kbdinteractiveauthentication",
     "maxauthtries",
+    "pamservicename",
     "passwordauthentication",
     "permitemptypasswords",
     "permitrootlogin",
     "refuseconnection",
     "usepam",
 ];
+
+/// The PAM service that sshd uses without `PAMServiceName`.
+const PAM_SERVICE: &str = "sshd";
 
 /// A method by which sshd asks for a password (sshd_config(5), `AuthenticationMethods`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,10 +59,10 @@ impl Sshd {
             let cause = user.password.source.as_deref().map(|path| Cause { path: path.into(), line: None });
             return Answer::denied(Caused { what, cause });
         }
-        if let Some((refusal, doubt)) = self.unread_config() {
+        if let Some((refusal, doubt)) = self.without_config() {
             return Answer { doubts: vec![doubt], ..Answer::denied(refusal) };
         }
-        let mut conditions = Vec::new();
+        let mut conditions: Vec<Caused<Condition>> = self.through().into_iter().collect();
         let refusal = self
             .passwords_off(&settings, user, method)
             .or_else(|| refused(&settings))
@@ -65,6 +71,7 @@ impl Sshd {
         conditions.extend(forced(&settings));
         let keywords = DECIDING.into_iter().filter(|keyword| match *keyword {
             "permitrootlogin" => user.is_root(),
+            "pamservicename" => settings.says("usepam", "yes"),
             "passwordauthentication" => method == PasswordMethod::Password,
             "kbdinteractiveauthentication" | "usepam" => method == PasswordMethod::KeyboardInteractive,
             _ => true,
@@ -99,10 +106,16 @@ impl Sshd {
         })
     }
 
-    /// The PAM service that sshd uses (`PAMServiceName`, OpenSSH 9.8 and later).
+    /// The PAM service that sshd uses for a user (`PAMServiceName`, OpenSSH 9.8 and later).
     #[must_use]
-    pub fn pam_service(&self) -> &str {
-        self.settings.global("pamservicename").find_map(<[String]>::first).map_or("sshd", String::as_str)
+    pub fn pam_service(&self, user: &User) -> &str {
+        self.settings.settings(user).first("pamservicename").unwrap_or(PAM_SERVICE)
+    }
+
+    /// The PAM services that sshd uses for anybody.
+    pub fn pam_services(&self) -> BTreeSet<&str> {
+        let lines = self.settings.lines.iter().filter(|line| line.keyword == "pamservicename");
+        lines.filter_map(|line| line.arguments.first()).map(String::as_str).chain([PAM_SERVICE]).collect()
     }
 
     /// The methods other than keys and passwords that the configuration turns on for anybody: the keyword, and its line.
@@ -125,9 +138,12 @@ impl Sshd {
         self.settings.settings(user).says("usepam", "yes")
     }
 
-    /// The criteria of the `Match` blocks under which sshd accepts passwords.
+    /// The criteria of the `Match` blocks under which somebody may log in with a password.
     #[must_use]
     pub fn password_blocks(&self) -> Vec<String> {
+        if self.pam_refuses_passwords {
+            return Vec::new();
+        }
         let keywords = ["passwordauthentication", "kbdinteractiveauthentication"].into_iter();
         let within = keywords.flat_map(|keyword| self.settings.within(keyword, None));
         let mut blocks: Vec<String> =
@@ -163,9 +179,12 @@ impl Sshd {
         if value == "without-password" { "prohibit-password".to_owned() } else { value }
     }
 
-    /// Whether the global part lets sshd accept anybody's password, by either method.
+    /// Whether somebody may log in with a password by either method, whatever `Match` blocks say.
     #[must_use]
-    pub fn password_authentication(&self) -> bool {
+    pub fn takes_passwords(&self) -> bool {
+        if self.pam_refuses_passwords {
+            return false;
+        }
         let says = |keyword: &str, value: &str| {
             let set = self.settings.global(keyword).find_map(<[String]>::first);
             set.is_some_and(|argument| argument.eq_ignore_ascii_case(value))
@@ -296,7 +315,7 @@ mod tests {
         let config = "PasswordAuthentication no\nPermitRootLogin no\nMatch Address 10.0.0.0/8\nPasswordAuthentication yes\n\
                       PermitRootLogin without-password\nMatch User eve\nPermitRootLogin yes\n";
         let sshd = sshd(config);
-        assert!(!sshd.password_authentication());
+        assert!(!sshd.takes_passwords());
         assert_eq!(sshd.password_blocks(), ["Address 10.0.0.0/8"]);
         let expected = ("prohibit-password".to_owned(), "Address 10.0.0.0/8".to_owned());
         assert_eq!(sshd.permit_root_login_blocks(), [expected]);

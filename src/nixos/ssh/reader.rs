@@ -25,7 +25,7 @@ const MOST_LINES: usize = 10_000;
 /// Limit for files. A file counts each time it is included.
 const MOST_FILES: usize = 1_000;
 
-/// Limit for nested `Include` lines: sshd's own.
+/// sshd does not start if `Include` lines are nested deeper (OpenSSH, SERVCONF_MAX_DEPTH).
 const DEEPEST: usize = 16;
 
 /// Limit for mistakes that are kept.
@@ -104,9 +104,6 @@ impl<'t> Reader<'t> {
     fn file(&mut self, path: &[u8], outer: Option<usize>, depth: usize) -> Result<()> {
         let over = |what| Err(Error::Limit { what, place: Place::File(path.to_vec()) });
         self.files += 1;
-        if depth > DEEPEST {
-            return over("16 levels of Include");
-        }
         if self.files > MOST_FILES {
             return over("1,000 included files");
         }
@@ -119,10 +116,9 @@ impl<'t> Reader<'t> {
             let Some(written) = Written::of(line) else { continue };
             let keyword = today(written.keyword);
             let part = if block.is_none_or(|block| self.is_whole(block)) { Part::Global } else { Part::Match };
-            if let Some(message) = mistake(written, &keyword, part)
-                && self.config.mistakes.len() < MOST_MISTAKES
-            {
-                self.config.mistakes.push(Mistake { file: shown.to_string(), line: number, message });
+            let cause = Cause { path: shown.clone(), line: Some(number) };
+            if let Some(message) = mistake(written, &keyword, part) {
+                self.mistake(&cause, message);
             }
             let arguments = arguments(written, &keyword);
             if keyword == "subsystem"
@@ -130,10 +126,8 @@ impl<'t> Reader<'t> {
                 && let Some(name) = arguments.first()
                 && !self.subsystems.insert(name.clone())
             {
-                let message = format!("Subsystem {name} stands twice");
-                self.config.mistakes.push(Mistake { file: shown.to_string(), line: number, message });
+                self.mistake(&cause, format!("Subsystem {name} stands twice"));
             }
-            let cause = Cause { path: shown.clone(), line: Some(number) };
             match keyword.as_str() {
                 "include" => self.include(&arguments, &cause, (block, depth))?,
                 "match" => {
@@ -160,10 +154,22 @@ impl<'t> Reader<'t> {
             let included = include::find(self.root, pattern, &place)?;
             self.config.unread.extend(included.missing);
             for file in included.files {
+                if depth >= DEEPEST {
+                    self.mistake(cause, "Include is nested more than 16 levels deep".to_owned());
+                    return Ok(());
+                }
                 self.file(&file, block, depth + 1)?;
             }
         }
         Ok(())
+    }
+
+    /// Keeps a mistake, up to the limit. The first one is enough to keep sshd from starting.
+    fn mistake(&mut self, cause: &Cause, message: String) {
+        if self.config.mistakes.len() < MOST_MISTAKES {
+            let (file, line) = (cause.path.to_string(), cause.line.unwrap_or_default());
+            self.config.mistakes.push(Mistake { file, line, message });
+        }
     }
 
     fn is_whole(&self, block: usize) -> bool {
@@ -210,6 +216,20 @@ mod tests {
     }
 
     #[test]
+    fn an_include_that_is_nested_too_deep_keeps_sshd_from_starting() {
+        let config = read(&[(PLACE, "Include sshd_config\n")]).unwrap();
+        let told: Vec<_> = config.mistakes.iter().map(|mistake| (mistake.line, mistake.message.as_str())).collect();
+        assert_eq!(told, [(1, "Include is nested more than 16 levels deep")]);
+        let files: Vec<(String, String)> =
+            (0..=16).map(|level| (format!("/s/etc/ssh/{level}"), format!("Include {}\n", level + 1))).collect();
+        let mut chain: Vec<_> = files.iter().skip(1).map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        chain.push((PLACE, "Include 1\n"));
+        assert_eq!(read(&chain).unwrap().mistakes, []);
+        chain.push(("/s/etc/ssh/17", "PermitRootLogin no\n"));
+        assert_eq!(read(&chain).unwrap().mistakes.len(), 1);
+    }
+
+    #[test]
     fn what_no_administrator_writes_is_over_a_limit() {
         let criteria = format!("Match User {}\n", "a ".repeat(9_000));
         let kept = format!("{criteria}{}", "PermitRootLogin no\n".repeat(900));
@@ -217,7 +237,7 @@ mod tests {
         for (text, what) in [
             (criteria.repeat(2), "10,000 words of sshd_config at "),
             ("Match\n".repeat(10_001), "10,000 lines of sshd_config at "),
-            ("Include sshd_config\n".to_owned(), "16 levels of Include at "),
+            ("Include sshd_config\nInclude sshd_config\n".to_owned(), "1,000 included files at "),
             ("# \n".repeat(400_000), "length of a text file at "),
         ] {
             let error = read(&[(PLACE, &text)]).unwrap_err().to_string();

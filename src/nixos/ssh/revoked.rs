@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use super::key::{KeyLine, PublicKey};
-use super::krl::{self, Krl};
+use super::krl::{self, Disputed, Krl};
 use crate::error::{Error, Result};
 use crate::nixos::Root;
+use crate::store::version;
 
 /// Limit for a list, in bytes.
 const LONGEST: u64 = 4 << 20;
+
+/// The first OpenSSH that skips signatures and unknown extensions of a binary list.
+const FIRST_TO_SKIP: &str = "9.4";
 
 /// A list of revoked keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,11 +32,11 @@ pub(super) enum Revoked {
 }
 
 impl Revoked {
-    /// Reads the list at `path`.
+    /// Reads the list at `path`, as this version of OpenSSH does.
     ///
     /// # Errors
     /// If the file exists but cannot be read.
-    pub(super) fn of(root: &Root<'_>, path: &str) -> Result<Self> {
+    pub(super) fn of(root: &Root<'_>, path: &str, version: Option<&str>) -> Result<Self> {
         let bytes = match root.bytes(path, LONGEST) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Ok(Self::Missing),
@@ -40,7 +44,7 @@ impl Revoked {
             Err(error) => return Err(error),
         };
         if bytes.starts_with(krl::MAGIC) {
-            return Ok(Self::of_krl(&bytes));
+            return Ok(Self::of_krl(&bytes, version));
         }
         let mut keys = Vec::new();
         for (number, line) in (1u64..).zip(String::from_utf8_lossy(&bytes).lines()) {
@@ -53,20 +57,23 @@ impl Revoked {
         Ok(Self::Keys(keys))
     }
 
-    fn of_krl(bytes: &[u8]) -> Self {
-        match Krl::parse(bytes) {
-            None => Self::BrokenKrl,
-            Some(list) if list.has_disputed_sections => Self::Unread,
-            Some(list) => Self::Krl(Arc::new(list)),
+    fn of_krl(bytes: &[u8], openssh: Option<&str>) -> Self {
+        let Some(list) = Krl::parse(bytes) else { return Self::BrokenKrl };
+        let skips = openssh.map(|own| version::compare(own, FIRST_TO_SKIP).is_ge());
+        match (list.disputed, skips) {
+            (None, _) | (Some(_), Some(true)) => Self::Krl(Arc::new(list)),
+            (Some(Disputed::Extension), Some(false)) => Self::BrokenKrl,
+            // Signatures are not checked here.
+            (Some(Disputed::Signature), Some(false)) | (Some(_), None) => Self::Unread,
         }
     }
 
-    /// Whether the list may revoke the key of a certificate, or the certificate itself.
-    pub(super) fn may_revoke_certificates(&self) -> bool {
+    /// Whether the list may revoke certificates of the authority, or the keys that they certify.
+    pub(super) fn may_revoke_certificates_of(&self, authority: &PublicKey) -> bool {
         match self {
             Self::Missing | Self::Unread | Self::BrokenKrl | Self::Broken(_) => false,
             Self::Keys(keys) => !keys.is_empty(),
-            Self::Krl(list) => !list.is_empty(),
+            Self::Krl(list) => list.may_revoke_certificates_of(authority),
         }
     }
 }
@@ -89,8 +96,25 @@ mod tests {
             (&format!("no-pty {key}\n"), Revoked::Broken(1)),
         ] {
             let made = Made::of(&[("/s/etc/ssh/revoked", text)]);
-            assert_eq!(Revoked::of(&made.system(), "/etc/ssh/revoked").unwrap(), expected, "{text:?}");
+            assert_eq!(Revoked::of(&made.system(), "/etc/ssh/revoked", None).unwrap(), expected, "{text:?}");
         }
-        assert_eq!(Revoked::of(&Made::of(&[]).system(), "/etc/ssh/revoked").unwrap(), Revoked::Missing);
+        assert_eq!(Revoked::of(&Made::of(&[]).system(), "/etc/ssh/revoked", None).unwrap(), Revoked::Missing);
+    }
+
+    #[test]
+    fn the_version_decides_whether_unknown_sections_of_a_binary_list_count() {
+        let header = [krl::MAGIC, &[0, 0, 0, 1], &[0; 32]].concat();
+        let extension = [&header[..], &[255, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0]].concat();
+        let signature = [&header[..], &[4, 0, 0, 0, 0, 0, 0, 0, 0]].concat();
+        for (bytes, old, new, unknown) in [
+            (&header, "Krl", "Krl", "Krl"),
+            (&extension, "BrokenKrl", "Krl", "Unread"),
+            (&signature, "Unread", "Krl", "Unread"),
+        ] {
+            let read = |version| format!("{:?}", Revoked::of_krl(bytes, version));
+            let versions = [Some("9.3p2"), Some("9.4p1"), None];
+            let found = versions.map(|version| read(version).split('(').next().unwrap().to_owned());
+            assert_eq!(found, [old, new, unknown], "{bytes:?}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use super::reader::Reader;
 use super::revoked::Revoked;
 use crate::error::{Error, Place, Result};
 use crate::nixos::Root;
-use crate::nixos::answer::{Cause, Caused, Condition, Doubt, Refusal};
+use crate::nixos::answer::{Cause, Caused, Condition, Doubt, Refusal, Unread};
 use crate::nixos::unit::Units;
 use crate::nixos::users::{User, Users};
 
@@ -26,6 +26,9 @@ const MOST_PATTERNS: usize = 16;
 /// Limit for lists of revoked keys.
 const MOST_LISTS: usize = 16;
 
+/// Limit for daemons with other arguments than the first one.
+const MOST_OTHERS: usize = 16;
+
 /// The sshd of a system.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Sshd {
@@ -38,8 +41,8 @@ pub struct Sshd {
     pub condition: Option<String>,
     /// Its configuration.
     pub config: Option<String>,
-    /// The configuration that its unit names but the image lacks.
-    pub missing_config: Option<String>,
+    /// Its configuration, if the contents are unknown.
+    pub unread_config: Option<Unread>,
     /// Whether a socket starts it for each connection.
     pub socket: bool,
     /// The version of OpenSSH, taken from its store path.
@@ -48,11 +51,25 @@ pub struct Sshd {
     pub(super) socket_ports: Vec<u16>,
     /// Why the usual unit does not run sshd, if that unit exists.
     pub obstacle: Option<Obstacle>,
-    /// Units that start another sshd with another configuration.
-    pub others: Vec<String>,
+    /// Further daemons that start with other arguments, each with its own configuration.
+    pub others: Vec<Self>,
+    /// Whether PAM refuses every password that this sshd accepts, as in NixOS with `PasswordAuthentication = false`.
+    pub pam_refuses_passwords: bool,
+    /// Its place among the daemons of the system.
+    pub(super) rank: Rank,
     pub(super) settings: Config,
     /// The lists of `RevokedKeys` in the image, by their names in the configuration.
     pub(super) revoked: BTreeMap<String, Revoked>,
+}
+
+/// The place of an sshd among the daemons of its system.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Rank {
+    /// The usual one, or the only one.
+    #[default]
+    First,
+    /// It starts beside the first one.
+    Further,
 }
 
 impl Sshd {
@@ -62,22 +79,42 @@ impl Sshd {
     /// If a unit or the configuration exists but cannot be read.
     pub fn of(root: &Root<'_>) -> Result<Self> {
         let (mut daemons, obstacle) = daemon::find(root)?;
-        let mut sshd = Self { obstacle, ..Self::default() };
         // A unit that starts takes precedence over one that does not, even with an unusual name.
         daemons.sort_by_key(|daemon| !daemon.starts);
-        let Some(first) = daemons.first() else {
+        let mut alike: Vec<Vec<&Daemon>> = Vec::new();
+        for daemon in &daemons {
+            match alike.iter_mut().find(|known| known.iter().any(|known| known.arguments == daemon.arguments)) {
+                Some(known) => known.push(daemon),
+                None => alike.push(vec![daemon]),
+            }
+        }
+        let Some((first, rest)) = alike.split_first() else {
             // The configuration is still of interest.
+            let mut sshd = Self { obstacle, ..Self::default() };
             sshd.read(root, &Arguments::default())?;
             return Ok(sshd);
         };
-        let (same, others): (Vec<&Daemon>, Vec<&Daemon>) =
-            daemons.iter().partition(|daemon| daemon.arguments == first.arguments);
-        sshd.others = others.iter().filter(|daemon| daemon.starts).map(|daemon| daemon.unit.clone()).collect();
+        let mut sshd = Self { obstacle, ..Self::of_daemons(root, first)? };
+        for daemons in rest.iter().filter(|daemons| daemons.iter().any(|daemon| daemon.starts)) {
+            if sshd.others.len() >= MOST_OTHERS {
+                let place = Place::File(root.toplevel().as_bytes().to_vec());
+                root.cut(Error::Limit { what: "16 further units that start sshd", place });
+                break;
+            }
+            sshd.others.push(Self { rank: Rank::Further, ..Self::of_daemons(root, daemons)? });
+        }
+        Ok(sshd)
+    }
+
+    /// The sshd that units with the same arguments start.
+    fn of_daemons(root: &Root<'_>, daemons: &[&Daemon]) -> Result<Self> {
+        let mut sshd = Self::default();
+        let Some(first) = daemons.first() else { return Ok(sshd) };
         sshd.unit = Some(first.unit.clone());
         sshd.starts = first.starts;
         sshd.condition.clone_from(&first.condition);
-        sshd.version = same.iter().find_map(|daemon| daemon.version.clone());
-        for name in same.iter().filter_map(|daemon| daemon.socket.as_ref()) {
+        sshd.version = daemons.iter().find_map(|daemon| daemon.version.clone());
+        for name in daemons.iter().filter_map(|daemon| daemon.socket.as_ref()) {
             sshd.socket = true;
             if let Some(unit) = Units::of(root)?.get(name)?.unit() {
                 let streams = unit.list("Socket", "ListenStream").into_iter();
@@ -88,6 +125,25 @@ impl Sshd {
         Ok(sshd)
     }
 
+    /// This sshd, then the further ones that start.
+    pub fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.others)
+    }
+
+    /// Whether it starts beside the usual sshd.
+    #[must_use]
+    pub fn is_further(&self) -> bool {
+        self.rank == Rank::Further
+    }
+
+    /// The condition to log in through this sshd, if it is not the first one.
+    pub(super) fn through(&self) -> Option<Caused<Condition>> {
+        let unit = self.unit.as_deref().filter(|_| self.is_further())?;
+        let name = unit.rsplit('/').next().unwrap_or(unit).to_owned();
+        let ports = if self.unread_config.is_none() { self.ports() } else { Vec::new() };
+        Some(Caused::by(Condition::Through { unit: name, ports }, Cause { path: unit.into(), line: None }))
+    }
+
     fn read(&mut self, root: &Root<'_>, arguments: &Arguments) -> Result<()> {
         let unit = self.unit.clone();
         let reader = Reader::new(root).with_options(arguments, unit.as_deref().unwrap_or_default())?;
@@ -95,13 +151,21 @@ impl Sshd {
         let found = if WITHOUT.contains(&path) { None } else { root.find(path)? };
         match found {
             Some(found) => {
-                self.settings = reader.read(&found.path)?;
-                self.config = Some(String::from_utf8_lossy(&found.path).into_owned());
+                let file = String::from_utf8_lossy(&found.path).into_owned();
+                match reader.read(&found.path) {
+                    Ok(settings) => self.settings = settings,
+                    Err(over @ Error::Limit { .. }) => {
+                        root.cut(over);
+                        self.unread_config = Some(Unread::OverLimit(file.clone()));
+                    }
+                    Err(error) => return Err(error),
+                }
+                self.config = Some(file);
             }
             None => {
                 self.settings = reader.without_file();
-                self.missing_config =
-                    Some(path.to_owned()).filter(|path| unit.is_some() && !WITHOUT.contains(&&**path));
+                let is_named = unit.is_some() && !WITHOUT.contains(&path);
+                self.unread_config = is_named.then(|| Unread::Missing(path.to_owned()));
             }
         }
         let named = self.settings.lines.iter().filter(|line| line.keyword == "revokedkeys");
@@ -109,7 +173,7 @@ impl Sshd {
             if self.revoked.len() >= MOST_LISTS {
                 break; // the rest stay unread
             }
-            self.revoked.insert(file.clone(), Revoked::of(root, file)?);
+            self.revoked.insert(file.clone(), Revoked::of(root, file, self.version.as_deref())?);
         }
         Ok(())
     }
@@ -184,11 +248,12 @@ impl Sshd {
         }
     }
 
-    /// The refusal and doubt if the configuration is not in the image: everything else depends on it.
-    pub(super) fn unread_config(&self) -> Option<(Caused<Refusal>, Caused<Doubt>)> {
-        let file = self.missing_config.clone()?;
+    /// The refusal and doubt if the contents of the configuration are unknown: everything else depends on them.
+    pub(super) fn without_config(&self) -> Option<(Caused<Refusal>, Caused<Doubt>)> {
+        let unread = self.unread_config.clone()?;
+        let file = unread.file().to_owned();
         let cause = || self.unit.as_deref().map(|unit| Cause { path: unit.into(), line: None });
-        let refusal = Caused { what: Refusal::NoConfiguration(file.clone()), cause: cause() };
+        let refusal = Caused { what: Refusal::NoConfiguration(unread), cause: cause() };
         Some((refusal, Caused { what: Doubt::NoConfiguration(file), cause: cause() }))
     }
 }
@@ -265,7 +330,10 @@ mod tests {
         ] {
             let unit = format!("[Service]\nExecStart=/x/bin/sshd {arguments}\n");
             let sshd = Sshd::of(&Made::of(&[(UNIT, &unit), config]).system()).unwrap();
-            assert_eq!((sshd.missing_config.as_deref(), sshd.permit_root_login().as_str()), (missing, permit));
+            assert_eq!(
+                (sshd.unread_config.as_ref().map(Unread::file), sshd.permit_root_login().as_str()),
+                (missing, permit)
+            );
         }
     }
 
@@ -280,18 +348,44 @@ mod tests {
     }
 
     #[test]
-    fn an_sshd_with_another_configuration_is_named() {
-        let unit = (UNIT, "[Service]\nExecStart=/x/bin/sshd -D -f /a\n");
+    fn an_sshd_that_starts_with_other_arguments_is_another_sshd() {
+        let unit = (UNIT, "[Service]\nExecStart=/x/bin/sshd -D -f /etc/a\n");
         let wanted = ("/s/etc/systemd/system/multi-user.target.wants/rescue.service", "");
+        let configs = [("/s/etc/a", "Port 22\n"), ("/s/etc/b", "Port 2222\n")];
+        let shown = |sshd: &Sshd| (sshd.unit.clone().unwrap(), sshd.ports(), sshd.is_further());
+        let first = ("/etc/systemd/system/sshd.service".to_owned(), vec![22], false);
+        let second = |port| ("/etc/systemd/system/rescue.service".to_owned(), vec![port], true);
         for (command, others) in [
-            ("/x/bin/sshd -D -f /a", vec![]),
-            ("/x/bin/sshd -D -f /b", vec!["/etc/systemd/system/rescue.service".to_owned()]),
+            ("/x/bin/sshd -D -f /etc/a", vec![]),
+            ("/x/bin/sshd -D -f /etc/b", vec![second(2222)]),
+            ("/x/bin/sshd -D -f /etc/a -p 23", vec![second(23)]),
         ] {
-            let second = format!("[Service]\nExecStart={command}\n");
-            let files = [unit, WANTED, ("/s/etc/systemd/system/rescue.service", &second), wanted];
-            let sshd = Sshd::of(&Made::of(&files).system()).unwrap();
-            assert_eq!((sshd.unit.as_deref(), sshd.others), (Some("/etc/systemd/system/sshd.service"), others));
+            let text = format!("[Service]\nExecStart={command}\n");
+            let files = [unit, WANTED, ("/s/etc/systemd/system/rescue.service", &text), configs[0], configs[1]];
+            let sshd = Sshd::of(&Made::of(&[&files[..], &[wanted]].concat()).system()).unwrap();
+            let all: Vec<_> = sshd.all().map(shown).collect();
+            assert_eq!(all, [vec![first.clone()], others].concat(), "{command}");
+            // Nothing starts the second one.
+            let by_hand = Sshd::of(&Made::of(&files).system()).unwrap();
+            assert_eq!(by_hand.all().map(shown).collect::<Vec<_>>(), [first.clone()], "{command}");
         }
+    }
+
+    #[test]
+    fn more_daemons_than_anyone_starts_are_over_a_limit() {
+        let units: Vec<(String, String)> = (0..18)
+            .flat_map(|number| {
+                let folder = "/s/etc/systemd/system";
+                let unit = format!("[Service]\nExecStart=/x/bin/sshd -D -p {}\n", 1000 + number);
+                let wanted = format!("{folder}/multi-user.target.wants/{number:02}.service");
+                [(format!("{folder}/{number:02}.service"), unit), (wanted, String::new())]
+            })
+            .collect();
+        let tree = Made::of(&units.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect::<Vec<_>>());
+        let root = tree.system();
+        assert_eq!(Sshd::of(&root).unwrap().all().count(), 17);
+        let over: Vec<String> = root.take_cut().iter().map(ToString::to_string).collect();
+        assert_eq!(over, ["16 further units that start sshd at /s: over the limit"]);
     }
 
     #[test]

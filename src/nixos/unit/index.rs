@@ -26,7 +26,16 @@ pub(in crate::nixos) struct Index {
     pub(super) loaded: Mutex<Loaded>,
     /// Scripts by path. `None` for a program that is not a script.
     pub(super) scripts: Mutex<HashMap<String, Option<Arc<Script>>>>,
-    pub(super) started: OnceLock<HashMap<String, Start>>,
+    pub(super) started: OnceLock<Started>,
+}
+
+/// The units that start.
+#[derive(Default)]
+pub(super) struct Started {
+    /// How each starts.
+    pub(super) units: HashMap<String, Start>,
+    /// For units that start at boot, a unit that pulls them in: a target, if there is one.
+    pub(super) wanted_by: HashMap<String, String>,
 }
 
 #[derive(Default)]
@@ -39,10 +48,11 @@ pub(super) struct Loaded {
 impl Index {
     pub(super) fn read(root: &Root<'_>) -> Result<Self> {
         let mut index = Self { kernel: Kernel::of(root)?, ..Self::default() };
-        let entries = root.entries(FOLDER)?;
+        let mut entries = root.entries(FOLDER)?;
+        let over = |what| root.cut(Error::Limit { what, place: Place::File(root.inside(FOLDER).into_bytes()) });
         if entries.len() > MOST_NAMES {
-            let place = Place::File(root.inside(FOLDER).into_bytes());
-            return Err(Error::Limit { what: "20,000 names of units", place });
+            entries.truncate(MOST_NAMES);
+            over("20,000 names of units");
         }
         for entry in entries {
             let Ok(name) = String::from_utf8(entry.name) else { continue };
@@ -58,8 +68,9 @@ impl Index {
             }
             index.names.insert(name, alias);
         }
-        for names in index.aliases.values_mut() {
+        for names in index.aliases.values_mut().filter(|names| names.len() > MOST_ALIASES) {
             names.truncate(MOST_ALIASES);
+            over("100 aliases of a unit");
         }
         Ok(index)
     }

@@ -49,6 +49,11 @@ impl Unit {
         self.all(section, key).next_back().filter(|setting| !setting.value.is_empty())
     }
 
+    /// The last value assigned to a key, which may be empty.
+    pub(in crate::nixos) fn assigned(&self, section: &str, key: &str) -> Option<&str> {
+        self.all(section, key).next_back().map(|setting| setting.value.as_str())
+    }
+
     /// The value of [`Unit::setting`].
     #[must_use]
     pub fn value(&self, section: &str, key: &str) -> Option<&str> {

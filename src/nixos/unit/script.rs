@@ -71,8 +71,10 @@ impl Units<'_> {
         if size > most && most < LONGEST {
             return Ok(None);
         }
-        let Some(bytes) = self.root.bytes(program, LONGEST)? else { return Ok(None) };
-        self.count(bytes.len(), 0, program)?;
+        let Some(bytes) = self.root.lines_of(program, LONGEST)? else { return Ok(None) };
+        if !self.fits(bytes.len(), 0, program) {
+            return Ok(None);
+        }
         Ok(Script::of(program, &String::from_utf8_lossy(&bytes)))
     }
 

@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use rayon::prelude::*;
 
 use super::file::{End, follow};
-use super::index::MOST_NAMES;
+use super::index::{MOST_NAMES, Started};
 use super::{Conditions, FOLDER, Lookup, Unit, Units, name, udev};
-use crate::error::{Error, Place, Result};
+use crate::error::Result;
 use crate::fs::FileType;
 
 /// How a unit starts.
@@ -58,18 +58,30 @@ impl<'r> Units<'r> {
     /// # Errors
     /// If a unit that decides this cannot be read.
     pub fn started(&self) -> Result<&'r HashMap<String, Start>> {
+        Ok(&self.all_started()?.units)
+    }
+
+    /// The unit that pulls in one that starts at boot: a target, if there is one. `None` if the kernel line names the unit.
+    ///
+    /// # Errors
+    /// If a unit that decides this cannot be read.
+    pub fn wanted_by(&self, name: &str) -> Result<Option<&'r str>> {
+        Ok(self.all_started()?.wanted_by.get(name).map(String::as_str))
+    }
+
+    fn all_started(&self) -> Result<&'r Started> {
         if let Some(started) = self.index.started.get() {
             return Ok(started);
         }
         // Each unit is a small file in a block of its own. Errors are reported below.
-        self.reached(Texts::Closed)?.par_iter().for_each(|(name, _)| drop(self.get(name)));
+        self.reached(Texts::Closed)?.units.par_iter().for_each(|(name, _)| drop(self.get(name)));
         let started = self.reached(Texts::Open)?;
         Ok(self.index.started.get_or_init(|| started))
     }
 
     /// Follows what starts units. A unit with missing requirements starts all the same, unless it is started by hand.
-    fn reached(&self, texts: Texts) -> Result<HashMap<String, Start>> {
-        let mut reached: HashMap<String, Start> = HashMap::new();
+    fn reached(&self, texts: Texts) -> Result<Started> {
+        let Started { units: mut reached, mut wanted_by } = Started::default();
         let mut queue = Waiting::default();
         queue.extend(self.seeds().map(str::to_owned), &Start::Boot);
         // Triggered units wait until all units that start at boot are known.
@@ -81,8 +93,8 @@ impl<'r> Units<'r> {
                 continue;
             }
             if reached.len() == MOST_NAMES {
-                let place = Place::File(self.root.inside(FOLDER).into_bytes());
-                return Err(Error::Limit { what: "20,000 units that start", place });
+                self.cut("20,000 units that start", FOLDER);
+                break;
             }
             reached.insert(name.clone(), start.clone());
             let (linked, mut unit) = (self.linked(&name)?, None);
@@ -95,13 +107,18 @@ impl<'r> Units<'r> {
                 }
                 unit = Some(loaded);
             }
-            let into = if start == Start::Boot { &mut queue } else { &mut triggered };
-            into.extend(linked.into_iter(), &start);
             let standard = STANDARD.iter().filter(|(target, _)| *target == name);
-            into.extend(standard.flat_map(|(_, next)| next.iter().map(|name| (*name).to_owned())), &start);
-            into.extend(unit.iter().flat_map(|unit| pulled(unit)), &start);
+            let standard = standard.flat_map(|(_, next)| next.iter().map(|name| (*name).to_owned()));
+            let next = linked.into_iter().chain(standard).chain(unit.iter().flat_map(|unit| pulled(unit)));
+            if start == Start::Boot {
+                let next: Vec<String> = next.collect();
+                next.iter().for_each(|next| note(&mut wanted_by, self.canonical(next), &name));
+                queue.extend(next.into_iter(), &start);
+            } else {
+                triggered.extend(next, &start);
+            }
         }
-        Ok(reached)
+        Ok(Started { units: reached, wanted_by })
     }
 
     /// The units that systemd starts because the kernel line or `default.target` names them.
@@ -137,7 +154,9 @@ impl<'r> Units<'r> {
     fn links(&self, folder: &str, owner: &str) -> Result<Vec<String>> {
         let mut names = Vec::new();
         let entries = self.root.entries(&format!("{FOLDER}/{folder}"))?;
-        self.count(0, entries.len(), folder)?;
+        if !self.fits(0, entries.len(), folder) {
+            return Ok(names);
+        }
         for entry in entries {
             let Ok(name) = String::from_utf8(entry.name) else { continue };
             // A link to a masked unit does not count (systemd, src/core/load-dropin.c).
@@ -164,6 +183,16 @@ impl<'r> Units<'r> {
             }
         }
         Ok(names)
+    }
+}
+
+/// Notes what pulls a unit in. A target says more than a service that needs it.
+fn note(wanted_by: &mut HashMap<String, String>, name: String, owner: &str) {
+    let is_target = |name: &str| name::kind(name) == "target";
+    match wanted_by.get_mut(&name) {
+        Some(known) if is_target(owner) && !is_target(known) => owner.clone_into(known),
+        Some(_) => {}
+        None => drop(wanted_by.insert(name, owner.to_owned())),
     }
 }
 
@@ -340,8 +369,10 @@ mod tests {
         let text = "[Unit]\nWants=t@%i%i.service t@%ia.service t@%ib.service\n[Service]\nExecStart=/a\n";
         let place = |name: &str| format!("/s{FOLDER}/{name}");
         let made = Made::of(&[(&place("t@.service"), text), (&place("multi-user.target.wants/t@x.service"), "")]);
-        let error = Units::of(&made.system()).unwrap().started().unwrap_err().to_string();
-        assert_eq!(error, "20,000 units that start at /s/etc/systemd/system: over the limit");
+        let root = made.system();
+        assert_eq!(Units::of(&root).unwrap().started().unwrap().len(), MOST_NAMES);
+        let over: Vec<String> = root.take_cut().iter().map(ToString::to_string).collect();
+        assert_eq!(over, ["20,000 units that start at /s/etc/systemd/system: over the limit"]);
     }
 
     #[test]
@@ -360,5 +391,25 @@ mod tests {
             let both = [(by, text), (service, UNIT), (&wanted, ""), ("multi-user.target.wants/x.service", "")];
             assert_eq!(shown(&both, service), if service == "x.service" { "boot" } else { by }, "{text}");
         }
+    }
+
+    #[test]
+    fn a_target_is_named_before_a_service_that_pulls_the_same_unit_in() {
+        let files = [
+            ("/s/etc/systemd/system/default.target", "[Unit]\nWants=a.service multi-user.target\n"),
+            ("/s/etc/systemd/system/multi-user.target", "[Unit]\nWants=b.service\n"),
+            ("/s/etc/systemd/system/a.service", "[Unit]\nWants=b.service c.service\n[Service]\nExecStart=/x\n"),
+            ("/s/etc/systemd/system/b.service", "[Service]\nExecStart=/x\n"),
+            ("/s/etc/systemd/system/c.service", "[Service]\nExecStart=/x\n"),
+            ("/s/etc/systemd/system/d.service", "[Service]\nExecStart=/x\n"),
+        ];
+        let made = Made::of(&files);
+        let root = made.system();
+        let units = Units::of(&root).unwrap();
+        let by = |name: &str| units.wanted_by(name).unwrap();
+        assert_eq!(
+            ["a", "b", "c", "d"].map(|name| by(&format!("{name}.service"))),
+            [Some("default.target"), Some("multi-user.target"), Some("a.service"), None]
+        );
     }
 }

@@ -9,6 +9,9 @@ use super::{FOLDER, LONGEST, Lookup, MOST_SETTINGS, Unit, name, text};
 use crate::error::{Error, Place, Result};
 use crate::nixos::Root;
 
+/// Limit for the settings of one file. NixOS writes some 200 at most.
+const MOST_IN_FILE: usize = 10_000;
+
 /// Limit for all units together, including scripts, in bytes.
 const MOST_BYTES: usize = 32 << 20;
 
@@ -112,9 +115,17 @@ impl<'r> Units<'r> {
         let mut settings = Vec::new();
         for file in std::iter::once(path.clone()).chain(self.drop_ins(name)?) {
             let Some(bytes) = self.root.lines_of(&file, LONGEST)? else { continue };
-            self.count(bytes.len(), 0, &file)?;
-            let more = text::settings(&String::from_utf8_lossy(&bytes), &file.as_str().into(), MOST_SETTINGS);
-            self.count(0, more.len(), &file)?;
+            if !self.fits(bytes.len(), 0, &file) {
+                break;
+            }
+            let mut more = text::settings(&String::from_utf8_lossy(&bytes), &file.as_str().into(), MOST_IN_FILE + 1);
+            if more.len() > MOST_IN_FILE {
+                more.truncate(MOST_IN_FILE);
+                self.cut("10,000 lines of a unit", &file);
+            }
+            if !self.fits(0, more.len(), &file) {
+                break;
+            }
             settings.extend(more);
         }
         Ok(Lookup::Loaded(Arc::new(Unit { name: name.to_owned(), path, settings })))
@@ -133,7 +144,9 @@ impl<'r> Units<'r> {
                 continue;
             }
             let entries = self.root.entries(&format!("{FOLDER}/{folder}"))?;
-            self.count(0, entries.len(), &folder)?;
+            if !self.fits(0, entries.len(), &folder) {
+                break;
+            }
             for entry in entries {
                 let file = String::from_utf8_lossy(&entry.name).into_owned();
                 if file.ends_with(".conf") && !file.starts_with('.') {
@@ -145,16 +158,23 @@ impl<'r> Units<'r> {
         Ok(files.into_values().collect())
     }
 
-    pub(super) fn count(&self, bytes: usize, settings: usize, file: &str) -> Result<()> {
+    /// Counts what a file contains. If it is more than the limits of all units allow, the rest of the file stays unread, and that
+    /// is reported. Smaller files still fit.
+    pub(super) fn fits(&self, bytes: usize, settings: usize, file: &str) -> bool {
         let mut loaded = self.index.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        loaded.bytes += bytes;
-        loaded.settings += settings;
-        let over = match () {
-            () if loaded.bytes > MOST_BYTES => "32 MiB of units",
-            () if loaded.settings > MOST_SETTINGS => "200,000 lines of units",
-            () => return Ok(()),
-        };
-        Err(Error::Limit { what: over, place: Place::File(self.root.inside(file).into_bytes()) })
+        let (bytes, settings) = (loaded.bytes + bytes, loaded.settings + settings);
+        if bytes <= MOST_BYTES && settings <= MOST_SETTINGS {
+            (loaded.bytes, loaded.settings) = (bytes, settings);
+            return true;
+        }
+        drop(loaded);
+        self.cut(if bytes > MOST_BYTES { "32 MiB of units" } else { "200,000 lines of units" }, file);
+        false
+    }
+
+    /// Remembers that a limit cuts off a file. What the rest says is unknown.
+    pub(super) fn cut(&self, what: &'static str, file: &str) {
+        self.root.cut(Error::Limit { what, place: Place::File(self.root.inside(file).into_bytes()) });
     }
 }
 
@@ -265,13 +285,21 @@ mod tests {
     }
 
     #[test]
-    fn more_lines_than_anyone_writes_are_over_a_limit() {
-        let text = format!("[Service]\n{}", "A=\n".repeat(MOST_SETTINGS / 2 + 1));
-        let made = made(&[("x.service", &text), ("y.service", &text)]);
+    fn lines_past_a_limit_are_reported_and_the_lines_before_it_count() {
+        let text = format!("[Service]\nExecStart=/a\n{}", "A=\n".repeat(MOST_IN_FILE));
+        let names: Vec<String> =
+            (0..=MOST_SETTINGS / MOST_IN_FILE).map(|number| format!("x{number}.service")).collect();
+        let made = made(&names.iter().map(|name| (name.as_str(), text.as_str())).collect::<Vec<_>>());
         let root = made.system();
         let units = Units::of(&root).unwrap();
-        units.get("x.service").unwrap();
-        let error = units.get("y.service").unwrap_err().to_string();
-        assert_eq!(error, "200,000 lines of units at /s/etc/systemd/system/y.service: over the limit");
+        let commands = |name: &String| units.get(name).unwrap().unit().unwrap().commands("ExecStart").len();
+        let at = |name: &String| format!("at /s/etc/systemd/system/{name}: over the limit");
+        let told = || root.take_cut().iter().map(ToString::to_string).collect::<Vec<_>>();
+        for name in &names[..MOST_SETTINGS / MOST_IN_FILE] {
+            assert_eq!((commands(name), told()), (1, vec![format!("10,000 lines of a unit {}", at(name))]));
+        }
+        let last = &names[MOST_SETTINGS / MOST_IN_FILE];
+        let expected = ["10,000 lines of a unit", "200,000 lines of units"].map(|what| format!("{what} {}", at(last)));
+        assert_eq!((commands(last), told()), (0, expected.to_vec()));
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use super::{MOST_MEMBERS, User, checked, required, words};
 use crate::error::{Error, Place, Result};
 use crate::nixos::Root;
-use crate::nixos::password::{Password, PasswordState};
+use crate::nixos::password::{Password, PasswordState, Quirk};
 use crate::store::StorePath;
 
 /// The users and groups that a release declares.
@@ -144,11 +144,10 @@ impl Account {
         self.is_normal.or_else(|| self.is_system_user.map(|is_system| !is_system && !system))
     }
 
-    /// The password file in the store whose absence keeps userborn from making the account. A file elsewhere may come at boot.
+    /// The password file whose absence keeps userborn from making the account. A file outside the image may come at boot.
     fn broken(&self, password: &Password, precedence: Precedence) -> Option<String> {
         let file = password.source.as_ref().filter(|_| password.state == PasswordState::File)?;
-        let stored = StorePath::containing(file.as_bytes()).is_some();
-        (precedence == Precedence::Userborn && stored).then(|| file.clone())
+        (precedence == Precedence::Userborn && is_of_image(file)).then(|| file.clone())
     }
 
     fn password(&self, root: &Root<'_>, list: &str, precedence: Precedence) -> Result<Password> {
@@ -167,8 +166,11 @@ impl Account {
             Precedence::HashedFirst => plain().or_else(hashed).or_else(initial).or_else(initial_hashed),
             Precedence::InitialFirst => plain().or_else(initial).or_else(initial_hashed).or_else(hashed),
         };
-        // A file that is not in the image may exist at boot and unlock the account.
-        let chosen = chosen.filter(|chosen| absent.is_none() || chosen.state != PasswordState::Locked);
+        // A file that is not in the image may exist at boot. It replaces the password, and unlocks the account.
+        let is_shut = |chosen: &Password| chosen.state == PasswordState::Locked || chosen.quirk == Some(Quirk::Broken);
+        let chosen = chosen.filter(|chosen| absent.is_none() || !is_shut(chosen));
+        let replaced_by = absent.as_ref().and_then(|absent| absent.source.clone()).filter(|file| !is_of_image(file));
+        let chosen = chosen.map(|chosen| Password { replaced_by, ..chosen });
         Ok(chosen.or(absent).unwrap_or_else(Password::none))
     }
 
@@ -188,22 +190,27 @@ impl Account {
         value.as_ref().map(|value| Password::of_text(option, value, list))
     }
 
-    /// The password in the file. Only a file in the store is in the image; any other path belongs to the machine that boots.
+    /// The password in the file. Other files than those of the image belong to the machine that boots.
     fn of_file(&self, root: &Root<'_>, precedence: Precedence) -> Result<Option<Password>> {
         let (option, file) = match (&self.hashed_password_file, &self.password_file) {
             (Some(file), _) => ("hashedPasswordFile", file),
             (None, Some(file)) => ("passwordFile", file),
             (None, None) => return Ok(None),
         };
-        // The image has the files in the store and on the disc; other files appear later.
-        let stored = StorePath::containing(file.as_bytes()).is_some() || file.starts_with("/iso/");
-        let found = if stored { root.text(file)? } else { None };
+        // userborn starts after activation, which makes /etc. The script is a part of activation and comes before that.
+        let is_there = is_of_image(file) || file.starts_with("/etc/") && precedence == Precedence::Userborn;
+        let found = if is_there { root.text(file)? } else { None };
         Ok(Some(match found {
             Some(found) if precedence == Precedence::Userborn => Password::of_hash(option, found.trim(), file),
             Some(found) => Password::of_hash(option, found.lines().next().unwrap_or_default(), file),
             None => Password::of_absent_file(option, file),
         }))
     }
+}
+
+/// Whether the image decides what the file contains: it is in the store, or on the disc.
+fn is_of_image(file: &str) -> bool {
+    StorePath::containing(file.as_bytes()).is_some() || file.starts_with("/iso/")
 }
 
 #[cfg(test)]
@@ -214,9 +221,13 @@ mod tests {
 
     const LIST: &str = "/nix/store/e-users-groups.json";
 
+    /// A hash of `secret`.
+    const HASH: &str =
+        "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1";
+
     fn read(text: &str, precedence: Precedence) -> std::result::Result<Vec<User>, String> {
         let file = "/nix/store/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-hash";
-        let tree = Made::of(&[(file, "$6$a$b\n"), ("/file-of-the-disc", "")]);
+        let tree = Made::of(&[(file, "$6$a$b\n"), ("/file-of-the-disc", ""), ("/s/etc/hash", "$6$a$b\n")]);
         let users = Document::parse(text, LIST).and_then(|found| found.users(&tree.system(), LIST, precedence));
         users.map_err(|error| error.to_string())
     }
@@ -273,6 +284,8 @@ mod tests {
         assert_eq!(refusal(&file, Precedence::Userborn), Some(expected));
         assert_eq!(refusal(&file, Precedence::HashedFirst), None);
         assert_eq!(refusal(r#""hashedPasswordFile": "/run/secrets/a""#, Precedence::Userborn), None);
+        let expected = "userborn does not make the account a: /iso/gone is not in the image";
+        assert_eq!(refusal(r#""hashedPasswordFile": "/iso/gone""#, Precedence::Userborn).as_deref(), Some(expected));
     }
 
     #[test]
@@ -299,7 +312,11 @@ mod tests {
             (&format!(r#", {gone}, "initialHashedPassword": """#), HashedFirst, "empty initialHashedPassword"),
             (&format!(r#", {gone}, "initialHashedPassword": """#), Userborn, "file hashedPasswordFile"),
             (&format!(r#", {gone}, "initialHashedPassword": "!""#), HashedFirst, "file hashedPasswordFile"),
-            (&format!(r#", {gone}, "hashedPassword": "$6$a$b""#), InitialFirst, "hashed hashedPassword"),
+            (&format!(r#", {gone}, "hashedPassword": "{HASH}""#), InitialFirst, "hashed hashedPassword"),
+            (&format!(r#", {gone}, "hashedPassword": "$6$cut""#), HashedFirst, "file hashedPasswordFile"),
+            (&format!(r#", {gone}, "hashedPassword": "{HASH}""#), Userborn, "file hashedPasswordFile"),
+            (r#", "hashedPasswordFile": "/etc/hash""#, Userborn, "hashed hashedPasswordFile"),
+            (r#", "hashedPasswordFile": "/etc/hash""#, HashedFirst, "file hashedPasswordFile"),
             (r#", "hashedPasswordFile": "/file-of-the-disc""#, HashedFirst, "file hashedPasswordFile"),
             (
                 r#", "hashedPasswordFile": "/nix/store/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-gone""#,
@@ -317,6 +334,24 @@ mod tests {
             let shown = format!("{state} {}", option.as_deref().unwrap_or_default());
             assert_eq!(shown.trim_end(), expected, "{options} {precedence:?}");
             assert_eq!(users[0].password.scheme.is_some(), *state == PasswordState::Hashed);
+        }
+    }
+
+    #[test]
+    fn a_password_file_that_may_come_at_boot_replaces_every_other_password() {
+        let gone = "/nix/store/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb-gone";
+        for (file, password, replaced_by) in [
+            ("/run/secrets/a", HASH, Some("/run/secrets/a")),
+            ("/run/secrets/a", "", Some("/run/secrets/a")),
+            (gone, HASH, None),
+            ("/iso/gone", HASH, None),
+        ] {
+            let text = format!(
+                r#"{{"users": [{{"name": "a", "hashedPasswordFile": "{file}", "hashedPassword": "{password}"}}]}}"#
+            );
+            let found = read(&text, Precedence::HashedFirst).unwrap().remove(0).password;
+            assert_eq!(found.option.as_deref(), Some("hashedPassword"), "{file}");
+            assert_eq!(found.replaced_by.as_deref(), replaced_by, "{file}");
         }
     }
 

@@ -8,6 +8,7 @@ use super::super::document::{self, About};
 use super::user::User;
 use crate::nixos::System;
 use crate::nixos::access::{self, Access, Finding, Rule};
+use crate::nixos::ssh;
 
 /// The document of `access`: the default system, and the others.
 ///
@@ -29,14 +30,20 @@ pub fn json(out: &mut dyn Write, about: About<'_>, systems: &[(System, Access)])
     document::write(out, "nixoscope.access.v1", about, &body)
 }
 
+/// The shape of the document, for its schema.
+#[cfg(test)]
+pub(in crate::report) type Shape = document::Shape<Body<'static>>;
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Body<'a> {
+pub(in crate::report) struct Body<'a> {
     #[serde(flatten)]
     facts: Option<Facts<'a>>,
     systems: Vec<Other<'a>>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Other<'a> {
@@ -47,17 +54,29 @@ struct Other<'a> {
     access: Option<Facts<'a>>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Facts<'a> {
     users_known: bool,
     users: Vec<User<'a>>,
-    sshd: Sshd<'a>,
+    sshd: FirstSshd<'a>,
     sudo: Vec<Rule_<'a>>,
     autologin: Vec<Autologin<'a>>,
-    findings: Vec<Finding_<'a>>,
+    findings: Vec<FindingEntry<'a>>,
 }
 
+/// The usual sshd, and those that start beside it.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FirstSshd<'a> {
+    #[serde(flatten)]
+    first: Sshd<'a>,
+    others: Vec<Sshd<'a>>,
+}
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Sshd<'a> {
@@ -73,6 +92,7 @@ struct Sshd<'a> {
     ports: Vec<u16>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Rule_<'a> {
@@ -89,6 +109,7 @@ struct Rule_<'a> {
     line: u64,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Autologin<'a> {
@@ -99,9 +120,10 @@ struct Autologin<'a> {
     condition: Option<&'a str>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Finding_<'a> {
+pub(in crate::report) struct FindingEntry<'a> {
     id: &'static str,
     severity: &'static str,
     subject: &'a str,
@@ -112,27 +134,33 @@ struct Finding_<'a> {
 impl<'a> Facts<'a> {
     fn of(access: &'a Access) -> Self {
         let sshd = &access.people.sshd;
-        let there = sshd.unit.is_some();
-        // Defaults are no facts about a configuration that is not in the image.
-        let known = there && sshd.missing_config.is_none();
         Self {
             users_known: access.people.users_known,
             users: access.people.accounts.iter().map(User::of).collect(),
-            sshd: Sshd {
-                enabled: there,
-                starts_at_boot: sshd.starts,
-                socket: sshd.socket,
-                unit: sshd.unit.as_deref(),
-                config: sshd.config.as_deref(),
-                version: sshd.version.as_deref(),
-                permit_root_login: known.then(|| sshd.permit_root_login()),
-                password_authentication: known.then(|| access.people.takes_passwords()),
-                authorized_keys_files: if known { sshd.authorized_keys_files() } else { Vec::new() },
-                ports: if known { sshd.ports() } else { Vec::new() },
-            },
+            sshd: FirstSshd { first: Sshd::of(sshd), others: sshd.others.iter().map(Sshd::of).collect() },
             sudo: access.people.rules.iter().map(Rule_::of).collect(),
             autologin: access.people.autologin.iter().map(Autologin::of).collect(),
-            findings: access.findings.iter().map(Finding_::of).collect(),
+            findings: access.findings.iter().map(FindingEntry::of).collect(),
+        }
+    }
+}
+
+impl<'a> Sshd<'a> {
+    fn of(sshd: &'a ssh::Sshd) -> Self {
+        let there = sshd.unit.is_some();
+        // Defaults are no facts about a configuration of which the contents are unknown.
+        let known = there && sshd.unread_config.is_none();
+        Self {
+            enabled: there,
+            starts_at_boot: sshd.starts,
+            socket: sshd.socket,
+            unit: sshd.unit.as_deref(),
+            config: sshd.config.as_deref(),
+            version: sshd.version.as_deref(),
+            permit_root_login: known.then(|| sshd.permit_root_login()),
+            password_authentication: known.then(|| sshd.takes_passwords()),
+            authorized_keys_files: if known { sshd.authorized_keys_files() } else { Vec::new() },
+            ports: if known { sshd.ports() } else { Vec::new() },
         }
     }
 }
@@ -163,8 +191,8 @@ impl<'a> Rule_<'a> {
     }
 }
 
-impl<'a> Finding_<'a> {
-    fn of(finding: &'a Finding) -> Self {
+impl<'a> FindingEntry<'a> {
+    pub(in crate::report) fn of(finding: &'a Finding) -> Self {
         let Finding { id, severity, subject, message, path } = finding;
         Self { id: id.name(), severity: severity.name(), subject, message, path: path.as_deref() }
     }

@@ -5,6 +5,9 @@ mod document;
 mod page;
 mod user;
 
+pub(super) use document::FindingEntry;
+#[cfg(test)]
+pub(super) use document::Shape;
 pub use document::json;
 #[cfg(feature = "cli")]
-pub use page::{Shown, page};
+pub use page::{Shown, page, tsv};

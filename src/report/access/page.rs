@@ -1,11 +1,15 @@
 //! The page of one system.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 
+use super::super::escape;
 use super::super::style::STRONG;
-use super::super::{escape, table};
+use super::super::table::{self, Layout};
 use crate::nixos::System;
 use crate::nixos::access::{Access, Account, Finding, FindingId, Rule, Severity, Tool};
+use crate::nixos::answer::Unread;
+use crate::nixos::ssh::Sshd;
 
 const BAD: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
 const DOUBTFUL: anstyle::Style = anstyle::AnsiColor::Yellow.on_default().bold();
@@ -37,15 +41,7 @@ pub fn page(
     let (listed, hidden): (Vec<&Account>, Vec<&Account>) =
         access.people.accounts.iter().partition(|account| shown == Shown::All || is_interesting(account));
     let mut table = table::new(&["USER", "PASSWORD", "KEYS", "LOGIN"], width);
-    for account in &listed {
-        let keys = account.ssh.keys.iter().filter(|key| key.answer.opens()).count();
-        table.add_row([
-            &*escape(account.user.name.as_bytes()),
-            &password(account),
-            &keys.to_string(),
-            &escape(account.sentence().as_bytes()),
-        ]);
-    }
+    listed.iter().for_each(|account| table.add_row(row(account)));
     table::write(out, table)?;
     match hidden.len() {
         0 => {}
@@ -53,7 +49,9 @@ pub fn page(
         many => writeln!(out, "and {many} service accounts that cannot log in (--all)")?,
     }
     writeln!(out)?;
-    writeln!(out, "sshd       {}", escape(sshd(access).as_bytes()))?;
+    for one in access.people.sshd.all() {
+        writeln!(out, "sshd       {}", escape(sshd(one).as_bytes()))?;
+    }
     for rule in &access.people.rules {
         writeln!(out, "{:<10} {}", rule.tool, escape(told(rule).as_bytes()))?;
     }
@@ -62,6 +60,34 @@ pub fn page(
         writeln!(out, "autologin  {}", escape(text.as_bytes()))?;
     }
     findings(out, access)
+}
+
+/// The users of all systems, with tabs between the columns, for programs.
+///
+/// # Errors
+/// What the writer meets.
+pub fn tsv(out: &mut dyn Write, systems: &[(System, Access)], shown: Shown) -> io::Result<()> {
+    let mut table = table::new(&["SYSTEM", "USER", "PASSWORD", "KEYS", "LOGIN"], Layout::Tabs);
+    for (system, access) in systems {
+        let accounts = access.people.accounts.iter();
+        for account in accounts.filter(|account| shown == Shown::All || is_interesting(account)) {
+            table.add_row(std::iter::once(system.path.to_string()).chain(row(account)));
+        }
+    }
+    table::write(out, table)
+}
+
+/// The cells of a user.
+fn row(account: &Account) -> [String; 4] {
+    let keys = account.keys().filter(|key| key.answer.opens());
+    // Two daemons may accept the same key.
+    let keys = keys.map(|key| (&key.key.file, key.key.number)).collect::<HashSet<_>>().len();
+    [
+        escape(account.user.name.as_bytes()).into_owned(),
+        password(account),
+        keys.to_string(),
+        escape(account.sentence().as_bytes()).into_owned(),
+    ]
 }
 
 /// What a rule allows, and where it is.
@@ -125,28 +151,29 @@ fn password(account: &Account) -> String {
     }
 }
 
-fn sshd(access: &Access) -> String {
-    let sshd = &access.people.sshd;
-    if sshd.unit.is_none() {
-        return "none".to_owned();
-    }
+fn sshd(sshd: &Sshd) -> String {
+    let Some(unit) = &sshd.unit else { return "none".to_owned() };
     let start = match (sshd.starts, sshd.socket) {
         (true, true) => "starts on the first connection",
         (true, false) if sshd.condition.is_some() => "starts at boot under a condition",
         (true, false) => "starts at boot",
         (false, _) => "does NOT start at boot",
     };
-    if let Some(file) = &sshd.missing_config {
-        return format!("{start}; its configuration, {file}, is not in the image");
+    let of = match sshd.is_further() {
+        true => format!("another one, of {}, ", unit.rsplit('/').next().unwrap_or(unit)),
+        false => String::new(),
+    };
+    match &sshd.unread_config {
+        Some(Unread::Missing(file)) => return format!("{of}{start}; its configuration, {file}, is not in the image"),
+        Some(Unread::OverLimit(file)) => return format!("{of}{start}; its configuration, {file}, is over a limit"),
+        None => {}
     }
     let ports: Vec<String> = sshd.ports().iter().map(u16::to_string).collect();
-    let passwords = match (access.people.takes_passwords(), access.people.password_blocks().first()) {
+    let passwords = match (sshd.takes_passwords(), sshd.password_blocks().first()) {
         (true, _) => "passwords accepted".to_owned(),
-        (false, Some(block)) if !access.people.pam_refuses_passwords => {
-            format!("passwords accepted under `Match {block}` only")
-        }
-        (false, _) => "no passwords".to_owned(),
+        (false, Some(block)) => format!("passwords accepted under `Match {block}` only"),
+        (false, None) => "no passwords".to_owned(),
     };
     let word = if ports.len() == 1 { "port" } else { "ports" };
-    format!("{start}, {word} {}, {passwords}, PermitRootLogin {}", ports.join(" "), sshd.permit_root_login())
+    format!("{of}{start}, {word} {}, {passwords}, PermitRootLogin {}", ports.join(" "), sshd.permit_root_login())
 }

@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use crate::nixos::Scheme;
-use crate::nixos::access::{Account, Grant, GrantedKey, Needs};
+use crate::nixos::access::{Account, Grant, GrantedKey, Needs, SshSources};
 use crate::nixos::ssh::{Authority, AuthorizedKey};
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct User<'a> {
@@ -23,6 +24,7 @@ pub(super) struct User<'a> {
     entrances: Vec<EntranceFacts<'a>>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Password<'a> {
@@ -32,9 +34,12 @@ struct Password<'a> {
     source: Option<&'a str>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Key<'a> {
+    /// The unit of the sshd that reads it.
+    sshd: Option<&'a str>,
     r#type: &'a str,
     bits: Option<usize>,
     fingerprint: String,
@@ -48,6 +53,7 @@ struct Key<'a> {
 }
 
 /// The answer for one entrance.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct EntranceFacts<'a> {
@@ -55,6 +61,8 @@ struct EntranceFacts<'a> {
     verdict: &'static str,
     /// What somebody must have: `password`, `key`.
     needs: &'static str,
+    /// The unit of the sshd that the entrance leads through.
+    sshd: Option<&'a str>,
     /// The fingerprint of the key or of the authority.
     fingerprint: Option<&'a str>,
     /// Conditions of what is granted; what leaves the answer open.
@@ -64,6 +72,7 @@ struct EntranceFacts<'a> {
     cause: Option<CauseFacts<'a>>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct CauseFacts<'a> {
@@ -71,9 +80,12 @@ struct CauseFacts<'a> {
     line: Option<u64>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct AuthorityFacts<'a> {
+    /// The unit of the sshd that trusts it.
+    sshd: Option<&'a str>,
     r#type: &'a str,
     fingerprint: String,
     principals: &'a [String],
@@ -84,9 +96,10 @@ struct AuthorityFacts<'a> {
 impl<'a> User<'a> {
     pub(super) fn of(account: &'a Account) -> Self {
         let user = &account.user;
-        let key = |granted: &'a GrantedKey| {
+        let key = |(sources, granted): (&'a SshSources, &'a GrantedKey)| {
             let line = &granted.key.line;
             Key {
+                sshd: sources.unit.as_deref(),
                 r#type: &line.key.kind,
                 bits: line.key.bits(),
                 fingerprint: line.key.fingerprint(),
@@ -99,6 +112,7 @@ impl<'a> User<'a> {
                 refusal: granted.answer.refused(),
             }
         };
+        let authorities = account.all_ssh().flat_map(|own| own.authorities.iter().map(move |one| (own, one)));
         Self {
             name: &user.name,
             uid: user.uid,
@@ -112,8 +126,8 @@ impl<'a> User<'a> {
                 scheme: user.password.scheme.map(Scheme::name),
                 source: user.password.source.as_deref(),
             },
-            keys: account.ssh.keys.iter().map(key).collect(),
-            certificate_authorities: account.ssh.authorities.iter().map(AuthorityFacts::of).collect(),
+            keys: account.all_ssh().flat_map(|own| own.keys.iter().map(move |key| (own, key))).map(key).collect(),
+            certificate_authorities: authorities.map(AuthorityFacts::of).collect(),
             logins: account.ways().iter().map(|way| way.name()).collect(),
             sentence: account.sentence(),
             entrances: account.entrances.iter().map(EntranceFacts::of).collect(),
@@ -131,6 +145,7 @@ impl<'a> EntranceFacts<'a> {
             entrance: grant.entrance.name(),
             verdict: grant.verdict().name(),
             needs: grant.needs.name(),
+            sshd: grant.sshd.as_deref(),
             fingerprint,
             conditions: grant.answer.phrases(),
             reason: grant.answer.refusal.as_ref().map(ToString::to_string),
@@ -140,9 +155,10 @@ impl<'a> EntranceFacts<'a> {
 }
 
 impl<'a> AuthorityFacts<'a> {
-    fn of(authority: &'a Authority) -> Self {
+    fn of((sources, authority): (&'a SshSources, &'a Authority)) -> Self {
         let AuthorizedKey { line, number, file } = &authority.key;
         Self {
+            sshd: sources.unit.as_deref(),
             r#type: &line.key.kind,
             fingerprint: line.key.fingerprint(),
             principals: &authority.principals,

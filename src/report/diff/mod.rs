@@ -5,6 +5,8 @@ mod json;
 mod markdown;
 mod packages;
 pub mod reproducible;
+#[cfg(test)]
+pub(super) mod schema;
 pub(super) mod sections;
 mod value;
 

@@ -13,11 +13,12 @@ pub(super) fn logins(people: &People) -> impl Iterator<Item = &Account> {
 /// The keys that sshd accepts, each with its user.
 pub(super) fn accepted(people: &People) -> impl Iterator<Item = (&str, &GrantedKey)> {
     people.accounts.iter().flat_map(|account| {
-        let keys = account.ssh.keys.iter().filter(|granted| granted.answer.opens());
+        let keys = account.keys().filter(|granted| granted.answer.opens());
         keys.map(|granted| (account.user.name.as_str(), granted))
     })
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Access<'s> {
@@ -28,6 +29,7 @@ pub(super) struct Access<'s> {
 }
 
 /// A user who gets in.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct Login<'s> {
     user: &'s str,
@@ -47,6 +49,7 @@ impl<'s> Login<'s> {
     }
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct Key<'s> {
     user: &'s str,

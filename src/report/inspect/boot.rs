@@ -47,6 +47,7 @@ pub(super) fn partitions(summary: &Summary) -> Vec<Partition> {
     summary.partitions.iter().map(shown).collect()
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Boot<'s> {
@@ -55,6 +56,7 @@ pub(super) struct Boot<'s> {
     menu: Vec<Menu<'s>>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 pub(super) struct BootImage {
     pub(super) platform: String,
@@ -63,6 +65,7 @@ pub(super) struct BootImage {
     pub(super) bytes: u64,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 pub(super) struct Partition {
     pub(super) scheme: &'static str,
@@ -72,6 +75,7 @@ pub(super) struct Partition {
     pub(super) bytes: u64,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 pub(super) struct Menu<'s> {
     title: &'s str,

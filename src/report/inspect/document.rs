@@ -4,10 +4,12 @@ use std::io::Write;
 
 use serde::Serialize;
 
+use super::super::access::FindingEntry;
 use super::super::document::{self, Messages};
 use super::super::files::text;
 use super::access::Access;
 use super::boot::Boot;
+use super::lead::Lead;
 use super::names;
 use crate::error::Troubles;
 use crate::nixos::{self, Description, Summary};
@@ -20,28 +22,40 @@ pub fn json(out: &mut dyn Write, summary: &Summary, troubles: &Troubles) -> serd
     let document = Document {
         schema: "nixoscope.inspect.v1",
         image: Image { path: &summary.path, bytes: summary.bytes, kind: summary.form.name() },
+        lead: Lead::of(summary),
         volume: summary.volume.as_ref().map(Volume::of),
         boot: Boot::of(summary),
         store: summary.store.as_ref().map(Store::of),
         systems: summary.systems.iter().map(System::of).collect(),
         access: summary.access.as_ref().map(Access::of),
+        modes: summary.modes.as_ref().map(|modes| modes.iter().map(FindingEntry::of).collect()),
         troubles: Messages(troubles),
     };
     document::line(out, &document)
 }
 
+/// The shape of the document, for its schema.
+#[cfg(test)]
+pub(in crate::report) type Shape = Document<'static>;
+
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
-struct Document<'s> {
+pub(in crate::report) struct Document<'s> {
     schema: &'static str,
     image: Image<'s>,
+    /// The first lines of the page.
+    lead: Lead,
     volume: Option<Volume<'s>>,
     boot: Boot<'s>,
     store: Option<Store<'s>>,
     systems: Vec<System<'s>>,
     access: Option<Access<'s>>,
+    /// Findings about the modes and owners of files.
+    modes: Option<Vec<FindingEntry<'s>>>,
     troubles: Messages<'s>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct Image<'s> {
     path: &'s str,
@@ -49,6 +63,7 @@ struct Image<'s> {
     kind: &'static str,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Volume<'s> {
@@ -63,6 +78,7 @@ struct Volume<'s> {
     extensions: Vec<String>,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Store<'s> {
@@ -76,6 +92,7 @@ struct Store<'s> {
     registered: usize,
 }
 
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct System<'s> {

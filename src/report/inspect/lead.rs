@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 use super::super::count::counted;
 use super::super::size;
 use super::boot::ways;
@@ -11,17 +13,49 @@ use crate::nixos::services::Services;
 use crate::nixos::unit::Start;
 use crate::nixos::{Form, Summary};
 
-/// The first lines: what it is, what fills it, how it boots, who gets in, what runs. And what is wrong, if anything is.
-pub(super) fn lead(summary: &Summary) -> Vec<(&'static str, String)> {
-    let mut lines = vec![
-        ("release", release(summary)),
-        ("size", size_line(summary)),
-        ("boots", boots(summary)),
-        ("gets in", gets_in(summary)),
-        ("services", summary.services.as_ref().map(services).unwrap_or_default()),
-    ];
-    lines.push(("WRONG", wrong(summary).join("; ")));
-    lines
+/// The first lines: one for each question that everybody has.
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Lead {
+    /// What it is.
+    release: String,
+    /// How large it is, and what fills it.
+    size: String,
+    /// How it boots.
+    boots: String,
+    /// Who gets in.
+    gets_in: String,
+    /// What runs. `None` if the units cannot be read.
+    services: Option<String>,
+    /// What keeps the image from working.
+    wrong: Vec<String>,
+}
+
+impl Lead {
+    pub(super) fn of(summary: &Summary) -> Self {
+        Self {
+            release: release(summary),
+            size: size_line(summary),
+            boots: boots(summary),
+            gets_in: gets_in(summary),
+            services: summary.services.as_ref().map(services),
+            wrong: wrong(summary),
+        }
+    }
+
+    /// The lines of the page: a word, and the answer.
+    #[cfg(feature = "cli")]
+    pub(super) fn lines(self) -> [(&'static str, String); 6] {
+        [
+            ("release", self.release),
+            ("size", self.size),
+            ("boots", self.boots),
+            ("gets in", self.gets_in),
+            ("services", self.services.unwrap_or_default()),
+            ("WRONG", self.wrong.join("; ")),
+        ]
+    }
 }
 
 fn release(summary: &Summary) -> String {

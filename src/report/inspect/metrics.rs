@@ -77,7 +77,8 @@ fn metrics(summary: &Summary) -> Vec<Metric> {
     }
     if summary.access.is_some() {
         for (severity, name) in [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Info, "info")] {
-            let found = summary.findings.iter().filter(|finding| finding.severity == severity).count();
+            let all = summary.findings.iter().chain(summary.modes.iter().flatten());
+            let found = all.filter(|finding| finding.severity == severity).count();
             let label = Some(("severity", name));
             let help = "Findings about who can log in.";
             metrics.push(Metric { name: "findings", help, label, value: count(found) });

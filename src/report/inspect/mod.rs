@@ -3,12 +3,13 @@
 mod access;
 pub(super) mod boot;
 mod document;
-#[cfg(feature = "cli")]
 mod lead;
 mod metrics;
 #[cfg(feature = "cli")]
 mod page;
 
+#[cfg(test)]
+pub(super) use document::Shape;
 pub use document::json;
 pub use metrics::{csv, prometheus};
 #[cfg(feature = "cli")]

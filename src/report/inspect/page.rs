@@ -7,9 +7,9 @@ use super::super::style::STRONG;
 use super::super::{escape, size, table};
 use super::access::{accepted, logins};
 use super::boot::{Partition, boot_images, parameters, partitions};
-use super::lead::lead;
+use super::lead::Lead;
 use super::names;
-use crate::nixos::access::Account;
+use crate::nixos::access::{Account, Finding, FindingId};
 use crate::nixos::menu::MenuEntry;
 use crate::nixos::{self, Description, Form, Summary};
 
@@ -52,7 +52,7 @@ impl Page<'_> {
             Form::Directory => "directory",
         };
         writeln!(self.out, "{STRONG}{}{STRONG:#}", escape(summary.path.as_bytes()))?;
-        for (name, value) in lead(summary) {
+        for (name, value) in Lead::of(summary).lines() {
             self.line(name, &value)?;
         }
         self.heading("Image")?;
@@ -182,6 +182,7 @@ impl Page<'_> {
             None | Some(0) => {}
             Some(more) => self.line("", &format!("and {more} more, see access"))?,
         }
+        self.line("files", &summary.modes.as_deref().map(modes).unwrap_or_default())?;
         let mut keys = accepted(access).peekable();
         if keys.peek().is_none() {
             return self.line("keys", "sshd accepts no key");
@@ -192,6 +193,22 @@ impl Page<'_> {
             let line = &granted.key.line;
             self.line("key", &format!("{user}: {} {}{conditions}", line.key, line.comment))
         })
+    }
+}
+
+/// How many findings about modes there are of each kind.
+fn modes(findings: &[Finding]) -> String {
+    let kinds = [
+        (FindingId::SetuidFile, "setuid or setgid"),
+        (FindingId::CapableFile, "with capabilities"),
+        (FindingId::WorldWritable, "writable by everyone"),
+        (FindingId::NotOwnedByRoot, "not owned by root"),
+    ];
+    let found = kinds.into_iter().filter(|(id, _)| findings.iter().any(|finding| finding.id == *id));
+    let found: Vec<&str> = found.map(|(_, what)| what).collect();
+    match found.is_empty() {
+        true => "none is setuid, has capabilities, is writable by everyone or has another owner than root".to_owned(),
+        false => format!("some are {} (access shows them)", found.join(", ")),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The threads that hash. Each takes the next object. When no objects are left, it helps the threads that are still hashing.
 
 use std::collections::VecDeque;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -83,13 +84,15 @@ impl<'s> Crew<'s> {
         }
     }
 
-    /// Reads all objects. The outcomes are in no particular order, each with the index of its object.
+    /// Reads all objects, with fewer threads where the system allows no more. The outcomes are in no particular order, each with the
+    /// index of its object.
     pub(super) fn run(&self) -> Vec<(usize, Outcome)> {
         thread::scope(|scope| {
-            let others: Vec<_> = (1..self.threads).map(|_| scope.spawn(|| self.work())).collect();
+            let start = |_| thread::Builder::new().spawn_scoped(scope, || self.work()).ok();
+            let others: Vec<_> = (1..self.threads).map_while(start).collect();
             let mut outcomes = self.work();
             for other in others {
-                outcomes.extend(other.join().unwrap_or_default());
+                outcomes.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
             }
             outcomes
         })

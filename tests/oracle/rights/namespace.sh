@@ -18,7 +18,7 @@ mount -t tmpfs tmpfs /srv
 mount -t tmpfs tmpfs /var/log
 [ ! -d /var/lib/sudo ] || mount -t tmpfs tmpfs /var/lib/sudo
 mkdir -p /opt/bin
-for program in /srv/generic /opt/a /opt/b /opt/bin/c; do cp /bin/true "$program"; done
+for program in /srv/generic /opt/a /opt/b /opt/bin/c; do printf "#!/bin/bash\necho \$EUID\n" >"$program"; done
 chmod -R 755 /opt /srv
 cd /
 

@@ -4,7 +4,7 @@ use nixoscope::nixos::access::{Entrance, Needs, People};
 use nixoscope::nixos::answer::Verdict;
 
 use super::generator::Generator;
-use super::world::{Files, Probe, accesses, judged, number};
+use super::world::{Files, PASSWD, Probe, accesses, judged, number};
 
 /// Configurations per run, unless the environment says otherwise.
 const COUNT: usize = 60;
@@ -12,6 +12,9 @@ const COUNT: usize = 60;
 /// `eve` has the password `secret`, `ann` an empty one, and `bob` is locked.
 const SHADOW: &str = "root:!:1::::::\nann::1::::::\nbob:!:1::::::\neve:$6$saltsalt$\
     TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1:1::::::\nweb:!:1::::::\n";
+
+/// Declares the shell of everybody but `bob`.
+const SHELLS: &str = "# shells\n/bin/zsh\n/bin/sh\n";
 
 const PROBES: [Probe; 6] = [
     ("ann", "-", "enter"),
@@ -40,6 +43,7 @@ fn rules_of_pam_that_were_misread_once_open_what_pam_opens() {
 
 fn disagreements(texts: &[String]) -> Vec<String> {
     let files = |text: &String| -> Files {
+        let passwd = PASSWD.replace("/home/bob:/bin/sh", "/home/bob:/bin/bash");
         let included = "auth sufficient pam_permit.so\nauth required pam_deny.so\naccount required pam_permit.so\n";
         let all = [
             ("pam.d/login", text.as_str()),
@@ -47,6 +51,8 @@ fn disagreements(texts: &[String]) -> Vec<String> {
             ("pam.d/shut", "auth required pam_deny.so\n"),
             ("listed", "bob\n"),
             ("shadow", SHADOW),
+            ("passwd", &passwd),
+            ("shells", SHELLS),
         ];
         all.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec()
     };
@@ -160,6 +166,7 @@ fn rule(generator: &mut Generator, kind: &str) -> String {
         "pam_env.so",
         "pam_faildelay.so delay=0",
         "pam_nologin.so",
+        "pam_shells.so",
     ]);
     let blank = generator.of(&[" ", "\t", "  ", " \\\n  "]);
     [kind.as_str(), control, module].join(blank)

@@ -68,6 +68,11 @@ fn disagreements(configurations: &[Files], probes: &[Probe]) -> Vec<String> {
         let mut said = Vec::new();
         for &(user, target, command) in probes {
             let theirs = open.contains(&format!("{index:05} {user} {target} {command}"));
+            // `ALL` covers every program, but a setting for this one may change its target.
+            let is_named = files.iter().any(|(_, text)| text.contains(command));
+            if !theirs && command == COMMANDS[0] && is_named {
+                continue;
+            }
             said.extend(disagreement(access, (user, target, command), theirs));
         }
         if !said.is_empty() {
@@ -140,6 +145,8 @@ fn sudoers(seed: u64) -> Files {
             " #include more\n",
             "@include gone\n",
         ]);
+        // At an include that continues a line, sudo 1.9.13 sometimes stops and sometimes goes on.
+        files[0].1.push('\n');
         let at = if generator.percent(50) { 0 } else { files[0].1.len() };
         files[0].1.insert_str(at, include);
         for name in ["sudoers.d/10", "sudoers.d/b~", "sudoers.d/c.d", "sudoers.d/2", "more", "a b", "nixos"] {

@@ -52,6 +52,8 @@ pub(crate) struct Case {
     pub(crate) people: Vec<Person>,
     /// Files below `/etc`, with their modes.
     pub(crate) files: BTreeMap<String, (String, u32)>,
+    /// Files below `/etc` that are not text. Everybody may read them.
+    pub(crate) bytes: BTreeMap<String, Vec<u8>>,
     /// Owners of the files that do not belong to root.
     pub(crate) owners: BTreeMap<String, u32>,
     /// Addresses of clients. One is enough if the answer does not depend on it.
@@ -85,6 +87,7 @@ impl Case {
             name: name.to_owned(),
             people,
             files: files.into(),
+            bytes: BTreeMap::new(),
             owners: BTreeMap::new(),
             addresses: vec![ADDRESSES[1]],
             credentials,
@@ -94,6 +97,12 @@ impl Case {
     /// Adds a file below `/etc`.
     pub(crate) fn with(mut self, path: &str, text: &str) -> Self {
         self.files.insert(path.to_owned(), (text.to_owned(), 0o444));
+        self
+    }
+
+    /// Adds a file below `/etc` that is not text.
+    pub(crate) fn with_bytes(mut self, path: &str, bytes: Vec<u8>) -> Self {
+        self.bytes.insert(path.to_owned(), bytes);
         self
     }
 

@@ -97,9 +97,10 @@ fn of(case: &Case, access: &Access, keys: &Keys) -> Ours {
 /// Whether the key lets the user in.
 fn key(account: &Account, line: &str) -> Says {
     let key = KeyLine::parse(line).unwrap().unwrap().key;
-    let listed = account.ssh.keys.iter().filter(|granted| granted.key.line.key == key);
+    let listed = account.keys().filter(|granted| granted.key.line.key == key);
     let answers = listed.map(|granted| Says::of(&granted.answer));
-    let elsewhere: Vec<String> = account.ssh.entrance.doubts_of_absence().map(ToString::to_string).collect();
+    let doubts = account.all_ssh().flat_map(|sources| sources.entrance.doubts_of_absence());
+    let elsewhere: Vec<String> = doubts.map(ToString::to_string).collect();
     let nowhere = match elsewhere.is_empty() {
         true => Says::No("no file lists the key".to_owned()),
         false => Says::Perhaps(elsewhere.join("; ")),
@@ -120,7 +121,7 @@ fn certificate(account: &Account, name: &str, keys: &Keys) -> Says {
     let (_, authority, principals, _) = CERTIFICATES.iter().find(|(known, ..)| *known == name).expect("a certificate");
     let signer = KeyLine::parse(&keys.public(authority)).unwrap().unwrap().key;
     let names = |principal: &String| principals.split(',').any(|own| own == principal);
-    let trusted = account.ssh.authorities.iter().any(|authority| {
+    let trusted = account.all_ssh().flat_map(|sources| &sources.authorities).any(|authority| {
         authority.key.line.key == signer && (authority.unsure || authority.principals.iter().any(names))
     });
     match trusted {
@@ -160,6 +161,11 @@ pub(crate) fn image(cases: &[Case], folder: &Path) -> PathBuf {
         symlink("../sshd.service", at("etc/systemd/system/multi-user.target.wants/sshd.service")).unwrap();
         fs::create_dir(at("sw")).unwrap();
         fs::write(stage.join(users), accounts(case)).unwrap();
+        for (path, bytes) in &case.bytes {
+            let file = at(&format!("etc/{path}"));
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(&file, bytes).unwrap();
+        }
         for (path, (text, mode)) in &case.files {
             let file = at(&format!("etc/{path}"));
             fs::create_dir_all(file.parent().unwrap()).unwrap();

@@ -69,6 +69,15 @@ impl Keys {
         line.trim_end().to_owned()
     }
 
+    /// A binary list of what the lines name (ssh-keygen(1), KEY REVOCATION LISTS). An authority signed the certificates.
+    pub(crate) fn revocation_list(&self, lines: &str, authority: Option<&str>) -> Vec<u8> {
+        let (lines_at, list_at) = (self.path().join("lines"), self.path().join("list"));
+        fs::write(&lines_at, lines).expect("a file of lines");
+        let of = authority.map(|name| ["-s".into(), self.path().join(format!("{name}.pub"))]);
+        text(tool("ssh-keygen").arg("-qkf").arg(&list_at).args(of.iter().flatten()).arg(&lines_at));
+        fs::read(&list_at).expect("a list")
+    }
+
     fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -189,6 +198,9 @@ fn root(case: &Case, keys: &Keys) -> tempfile::TempDir {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).unwrap();
+    }
+    for (path, bytes) in &case.bytes {
+        fs::write(at(&format!("etc/{path}")), bytes).unwrap();
     }
     for (path, owner) in &case.owners {
         chown(at(&format!("etc/{path}")), Some(*owner), None).expect("root, whom this test needs");

@@ -3,14 +3,15 @@
 #
 #     unshare --mount --net --pid --fork --kill-child judge.sh ROOT KEYS < QUESTIONS
 #
-# ROOT holds the etc and homes of the system in question; programs come from the machine. KEYS holds the clients' keys. A
+# ROOT holds the etc and homes of the system in question; programs come from the machine, or from the directory that
+# NIXOSCOPE_ORACLE_USR names, which may hold another OpenSSH. KEYS holds the clients' keys. A
 # question is a line: number, user, client address, then `key FILE`, `certificate FILE` or `password WORD`. The answers
 # go to standard output: `broken MESSAGE` if sshd does not start, else `ports …`, and `NUMBER yes|no|otherwise` for each
 # question: otherwise if the user is let in without being asked for it.
 set -euo pipefail
 root=$1 keys=$2
 
-mount --rbind /usr "$root/usr"
+mount --rbind "${NIXOSCOPE_ORACLE_USR:-/usr}" "$root/usr"
 mount --rbind /dev "$root/dev"
 mount -t tmpfs none "$root/run"
 mkdir "$root/run/sshd"
@@ -24,8 +25,10 @@ if ! message=$(sshd -t 2>&1); then
     printf 'broken %s\n' "$(tr '\n' ' ' <<<"$message")"
     exit
 fi
-# What is set here is not in question, and clients come all at once.
-sshd -o PidFile=/run/sshd.pid -o MaxStartups=500 -E /tmp/log </dev/null >/dev/null 2>&1
+# What is set here is not in question, and clients come all at once. Newer releases make those wait who fail.
+own=()
+if sshd -f /dev/null -t -o PerSourcePenalties=no 2>/dev/null; then own=(-o PerSourcePenalties=no); fi
+sshd "${own[@]}" -o PidFile=/run/sshd.pid -o MaxStartups=500 -E /tmp/log </dev/null >/dev/null 2>&1
 for _ in $(seq 500); do
     [ -e "$root/run/sshd.pid" ] && break
     sleep 0.01

@@ -56,6 +56,48 @@ fn nobody_gets_into_a_system_by_a_way_that_is_not_reported() {
     assert!(wrong == 0, "{wrong} of {count} configurations of seed {seed} disagree\n{told}");
 }
 
+/// Pairs of configurations for two daemons of one system.
+const PAIRS: u64 = 30;
+
+#[test]
+fn a_second_sshd_of_a_system_lets_in_whom_it_lets_in() {
+    let seed = number("NIXOSCOPE_ORACLE_SEED", 1);
+    let keys = Keys::new();
+    let text = |case: &Case| case.files["ssh/sshd_config"].0.clone();
+    // An included file would belong to both.
+    let is_alone = |case: &Case| !text(case).to_ascii_lowercase().contains("include");
+    let of_pairs = |number: u64| generator::case(seed, 1_000_000 + number, &keys);
+    let mut configurations = (0..).map(of_pairs).filter(is_alone);
+    let pairs: Vec<(Case, Case)> = (0..PAIRS)
+        .map(|_| {
+            let (first, second) = (configurations.next().unwrap(), text(&configurations.next().unwrap()));
+            let mut beside = first.clone();
+            beside.files.get_mut("ssh/sshd_config").unwrap().0.clone_from(&second);
+            let unit = "[Service]\nExecStart=/x/bin/sshd -D -f /etc/ssh/second\n";
+            let both = first.with("ssh/second", &second).with("systemd/system/rescue.service", unit);
+            (both.with("systemd/system/multi-user.target.wants/rescue.service", unit), beside)
+        })
+        .collect();
+    let (both, beside): (Vec<Case>, Vec<Case>) = pairs.into_iter().unzip();
+    let ours = image::ask(&both, &keys);
+    let (firsts, seconds) = (ask_sshd(&both, &keys), ask_sshd(&beside, &keys));
+    let (mut wrong, mut by_second) = (Vec::new(), 0);
+    for (((case, ours), first), second) in both.iter().zip(&ours).zip(&firsts).zip(&seconds) {
+        for ((user, credential), says) in &ours.says {
+            let question = (user.clone(), *credential);
+            let (Some(first), Some(second)) = (first.open.get(&question), second.open.get(&question)) else { continue };
+            let open: Vec<bool> = first.iter().zip(second).map(|(first, second)| *first || *second).collect();
+            by_second += usize::from(open != *first);
+            if matches!(says, Says::No(_)) && open.contains(&true) || *says == Says::Yes && open.contains(&false) {
+                let second = &case.files["ssh/second"].0;
+                wrong.push(format!("{user} {credential:?} {open:?}: {says:?}\n{}\n-- second\n{second}", text(case)));
+            }
+        }
+    }
+    assert!(by_second >= 10, "only {by_second} entrances that only the second sshd opens");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// Lines of `authorized_keys` to compare, unless the environment says otherwise.
 const LINES: usize = 150;
 

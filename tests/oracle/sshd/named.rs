@@ -192,3 +192,52 @@ fn the_command_says_of_a_key_what_sshd_does() {
         }
     }
 }
+
+/// Lists in binary form: the lines, the authority of their certificates, the credential, and whether eve gets in.
+const LISTS: [(&str, Option<&str>, Credential, bool); 11] = [
+    ("key: {own}", None, KEY, false),
+    ("key: {rsa}", None, KEY, true),
+    ("sha1: {own}", None, KEY, false),
+    ("sha1: {rsa}", None, KEY, true),
+    ("sha256: {own}", None, KEY, false),
+    ("sha256: {rsa}", None, KEY, true),
+    ("id: named", Some("ca"), NAMED, false),
+    ("id: named", Some("stranger"), NAMED, true),
+    ("serial: 1-9", Some("ca"), NAMED, true),
+    ("key: {ca}", None, NAMED, false),
+    ("key: {certified}", None, NAMED, false),
+];
+
+#[test]
+fn a_binary_list_of_revoked_keys_shuts_out_whom_sshd_shuts_out() {
+    let keys = Keys::new();
+    let case = |(lines, authority, credential, _): &(&str, Option<&str>, Credential, bool)| {
+        let names = ["own", "rsa", "ca", "certified"].into_iter();
+        let lines =
+            names.fold((*lines).to_owned(), |text, name| text.replace(&format!("{{{name}}}"), &keys.public(name)));
+        let config = format!("AuthorizedKeysFile /etc/ssh/keys/%u\nUsePAM yes\n{TRUSTED}{REVOKED}");
+        let case = Case::new(&lines, &config, "!").with("ssh/keys/eve", &format!("{}\n", keys.public("own")));
+        let case = case.with("ssh/ca.pub", &format!("{}\n", keys.public("ca")));
+        let list = keys.revocation_list(&format!("{lines}\n"), *authority);
+        Case { credentials: vec![*credential], ..case.with_bytes("ssh/revoked", list) }
+    };
+    let cases: Vec<Case> = LISTS.iter().map(case).collect();
+    let ours = image::ask(&cases, &keys);
+    let theirs = ask_sshd(&cases, &keys);
+    let mut wrong = Vec::new();
+    for (((case, ours), theirs), (.., opens)) in cases.iter().zip(&ours).zip(&theirs).zip(LISTS) {
+        let eve = ("eve".to_owned(), case.credentials[0]);
+        if theirs.open.get(&eve) != Some(&vec![opens]) {
+            wrong.push(format!("{} ({opens}): sshd says {theirs:?}", case.name));
+        }
+        wrong.extend(
+            differences(case, ours, theirs).into_iter().map(|difference| format!("{}: {difference}", case.name)),
+        );
+        // Only what names this very authority leaves its certificates open.
+        let is_of_other = case.name == "id: named" && opens;
+        if is_of_other && ours.says[&eve] != Says::Yes {
+            wrong.push(format!("{}: nixoscope says {:?}", case.name, ours.says[&eve]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

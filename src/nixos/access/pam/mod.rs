@@ -3,9 +3,11 @@
 mod modules;
 mod stack;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use self::modules::{Says, Subject};
 use self::stack::{Action, Control, Kind, Rule};
-use crate::error::Result;
+use crate::error::{Error, Place, Result};
 use crate::nixos::answer::{Cause, Verdict};
 use crate::nixos::password::{PasswordState, Quirk};
 use crate::nixos::{Root, User};
@@ -22,11 +24,42 @@ pub(super) enum Secret {
 }
 
 /// The rules of one service. Without a file for it, the image does not say.
+#[derive(Default)]
 pub(super) struct Service {
     auth: Option<Vec<Rule>>,
     account: Option<Vec<Rule>>,
     /// Files that modules read, by path; `None` if the image does not have them.
     files: Vec<(String, Option<String>)>,
+}
+
+/// Limit for services that sshd may use for different users. Nobody writes more than one.
+const MOST_SERVICES: usize = 16;
+
+/// The services that one program may use.
+#[derive(Default)]
+pub(super) struct Services {
+    by_name: BTreeMap<String, Service>,
+    /// A service of which nothing is known.
+    unread: Service,
+}
+
+impl Services {
+    pub(super) fn of(root: &Root<'_>, names: &BTreeSet<&str>) -> Result<Self> {
+        let mut services = Self::default();
+        for name in names {
+            if services.by_name.len() >= MOST_SERVICES {
+                let place = Place::File(root.toplevel().as_bytes().to_vec());
+                root.cut(Error::Limit { what: "16 PAM services of sshd", place });
+                break;
+            }
+            services.by_name.insert((*name).to_owned(), Service::of(root, name)?);
+        }
+        Ok(services)
+    }
+
+    pub(super) fn named(&self, name: &str) -> &Service {
+        self.by_name.get(name).unwrap_or(&self.unread)
+    }
 }
 
 /// A service's answer, and the line that decides.
@@ -42,7 +75,7 @@ impl Service {
         let (auth, account) = (stack::read(root, name, Kind::Auth)?, stack::read(root, name, Kind::Account)?);
         let mut files = Vec::new();
         for rule in auth.iter().chain(&account).flatten() {
-            for path in rule.arguments.iter().filter_map(|argument| argument.strip_prefix("file=")) {
+            for path in rule.files() {
                 files.push((path.to_owned(), root.text(path)?));
             }
         }

@@ -26,6 +26,9 @@ pub(super) struct Subject<'s> {
     pub(super) files: &'s [(String, Option<String>)],
 }
 
+/// The shells that users may have (shells(5)).
+pub(super) const SHELLS: &str = "/etc/shells";
+
 /// Modules that require something which the image alone gives nobody: a key, a token, a finger, another password.
 const OTHERS: [&str; 20] = [
     "pam_u2f",
@@ -100,6 +103,7 @@ impl Subject<'_> {
             "pam_faillock" => of(!has("authfail")),
             "pam_succeed_if" => self.succeed_if(arguments),
             "pam_listfile" => self.listfile(arguments),
+            "pam_shells" => self.has_declared_shell(),
             // The asker is the logged-in user, whom only programs run by users know.
             "pam_wheel" if has("deny") || self.asker.is_none() => Says::Unknown,
             "pam_wheel" => {
@@ -118,6 +122,16 @@ impl Subject<'_> {
             module if OTHERS.contains(&module) => Says::Failure,
             module if BESIDES.contains(&module) => Says::Ignore,
             _ => Says::Unknown,
+        }
+    }
+
+    /// Whether `/etc/shells` lists the user's shell (pam_shells(8)). Nobody passes without that file.
+    fn has_declared_shell(&self) -> Says {
+        let Some(shell) = self.user.shell.as_deref() else { return Says::Unknown };
+        let text = self.files.iter().find(|(path, _)| path == SHELLS).and_then(|(_, text)| text.as_deref());
+        match text.is_some_and(|text| text.split('\n').any(|line| line == shell)) {
+            true => Says::Success,
+            false => Says::Failure,
         }
     }
 

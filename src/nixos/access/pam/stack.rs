@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::modules::SHELLS;
 use crate::error::Result;
 use crate::nixos::Root;
 
@@ -29,6 +30,14 @@ pub(super) struct Rule {
     pub(super) arguments: Vec<String>,
     pub(super) file: Arc<str>,
     pub(super) line: u64,
+}
+
+impl Rule {
+    /// The files that its module reads.
+    pub(super) fn files(&self) -> impl Iterator<Item = &str> {
+        let shells = (self.module == "pam_shells").then_some(SHELLS);
+        self.arguments.iter().filter_map(|argument| argument.strip_prefix("file=")).chain(shells)
+    }
 }
 
 /// What follows from a module's answer.

@@ -1,6 +1,7 @@
 //! The aliases of `sudoers`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::collections::hash_map::{Entry, HashMap};
 use std::sync::Arc;
 
 use crate::error::{Error, Place, Result};
@@ -46,9 +47,12 @@ pub(super) struct Aliases {
 }
 
 impl Aliases {
-    /// The first definition counts; sudo refuses others.
-    pub(super) fn define(&mut self, kind: Kind, name: String, members: Vec<Member>) {
-        self.defined.entry((kind, name)).or_insert_with(|| members.into());
+    /// Adds an alias. False if it is known: sudo refuses a second definition.
+    pub(super) fn define(&mut self, kind: Kind, name: String, members: Vec<Member>) -> bool {
+        let place = self.defined.entry((kind, name));
+        let is_new = matches!(place, Entry::Vacant(_));
+        place.or_insert_with(|| members.into());
+        is_new
     }
 
     /// A list with its aliases replaced by their members.

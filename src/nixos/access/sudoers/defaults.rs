@@ -4,7 +4,7 @@ use super::aliases::{Aliases, Kind};
 use super::parser::Setting;
 use crate::error::Result;
 use crate::nixos::access::command::covers;
-use crate::nixos::access::entry::{Answer, List, Member, Name, Person, Said, last, on_host};
+use crate::nixos::access::entry::{Answer, Known, List, Member, Name, Person, Said, last, on_host};
 
 /// The settings that matter, in the order in which sudo applies them.
 #[derive(Default)]
@@ -55,6 +55,7 @@ pub(in crate::nixos::access) struct Question<'q> {
     /// The users that the command may run as, if not root.
     pub(in crate::nixos::access) others: Option<&'q [Member]>,
     pub(in crate::nixos::access) command: &'q Name,
+    pub(in crate::nixos::access) known: &'q Known<'q>,
 }
 
 impl Defaults {
@@ -162,7 +163,7 @@ impl Effect {
 }
 
 impl Scope {
-    fn counts(&self, Question { person, host, others, command }: &Question<'_>) -> Answer {
+    fn counts(&self, Question { person, host, others, command, known }: &Question<'_>) -> Answer {
         let answer = |said| match said {
             Said::Yes => Answer::Yes,
             Said::Unknown => Answer::Unknown,
@@ -174,7 +175,7 @@ impl Scope {
             Self::Users(list) => answer(person.in_list(list).0),
             Self::Targets(list) => match others {
                 None => answer(Person::root().in_list(list).0),
-                Some(others) => share(list, others),
+                Some(others) => share(list, others, known),
             },
             Self::Commands(list) => {
                 answer(last(list, |name| if covers(name, command) { Answer::Yes } else { Answer::No }).0)
@@ -193,9 +194,15 @@ impl Scope {
 }
 
 /// Whether a setting for targets applies to some of the users that a rule names.
-fn share(list: &[Member], others: &[Member]) -> Answer {
+fn share(list: &[Member], others: &[Member], known: &Known<'_>) -> Answer {
     let is_wide = |name: &Name| !matches!(name, Name::Word(_) | Name::Uid(_));
-    let both = |one: &Member, other: &Member| one.name == other.name || is_wide(&one.name) || is_wide(&other.name);
+    // A name that means several users may mean one whom the other means, too.
+    let may_be = |one: &Name, other: &Name| {
+        is_wide(one) && known.person(other).is_none_or(|person| person.is(one) != Answer::No)
+    };
+    let both = |one: &Member, other: &Member| {
+        one.name == other.name || may_be(&one.name, &other.name) || may_be(&other.name, &one.name)
+    };
     let mut answer = Answer::No;
     for member in list {
         if others.iter().any(|other| !other.negated && both(member, other)) {

@@ -17,7 +17,7 @@ use self::aliases::{Aliases, Kind};
 pub(super) use self::defaults::{Asks, Defaults, Question};
 use self::files::{Files, Placed};
 use self::parser::{Privilege, Statement};
-use super::entry::{Condition, Entry, Targets};
+use super::entry::{Condition, Entry, Name, Targets};
 use crate::error::Result;
 use crate::nixos::Root;
 
@@ -42,7 +42,7 @@ impl Sudoers {
     /// Reads `/etc/sudoers` with all files that it includes. Without that file nobody may do anything.
     pub(super) fn read(root: &Root<'_>) -> Result<Self> {
         let host = root.text("/etc/hostname")?.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
-        let Some(Files { statements, unread, malformed, .. }) = Files::read(root, host.as_deref())? else {
+        let Some(Files { statements, unread, mut malformed, .. }) = Files::read(root, host.as_deref())? else {
             return Ok(Self::default());
         };
         // Aliases and defaults count at any position.
@@ -51,7 +51,13 @@ impl Sudoers {
         let mut settings = Vec::new();
         for Placed { statement, file, line } in statements {
             match statement {
-                Statement::Alias { kind, name, members } => aliases.define(Kind::of(kind), name, members),
+                // A second definition ends its line.
+                Statement::Alias { .. } if malformed.last().is_some_and(|bad| *bad == (Arc::clone(&file), line)) => {}
+                Statement::Alias { kind, name, members } => {
+                    if !aliases.define(Kind::of(kind), name, members) {
+                        malformed.push((file, line));
+                    }
+                }
                 Statement::Defaults { scope, whom, settings: own } => settings.push((scope, whom, own)),
                 Statement::Rule { users, privileges } => rules.push((users, privileges, file, line)),
                 Statement::Include(..) => {}
@@ -90,19 +96,35 @@ impl Sudoers {
                     }
                 }
             };
-            if *conditions != *spec.conditions {
-                conditions = spec.conditions.into();
+            let command = aliases.resolve(Kind::Commands, std::slice::from_ref(&spec.command))?;
+            let mut of_spec = spec.conditions;
+            of_spec.extend(
+                spec.chroot
+                    .filter(|root| command.iter().any(|one| is_sought_in(root, &one.name)))
+                    .map(Condition::Chroot),
+            );
+            if *conditions != *of_spec {
+                conditions = of_spec.into();
             }
+            let before = self.entries.get(group..).and_then(<[Entry]>::last).filter(|before| before.targets == own);
+            let part = before.map_or(self.entries.len(), |before| before.part);
             self.entries.push(Entry {
                 hosts: Arc::clone(&hosts),
                 targets: own,
-                command: aliases.resolve(Kind::Commands, std::slice::from_ref(&spec.command))?,
+                command,
                 asks: spec.asks,
                 conditions: Arc::clone(&conditions),
                 group,
+                part,
                 ..rule.clone()
             });
         }
         Ok(())
     }
+}
+
+/// Whether sudo looks for the command inside the root directory, whose contents the image does not show. For patterns and
+/// directories, `*` is a directory like any other.
+fn is_sought_in(root: &str, command: &Name) -> bool {
+    matches!(command, Name::Command(command) if !command.is_literal() || !["*", "/"].contains(&root))
 }

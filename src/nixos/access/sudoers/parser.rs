@@ -38,6 +38,8 @@ pub(super) struct CommandSpec {
     pub(super) targets: Option<Arc<(Vec<Member>, Vec<Member>)>>,
     pub(super) asks: Option<bool>,
     pub(super) conditions: Vec<Condition>,
+    /// The root directory of the command (`CHROOT=`). `*` lets the user choose.
+    pub(super) chroot: Option<String>,
     pub(super) command: Member,
 }
 
@@ -207,7 +209,8 @@ impl<'t> Parser<'t> {
             self.need(')')?;
         }
         let mut conditions = before.map(|before| before.conditions.clone()).unwrap_or_default();
-        self.options(&mut conditions)?;
+        let mut chroot = before.and_then(|before| before.chroot.clone());
+        self.options(&mut conditions, &mut chroot)?;
         let mut asks = before.and_then(|before| before.asks);
         while let Token::Tag(tag) = self.next.clone() {
             self.step();
@@ -218,10 +221,10 @@ impl<'t> Parser<'t> {
             }
         }
         let command = self.member(Of::Commands)?;
-        Ok(CommandSpec { targets, asks, conditions, command })
+        Ok(CommandSpec { targets, asks, conditions, chroot, command })
     }
 
-    fn options(&mut self, conditions: &mut Vec<Condition>) -> Parsed<()> {
+    fn options(&mut self, conditions: &mut Vec<Condition>, chroot: &mut Option<String>) -> Parsed<()> {
         while let Token::Option(option) = self.next.clone() {
             self.step();
             self.need('=')?;
@@ -238,6 +241,7 @@ impl<'t> Parser<'t> {
                 }
                 "TIMEOUT" if !is_timeout(&value) => return Err(Malformed),
                 "CWD" | "CHROOT" if !(value.starts_with(['/', '~']) || value == "*") => return Err(Malformed),
+                "CHROOT" => *chroot = Some(value),
                 _ => {}
             }
         }

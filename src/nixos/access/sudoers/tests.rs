@@ -194,6 +194,16 @@ fn targets_and_commands_that_are_root_in_other_words_are_found() {
 }
 
 #[test]
+fn commands_of_a_list_that_run_as_different_users_are_told_apart() {
+    let text = "bob ALL=(ann) NOPASSWD: /x, (:users) /y, (eve) /z\n";
+    assert_eq!(of(text), ["1 bob (bob) ann /x", "1 bob (bob) :users /y", "1 bob (bob) eve /z"]);
+    let text = "bob ALL=(ann) NOPASSWD: /x, (ann) /y, /z\n";
+    assert_eq!(of(text), ["1 bob (bob) ann /x, /y, /z"]);
+    let text = "bob ALL=(ann) NOPASSWD: ALL, (:users) /y\nbob ALL=(ALL, !root) PASSWD: /\n";
+    assert_eq!(of(text), ["1 bob (bob) ann ALL", "1 bob (bob) :users /y"]);
+}
+
+#[test]
 fn what_is_included_counts_and_a_missing_file_is_reported() {
     let files = [
         (

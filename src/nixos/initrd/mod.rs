@@ -1,19 +1,28 @@
 //! The initrd of a system: who gets in before the system itself runs.
 
+mod text;
+
 use std::collections::{HashMap, HashSet};
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read as _};
 use std::ops::ControlFlow;
 
+pub(crate) use self::text::target;
+pub(super) use self::text::{FORCE, forces_shell};
+use self::text::{MOUNTS, Text, appended};
+use super::Root;
 use super::password::Password;
-use super::ssh::{KeyError, KeyLine, PublicKey, declared};
-use super::{Root, unit};
-use crate::error::{Error, Place, Result};
+use super::root::whole_lines;
+use super::ssh::{KeyError, KeyLine, PublicKey};
+use crate::error::{Error, Result};
 use crate::fs::cpio::{self, Compression, Member};
 use crate::fs::{NodeId, Tree};
 
-/// Limits for texts and links that are read, and for the length of each, in bytes.
+/// Limits for units that are read, for other texts and links, and for the length of each, in bytes.
 const MOST_TEXTS: usize = 1_000;
 const LONGEST: u64 = 1 << 20;
+
+/// Limit for keys, and for host keys.
+const MOST_KEYS: usize = 10_000;
 
 /// Limit for lines that name paths of the system.
 const MOST_LINES: usize = 10_000;
@@ -49,6 +58,8 @@ pub struct Initrd {
     pub unread: Vec<(String, String)>,
     /// Lines that name paths of the system that it starts.
     pub into_system: Vec<IntoSystem>,
+    /// Limits that are reached: what they count, and the first file past them. What the rest says is unknown.
+    pub over_limits: Vec<(&'static str, String)>,
 }
 
 /// A line of a script, unit or rule of an initrd that names a path of the system that it starts.
@@ -62,45 +73,6 @@ pub struct IntoSystem {
     pub text: String,
     /// Whether it is a rule of tmpfiles.d, instead of a command.
     pub is_rule: bool,
-}
-
-/// Where an initrd mounts the system that it starts: under systemd, and in the scripts of stage 1.
-const MOUNTS: [&str; 4] = ["/sysroot", "/mnt-root", "$targetRoot", "${targetRoot}"];
-
-/// A file of the initrd that is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Text {
-    Shadow,
-    AuthorizedKeys,
-    Stage1,
-    /// A unit of the emergency shell, or the configuration of systemd itself.
-    Environment,
-    /// A unit, its drop-in, or its script.
-    Unit,
-    /// Rules of systemd-tmpfiles.
-    Rules,
-}
-
-impl Text {
-    fn of(path: &str) -> Option<Self> {
-        let units = ["/emergency.service", "/rescue.service"];
-        match path {
-            "/etc/shadow" => Some(Self::Shadow),
-            "/root/.ssh/authorized_keys" => Some(Self::AuthorizedKeys),
-            path if path == declared::file_of("root") => Some(Self::AuthorizedKeys),
-            "/init" => Some(Self::Stage1),
-            "/etc/systemd/system.conf" => Some(Self::Environment),
-            _ if path.ends_with("-stage-1-init.sh") => Some(Self::Stage1),
-            _ if units.iter().any(|unit| path.ends_with(unit) || path.contains(&format!("{unit}.d/"))) => {
-                Some(Self::Environment)
-            }
-            _ if path.ends_with(".service") || path.contains(".service.d/") || path.contains("-unit-script-") => {
-                Some(Self::Unit)
-            }
-            _ if path.contains("/tmpfiles.d/") && path.ends_with(".conf") => Some(Self::Rules),
-            _ => None,
-        }
-    }
 }
 
 /// Limit for passes over an initrd. Each link that follows its target in the archive needs another pass.
@@ -138,19 +110,21 @@ impl Initrd {
     fn read(tree: &dyn Tree, id: NodeId, file: &str, targets: &mut Targets) -> Result<(Self, HashSet<String>)> {
         let mut input = BufReader::with_capacity(1 << 17, tree.open(id)?);
         let mut initrd = Self { file: file.to_owned(), ..Self::default() };
-        let mut read = HashSet::new();
+        let mut read = Read::default();
         initrd.parts = cpio::read(&mut input, file, &mut |member, contents| {
-            read.extend(initrd.take(member, contents, targets)?);
-            if read.len() > MOST_TEXTS {
-                return Err(over("1,000 texts of an initrd", &member.path));
-            }
+            initrd.take(member, contents, (&mut *targets, &mut read))?;
             Ok(ControlFlow::Continue(()))
         })?;
-        Ok((initrd, read))
+        Ok((initrd, read.paths))
     }
 
-    /// Reads one member. Returns its path if its contents were read.
-    fn take(&mut self, member: &Member, contents: &mut dyn Read, targets: &mut Targets) -> Result<Option<String>> {
+    /// Reads one member, if its contents matter.
+    fn take(
+        &mut self,
+        member: &Member,
+        contents: &mut dyn io::Read,
+        (targets, read): (&mut Targets, &mut Read),
+    ) -> Result<()> {
         let path = String::from_utf8_lossy(&member.path).into_owned();
         self.systemd |= path == "/etc/initrd-release" || path.ends_with("/lib/systemd/systemd");
         self.sshd |= path.ends_with("/bin/sshd") || path.ends_with("/bin/dropbear") || path.ends_with("/bin/tinysshd");
@@ -159,20 +133,30 @@ impl Initrd {
         let of_host = name.starts_with("ssh_host_") && name.ends_with("_key")
             || name.starts_with("dropbear_") && name.ends_with("_host_key");
         if of_host && there {
-            self.host_keys.push(path.clone());
+            match self.host_keys.len() {
+                MOST_KEYS => self.over("10,000 host keys of an initrd", &path),
+                _ => self.host_keys.push(path.clone()),
+            }
         }
         let own = Text::of(&path).map(|kind| (path.clone(), kind));
-        let Some((shown, kind)) = targets.get(&path).cloned().or(own).filter(|_| there) else { return Ok(None) };
+        let Some((shown, kind)) = targets.get(&path).cloned().or(own).filter(|_| there) else { return Ok(()) };
+        if !read.fits(&path, kind) {
+            self.over("1,000 texts of an initrd", &path);
+            return Ok(());
+        }
         let mut bytes = Vec::new();
-        let read = contents.take(LONGEST + 1).read_to_end(&mut bytes);
-        read.map_err(|error| Error::from_read(error, std::path::Path::new(&path)))?;
+        let all = contents.take(LONGEST + 1).read_to_end(&mut bytes);
+        all.map_err(|error| Error::from_read(error, std::path::Path::new(&path)))?;
         if bytes.starts_with(PROGRAM) {
-            return Ok(Some(path));
+            return Ok(());
         }
-        if bytes.len() as u64 > LONGEST {
-            return Err(over("1 MiB of one text in an initrd", &member.path));
-        }
-        let text = String::from_utf8_lossy(&bytes);
+        let bytes = if bytes.len() as u64 > LONGEST {
+            self.over("1 MiB of one text in an initrd", &path);
+            whole_lines(&bytes)
+        } else {
+            &bytes
+        };
+        let text = String::from_utf8_lossy(bytes);
         if member.is_link() {
             let target = target(&path, &text);
             // Skip targets that are read under their own name, and systemd itself, which is not a text.
@@ -180,7 +164,7 @@ impl Initrd {
                 targets.entry(target).or_insert((shown, kind));
             }
         } else {
-            self.take_text(kind, &text, &shown)?;
+            self.take_text(kind, &text, &shown);
             if kind == Text::Stage1 {
                 // The files that the script appends to the list of keys are in the initrd as well.
                 for file in appended(&text) {
@@ -188,12 +172,12 @@ impl Initrd {
                 }
             }
         }
-        Ok(Some(path))
+        Ok(())
     }
 
-    fn take_text(&mut self, kind: Text, text: &str, path: &str) -> Result<()> {
+    fn take_text(&mut self, kind: Text, text: &str, path: &str) {
         if matches!(kind, Text::Stage1 | Text::Unit | Text::Rules) {
-            self.take_lines(kind, text, path)?;
+            self.take_lines(kind, text, path);
         }
         match kind {
             Text::Shadow => {
@@ -203,11 +187,11 @@ impl Initrd {
             Text::AuthorizedKeys => {
                 for (number, line) in (1u64..).zip(text.lines()) {
                     match KeyLine::parse(line) {
-                        Ok(line) => self.keys.extend(line.map(|line| (line.key, path.to_owned()))),
-                        Err(error) if self.malformed.len() < MOST_MALFORMED => {
-                            self.malformed.push((path.to_owned(), number, error));
+                        Ok(line) => line.into_iter().for_each(|line| self.take_key(line.key, path)),
+                        Err(_) if self.malformed.len() == MOST_MALFORMED => {
+                            self.over("1,000 lines without a key in an initrd", path);
                         }
-                        Err(_) => {}
+                        Err(error) => self.malformed.push((path.to_owned(), number, error)),
                     }
                 }
             }
@@ -217,75 +201,68 @@ impl Initrd {
                 let lines = text.lines().filter(|line| line.contains("authorized_keys")).filter(is_own);
                 let quoted = lines.flat_map(|line| line.split(['"', '\'']).map(str::to_owned).collect::<Vec<_>>());
                 let keys = quoted.filter_map(|part| KeyLine::parse(&part).ok().flatten());
-                self.keys.extend(keys.map(|line| (line.key, path.to_owned())));
+                keys.for_each(|line| self.take_key(line.key, path));
             }
             Text::Environment if forces_shell(text) => {
                 self.forced_shell.get_or_insert_with(|| path.to_owned());
             }
             Text::Environment | Text::Unit | Text::Rules => {}
         }
-        Ok(())
+    }
+
+    fn take_key(&mut self, key: PublicKey, path: &str) {
+        match self.keys.len() {
+            MOST_KEYS => self.over("10,000 keys of an initrd", path),
+            _ => self.keys.push((key, path.to_owned())),
+        }
     }
 
     /// Keeps the lines that name paths of the system.
-    fn take_lines(&mut self, kind: Text, text: &str, path: &str) -> Result<()> {
+    fn take_lines(&mut self, kind: Text, text: &str, path: &str) {
         for (line, text) in (1u64..).zip(text.lines().map(str::trim)) {
             if text.starts_with('#') || !MOUNTS.iter().any(|mount| text.contains(mount)) {
                 continue;
             }
-            if self.into_system.len() >= MOST_LINES {
-                return Err(over("10,000 lines of an initrd that name paths of the system", path.as_bytes()));
+            if self.into_system.len() == MOST_LINES {
+                self.over("10,000 lines of an initrd that name paths of the system", path);
+                return;
             }
             let text = MOUNTS.iter().fold(text.to_owned(), |text, mount| text.replace(mount, ""));
             self.into_system.push(IntoSystem { file: path.to_owned(), line, text, is_rule: kind == Text::Rules });
         }
-        Ok(())
     }
-}
 
-fn over(what: &'static str, path: &[u8]) -> Error {
-    Error::Limit { what, place: Place::File(path.to_vec()) }
-}
-
-/// The files that a stage 1 appends to root's list of keys: `cat FILE >> /root/.ssh/authorized_keys`.
-fn appended(script: &str) -> Vec<String> {
-    let mut files = Vec::new();
-    for (command, list) in script.lines().filter_map(|line| line.split_once(">>")) {
-        let mut words = command.split_ascii_whitespace().map(|word| word.trim_matches(['"', '\'']));
-        if list.contains("authorized_keys")
-            && !MOUNTS.iter().any(|mount| list.contains(mount))
-            && words.any(|word| word == "cat" || word.ends_with("/cat"))
-        {
-            files.extend(words.filter(|word| word.starts_with('/')).map(str::to_owned));
+    /// Remembers a limit, with the first file past it.
+    fn over(&mut self, what: &'static str, path: &str) {
+        if !self.over_limits.iter().any(|(known, _)| *known == what) {
+            self.over_limits.push((what, path.to_owned()));
         }
     }
-    files
 }
 
-/// The variable that makes emergency shells ask for no password (systemd, docs/ENVIRONMENT.md).
-pub(super) const FORCE: &str = "SYSTEMD_SULOGIN_FORCE";
-
-/// Whether a unit, or systemd's own configuration, sets [`FORCE`].
-pub(super) fn forces_shell(text: &str) -> bool {
-    let settings = unit::settings(text, "");
-    let environment = settings.iter().filter(|setting| setting.key.ends_with("Environment"));
-    let mut words = environment.flat_map(|setting| unit::list(&setting.value));
-    words.any(|word| word.split_once('=').is_some_and(|(name, value)| name == FORCE && unit::is_true(value)))
+/// What one pass has read.
+#[derive(Default)]
+struct Read {
+    paths: HashSet<String>,
+    /// Units and rules among them. They have a limit of their own, so that they cannot hide passwords and keys.
+    of_units: usize,
 }
 
-/// The target of a link in an initrd, as an absolute path.
-pub(crate) fn target(link: &str, text: &str) -> String {
-    let (folder, _) = link.rsplit_once('/').unwrap_or_default();
-    let whole = if text.starts_with('/') { text.to_owned() } else { format!("{folder}/{text}") };
-    let mut parts: Vec<&str> = Vec::new();
-    for part in whole.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
+impl Read {
+    /// Counts a text. False if it is one more than the limit for its kind.
+    fn fits(&mut self, path: &str, kind: Text) -> bool {
+        if self.paths.contains(path) {
+            return true;
         }
+        let is_of_unit = matches!(kind, Text::Environment | Text::Unit | Text::Rules);
+        let count = if is_of_unit { self.of_units } else { self.paths.len() - self.of_units };
+        if count == MOST_TEXTS {
+            return false;
+        }
+        self.of_units += usize::from(is_of_unit);
+        self.paths.insert(path.to_owned());
+        true
     }
-    format!("/{}", parts.join("/"))
 }
 
 #[cfg(test)]
@@ -376,13 +353,24 @@ mod tests {
     }
 
     #[test]
-    fn more_texts_than_anyone_writes_are_over_a_limit() {
+    fn what_is_past_a_limit_is_reported_and_hides_neither_the_password_nor_the_keys() {
         let names: Vec<String> =
             (0..1_001).map(|number| format!("etc/systemd/system/emergency.service.d/{number}.conf")).collect();
         let mut members: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "[Service]\n")).collect();
-        members.push(("etc/shadow", "root::1::::::\n"));
-        let error = Initrd::of(&Made::of(&[("/s/initrd", &archive(&members))]).system()).unwrap_err();
-        assert!(error.to_string().starts_with("1,000 texts of an initrd at "), "{error}");
+        let keys = format!("{KEY}\n").repeat(10_001);
+        members.extend([("etc/shadow", "root::1::::::\n"), ("root/.ssh/authorized_keys", &keys)]);
+        let initrd = read(&members);
+        assert_eq!(initrd.root.map(|root| root.state), Some(PasswordState::Empty));
+        assert_eq!(initrd.keys.len(), 10_000);
+        let over: Vec<String> = initrd.over_limits.iter().map(|(what, file)| format!("{what} at {file}")).collect();
+        let of_units = "1,000 texts of an initrd at /etc/systemd/system/emergency.service.d/1000.conf";
+        assert_eq!(over, [of_units, "10,000 keys of an initrd at /root/.ssh/authorized_keys"]);
+        assert_eq!(read(&members[1..=1_001]).over_limits, []);
+
+        let long = format!("root::1::::::\n{}", "x\n".repeat(1 << 19));
+        let initrd = read(&[("etc/shadow", &long)]);
+        assert_eq!(initrd.root.map(|root| root.state), Some(PasswordState::Empty));
+        assert_eq!(initrd.over_limits, [("1 MiB of one text in an initrd", "/etc/shadow".to_owned())]);
     }
 
     #[test]
