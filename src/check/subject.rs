@@ -11,7 +11,7 @@ use crate::image::Progress;
 use crate::nixos::access::Access;
 use crate::nixos::services::Services;
 use crate::nixos::software::Software;
-use crate::nixos::{Disc, Medium, System};
+use crate::nixos::{Disc, Form, Medium, System};
 use crate::store::StorePath;
 
 /// The disc that is checked, and what has been read of it so far.
@@ -80,7 +80,13 @@ impl<'d, 'i> Subject<'d, 'i> {
     /// The boot images of El Torito. Without a disc, the judgement of every assertion that needs them.
     pub(super) fn boot_images(&self) -> Result<std::result::Result<Vec<BootImage>, Judgement>> {
         let Medium::Volume(volume) = &self.disc.carrier else {
-            return Ok(Err(Judgement::fail("a bare squashfs does not boot by itself", Vec::new())));
+            return Ok(Err(match self.disc.carrier.form() {
+                Form::Disk => Judgement::unknown("only the boot images of an ISO image are known", Vec::new()),
+                Form::Directory => Judgement::unknown("a directory does not show what boots it", Vec::new()),
+                Form::Squashfs | Form::Iso9660 => {
+                    Judgement::fail("a bare squashfs does not boot by itself", Vec::new())
+                }
+            }));
         };
         Ok(Ok(volume.boot_catalog()?.map(|catalog| catalog.images).unwrap_or_default()))
     }

@@ -79,7 +79,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
 fn hints(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(&args.image.path, global)?;
     let (disc, mut troubles) = disc(&image)?;
-    let software = software(&disc, &mut troubles)?;
+    let software = software(&disc, &mut troubles, global)?;
     let found = hints::hints(&disc, &software, &mut troubles)?;
     output::present(
         global,

@@ -54,9 +54,11 @@ struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-IMAGE is an ISO file or device, the result of a nix-build, a compressed ISO
-(.zst, .xz, .gz, .bz2, .lz4), a bare squashfs, a netboot initrd, an http:// or
-https:// address, or - for standard input.
+IMAGE is an ISO file or device, the result of a nix-build, a disk image with
+ext4 (sd-image, raw or qcow2), a bare squashfs, a netboot initrd, a kexec
+tarball, each of them also compressed (.zst, .xz, .gz, .bz2, .lz4), an http://
+or https:// address, - for standard input, or a directory: the root of a NixOS
+system, or a system in its store.
 
 Exit codes: 0 everything holds or nothing differs, 1 something is missing,
 damaged or different, 2 could not tell.";

@@ -10,7 +10,7 @@ use anyhow::anyhow;
 use nixoscope::fs::{Tree, path};
 use nixoscope::image::Image;
 use nixoscope::nixos::software::Software;
-use nixoscope::nixos::{Disc, netboot};
+use nixoscope::nixos::{Disc, Medium, netboot};
 use nixoscope::report::{About, size, unescape};
 use nixoscope::{Error, Troubles};
 
@@ -116,7 +116,16 @@ pub(super) fn gather(disc: &Disc<'_>, troubles: &mut Troubles) {
 }
 
 /// Reads the software of a disc.
-pub(super) fn software(disc: &Disc<'_>, troubles: &mut Troubles) -> anyhow::Result<Software> {
+pub(super) fn software(disc: &Disc<'_>, troubles: &mut Troubles, global: &Global) -> anyhow::Result<Software> {
     // What is broken on the disc explains more than the missing store.
-    Software::of(disc, troubles).map_err(|error| cause(std::mem::take(troubles), error))
+    let software = Software::of(disc, troubles).map_err(|error| cause(std::mem::take(troubles), error))?;
+    if let Medium::Disk(_) | Medium::Directory(_) = &disc.carrier
+        && !software.contents.registered
+        && !global.quiet
+    {
+        let note =
+            "the store has no registration; Nix's database is not read, so hashes, sizes and references are unknown";
+        output::complain(note);
+    }
+    Ok(software)
 }

@@ -97,7 +97,7 @@ fn hint(query: &PackageQuery) -> String {
 fn one(path: &Path, args: &Args, names: &[PackageQuery], global: &Global) -> anyhow::Result<Outcome> {
     let image = open(path, global)?;
     let (disc, mut troubles) = disc(&image)?;
-    let software = software(&disc, &mut troubles)?;
+    let software = software(&disc, &mut troubles, global)?;
     if args.tree {
         return tree((&disc, &software), args, global, troubles);
     }

@@ -55,7 +55,7 @@ fn one(path: &Path, args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open(path, global)?;
     args.output.refuse_image(image.path())?;
     let (disc, mut troubles) = disc(&image)?;
-    let software = software(&disc, &mut troubles)?;
+    let software = software(&disc, &mut troubles, global)?;
     let mut bill = Bill::of(&disc, &software, &mut troubles)?;
     if args.hash {
         let hash = digest::sha256(&mut image.region().reader());

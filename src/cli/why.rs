@@ -42,7 +42,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
     let image = open_before(&args.image.path, args.names.iter().map(OsStr::new), global)?;
     let (disc, mut troubles) = disc(&image)?;
-    let software = software(&disc, &mut troubles)?;
+    let software = software(&disc, &mut troubles, global)?;
     let mut asked = Vec::new();
     for name in &args.names {
         let found = objects(&disc, &software, name)?;

@@ -4,6 +4,7 @@ pub mod cpio;
 pub mod digest;
 pub mod ext4;
 pub mod fat;
+pub mod host;
 pub mod iso9660;
 mod listing;
 mod lookups;
@@ -11,6 +12,7 @@ pub mod namespace;
 pub mod partitions;
 pub mod path;
 pub mod squashfs;
+pub mod tar;
 pub mod walk;
 
 use std::io::Read;
@@ -25,7 +27,7 @@ use crate::error::{Place, Result, Work};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub u64);
 
-/// A read-only file system tree. Implemented by an ISO 9660 volume, a squashfs archive, and a namespace of both.
+/// A read-only file system tree. Implemented by each file system, by a directory of this machine, and by a namespace of several.
 pub trait Tree: Send + Sync {
     /// The root directory.
     fn root(&self) -> NodeId;

@@ -16,6 +16,13 @@ const LISTED: usize = 6;
 /// Limit for the directories that one name may lead through: a result, and a directory in it with the name of an image.
 const DEEPEST: usize = 4;
 
+/// The endings of names of images, before those of compression.
+const ENDINGS: [&str; 4] = [".iso", ".img", ".qcow2", ".raw"];
+
+/// What a directory lacks.
+const NOTHING: &str = "a directory without an image: it has no product line `file iso …`, no iso/*.iso, sd-image/*.img or \
+                       *.qcow2, and no NixOS system (nix/store, or init, sw and activate)";
+
 /// Finds the image file that `name` leads to. A directory's name proves nothing: out paths of image builds also end in `.iso`.
 ///
 /// # Errors
@@ -63,7 +70,7 @@ fn in_directory(directory: &Path, depth: usize) -> Result<PathBuf> {
         Err(source) if source.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(source) => return Err(Error::Io { path: lines, source }),
     };
-    for wanted in ["iso", "squashfs-image"] {
+    for wanted in ["iso", "squashfs-image", "sd-image", "raw", "img", "qcow2"] {
         let mut found: Vec<PathBuf> = Vec::new();
         for product in products.iter().filter(|product| product.subtype == wanted) {
             let path = behind(product, directory, depth)?;
@@ -76,14 +83,13 @@ fn in_directory(directory: &Path, depth: usize) -> Result<PathBuf> {
         }
     }
     // For builds without product lines, and then for the directory that contains the image itself.
-    for place in [directory.join("iso"), directory.to_path_buf()] {
+    for place in [directory.join("iso"), directory.join("sd-image"), directory.to_path_buf()] {
         let found = images_in(&place)?;
         if !found.is_empty() {
             return find_below(&only(directory, found)?, depth);
         }
     }
-    let reason = "a directory without an ISO: it has no product line `file iso …` and no iso/*.iso";
-    Err(no_image(directory, reason.to_owned()))
+    Err(no_image(directory, NOTHING.to_owned()))
 }
 
 fn only(directory: &Path, mut found: Vec<PathBuf>) -> Result<PathBuf> {
@@ -146,7 +152,7 @@ fn images_in(directory: &Path) -> Result<Vec<PathBuf>> {
         let path = entry.map_err(|source| Error::Io { path: directory.to_path_buf(), source })?.path();
         let named = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| {
             let name = PACKED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name);
-            name.ends_with(".iso")
+            ENDINGS.iter().any(|ending| name.ends_with(ending))
         });
         if named {
             found.push(path);
@@ -205,6 +211,14 @@ mod tests {
     }
 
     #[test]
+    fn a_result_with_a_disk_image_is_found() {
+        assert_eq!(found(None, &["sd-image/x.img.zst"]), Ok("R/sd-image/x.img.zst".into()));
+        assert_eq!(found(None, &["nixos.qcow2", "nixos.img.txt"]), Ok("R/nixos.qcow2".into()));
+        let line = "file sd-image /nix/store/eeee-x.img/sd-image/x.img.zst\n";
+        assert_eq!(found(Some(line), &["sd-image/x.img.zst"]), Ok("R/sd-image/x.img.zst".into()));
+    }
+
+    #[test]
     fn a_missing_product_is_an_error_even_where_another_image_is() {
         let expected = "R: nix-support/hydra-build-products names /nix/store/eeee-x/x.iso, \
                         which is neither there nor under this directory";
@@ -234,8 +248,7 @@ mod tests {
 
     #[test]
     fn a_directory_without_an_image_says_what_was_looked_for() {
-        let expected = "R: a directory without an ISO: it has no product line `file iso …` and no iso/*.iso";
-        assert_eq!(found(None, &["README"]), Err(expected.into()));
+        assert_eq!(found(None, &["README"]), Err(format!("R: {NOTHING}")));
         let expected = "R: nix-support/hydra-build-products names /nix/store/eeee-x/x.iso, \
                         which is neither there nor under this directory";
         assert_eq!(found(Some("file iso /nix/store/eeee-x/x.iso"), &[]), Err(expected.into()));

@@ -1,10 +1,13 @@
 //! The file of an image, and views of its bytes.
 
 mod compressed;
+mod directory;
 mod find;
+mod known;
 #[doc(hidden)]
 pub mod platform;
 mod products;
+mod qcow2;
 mod region;
 #[cfg(feature = "remote")]
 mod remote;
@@ -14,7 +17,9 @@ mod spool;
 use std::path::{Path, PathBuf};
 
 pub use compressed::{PACKED, is_initrd};
+pub use directory::Directory;
 pub use find::find;
+pub use known::{Known, known};
 pub use products::{PRODUCTS, products};
 pub use region::{Region, RegionReader};
 #[cfg(feature = "remote")]
@@ -32,6 +37,7 @@ pub struct Image {
     path: PathBuf,
     source: Source,
     notes: Vec<String>,
+    directory: Option<Directory>,
 }
 
 /// Receives the progress of long work: bytes done, and total bytes. Any thread may call it.
@@ -39,7 +45,7 @@ pub type Progress<'p> = &'p (dyn Fn(u64, u64) + Sync);
 
 impl Image {
     /// Opens the image that `name` leads to: an ISO file or device, the out path of a `nix-build` or a link to it, a compressed
-    /// image, or a bare squashfs. `-` is standard input, and with the feature `remote`,
+    /// image, a bare squashfs, a disk image, or a directory with a system. `-` is standard input, and with the feature `remote`,
     /// `http://` and `https://` begin an address. A compressed image and what comes through a pipe are written to an
     /// unnamed temporary file. `progress` receives the progress of that; where the size is not known, the total is zero.
     ///
@@ -47,6 +53,15 @@ impl Image {
     /// [`Error::NoImage`](crate::Error::NoImage) if the path leads to no image, [`Error::Io`](crate::Error::Io) if it
     /// cannot be read.
     pub fn open(name: &Path, progress: Progress<'_>) -> Result<Self> {
+        if let Some(directory) = Directory::find(name)? {
+            let directory = Some(directory);
+            return Ok(Self {
+                path: name.to_path_buf(),
+                source: Source::memory(Vec::new()),
+                notes: Vec::new(),
+                directory,
+            });
+        }
         let (path, source) = if name.as_os_str() == "-" {
             (name.to_path_buf(), Source::standard_input(progress)?)
         } else {
@@ -54,7 +69,8 @@ impl Image {
         };
         let mut notes = Vec::new();
         let source = compressed::unpack(source, progress, &mut notes)?;
-        Ok(Self { path, source, notes })
+        let source = qcow2::unpack(source, progress)?;
+        Ok(Self { path, source, notes, directory: None })
     }
 
     /// The image at an address, or the one that a path leads to.
@@ -75,27 +91,33 @@ impl Image {
     /// If the file cannot be read.
     pub fn unpacked(path: PathBuf, file: std::fs::File) -> Result<Self> {
         let source = Source::from_file(&path, file)?;
-        Ok(Self { path, source, notes: Vec::new() })
+        Ok(Self { path, source, notes: Vec::new(), directory: None })
     }
 
     /// An image that is already in memory.
     #[must_use]
     pub fn memory(bytes: Vec<u8>) -> Self {
         let source = Source::memory(bytes);
-        Self { path: source.path().to_path_buf(), source, notes: Vec::new() }
+        Self { path: source.path().to_path_buf(), source, notes: Vec::new(), directory: None }
     }
 
     /// An image on a medium with bad sectors.
     #[cfg(test)]
     pub(crate) fn scratched(bytes: Vec<u8>, bad: std::ops::Range<u64>) -> Self {
         let source = Source::scratched(bytes, bad);
-        Self { path: source.path().to_path_buf(), source, notes: Vec::new() }
+        Self { path: source.path().to_path_buf(), source, notes: Vec::new(), directory: None }
     }
 
     /// The file that was found, before unpacking.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The directory that was given instead of an image. The image has no bytes then.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Directory> {
+        self.directory.as_ref()
     }
 
     /// Requests to a server and bytes received so far, if parts of the image are read from one.

@@ -12,11 +12,43 @@ pub(super) use memmap2::Advice;
 #[cfg(unix)]
 pub(super) use unix::file_of;
 #[cfg(unix)]
-pub use unix::{is_same, mode_of_new};
+pub use unix::{device, is_same, kind, mode_of_new, status};
 #[cfg(windows)]
 pub(super) use windows::{Advice, Advise, file_of};
 #[cfg(windows)]
-pub use windows::{FileExt, FileTypeExt, OsStrExt, is_same, mode_of_new};
+pub use windows::{FileExt, FileTypeExt, OsStrExt, device, is_same, kind, mode_of_new, status};
+
+/// The type of a file of this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A character device.
+    CharDevice,
+    /// A block device.
+    BlockDevice,
+    /// A named pipe.
+    Fifo,
+    /// A socket, or what has no name here.
+    Socket,
+}
+
+/// Whose a file of this machine is, and since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The twelve permission bits.
+    pub mode: u16,
+    /// Numeric owner.
+    pub uid: u32,
+    /// Numeric group.
+    pub gid: u32,
+    /// Time of last modification, in seconds since 1970-01-01 UTC.
+    pub mtime: i64,
+}
 
 #[cfg(unix)]
 mod unix {
@@ -25,6 +57,8 @@ mod unix {
     use std::os::fd::AsFd;
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
     use std::path::Path;
+
+    use super::{HostKind, Status};
 
     /// Whether both paths lead to the same file, also by different names or hard links.
     #[must_use]
@@ -37,6 +71,36 @@ mod unix {
     #[must_use]
     pub fn mode_of_new(old: Option<&Metadata>) -> Option<Permissions> {
         Some(Permissions::from_mode(old.map_or(0o666, MetadataExt::mode) & 0o777))
+    }
+
+    /// The type of a file.
+    #[must_use]
+    pub fn kind(metadata: &cap_std::fs::Metadata) -> HostKind {
+        match cap_std::fs::MetadataExt::mode(metadata) >> 12 & 0o17 {
+            0o10 => HostKind::File,
+            0o04 => HostKind::Directory,
+            0o12 => HostKind::Symlink,
+            0o02 => HostKind::CharDevice,
+            0o06 => HostKind::BlockDevice,
+            0o01 => HostKind::Fifo,
+            _ => HostKind::Socket,
+        }
+    }
+
+    /// Owner, permissions and time of a file.
+    #[must_use]
+    pub fn status(metadata: &cap_std::fs::Metadata) -> Status {
+        use cap_std::fs::MetadataExt;
+        let mode = u16::try_from(metadata.mode() & 0o7777).unwrap_or(0);
+        Status { mode, uid: metadata.uid(), gid: metadata.gid(), mtime: metadata.mtime() }
+    }
+
+    /// The numbers of a device node, major and minor.
+    #[must_use]
+    pub fn device(metadata: &cap_std::fs::Metadata) -> (u32, u32) {
+        let number = cap_std::fs::MetadataExt::rdev(metadata);
+        let part = |bits: u64| u32::try_from(bits).unwrap_or(0);
+        (part(number >> 8 & 0xfff | number >> 32 & 0xffff_f000), part(number & 0xff | number >> 12 & 0xffff_ff00))
     }
 
     /// The file that a stream reads.
@@ -55,6 +119,33 @@ mod windows {
     use std::path::Path;
 
     use memmap2::Mmap;
+
+    use super::{HostKind, Status};
+
+    /// The type of a file.
+    #[must_use]
+    pub fn kind(metadata: &cap_std::fs::Metadata) -> HostKind {
+        match metadata.file_type() {
+            kind if kind.is_dir() => HostKind::Directory,
+            kind if kind.is_symlink() => HostKind::Symlink,
+            _ => HostKind::File,
+        }
+    }
+
+    /// Files of Windows have no owner or permissions of Unix.
+    #[must_use]
+    pub fn status(metadata: &cap_std::fs::Metadata) -> Status {
+        let since =
+            metadata.modified().ok().and_then(|time| time.duration_since(cap_std::time::SystemClock::UNIX_EPOCH).ok());
+        let mtime = since.and_then(|since| i64::try_from(since.as_secs()).ok()).unwrap_or(0);
+        Status { mode: 0o755, uid: 0, gid: 0, mtime }
+    }
+
+    /// Windows has no device nodes.
+    #[must_use]
+    pub fn device(_: &cap_std::fs::Metadata) -> (u32, u32) {
+        (0, 0)
+    }
 
     /// Whether both paths lead to the same file. Hard links are not noticed.
     #[must_use]

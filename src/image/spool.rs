@@ -50,11 +50,7 @@ impl Spool {
                 Err(error) => return Err(failed(error)),
             };
             let Some(bytes @ [_, ..]) = buffer.get(..filled) else { return Ok(()) };
-            self.length += u64::try_from(filled).unwrap_or(u64::MAX);
-            if self.length > LARGEST {
-                let reason = "it would unpack to more than 64 GiB; unpack it yourself if it is right".to_owned();
-                return Err(Error::NoImage { path: self.image.clone(), reason });
-            }
+            self.lengthen(u64::try_from(filled).unwrap_or(u64::MAX))?;
             // Zeros take no space on the disk.
             let written = if bytes.iter().all(|&byte| byte == 0) {
                 self.file.seek(SeekFrom::Start(self.length)).map(drop)
@@ -63,6 +59,25 @@ impl Spool {
             };
             written.map_err(|error| no_space(&self.image, &self.directory, &error))?;
         }
+    }
+
+    /// Appends zeros, which take no space on the disk.
+    ///
+    /// # Errors
+    /// As [`Spool::append`].
+    pub(super) fn skip(&mut self, zeros: u64) -> Result<()> {
+        self.lengthen(zeros)?;
+        let sought = self.file.seek(SeekFrom::Start(self.length));
+        sought.map(drop).map_err(|error| no_space(&self.image, &self.directory, &error))
+    }
+
+    fn lengthen(&mut self, more: u64) -> Result<()> {
+        self.length = self.length.saturating_add(more);
+        if self.length > LARGEST {
+            let reason = "it would unpack to more than 64 GiB; unpack it yourself if it is right".to_owned();
+            return Err(Error::NoImage { path: self.image.clone(), reason });
+        }
+        Ok(())
     }
 
     /// Gives the file, complete.

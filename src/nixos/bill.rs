@@ -114,7 +114,7 @@ impl Subject {
         let system = disc.default_system().ok();
         let volume = match &disc.carrier {
             Medium::Volume(volume) => Some(&volume.descriptors().primary),
-            Medium::Archive(_) => None,
+            Medium::Archive(_) | Medium::Disk(_) | Medium::Directory(_) => None,
         };
         let name = disc.path().file_name().unwrap_or_else(|| disc.path().as_os_str());
         Ok(Self {

@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use super::Root;
 use super::initrds::Initrds;
+use super::medium::{self, Medium};
 use super::menu::{self, BootFile, BootLoader, BootPartition, Gap, Loader, MenuEntry, Menus};
 use super::system::{self, System};
 use crate::error::{Error, Place, Result, Troubles};
 use crate::fs::Tree;
-use crate::fs::iso9660::Volume;
 use crate::fs::namespace::Namespace;
 use crate::fs::path;
-use crate::fs::squashfs::Archive;
 use crate::image::Image;
 use crate::store::{Carrier, STORE, Store, StorePath};
 
@@ -43,44 +42,33 @@ pub struct Disc<'i> {
     store_is_broken: bool,
 }
 
-/// The two forms of an image.
-pub enum Medium<'i> {
-    /// An ISO 9660 volume.
-    Volume(Arc<Volume<'i>>),
-    /// A bare squashfs.
-    Archive(Arc<Archive<'i>>),
-}
-
 impl<'i> Disc<'i> {
     /// Opens the image's file system and finds the store and the systems in it.
     ///
     /// # Errors
-    /// If the image is neither an ISO 9660 volume nor a squashfs, or its root directory cannot be read. Errors deeper in
+    /// If the image has none of the forms of a [`Medium`], or its root directory cannot be read. Errors deeper in
     /// the image are added to [`Disc::troubles`].
     pub fn open(image: &'i Image) -> Result<Self> {
-        let carrier = Medium::open(image)?;
         let mut troubles = Troubles::default();
-        let mut store_is_broken = false;
-        let mut boot_partitions = Vec::new();
-        let (store, mut namespace, menus) = match &carrier {
-            Medium::Archive(archive) => {
-                let store = Store::in_archive(archive)?;
-                let tree = Arc::clone(archive) as Arc<dyn Tree + 'i>;
-                let namespace = match store {
-                    // The store paths are shown only once, in the store.
-                    Some(_) => Namespace::with_root(tree, |entry| StorePath::from_base(&entry.name).is_none())?,
-                    None => Namespace::new(tree),
-                };
-                (store, namespace, Menus::default())
+        let carrier = Medium::open(image, &mut troubles)?;
+        let before = troubles.len();
+        let store = carrier.store(&mut troubles)?;
+        let mut store_is_broken = store.is_none() && troubles.len() > before;
+        let mut namespace = match (&carrier, &store) {
+            // The store paths are shown only once, in the store.
+            (Medium::Archive(_), Some(_)) => {
+                Namespace::with_root(carrier.tree(), |entry| StorePath::from_base(&entry.name).is_none())?
             }
-            Medium::Volume(volume) => {
-                let before = troubles.len();
-                let store = Store::on_disc(volume, &mut troubles);
-                store_is_broken = store.is_none() && troubles.len() > before;
-                boot_partitions = menu::partitions(volume, &image.region());
-                let menus = Menus::read(&**volume, &boot_partitions, &mut troubles);
-                (store, Namespace::new(Arc::clone(volume) as Arc<dyn Tree + 'i>), menus)
-            }
+            _ => Namespace::new(carrier.tree()),
+        };
+        let boot_partitions = match &carrier {
+            Medium::Volume(volume) => menu::partitions(Some(volume), &image.region()),
+            Medium::Disk(_) => menu::partitions(None, &image.region()),
+            Medium::Archive(_) | Medium::Directory(_) => Vec::new(),
+        };
+        let menus = match &carrier {
+            Medium::Volume(_) | Medium::Disk(_) => Menus::read(&*carrier.tree(), &boot_partitions, &mut troubles),
+            Medium::Archive(_) | Medium::Directory(_) => Menus::default(),
         };
         if let Medium::Volume(_) = &carrier {
             // Stage 1 mounts the disc here.
@@ -90,7 +78,8 @@ impl<'i> Disc<'i> {
             namespace.mount(STORE.as_bytes(), Arc::clone(archive) as Arc<dyn Tree + 'i>)?;
         }
         let Menus { entries: menu, gaps: menu_gaps, .. } = menus;
-        let systems = system::find(&namespace, &menu).unwrap_or_else(|error| {
+        let profiles = medium::profiles(&carrier, image);
+        let systems = system::find(&namespace, (&menu, &profiles)).unwrap_or_else(|error| {
             // It is now unknown whether there are systems.
             store_is_broken = true;
             troubles.push(error);
@@ -98,7 +87,10 @@ impl<'i> Disc<'i> {
         });
         if let Some(system) = systems.iter().find(|system| system.default) {
             namespace.link(b"/run/current-system", system.path.to_string().into_bytes())?;
-            namespace.link(b"/etc", format!("{}/etc", system.path).into_bytes())?;
+            // Once a system has run, it has an `/etc` of its own, even one that cannot be read.
+            if !carrier.has_etc().unwrap_or(true) {
+                namespace.link(b"/etc", format!("{}/etc", system.path).into_bytes())?;
+            }
         }
         if let Medium::Volume(volume) = &carrier {
             troubles.append(volume.take_faults());
@@ -123,7 +115,7 @@ impl<'i> Disc<'i> {
     pub fn take_faults(&self) -> Troubles {
         match &self.carrier {
             Medium::Volume(volume) => volume.take_faults(),
-            Medium::Archive(_) => Troubles::default(),
+            Medium::Archive(_) | Medium::Disk(_) | Medium::Directory(_) => Troubles::default(),
         }
     }
 
@@ -180,6 +172,8 @@ impl<'i> Disc<'i> {
         match &self.carrier {
             Medium::Volume(volume) => &**volume,
             Medium::Archive(archive) => &**archive,
+            Medium::Disk(volume) => &**volume,
+            Medium::Directory(directory) => &**directory,
         }
     }
 
@@ -216,6 +210,14 @@ impl<'i> Disc<'i> {
             false => "no NixOS store is in it",
         };
         self.store.as_ref().ok_or_else(|| Error::NoStore { path: self.path().to_path_buf(), reason })
+    }
+
+    /// The users that the image itself keeps, beside those that its system declares. They are not read.
+    ///
+    /// # Errors
+    /// If its `/etc` cannot be read.
+    pub(super) fn own_users(&self) -> Result<Option<Error>> {
+        medium::own_users(&self.carrier)
     }
 
     /// The missing end of the image, if the volume says that it is longer.
@@ -270,34 +272,4 @@ impl<'i> Disc<'i> {
         let found = path::find(&self.namespace, format!("{}/sw", system.path).as_bytes())?;
         Ok(found.and_then(|found| Some(StorePath::containing(&found.path)?.0)))
     }
-}
-
-impl<'i> Medium<'i> {
-    fn open(image: &'i Image) -> Result<Self> {
-        let region = image.region();
-        let mut magic = [0; 4];
-        region.read_at(0, &mut magic)?;
-        if matches!(&magic, b"hsqs" | b"sqsh") {
-            return Ok(Self::Archive(Arc::new(Archive::open(region)?)));
-        }
-        let mut identifier = [0; 5];
-        region.read_at(0x8001, &mut identifier)?;
-        if identifier != *b"CD001" {
-            return Err(Error::NoImage { path: image.path().to_path_buf(), reason: no_image(&magic, region.length()) });
-        }
-        Ok(Self::Volume(Arc::new(Volume::open(region)?)))
-    }
-}
-
-/// What the file is instead, judging by its first bytes.
-fn no_image(magic: &[u8; 4], length: u64) -> String {
-    let what = match magic {
-        _ if length == 0 => "an empty file",
-        b"QFI\xfb" => "a qcow2 disk image",
-        b"\x7fELF" => "an ELF program",
-        b"PK\x03\x04" => "a zip archive",
-        _ if length < 0x8800 => "too short for an image",
-        _ => "no image",
-    };
-    format!("{what}: no ISO 9660 volume descriptor (CD001) at 0x8001, and no squashfs superblock (hsqs) at 0x0")
 }

@@ -78,6 +78,9 @@ fn branches(disc: &Disc<'_>, deepest: usize, troubles: &mut Troubles) -> Result<
             disk::on_volume(volume, deepest, &skipped.map(|found| vec![found.id]).unwrap_or_default())?.branches,
         );
     }
+    if let Medium::Disk(_) | Medium::Directory(_) = &disc.carrier {
+        branches.extend(disk::on_tree(disc.own_tree(), deepest)?);
+    }
     if let Some(path) = own_path.clone() {
         branches.push(Branch { path, disk_size: left, size: 0, files: 1 });
     }

@@ -16,6 +16,7 @@ pub(crate) mod kernel_line;
 pub(crate) mod listeners;
 #[cfg(test)]
 mod made;
+mod medium;
 pub mod menu;
 pub mod netboot;
 mod object_kind;
@@ -34,8 +35,9 @@ pub mod package;
 pub mod software;
 pub use authenticode::Authenticode;
 pub(crate) use authenticode::machine;
-pub use disc::{Disc, Medium};
+pub use disc::Disc;
 pub use initrd::{Initrd, IntoSystem};
+pub use medium::{Form, Medium};
 pub use object_kind::ObjectKind;
 pub use password::{Password, PasswordState, Quirk, Scheme};
 pub use root::Root;

@@ -4,7 +4,7 @@ use super::access::{Access, Finding, People, modes};
 use super::menu::MenuEntry;
 use super::services::Services;
 use super::system::{self, Description, System};
-use super::{Disc, Medium};
+use super::{Disc, Form, Medium};
 use crate::error::{Error, Result, Troubles};
 use crate::fs::iso9660::{BootImage, Date, Extension, Volume};
 use crate::fs::partitions::{Partition, Partitions};
@@ -18,13 +18,15 @@ use crate::store::{Carrier, Store, StorePath};
 pub struct Summary {
     /// The path of the image.
     pub path: String,
-    /// Length of the image in bytes.
+    /// Length of the image in bytes. 0 for a directory.
     pub bytes: u64,
+    /// The form of the image.
+    pub form: Form,
     /// The volume. `None` for a bare squashfs.
     pub volume: Option<VolumeFacts>,
     /// Boot images of El Torito.
     pub boot_images: Vec<BootFacts>,
-    /// Partitions of an isohybrid image, those of the MBR first.
+    /// Partitions of a disk or an isohybrid image, those of the MBR first.
     pub partitions: Vec<Partition>,
     /// Entries of the boot menus.
     pub menu: Vec<MenuEntry>,
@@ -112,20 +114,18 @@ impl Summary {
         let Stored { facts: store, modes, troubles: unread } = store;
         troubles.append(unread);
         let mut kept = |error| troubles.push(error);
-        let (mut boot_images, mut partitions, mut volume) = (Vec::new(), Vec::new(), None);
+        let (mut boot_images, mut volume) = (Vec::new(), None);
+        let tables = tables(disc).unwrap_or_else(|error| {
+            kept(error);
+            Partitions::default()
+        });
         let extensions;
         if let Medium::Volume(found) = &disc.carrier {
             boot_images = boot(found).unwrap_or_else(|error| {
                 kept(error);
                 Vec::new()
             });
-            let tables = Partitions::read(&disc.image().region()).unwrap_or_else(|error| {
-                kept(error);
-                Partitions { mbr: None, gpt: None }
-            });
             extensions = found.extensions(&tables);
-            partitions =
-                tables.mbr.into_iter().flatten().chain(tables.gpt.into_iter().flat_map(|gpt| gpt.partitions)).collect();
             let descriptor = &found.descriptors().primary;
             volume = Some(VolumeFacts {
                 id: descriptor.volume.clone(),
@@ -139,6 +139,8 @@ impl Summary {
                 extensions,
             });
         }
+        let partitions =
+            tables.mbr.into_iter().flatten().chain(tables.gpt.into_iter().flat_map(|gpt| gpt.partitions)).collect();
         let systems = systems(disc, &mut kept);
         let access = access.unwrap_or_else(|error| {
             kept(error);
@@ -155,6 +157,7 @@ impl Summary {
         Self {
             path,
             bytes,
+            form: disc.carrier.form(),
             volume,
             boot_images,
             partitions,
@@ -166,6 +169,14 @@ impl Summary {
             modes,
             services,
         }
+    }
+}
+
+/// The partition tables, in images that may have some.
+fn tables(disc: &Disc<'_>) -> Result<Partitions> {
+    match disc.carrier.form() {
+        Form::Iso9660 | Form::Disk => Partitions::read(&disc.image().region()),
+        Form::Squashfs | Form::Directory => Ok(Partitions::default()),
     }
 }
 

@@ -101,12 +101,13 @@ impl System {
     }
 }
 
-/// Finds the systems: those of the menus, with their specialisations. If the menus name no system, those in the store. The
+/// Finds the systems: those of the menus, with their specialisations. If the menus name no system, that of the first of
+/// `profiles` that leads to one, or else those in the store. The
 /// default system is the first; the others follow in the order of the menus.
 ///
 /// # Errors
 /// If a toplevel exists but cannot be read.
-pub(super) fn find(tree: &dyn Tree, menu: &[MenuEntry]) -> Result<Vec<System>> {
+pub(super) fn find(tree: &dyn Tree, (menu, profiles): (&[MenuEntry], &[String])) -> Result<Vec<System>> {
     let mut systems: Vec<System> = Vec::new();
     let chosen = menu.iter().filter(|entry| entry.default).chain(menu);
     // The system that each loader starts if nobody chooses.
@@ -126,7 +127,11 @@ pub(super) fn find(tree: &dyn Tree, menu: &[MenuEntry]) -> Result<Vec<System>> {
     }
     let named = !systems.is_empty();
     if !named {
-        for path in in_store(tree)? {
+        let found = match of_profile(tree, profiles)? {
+            Some(path) => vec![path],
+            None => in_store(tree)?,
+        };
+        for path in found {
             add(tree, &mut systems, path, None)?;
         }
     }
@@ -140,6 +145,18 @@ pub(super) fn find(tree: &dyn Tree, menu: &[MenuEntry]) -> Result<Vec<System>> {
         systems.insert(0, default);
     }
     Ok(systems)
+}
+
+/// The system that the first of the links leads to.
+fn of_profile(tree: &dyn Tree, profiles: &[String]) -> Result<Option<StorePath>> {
+    for profile in profiles {
+        if let Some(found) = path::find(tree, profile.as_bytes())?
+            && let Some(path) = StorePath::from_path(&found.path)
+        {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
 }
 
 /// Adds the systems that are only in the store, and names the specialisations again.

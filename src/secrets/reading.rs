@@ -132,7 +132,7 @@ pub(super) fn run(disc: &Disc<'_>, progress: Progress<'_>) -> Result<Report> {
     let store = disc.store.as_ref();
     let archive = store.and_then(|store| match &store.carrier {
         Carrier::Squashfs { archive, path } => Some((archive, path)),
-        Carrier::Directory(_) => None,
+        Carrier::Directory(_) | Carrier::Tree(_) => None,
     });
     let in_squashfs = match archive {
         Some((archive, _)) => plan(archive, &mut report.troubles),

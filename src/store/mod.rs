@@ -55,6 +55,8 @@ pub enum Carrier<'i> {
     },
     /// A directory of the disc itself, as before 2009.
     Directory(Arc<Volume<'i>>),
+    /// A directory of a file system that is written to: that of a disk, or of this machine.
+    Tree(Arc<dyn Tree + 'i>),
 }
 
 impl<'i> Store<'i> {
@@ -162,6 +164,17 @@ impl<'i> Store<'i> {
             registration,
             carrier: Carrier::Squashfs { path, archive },
         }))
+    }
+
+    /// The store of a disk or machine, in `/nix/store`. Images that have not booted yet also have a registration.
+    ///
+    /// # Errors
+    /// If a directory on the way cannot be read.
+    pub fn in_tree(tree: &Arc<dyn Tree + 'i>) -> Result<Option<Self>> {
+        let Some(found) = find(&**tree, STORE.as_bytes())? else { return Ok(None) };
+        let registration = tree.lookup(tree.root(), registration::FILE.as_bytes())?;
+        let carrier = Carrier::Tree(Arc::clone(tree));
+        Ok(Some(Self { tree: Arc::clone(tree), root: found.id, registration, carrier }))
     }
 
     fn in_directory(volume: &Arc<Volume<'i>>) -> Result<Option<Self>> {

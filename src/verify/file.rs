@@ -25,7 +25,7 @@ pub(super) fn check(disc: &Disc<'_>, expected: &[u8; 32], progress: Progress<'_>
     let is_device = metadata.file_type().is_block_device();
     let volume = match &disc.carrier {
         Medium::Volume(volume) => volume.descriptors().primary.length(),
-        Medium::Archive(_) => u64::MAX,
+        Medium::Archive(_) | Medium::Disk(_) | Medium::Directory(_) => u64::MAX,
     };
     let total = if is_device { volume } else { metadata.len() };
     let (mut sum, mut done) = (Sha256::new(), 0u64);

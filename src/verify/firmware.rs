@@ -10,13 +10,18 @@ use crate::nixos::{Disc, Medium};
 
 /// Checks that everything that firmware starts leads to something that exists.
 pub(super) fn check(disc: &Disc<'_>) -> Vec<Problem> {
-    let Medium::Volume(volume) = &disc.carrier else { return Vec::new() };
+    let volume = match &disc.carrier {
+        Medium::Volume(volume) => Some(volume),
+        Medium::Disk(_) => None,
+        Medium::Archive(_) | Medium::Directory(_) => return Vec::new(),
+    };
     let problem = |message: String| Problem::new(ProblemKind::Boot, own_path(disc), message);
     // Truncation is reported as a problem of its own.
     let whole = disc.missing_end().is_none();
     // A catalog or table that cannot be read is reported elsewhere.
-    let catalog = volume.boot_catalog().ok().flatten();
-    let mut messages = catalog.as_ref().map(|catalog| el_torito(disc, volume, catalog)).unwrap_or_default();
+    let catalog = volume.and_then(|volume| volume.boot_catalog().ok().flatten());
+    let both = volume.zip(catalog.as_ref());
+    let mut messages = both.map(|(volume, catalog)| el_torito(disc, volume, catalog)).unwrap_or_default();
     match Partitions::read(&disc.image().region()) {
         Ok(tables) => messages.extend(partitions(disc, &tables, catalog.as_ref())),
         Err(error) => messages.push(format!("{error}; firmware finds no partition by it")),

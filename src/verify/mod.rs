@@ -185,9 +185,11 @@ impl Report {
     /// Checks that the image is as long as its file system says.
     fn length(&mut self, disc: &Disc<'_>) {
         let available = disc.image().region().length();
-        let (what, wanted) = match &disc.carrier {
-            Medium::Volume(volume) => ("volume", volume.descriptors().primary.length()),
-            Medium::Archive(archive) => ("squashfs", archive.superblock().bytes_used),
+        let (what, wanted, available) = match &disc.carrier {
+            Medium::Volume(volume) => ("volume", volume.descriptors().primary.length(), available),
+            Medium::Archive(archive) => ("squashfs", archive.superblock().bytes_used, available),
+            Medium::Disk(volume) => ("ext4 volume", volume.length(), volume.available()),
+            Medium::Directory(_) => return,
         };
         if available < wanted {
             let message = format!("the {what} has {wanted} bytes; the last {} are missing", wanted - available);
@@ -208,7 +210,7 @@ impl Report {
         let contents = store.contents(&mut troubles)?;
         let path = match store.carrier {
             Carrier::Squashfs { .. } => format!("{STORE}/{}", registration::FILE),
-            Carrier::Directory(_) => format!("/{}", registration::FILE),
+            Carrier::Directory(_) | Carrier::Tree(_) => format!("/{}", registration::FILE),
         };
         self.problems.extend(troubles.iter().map(|error| {
             let message = format!("{error}; the store paths after it are unknown");

@@ -18,7 +18,8 @@ fn what_is_no_image_is_told_in_one_line() {
     write("two/iso/a.iso", b"");
     write("two/iso/b.iso", b"");
     std::os::unix::fs::symlink("/nothing-here", place("result")).unwrap();
-    let no_volume = "no ISO 9660 volume descriptor (CD001) at 0x8001, and no squashfs superblock (hsqs) at 0x0";
+    let no_volume = "no ISO 9660 volume descriptor (CD001) at 0x8001, no squashfs superblock (hsqs) at 0x0, and no ext4 \
+                     volume";
     let two = format!("holds several images, name one of them: {}, {}", place("two/iso/a.iso"), place("two/iso/b.iso"));
     let mut wrong_magic = fs::read(fixture("iso/level-1.iso")).unwrap();
     wrong_magic[0x8001] = b'X';
@@ -30,14 +31,17 @@ fn what_is_no_image_is_told_in_one_line() {
         ),
         (
             place("folder"),
-            "a directory without an ISO: it has no product line `file iso …` and no iso/*.iso".to_owned(),
+            "a directory without an image: it has no product line `file iso …`, no iso/*.iso, sd-image/*.img or *.qcow2, \
+             and no NixOS system (nix/store, or init, sw and activate)"
+                .to_owned(),
         ),
         (place("two"), two),
         ("/dev/null".to_owned(), "a character device cannot be read in place; copy it to a file first".to_owned()),
         (write("empty", b""), format!("an empty file: {no_volume}")),
         (write("text", b"hello\n"), format!("too short for an image: {no_volume}")),
         (write("elf", &[b"\x7fELF".as_slice(), &[0; 0x9000]].concat()), format!("an ELF program: {no_volume}")),
-        (write("qcow2", &[b"QFI\xfb".as_slice(), &[0; 0x9000]].concat()), format!("a qcow2 disk image: {no_volume}")),
+        (write("qcow2", &[b"QFI\xfb".as_slice(), &[0; 0x9000]].concat()), "a damaged qcow2 disk image: qcow2 header at 0x4: invalid version".to_owned()),
+        (write("vdi", &[&[0; 0x40], b"\x7f\x10\xda\xbe".as_slice(), &[0; 0x9000]].concat()), "a VirtualBox disk image (vdi); convert it with `qemu-img convert -O raw`".to_owned()),
         (write("zeros", &[0; 0x9000]), format!("no image: {no_volume}")),
         (write("wrong-magic", &wrong_magic), format!("no image: {no_volume}")),
     ] {

@@ -14,6 +14,7 @@ mod closure;
 mod damage;
 mod diff;
 mod diff_trouble;
+mod disks;
 mod document;
 mod du;
 mod examples;

@@ -30,6 +30,7 @@ mod program;
 #[path = "../support/random.rs"]
 mod random;
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -75,6 +76,41 @@ fn damaged_archives_are_read_to_an_end() {
 fn damaged_images_are_read_to_an_end() {
     for image in ["today", "middle", "era-2014", "era-2008"] {
         damage(&files(&format!("{image}/result/iso"), ".iso")[0], CASES[1]);
+    }
+}
+
+#[test]
+fn damaged_disks_are_read_to_an_end() {
+    for name in ["disks/extents.img.zst", "disks/map.img.zst", "disks/sd-image", "disks/nixos.qcow2"] {
+        let path = fixtures::fixture(name);
+        let image = Image::open(&path, &|_, _| {}).unwrap();
+        let mut whole = Vec::new();
+        image.region().reader().read_to_end(&mut whole).unwrap();
+        damage_in(&path, &whole, CASES[1]);
+    }
+}
+
+#[test]
+fn damaged_qcow2_images_and_tarballs_are_read_to_an_end() {
+    for name in ["disks/nixos.qcow2", "disks/nixos-kexec-installer-x86_64-linux.tar.gz"] {
+        let whole = std::fs::read(fixtures::fixture(name)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("image");
+        for seed in 0..200 {
+            let mut random = Random::new(seed);
+            let mut changed = whole.clone();
+            for _ in 0..=random.below(6) {
+                // The header and the first tables are where most numbers are.
+                let within = if random.below(2) == 0 { 1 << 12 } else { whole.len() };
+                let at = random.below(within.min(whole.len()));
+                changed[at] = u8::try_from(random.below(256)).unwrap();
+            }
+            std::fs::write(&path, changed).unwrap();
+            let Ok(image) = Image::open(&path, &|_, _| {}).and_then(nixoscope::nixos::netboot::unpacked) else {
+                continue;
+            };
+            let _ = Disc::open(&image);
+        }
     }
 }
 
@@ -164,11 +200,14 @@ fn number(name: &str) -> Option<u64> {
 
 /// Explores a file with a few bytes of its metadata changed, as often as is asked.
 fn damage(path: &Path, cases: usize) {
-    let whole = std::fs::read(path).unwrap();
-    let areas = Areas::of(&whole);
+    damage_in(path, &std::fs::read(path).unwrap(), cases);
+}
+
+fn damage_in(path: &Path, whole: &[u8], cases: usize) {
+    let areas = Areas::of(whole);
     for seed in 0..cases {
         let mut random = Random::new(seed as u64);
-        let mut bytes = whole.clone();
+        let mut bytes = whole.to_vec();
         let changes = areas.change(&mut bytes, &mut random);
         explore(path, bytes, &format!("case {seed}: {changes}"));
     }

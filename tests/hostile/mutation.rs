@@ -23,7 +23,7 @@ pub(crate) struct Areas {
 }
 
 impl Areas {
-    /// Finds the metadata of a volume, of an archive, and of an archive in a volume.
+    /// Finds the metadata of a volume, of an archive, of an archive in a volume, and of a disk.
     pub(crate) fn of(image: &[u8]) -> Self {
         let mut areas = Vec::new();
         if image.get(0x8001..0x8006) == Some(b"CD001") {
@@ -41,6 +41,13 @@ impl Areas {
             let (Some(used), Some(inodes)) = (number(40), number(64)) else { continue };
             areas.push(start..start + 96);
             areas.push(start + inodes..(start + used).min(image.len()));
+        }
+        // The superblock of ext4, and what follows it: group descriptors, inodes and directories.
+        let volumes =
+            (0..image.len()).step_by(512).filter(|&at| image.get(at + 0x438..at + 0x43a) == Some(&[0x53, 0xef]));
+        for start in volumes.take(2) {
+            areas.push(start + 0x400..(start + 0x600).min(image.len()));
+            areas.push(start + 0x800..(start + 0x1_0000).min(image.len()));
         }
         let metadata = areas.len();
         for text in TEXTS {

@@ -10,6 +10,7 @@ use super::{Ask, Kind};
 use crate::check::{Judgement, Subject};
 use crate::error::Result;
 use crate::fs::iso9660::Platform;
+use crate::nixos::Form;
 
 /// A kind of firmware.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -53,6 +54,13 @@ impl Ask for Boot {
     }
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
+        if subject.disc.carrier.form() == Form::Disk && self.0 == Firmware::Uefi {
+            let paths: Vec<String> = subject.disc.boot_loaders()?.into_iter().map(|loader| loader.path).collect();
+            return Ok(match paths.is_empty() {
+                true => Judgement::fail("no EFI system partition of the disk has a boot loader", Vec::new()),
+                false => Judgement::pass("an EFI system partition has a boot loader", paths),
+            });
+        }
         let images = match subject.boot_images()? {
             Ok(images) => images,
             Err(none) => return Ok(none),

@@ -38,7 +38,8 @@ impl Ask for MaxSize {
         let file = subject.disc.image().region().length();
         let bytes = match &subject.disc.carrier {
             Medium::Volume(volume) => volume.descriptors().primary.length().min(file),
-            Medium::Archive(_) => file,
+            Medium::Archive(_) | Medium::Disk(_) => file,
+            Medium::Directory(_) => return Ok(Judgement::unknown("a directory has no size of an image", Vec::new())),
         };
         Ok(match bytes.checked_sub(self.0) {
             None | Some(0) => Judgement::pass(format!("the image has {bytes} bytes"), Vec::new()),

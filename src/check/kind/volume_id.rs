@@ -30,7 +30,7 @@ impl Ask for VolumeId {
 
     fn judge(&self, subject: &Subject<'_, '_>) -> Result<Judgement> {
         let Medium::Volume(volume) = &subject.disc.carrier else {
-            return Ok(Judgement::fail("a bare squashfs has no volume", Vec::new()));
+            return Ok(Judgement::fail("only an ISO image has a volume id", Vec::new()));
         };
         let id = &volume.descriptors().primary.volume;
         let told = format!("the volume is called {id}");

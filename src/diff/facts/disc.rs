@@ -104,7 +104,7 @@ pub(in crate::diff) fn list(disc: &Disc<'_>, troubles: &mut Troubles) -> Vec<Lis
     let Medium::Volume(volume) = &disc.carrier else { return listed };
     let packed = disc.store.as_ref().and_then(|store| match &store.carrier {
         Carrier::Squashfs { path, .. } => path.clone(),
-        Carrier::Directory(_) => None,
+        Carrier::Directory(_) | Carrier::Tree(_) => None,
     });
     let catalog = volume.boot_catalog().ok().flatten().and_then(|catalog| volume.file_at(catalog.offset));
     let catalog = catalog.map(|file| file.path);

@@ -87,6 +87,6 @@ fn differ(files: Pair<(&DiscFile, &Disc<'_>)>) -> Result<bool> {
 fn region<'i>(file: &DiscFile, disc: &Disc<'i>) -> Option<Region<'i>> {
     match &disc.carrier {
         Medium::Volume(volume) => volume.file_region(file.node?).ok(),
-        Medium::Archive(_) => None,
+        Medium::Archive(_) | Medium::Disk(_) | Medium::Directory(_) => None,
     }
 }

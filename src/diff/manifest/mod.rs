@@ -65,7 +65,7 @@ impl Manifest {
         let software = Software::of(disc, troubles)?;
         let volume = match &disc.carrier {
             Medium::Volume(volume) => Some(VolumeFacts::of(disc, volume)?),
-            Medium::Archive(_) => None,
+            Medium::Archive(_) | Medium::Disk(_) | Medium::Directory(_) => None,
         };
         let (systems, access) = facts::systems(disc, troubles);
         let initrd = initrd(disc, troubles);

@@ -10,7 +10,7 @@ use std::fmt;
 use super::change::{Change, Value, changes};
 use super::facts::{Noise, list, noise};
 use super::{Pair, parts};
-use crate::error::{Result, Troubles};
+use crate::error::{Error, Result, Troubles};
 use crate::fs::digest;
 use crate::fs::squashfs::Archive;
 use crate::image::Region;
@@ -126,6 +126,12 @@ impl Reproducibility {
     /// # Errors
     /// If an image cannot be read at all.
     pub fn of(discs: Pair<&Disc<'_>>) -> Result<Self> {
+        for disc in [discs.old, discs.new] {
+            if let Medium::Directory(_) = &disc.carrier {
+                let reason = "a directory is not an image, which --reproducible compares byte by byte".to_owned();
+                return Err(Error::NoImage { path: disc.path().to_path_buf(), reason });
+            }
+        }
         let regions = discs.map(|disc| disc.image().region());
         let Some(offset) = digest::first_difference(&regions.old, &regions.new)? else {
             return Ok(Self::identical(Vec::new()));
@@ -141,7 +147,7 @@ impl Reproducibility {
         let mut trees = Trees::default();
         match (&discs.old.carrier, &discs.new.carrier) {
             (Medium::Volume(_), Medium::Volume(_)) => trees.compare_discs(discs),
-            (Medium::Archive(_), Medium::Archive(_)) => {}
+            (Medium::Archive(_), Medium::Archive(_)) | (Medium::Disk(_), Medium::Disk(_)) => {}
             _ => trees.report(Found::new(b"/", Reason::Medium)),
         }
         let mut differences = names(discs, &mut trees.troubles);

@@ -40,6 +40,7 @@ pub(super) fn of(discs: Pair<&Disc<'_>>, offset: u64) -> FirstDifference {
     let volume = match &disc.carrier {
         Medium::Volume(volume) => volume,
         Medium::Archive(archive) => return found(Structure::Named(archive.structure_at(offset).into())),
+        Medium::Disk(_) | Medium::Directory(_) => return found(Structure::Named("the disk".into())),
     };
     if let Some(structure) = around_files(volume, offset) {
         return found(structure);

@@ -79,6 +79,18 @@ impl<'a> Volume<'a> {
         self.layout.length()
     }
 
+    /// Length of the part of the image that should hold it, in bytes.
+    #[must_use]
+    pub fn available(&self) -> u64 {
+        self.region.length()
+    }
+
+    /// Where it begins.
+    #[must_use]
+    pub fn start(&self) -> Place {
+        self.region.place(0)
+    }
+
     /// Whether it was not unmounted, so that the latest changes are only in its journal.
     #[must_use]
     pub fn needs_recovery(&self) -> bool {
@@ -121,8 +133,8 @@ impl<'a> Volume<'a> {
         let mut seen = 0usize;
         for run in Runs::new(self, directory.0, &inode)? {
             let Run { blocks, stored, .. } = run?;
+            let Some(stored) = stored else { continue };
             for block in 0..blocks {
-                let Some(stored) = stored else { continue };
                 // Runs are on the volume.
                 let offset = stored.saturating_add(block).saturating_mul(self.layout.block_size);
                 let bytes = self.region.bytes("ext4 directory", offset, self.layout.block_size)?;

@@ -121,6 +121,9 @@ impl<'v, 'a> Runs<'v, 'a> {
     /// The bytes of a block with steps.
     fn block(&mut self, block: u64) -> Result<(u64, std::borrow::Cow<'a, [u8]>)> {
         self.nodes += 1;
+        if u64::try_from(self.nodes).is_ok_and(|nodes| nodes > self.volume.layout.blocks) {
+            return Err(self.wrong("number of blocks"));
+        }
         if self.nodes > MOST_NODES {
             let place = self.volume.place(self.inode);
             return Err(Error::Limit { what: "65,536 nodes with the blocks of a file", place });
@@ -160,13 +163,12 @@ impl<'v, 'a> Runs<'v, 'a> {
         let layout = &self.volume.layout;
         let blocks = run.blocks.min(self.blocks - run.first);
         let end = run.stored.map_or(Some(0), |stored| stored.checked_add(blocks));
-        if run.first < self.next || end.is_none_or(|end| end > layout.blocks) {
+        if blocks == 0 || run.first < self.next || end.is_none_or(|end| end > layout.blocks) {
             return Err(self.wrong("block number"));
         }
         self.next = run.first + blocks;
-        if run.stored.is_some() {
-            self.stored = self.stored.saturating_add(blocks);
-        }
+        // Those that were never written are allocated, too.
+        self.stored = self.stored.saturating_add(blocks);
         if self.stored > layout.blocks {
             return Err(self.wrong("number of blocks"));
         }

@@ -259,6 +259,9 @@ impl Access {
             started.is_none_or(|started| started == system.path)
         };
         let root = disc.root_of(system);
+        if let Some(unread) = disc.own_users()? {
+            root.cut(unread);
+        }
         if !disc.menu.iter().any(|entry| entry.linux.is_some()) {
             // Without a menu, as in a netboot image, the parameters come from whatever boots the system.
             let own = MenuEntry::of_system(&root)?;

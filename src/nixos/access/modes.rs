@@ -77,6 +77,10 @@ fn of_store(tree: &dyn Tree, software: &Software, troubles: &mut Troubles) -> Ve
 
 /// The disc is mounted read-only, so that only setuid programs matter to a running system.
 fn of_disc(disc: &Disc<'_>, troubles: &mut Troubles) -> Vec<Finding> {
+    // What is beside the store of a disk belongs to its users and services.
+    if let Medium::Disk(_) | Medium::Directory(_) = &disc.carrier {
+        return Vec::new();
+    }
     let tree = disc.own_tree();
     let mut found = Found::default();
     troubles.extend(look(tree, (tree.root(), FileType::Directory), b"/", &mut found).err());
@@ -108,7 +112,8 @@ fn is_of_store(disc: &Disc<'_>, path: &[u8]) -> bool {
     match (&disc.carrier, disc.store.as_ref().map(|store| &store.carrier)) {
         (_, None) => false,
         (Medium::Volume(_), Some(Carrier::Directory(_))) => path == STORE.as_bytes(),
-        (Medium::Volume(_), Some(Carrier::Squashfs { .. })) => false,
+        (Medium::Volume(_), Some(Carrier::Squashfs { .. } | Carrier::Tree(_))) => false,
+        (Medium::Disk(_) | Medium::Directory(_), Some(_)) => path == STORE.as_bytes(),
         (Medium::Archive(_), Some(_)) => path.strip_prefix(b"/").and_then(StorePath::from_base).is_some(),
     }
 }

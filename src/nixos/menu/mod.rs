@@ -190,7 +190,7 @@ fn has(path: &str, pair: &[u8; 2]) -> bool {
     path.as_bytes().windows(2).any(|window| window == pair)
 }
 
-/// Finds the EFI system partitions of an image.
-pub(super) fn partitions<'i>(volume: &Volume<'i>, image: &Region<'i>) -> Vec<BootPartition<'i>> {
+/// Finds the partitions of an image from which firmware boots. `volume` is its ISO 9660 volume, if it has one.
+pub(super) fn partitions<'i>(volume: Option<&Volume<'i>>, image: &Region<'i>) -> Vec<BootPartition<'i>> {
     volume::partitions(volume, image)
 }

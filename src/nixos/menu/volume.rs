@@ -85,8 +85,8 @@ pub(in crate::nixos) fn loaders<'d>(partitions: &'d [BootPartition<'_>]) -> Resu
 }
 
 /// Finds the EFI system partitions: boot images of El Torito, and partitions in both tables. Those without a FAT file
-/// system are left out.
-pub(super) fn partitions<'i>(volume: &Volume<'i>, image: &Region<'i>) -> Vec<BootPartition<'i>> {
+/// system are left out. On a disk, boards boot from any FAT partition.
+pub(super) fn partitions<'i>(volume: Option<&Volume<'i>>, image: &Region<'i>) -> Vec<BootPartition<'i>> {
     let mut places: Vec<(u64, String)> = Vec::new();
     let mut add = |offset: u64, device: String| {
         if offset > 0 && places.iter().all(|(known, _)| *known != offset) {
@@ -97,10 +97,11 @@ pub(super) fn partitions<'i>(volume: &Volume<'i>, image: &Region<'i>) -> Vec<Boo
     for partition in tables.gpt.into_iter().flat_map(|gpt| gpt.partitions) {
         add(partition.start, format!("(gpt{})", partition.index));
     }
-    for partition in tables.mbr.into_iter().flatten().filter(|partition| partition.kind == MBR_ESP) {
+    for partition in tables.mbr.into_iter().flatten().filter(|found| found.kind == MBR_ESP || volume.is_none()) {
         add(partition.start, format!("(mbr{})", partition.index));
     }
-    for image in volume.boot_catalog().ok().flatten().into_iter().flat_map(|catalog| catalog.images) {
+    let catalog = volume.and_then(|volume| volume.boot_catalog().ok().flatten());
+    for image in catalog.into_iter().flat_map(|catalog| catalog.images) {
         if image.platform == Platform::Uefi {
             add(image.offset, EL_TORITO.to_owned());
         }
@@ -108,7 +109,8 @@ pub(super) fn partitions<'i>(volume: &Volume<'i>, image: &Region<'i>) -> Vec<Boo
     let opened = places.into_iter().take(MOST).filter_map(|(offset, device)| {
         let tree = fat::Volume::open(image.clamp(offset, u64::MAX)).ok()?;
         // A partition that is also a file of the disc is named after that file.
-        let file = volume.file_at(offset).map(|file| format!("({})", String::from_utf8_lossy(&file.path)));
+        let file = volume.and_then(|volume| volume.file_at(offset));
+        let file = file.map(|file| format!("({})", String::from_utf8_lossy(&file.path)));
         let in_table = device != EL_TORITO;
         Some(BootPartition { device: file.unwrap_or(device), tree, in_table })
     });

@@ -21,11 +21,7 @@ use crate::nixos::{self, Description, Summary};
 pub fn json(out: &mut dyn Write, summary: &Summary, troubles: &Troubles) -> serde_json::Result<()> {
     let document = Document {
         schema: "nixoscope.inspect.v1",
-        image: Image {
-            path: &summary.path,
-            bytes: summary.bytes,
-            kind: if summary.volume.is_some() { "iso9660" } else { "squashfs" },
-        },
+        image: Image { path: &summary.path, bytes: summary.bytes, kind: summary.form.name() },
         lead: Lead::of(summary),
         volume: summary.volume.as_ref().map(Volume::of),
         boot: Boot::of(summary),

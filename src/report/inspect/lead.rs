@@ -7,11 +7,11 @@ use serde::Serialize;
 use super::super::count::counted;
 use super::super::size;
 use super::boot::ways;
-use crate::nixos::Summary;
 use crate::nixos::access::{Finding, Severity};
 use crate::nixos::firewall::{Firewall, Opening};
 use crate::nixos::services::Services;
 use crate::nixos::unit::Start;
+use crate::nixos::{Form, Summary};
 
 /// The first lines: one for each question that everybody has.
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -73,24 +73,40 @@ fn release(summary: &Summary) -> String {
 }
 
 fn size_line(summary: &Summary) -> String {
-    let mut line = size::format(summary.bytes);
-    if let Some(store) = &summary.store {
-        if let Some(unpacked) = store.nar_size {
-            line.push_str(&format!(", {} unpacked", size::format(unpacked)));
-        }
-        let largest = store.largest.iter().map(|(path, bytes)| format!("{} {}", path.name(), size::format(*bytes)));
-        let largest: Vec<String> = largest.collect();
-        if !largest.is_empty() {
-            line.push_str(&format!("; largest: {}", largest.join(", ")));
-        }
+    // A directory has no size of an image.
+    let mut parts = Vec::new();
+    if summary.form != Form::Directory {
+        parts.push(size::format(summary.bytes));
     }
-    line
+    let Some(store) = &summary.store else { return parts.join(", ") };
+    parts.extend(store.nar_size.map(|unpacked| format!("{} unpacked", size::format(unpacked))));
+    let largest = store.largest.iter().map(|(path, bytes)| format!("{} {}", path.name(), size::format(*bytes)));
+    let largest: Vec<String> = largest.collect();
+    match largest.is_empty() {
+        true => parts.join(", "),
+        false => format!("{}; largest: {}", parts.join(", "), largest.join(", ")),
+    }
 }
 
 fn boots(summary: &Summary) -> String {
+    match summary.form {
+        Form::Directory => return String::new(),
+        Form::Disk => return menus(summary),
+        Form::Iso9660 | Form::Squashfs => {}
+    }
     match ways(summary) {
         (ways, _) if ways.is_empty() => "no boot image for BIOS or UEFI".to_owned(),
         (ways, from) => format!("{}, {from}", ways.join(" and ")),
+    }
+}
+
+/// The menus of a disk.
+fn menus(summary: &Summary) -> String {
+    let mut menus: Vec<&str> = summary.menu.iter().map(|entry| entry.loader.menu()).collect();
+    menus.dedup();
+    match menus.is_empty() {
+        true => "no boot menu".to_owned(),
+        false => format!("through {}", menus.join(" and ")),
     }
 }
 

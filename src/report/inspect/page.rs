@@ -11,7 +11,7 @@ use super::lead::Lead;
 use super::names;
 use crate::nixos::access::{Account, Finding, FindingId};
 use crate::nixos::menu::MenuEntry;
-use crate::nixos::{self, Description, Summary};
+use crate::nixos::{self, Description, Form, Summary};
 
 /// Menu entries, and users who get in, that the page shows. The others are counted.
 const SHOWN: usize = 12;
@@ -45,13 +45,21 @@ impl Page<'_> {
     }
 
     fn image(&mut self, summary: &Summary) -> io::Result<()> {
-        let kind = if summary.volume.is_some() { "ISO 9660 image" } else { "squashfs image" };
+        let kind = match summary.form {
+            Form::Iso9660 => "ISO 9660 image",
+            Form::Squashfs => "squashfs image",
+            Form::Disk => "disk image",
+            Form::Directory => "directory",
+        };
         writeln!(self.out, "{STRONG}{}{STRONG:#}", escape(summary.path.as_bytes()))?;
         for (name, value) in Lead::of(summary).lines() {
             self.line(name, &value)?;
         }
         self.heading("Image")?;
-        self.line("kind", &format!("{kind}, {}", size::format(summary.bytes)))?;
+        match summary.form {
+            Form::Directory => self.line("kind", kind)?,
+            _ => self.line("kind", &format!("{kind}, {}", size::format(summary.bytes)))?,
+        }
         let Some(volume) = &summary.volume else { return Ok(()) };
         self.line("volume", &volume.id)?;
         let stated = u64::from(volume.blocks) * u64::from(volume.block_size);

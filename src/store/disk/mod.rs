@@ -4,7 +4,7 @@ mod share;
 mod volume;
 mod walk;
 
-pub use volume::{OnVolume, on_volume};
+pub use volume::{OnVolume, on_tree, on_volume};
 pub use walk::Branch;
 
 use rayon::prelude::*;
@@ -92,6 +92,11 @@ pub fn usage(store: &Store<'_>, contents: &Contents, depth: usize) -> Result<Usa
             let metadata = listings.map(|(_, length)| *length).fold(0, u64::saturating_add);
             in_directory(volume, uses, (owners, inside), metadata)
         }
+        Carrier::Tree(_) => {
+            let owned = divide(uses, owners, &(0..u64::MAX)).owned;
+            let total = share::sum(owned.get(..inside).unwrap_or_default());
+            (owned, Space { total, ..Space::default() })
+        }
     };
     walked.truncate(counted_beside);
     let mut owned = owned.into_iter();
@@ -114,6 +119,7 @@ fn source<'s, 'i>(store: &'s Store<'i>) -> Source<'s, 'i> {
     match &store.carrier {
         Carrier::Squashfs { archive, .. } => Source::Squashfs(archive),
         Carrier::Directory(volume) => Source::Volume(volume),
+        Carrier::Tree(tree) => Source::Tree(&**tree),
     }
 }
 

@@ -32,3 +32,16 @@ pub fn on_volume(volume: &Volume<'_>, depth: usize, skipped: &[NodeId]) -> Resul
     branches.iter_mut().zip(&shares.owned).for_each(|(branch, bytes)| branch.disk_size = *bytes);
     Ok(OnVolume { branches, padding: sum(&rounded.owned).saturating_sub(sum(&shares.owned)) })
 }
+
+/// The files of any other tree, as [`on_volume`]. Each takes up as many bytes as it has.
+///
+/// # Errors
+/// If a directory cannot be read.
+pub fn on_tree(tree: &dyn Tree, depth: usize) -> Result<Vec<Branch>> {
+    let counted = Counted::default();
+    let walker = Walker { source: Source::Tree(tree), depth, skipped: &[], counted: &counted };
+    let mut walked = walker.walk(Place { id: tree.root(), file_type: FileType::Directory }, b"/")?;
+    let shares = divide(walked.uses, walked.branches.len(), &(0..u64::MAX));
+    walked.branches.iter_mut().zip(&shares.owned).for_each(|(branch, bytes)| branch.disk_size = *bytes);
+    Ok(walked.branches)
+}

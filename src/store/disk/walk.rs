@@ -9,7 +9,7 @@ use crate::error::{self, Error, Result};
 use crate::fs::iso9660::Volume;
 use crate::fs::path::join;
 use crate::fs::squashfs::Archive;
-use crate::fs::{FileType, Listings, NodeId, Tree};
+use crate::fs::{FileType, Kind, Listings, NodeId, Tree};
 
 /// Limit for counted data blocks and fragments. An image of 10 GB has some 200,000.
 const MOST_USES: usize = 8_000_000;
@@ -17,11 +17,16 @@ const MOST_USES: usize = 8_000_000;
 /// Limit for directories and files that are counted on their own.
 const MOST_BRANCHES: usize = 2_000_000;
 
+/// The distance of the made-up addresses of files that are not known by theirs. A number of an inode has 32 bits.
+const APART: u64 = 1 << 32;
+
 /// A file system whose files are counted.
 #[derive(Clone, Copy)]
 pub(super) enum Source<'s, 'i> {
     Squashfs(&'s Archive<'i>),
     Volume(&'s Volume<'i>),
+    /// Any other file system. Its files share no bytes.
+    Tree(&'s (dyn Tree + 'i)),
 }
 
 /// A directory or file, counted with everything below it that is not a branch of its own.
@@ -73,6 +78,7 @@ impl<'s, 'i> Source<'s, 'i> {
         match self {
             Self::Squashfs(archive) => archive,
             Self::Volume(volume) => volume,
+            Self::Tree(tree) => tree,
         }
     }
 }
@@ -159,6 +165,14 @@ impl Walker<'_, '_> {
                     uses.push(Use { start, length, owner, weight: length });
                 }
                 length
+            }
+            Source::Tree(tree) => {
+                let Kind::File { size } = tree.node(id)?.kind else { return Ok(0) };
+                if size > 0 {
+                    // Hard links have the same number, and count once.
+                    uses.push(Use { start: id.0.saturating_mul(APART), length: size.min(APART), owner, weight: size });
+                }
+                size
             }
         };
         if self.counted.uses.fetch_add(uses.len() - before, Ordering::Relaxed) > MOST_USES {

@@ -83,7 +83,7 @@ impl<'s> Crew<'s> {
                 let archive: &'s Archive<'s> = archive;
                 Some((archive, Fragments::new(archive, plan.fragments, budget)))
             }
-            Carrier::Directory(_) => None,
+            Carrier::Directory(_) | Carrier::Tree(_) => None,
         };
         Self {
             store,

@@ -232,10 +232,13 @@ impl<'h, 's> Hasher<'h, 's> {
 
     /// Hashes a file on the disc itself.
     fn file(&mut self, contents: &Contents, buffer: &mut Vec<u8>) -> Result<(), Error> {
-        let Carrier::Directory(volume) = &self.crew.store.carrier else { return Ok(()) };
+        let region = match &self.crew.store.carrier {
+            Carrier::Directory(volume) => Some(volume.file_region(contents.id)),
+            Carrier::Squashfs { .. } | Carrier::Tree(_) => None,
+        };
         let mut hashed = 0u64;
-        match volume.file_region(contents.id) {
-            Ok(region) => {
+        match region {
+            Some(Ok(region)) => {
                 while hashed < region.length() {
                     let length = PART.min(region.length() - hashed);
                     self.digest.take(&region.bytes("file", hashed, length)?);
@@ -243,8 +246,8 @@ impl<'h, 's> Hasher<'h, 's> {
                     self.count(length);
                 }
             }
-            // Compressed with zisofs.
-            Err(Error::Unsupported { .. }) => {
+            // Compressed with zisofs, or in pieces.
+            Some(Err(Error::Unsupported { .. })) | None => {
                 let mut reader = self.crew.store.tree().open(contents.id)?;
                 buffer.resize(usize::try_from(PART).unwrap_or(0), 0);
                 loop {
@@ -258,7 +261,7 @@ impl<'h, 's> Hasher<'h, 's> {
                     self.count(read);
                 }
             }
-            Err(error) => return Err(error),
+            Some(Err(error)) => return Err(error),
         }
         if hashed == contents.size {
             return Ok(());

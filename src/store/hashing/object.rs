@@ -146,7 +146,7 @@ impl Iterator for Steps<'_> {
             match self.pieces.next()? {
                 Ok(Piece::Text(text)) => return Some(Step::Text(text)),
                 Ok(Piece::Contents(contents)) => match self.carrier {
-                    Carrier::Directory(_) => return Some(Step::File(contents)),
+                    Carrier::Directory(_) | Carrier::Tree(_) => return Some(Step::File(contents)),
                     Carrier::Squashfs { archive, .. } => {
                         let path: Rc<[u8]> = contents.path.as_slice().into();
                         match self.open(archive, contents) {

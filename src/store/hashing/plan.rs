@@ -138,6 +138,7 @@ fn start(store: &Store<'_>, contents: &nar::Contents, parts: &mut Parts) -> Resu
             error::Place::Byte(start) => Ok(Some(start)),
             _ => Ok(None),
         },
+        Carrier::Tree(_) => Ok(None),
     }
 }
 

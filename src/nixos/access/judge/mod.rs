@@ -44,8 +44,11 @@ pub(super) fn findings(facts: &Facts, accounts: &[Account], doors: &Doors<'_>) -
     findings.extend(initrd(&doors.shells));
     findings.extend(doors.shells.others.iter().cloned());
     for over in doors.over_limits {
-        let message = format!("reached, so what the rest opens is unknown: {over}");
-        findings.push(Finding::new(FindingId::OverLimit, "limit", message, None));
+        let (subject, message) = match over {
+            Error::Unsupported { .. } => ("users", format!("there may be others than are shown: {over}")),
+            over => ("limit", format!("reached, so what the rest opens is unknown: {over}")),
+        };
+        findings.push(Finding::new(FindingId::OverLimit, subject, message, None));
     }
     if !facts.users.known {
         let message = "the image does not list its users in any known form: there may be more than are shown";
