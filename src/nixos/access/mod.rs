@@ -438,8 +438,8 @@ impl Room<'_> {
 /// What each sshd reads for each user.
 fn sources(sshd: &Sshd, users: &Users, files: &mut KeysFiles<'_>, root: &Root<'_>) -> Result<Vec<Vec<SshSources>>> {
     let mut room = Room { root, left: MOST_GRANTS };
-    let mut of_user = |user| sshd.all().map(|sshd| SshSources::of(sshd, (users, user), files, &mut room)).collect();
-    users.list.iter().map(|user| of_user(user)).collect()
+    let of_user = |user| sshd.all().map(|sshd| SshSources::of(sshd, (users, user), files, &mut room)).collect();
+    users.list.iter().map(of_user).collect()
 }
 
 impl SshSources {

@@ -367,7 +367,7 @@ mod tests {
             assert_eq!(all, [vec![first.clone()], others].concat(), "{command}");
             // Nothing starts the second one.
             let by_hand = Sshd::of(&Made::of(&files).system()).unwrap();
-            assert_eq!(by_hand.all().map(shown).collect::<Vec<_>>(), [first.clone()], "{command}");
+            assert_eq!(by_hand.all().map(shown).collect::<Vec<_>>(), std::slice::from_ref(&first), "{command}");
         }
     }
 
