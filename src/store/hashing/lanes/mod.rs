@@ -132,10 +132,10 @@ mod tests {
 
     #[test]
     fn lanes_give_the_hashes_of_sha2_for_all_lengths_around_block_borders() {
-        let messages: Vec<_> = (0..=260).chain([1 << 12, (1 << 12) + 1, 9_999, 70_000]).map(message).collect();
+        let messages: Vec<_> = (0..=130).chain([1 << 12, (1 << 12) + 1, 9_999]).map(message).collect();
         let expected: Vec<[u8; 32]> = messages.iter().map(|message| Sha256::digest(message).into()).collect();
         for width in Width::ALL {
-            for chunk in [1, 55, 56, 63, 64, 65, 119, 128, 1000, 100_000] {
+            for chunk in [1, 56, 63, 64, 65, 1000] {
                 assert_eq!(hashes(width, &messages, chunk), expected, "{width:?} {chunk}");
             }
         }
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn few_messages_and_messages_that_overflow_their_lane_are_hashed_alike() {
-        for (count, length) in [(1, 3 << 20), (4, 1 << 20), (5, 300_000), (7, 100), (15, 5_000), (17, 64)] {
+        for (count, length) in [(1, (2 << 20) + 100), (4, 9_000), (5, 3_000), (7, 100), (15, 500), (17, 64)] {
             let messages: Vec<_> = (0..count).map(|number| message(length + number)).collect();
             let expected: Vec<[u8; 32]> = messages.iter().map(|message| Sha256::digest(message).into()).collect();
             for width in Width::ALL {
