@@ -42,7 +42,7 @@ pub(super) struct Args {
 
 /// An argument.
 enum Given {
-    Image(Opened),
+    Image(Box<Opened>),
     Manifest(Box<Manifest>),
 }
 
@@ -185,7 +185,7 @@ fn given(path: &Path, global: &Global) -> anyhow::Result<Given> {
             Manifest::parse(&text).map_err(|reason| anyhow!("{}: not a manifest: {reason}", path.display()))?;
         return Ok(Given::Manifest(Box::new(manifest)));
     }
-    open(path, global).map(Given::Image)
+    Ok(Given::Image(Box::new(open(path, global)?)))
 }
 
 fn side<'i>(path: &Path, given: &'i Given) -> anyhow::Result<Side<'i>> {

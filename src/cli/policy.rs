@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args, global: &Global) -> anyhow::Result<Outcome> {
         draft.network = troubles.keep(services).as_ref().and_then(DraftNetwork::of);
     }
     let watch = Watch::new("judging", global);
-    let proof = Proof::of(&disc, &|done, of| watch.tell(done, of));
+    let proof = Proof::of(&disc, &mut troubles, &|done, of| watch.tell(done, of));
     watch.finish();
     draft.proof = troubles.keep(proof).unwrap_or_default();
     let mut text = Vec::new();

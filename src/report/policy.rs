@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::document;
 use super::escape::is_harmful;
-use crate::check::policy::{Draft, DraftNetwork, DraftSsh, DraftUser};
+use crate::check::policy::{Draft, DraftNetwork, DraftSsh, DraftUser, is_name};
 use crate::nixos::PasswordState;
 
 /// Letters of the digest of a store path.
@@ -28,7 +28,11 @@ pub fn toml(out: &mut dyn Write, draft: &Draft) -> io::Result<()> {
     image(&mut tables, draft)?;
     installed(&mut tables, &draft.installed)?;
     let system = draft.of_system.map(|name| format!("system = {}\n", quoted(name))).unwrap_or_default();
-    draft.users.iter().try_for_each(|one| user(&mut tables, one, &system))?;
+    let (named, others): (Vec<_>, Vec<_>) = draft.users.iter().partition(|user| is_name(&user.name));
+    named.into_iter().try_for_each(|one| user(&mut tables, one, &system))?;
+    for DraftUser { name, sentence, .. } in others {
+        writeln!(tables, "\n# No policy can name the user {}: {}", quoted(name), one_line(sentence))?;
+    }
     draft.ssh.iter().try_for_each(|draft| ssh(&mut tables, draft, &system))?;
     draft.network.iter().try_for_each(|draft| network(&mut tables, draft, &system))?;
     secrets(&mut tables, draft.proof.secrets.as_deref())?;

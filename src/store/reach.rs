@@ -142,7 +142,8 @@ mod tests {
     #[test]
     fn sums_agree_with_a_search_whatever_the_shape() {
         let count = 2_500usize;
-        let shapes: [(&str, fn(usize) -> Vec<usize>); 5] = [
+        type References = fn(usize) -> Vec<usize>;
+        let shapes: [(&str, References); 5] = [
             ("chain", |node| node.checked_sub(1).into_iter().collect()),
             ("none", |_| Vec::new()),
             ("all before", |node| (node.saturating_sub(40)..node).collect()),

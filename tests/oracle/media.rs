@@ -74,7 +74,7 @@ impl Run {
 }
 
 /// Commands that read an image.
-const COMMANDS: [&[&str]; 15] = [
+const COMMANDS: [&[&str]; 16] = [
     &["inspect"],
     &["ls", "-lR"],
     &["cat", "/version.txt"],
@@ -90,6 +90,7 @@ const COMMANDS: [&[&str]; 15] = [
     &["manifest"],
     &["sbom", "--format", "cyclonedx"],
     &["report"],
+    &["policy"],
 ];
 
 #[test]

@@ -193,7 +193,7 @@ impl Disc {
         for (path, content) in &self.nodes {
             match content {
                 Content::Directory => {
-                    write(places[path.as_str()].0, &self.directory(path, &places, (&children, &mut areas)))
+                    write(places[path.as_str()].0, &self.directory(path, &places, (&children, &mut areas)));
                 }
                 Content::File(bytes, _) => write(places[path.as_str()].0, bytes),
                 _ => {}

@@ -27,6 +27,7 @@ pub use file::{Policy, SCHEMA};
 pub use preset::Preset;
 pub use proof::Proof;
 pub use trouble::{PolicyError, PolicyErrors};
+pub use values::is_name;
 
 use super::kind::Assertion;
 pub use super::kind::Firmware;

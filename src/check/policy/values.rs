@@ -70,9 +70,14 @@ pub(super) fn params<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<S
     Ok(all)
 }
 
-/// Refuses what cannot be a word: an empty text, or one with blanks, would match nothing.
+/// Whether a policy can name something so: an empty text, or one with blanks, is taken for a mistake.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    !text.is_empty() && !text.contains(char::is_whitespace)
+}
+
 fn word(text: &str) -> Result<(), String> {
-    if text.is_empty() || text.contains(char::is_whitespace) {
+    if !is_name(text) {
         return Err(format!("{text:?} is not a name: it is empty, or has blanks"));
     }
     Ok(())
