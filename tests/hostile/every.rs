@@ -12,7 +12,7 @@ const CHANGES: usize = 4;
 #[test]
 #[ignore = "takes an hour"]
 fn every_byte_of_the_smallest_fixtures_may_be_another() {
-    let count = number("NIXOSCOPE_HOSTILE_COUNT").map_or(CHANGES, |count| count as usize);
+    let count = number("NIXOSCOPE_HOSTILE_COUNT").unwrap_or(CHANGES);
     for path in smallest() {
         let whole = std::fs::read(&path).unwrap();
         let mut cases = 0;
@@ -64,6 +64,7 @@ fn values(byte: u8) -> impl Iterator<Item = u8> {
         .filter(move |&value| value != byte && !std::mem::replace(&mut tried[usize::from(value)], true))
 }
 
+#[allow(clippy::print_stdout, reason = "the figures are what it is run for")]
 fn tell(path: &Path, cases: usize, what: &str) {
     println!("{}: {cases} cases, {what}", path.file_name().unwrap_or_default().display());
 }

@@ -32,6 +32,7 @@ mod random;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -186,15 +187,15 @@ fn damaged_boot_images_are_read_to_an_end() {
 #[test]
 fn spoilt_texts_are_read_to_an_end() {
     let texts = Texts::new();
-    let first = number("NIXOSCOPE_HOSTILE_SEED").unwrap_or(0);
-    for seed in (first..).take(number("NIXOSCOPE_HOSTILE_COUNT").map_or(SPOILT, |count| count as usize)) {
+    let first = number("NIXOSCOPE_HOSTILE_SEED").unwrap_or(0u64);
+    for seed in (first..).take(number("NIXOSCOPE_HOSTILE_COUNT").unwrap_or(SPOILT)) {
         let (image, changes) = texts.spoilt(&mut Random::new(seed));
         explore(Path::new("texts"), image, &format!("seed {seed}: {changes}"));
     }
 }
 
 /// A number in the environment, to look further than CI does.
-fn number(name: &str) -> Option<u64> {
+fn number<N: FromStr>(name: &str) -> Option<N> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 
