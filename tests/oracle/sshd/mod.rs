@@ -192,9 +192,8 @@ fn may_stay_shut(why: &str) -> bool {
 
 fn described(case: &Case, theirs: &Theirs) -> String {
     let mut text = format!("==== {} (password {:?}, from {:?})\n", case.name, case.people[0].hash, case.addresses);
-    for (path, (file, _)) in case.files.iter().filter(|(path, _)| path.ends_with(".conf") || path.ends_with("_config"))
-    {
-        writeln!(text, "-- {path}\n{}", file.trim_end()).unwrap();
+    for (path, (file, mode)) in case.files.iter().filter(|(path, _)| !path.contains("/principals/")) {
+        writeln!(text, "-- {path} {mode:o}\n{}", file.trim_end()).unwrap();
     }
     if let Some(broken) = &theirs.broken {
         writeln!(text, "-- {broken}").unwrap();
