@@ -122,7 +122,9 @@ fn certificate(account: &Account, name: &str, keys: &Keys) -> Says {
     let signer = KeyLine::parse(&keys.public(authority)).unwrap().unwrap().key;
     let names = |principal: &String| principals.split(',').any(|own| own == principal);
     let trusted = account.all_ssh().flat_map(|sources| &sources.authorities).any(|authority| {
-        authority.key.line.key == signer && (authority.unsure || authority.principals.iter().any(names))
+        // A certificate without names matches none, whichever are asked for.
+        let unsure = authority.unsure && !principals.is_empty();
+        authority.key.line.key == signer && (unsure || authority.principals.iter().any(names))
     });
     match trusted {
         true => {
