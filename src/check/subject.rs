@@ -56,9 +56,13 @@ impl<'d, 'i> Subject<'d, 'i> {
         if let Some(access) = self.access.get() {
             return Ok(access);
         }
-        let there = self.disc.systems.iter().filter(|system| system.present);
-        let access = there.map(|system| Ok((system.clone(), Access::of(self.disc, system)?))).collect::<Result<_>>()?;
-        Ok(self.access.get_or_init(|| access))
+        let (mut all, mut held) = (Vec::new(), 0);
+        for system in self.disc.systems.iter().filter(|system| system.present) {
+            let access = Access::of(self.disc, system)?;
+            access.hold(system, &mut held)?;
+            all.push((system.clone(), access));
+        }
+        Ok(self.access.get_or_init(|| all))
     }
 
     /// Who gets in to a system.

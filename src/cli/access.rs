@@ -57,9 +57,14 @@ fn systems(disc: &Disc<'_>, troubles: &mut Troubles) -> Vec<(System, Access)> {
     let software = troubles.keep(Software::of(disc, &mut Troubles::default()));
     let found = software.map(|software| modes(disc, &software, troubles));
     let modes = found.and_then(|found| troubles.keep(found)).unwrap_or_default();
+    let mut held = 0;
     for system in disc.systems.iter().filter(|system| system.present) {
         let Some(mut access) = troubles.keep(Access::of(disc, system)) else { continue };
         std::mem::take(&mut access.over_limits).into_iter().for_each(|over| troubles.push(over));
+        if let Err(over) = access.hold(system, &mut held) {
+            troubles.push(over);
+            break;
+        }
         all.push((system.clone(), access.with(&modes)));
     }
     all

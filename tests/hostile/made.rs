@@ -30,8 +30,8 @@ fn the_bar_notices_memory_and_time() {
     let folder = tempfile::tempdir().unwrap();
     let image = Disc::with_system().write(folder.path());
     Bar::of(1).run("inspect", &image).expect("a small image");
-    let error = Bar { memory: 2_000, ..Bar::of(1) }.run("inspect", &image).unwrap_err();
-    assert!(error.contains("limits 2000 KiB"), "{error}");
+    let error = Bar { memory: 600, ..Bar::of(1) }.run("inspect", &image).unwrap_err();
+    assert!(error.contains("limits 600 KiB"), "{error}");
     let spinning = numbered(200_000, |n| format!("u{n} ALL=(ALL) ALL\n"));
     let image =
         Disc::with_system().etc("sudoers", &spinning).etc("x", &"glpat-".repeat(4_000_000)).write(folder.path());

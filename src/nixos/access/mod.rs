@@ -59,7 +59,10 @@ use crate::store::version;
 const FIRST_WITHOUT_OLD_HASHES: &str = "23.05";
 
 /// Limit for pairs of a user and a key. Nobody could read more.
-const MOST_GRANTS: usize = 100_000;
+const MOST_GRANTS: usize = 25_000;
+
+/// Limit for the users of all systems that are held at once. A system has some 50.
+const MOST_HELD: usize = 20_000;
 
 /// The directory of the system's programs.
 const SYSTEM_PATH: &str = "/run/current-system/sw/bin";
@@ -285,6 +288,19 @@ impl Access {
 }
 
 impl Access {
+    /// Counts the users with those of the systems that are held already.
+    ///
+    /// # Errors
+    /// If there are too many of all systems together.
+    pub fn hold(&self, system: &System, held: &mut usize) -> Result<()> {
+        *held = held.saturating_add(self.people.accounts.len());
+        if *held <= MOST_HELD {
+            return Ok(());
+        }
+        let place = Place::File(system.path.to_string().into_bytes());
+        Err(Error::Limit { what: "20,000 users of all systems", place })
+    }
+
     /// Adds findings about the whole store, by severity.
     #[must_use]
     pub fn with(mut self, findings: &[Finding]) -> Self {
@@ -436,7 +452,7 @@ impl Room<'_> {
     /// Reports that there are more.
     fn end(&self) {
         let place = Place::File(self.root.toplevel().as_bytes().to_vec());
-        self.root.cut(Error::Limit { what: "100,000 keys of users", place });
+        self.root.cut(Error::Limit { what: "25,000 keys of users", place });
     }
 }
 

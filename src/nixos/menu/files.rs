@@ -7,7 +7,7 @@ use super::volume::{self, BootPartition, Lookup};
 use super::{LONGEST, Loader, MOST_FILES, MenuEntry, grub, isolinux, legacy, limine, loader, located, refind};
 use crate::error::{Error, Place, Result, Troubles};
 use crate::fs::path::{AnyCase, join};
-use crate::fs::{FileType, Kind, NodeId, Tree, path};
+use crate::fs::{Entry, FileType, Kind, NodeId, Tree, path};
 
 /// Reads one menu format. Returns the entries without their `file`.
 type Reader = fn(&str) -> Vec<MenuEntry>;
@@ -113,7 +113,7 @@ pub(in crate::nixos) struct Menus {
 }
 
 /// Limit for all menus of an image together, in bytes.
-const MOST_BYTES: u64 = 16 << 20;
+const MOST_BYTES: u64 = 4 << 20;
 
 /// A volume whose menus are read.
 struct Home<'t> {
@@ -149,7 +149,7 @@ impl Menus {
             self.bytes = self.bytes.saturating_add(size.min(LONGEST));
         }
         if self.bytes > MOST_BYTES {
-            return Err(Error::Limit { what: "16 MiB of boot menus", place: Place::File(home.shown(file)) });
+            return Err(Error::Limit { what: "4 MiB of boot menus", place: Place::File(home.shown(file)) });
         }
         Ok(())
     }
@@ -209,14 +209,29 @@ impl Menus {
         let Some((id, directory)) = home.names.find(&[b"loader", b"entries"])? else { return Ok(()) };
         let files = own.entries(id)?.into_iter().filter(|entry| entry.file_type == FileType::File);
         let (mut entries, mut names) = (Vec::new(), Vec::new());
+        let read = self.loader_files(home, (&directory, default.as_deref()), files, (&mut entries, &mut names));
+        loader::tell_apart(&mut entries, &names);
+        self.entries.append(&mut entries);
+        read
+    }
+
+    /// Reads the files of loader entries, as far as the limits allow.
+    fn loader_files(
+        &mut self,
+        home: &Home<'_>,
+        (directory, default): (&[u8], Option<&str>),
+        files: impl Iterator<Item = Entry>,
+        (entries, names): (&mut Vec<MenuEntry>, &mut Vec<(Option<String>, String)>),
+    ) -> Result<()> {
+        let own = home.tree();
         for (index, entry) in files.enumerate() {
             if index == MOST_FILES {
-                return Err(Error::Limit { what: "1,000 loader entries", place: Place::File(directory) });
+                return Err(Error::Limit { what: "1,000 loader entries", place: Place::File(directory.to_vec()) });
             }
             let Some(name) = std::str::from_utf8(&entry.name).ok().and_then(|name| name.strip_suffix(".conf")) else {
                 continue;
             };
-            let file = join(&directory, &entry.name);
+            let file = join(directory, &entry.name);
             self.spend(home, entry.id, &file)?;
             if home.is_copy(&file)? {
                 continue;
@@ -224,12 +239,10 @@ impl Menus {
             let (found, version) = loader::read(&text(own, &file)?);
             let title = if found.title.is_empty() { name.to_owned() } else { found.title };
             let (file, lookup) = (home.shown(&file), home.lookup(Loader::SystemdBoot, ""));
-            let default = default.as_ref().is_some_and(|default| loader::matches(default, name));
+            let default = default.is_some_and(|default| loader::matches(default, name));
             entries.push(MenuEntry { loader: Loader::SystemdBoot, file, title, lookup, default, ..found });
             names.push((version, name.to_owned()));
         }
-        loader::tell_apart(&mut entries, &names);
-        self.entries.append(&mut entries);
         Ok(())
     }
 
@@ -338,7 +351,7 @@ mod tests {
         let mut troubles = Troubles::default();
         Menus::read(&Made::of(&files), &[], &mut troubles);
         let told = troubles.first().unwrap().to_string();
-        assert_eq!(told, "16 MiB of boot menus at /loader/entries/16.conf: over the limit");
+        assert_eq!(told, "4 MiB of boot menus at /loader/entries/04.conf: over the limit");
     }
 
     #[test]
