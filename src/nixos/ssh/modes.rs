@@ -10,8 +10,12 @@ use crate::nixos::users::User;
 /// Write permission for group or others.
 const OTHERS_WRITE: u32 = 0o022;
 
-/// Read permission for group or others.
-const OTHERS_READ: u32 = 0o044;
+/// Read permission for the group, and for others.
+const GROUP_READS: u32 = 0o040;
+const OTHERS_READ: u32 = 0o004;
+
+/// The group of root, which files have that are given no other.
+const GROUP_OF_ROOT: &str = "root";
 
 /// Stage 2 of NixOS makes the store writable for its group, nixbld.
 const STORE_MODE: &str = "1775 /nix/store";
@@ -31,6 +35,16 @@ struct Owned {
     mode: u32,
     /// `None` if the image does not show it.
     uid: Option<u64>,
+    /// Whether its group is that of root.
+    is_of_root: bool,
+}
+
+impl Owned {
+    /// Whether a user who does not own it may read it. Of another group than root's, the user may be a member.
+    fn lets_read(&self, user: &User) -> bool {
+        let is_member = || user.groups.as_ref().is_none_or(|groups| groups.iter().any(|group| group == GROUP_OF_ROOT));
+        self.mode & OTHERS_READ != 0 || self.mode & GROUP_READS != 0 && (!self.is_of_root || is_member())
+    }
 }
 
 /// Why sshd does not use a user's key or principals file: its owner and mode, or those of the directories above.
@@ -52,7 +66,7 @@ pub(super) fn refusal(root: &Root<'_>, file: &str, user: &User, strictness: Stri
     if let Some(own) = owned.first()
         && !user.is_root()
         && !is_own(own)
-        && own.mode & OTHERS_READ == 0
+        && !own.lets_read(user)
     {
         return Ok(Some(Refusal::UnreadableKeys { file: file.to_owned(), mode: own.mode }));
     }
@@ -79,12 +93,14 @@ fn copied(root: &Root<'_>, file: &str) -> Result<Option<Owned>> {
     let Some(mode) = beside("mode")?.and_then(|mode| u32::from_str_radix(mode.trim(), 8).ok()) else {
         return Ok(None); // `symlink`, or not copied
     };
-    let uid = beside("uid")?;
-    let uid = match uid.as_deref().map(|uid| uid.trim().trim_start_matches('+')) {
-        None | Some("" | "root") => Some(0),
-        Some(uid) => uid.parse().ok(),
+    let number = |what: &str| -> Result<Option<u64>> {
+        Ok(match beside(what)?.as_deref().map(|id| id.trim().trim_start_matches('+')) {
+            None | Some("" | "root") => Some(0),
+            Some(id) => id.parse().ok(),
+        })
     };
-    Ok(Some(Owned { path: file.to_owned(), mode: mode & 0o7777, uid }))
+    let (uid, is_of_root) = (number("uid")?, number("gid")? == Some(0));
+    Ok(Some(Owned { path: file.to_owned(), mode: mode & 0o7777, uid, is_of_root }))
 }
 
 /// A file in the store belongs to root and is read-only, but the store itself is writable for its group.
@@ -103,7 +119,8 @@ fn above(root: &Root<'_>, file: &[u8]) -> Result<Vec<Owned>> {
         if let Some(found) = path::find(tree, own)? {
             let node = tree.node(found.id)?;
             let mode = u32::from(node.mode) & 0o7777;
-            owned.push(Owned { path: String::from_utf8_lossy(own).into_owned(), mode, uid: Some(node.uid.into()) });
+            let path = String::from_utf8_lossy(own).into_owned();
+            owned.push(Owned { path, mode, uid: Some(node.uid.into()), is_of_root: node.gid == 0 });
         }
         path = own.iter().rposition(|&byte| byte == b'/').and_then(|at| own.get(..at));
     }
@@ -117,7 +134,9 @@ mod tests {
 
     #[test]
     fn a_file_that_others_may_write_or_the_user_may_not_read_does_not_count() {
-        let (eve, root) = (User { uid: Some(1000), ..User::implied("eve") }, User::implied("root"));
+        let eve = User { uid: Some(1000), groups: Some(vec!["users".to_owned()]), ..User::implied("eve") };
+        let admin = User { groups: Some(vec!["root".to_owned()]), ..eve.clone() };
+        let root = User::implied("root");
         let init = ("/s/init", "chown -f 0:30000 /nix/store\nchmod -f 1775 /nix/store\n");
         let file = "/etc/ssh/keys/eve";
         let unreadable = "sshd cannot read /etc/ssh/keys/eve as the user: its mode is 0600 and it belongs to another";
@@ -128,6 +147,9 @@ mod tests {
             ("0600", "+0", &eve, Strictness::Lax, Some(unreadable.to_owned())),
             ("0600", "+0", &root, Strictness::Strict, None),
             ("0600", "1000", &eve, Strictness::Strict, None),
+            ("0640", "+0", &eve, Strictness::Strict, Some(unreadable.replace("0600", "0640"))),
+            ("0640", "+0", &admin, Strictness::Strict, None),
+            ("0644", "+0", &eve, Strictness::Strict, None),
             ("0464", "+0", &eve, Strictness::Strict, Some(loose(file))),
             ("0464", "+0", &eve, Strictness::Lax, None),
             (
