@@ -1,9 +1,7 @@
 //! Who can log in, and what the program says about it, in systems made of a few texts.
 
-mod daemons;
 mod keys;
 mod limits;
-mod pam;
 mod passwords;
 mod sshd;
 
