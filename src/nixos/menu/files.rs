@@ -251,9 +251,13 @@ impl Menus {
         let own = home.tree();
         let Some((id, directory)) = home.names.find(&[b"EFI", b"Linux"])? else { return Ok(()) };
         let programs = own.entries(id)?.into_iter();
-        let programs = programs.filter(|entry| entry.name.to_ascii_lowercase().ends_with(b".efi")).take(MOST_FILES);
-        let gaps = programs.map(|entry| home.shown(&join(&directory, &entry.name)));
-        self.gaps.extend(gaps.map(|file| Gap { file, kind: GapKind::Unified }));
+        let programs = programs.filter(|entry| entry.name.to_ascii_lowercase().ends_with(b".efi"));
+        for (index, entry) in programs.enumerate() {
+            if index == MOST_FILES {
+                return Err(Error::Limit { what: "1,000 unified kernel images", place: Place::File(directory) });
+            }
+            self.gaps.push(Gap { file: home.shown(&join(&directory, &entry.name)), kind: GapKind::Unified });
+        }
         Ok(())
     }
 }
@@ -359,5 +363,12 @@ mod tests {
         let menus = read(&[("/EFI/Linux/nixos-generation-1.efi", "MZ"), ("/EFI/Linux/README", "")]);
         let file = b"/EFI/Linux/nixos-generation-1.efi".to_vec();
         assert_eq!(menus.gaps, [Gap { file, kind: GapKind::Unified }]);
+        let names: Vec<String> = (0..=MOST_FILES).map(|number| format!("/EFI/Linux/{number}.efi")).collect();
+        let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "MZ")).collect();
+        let mut troubles = Troubles::default();
+        let menus = Menus::read(&Made::of(&files), &[], &mut troubles);
+        assert_eq!(menus.gaps.len(), MOST_FILES);
+        let told = troubles.first().unwrap().to_string();
+        assert_eq!(told, "1,000 unified kernel images at /EFI/Linux: over the limit");
     }
 }
